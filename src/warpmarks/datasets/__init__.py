@@ -1,0 +1,1 @@
+"""Images in: image sets on disk, reading any image, the decoded cache, the synthetic category."""

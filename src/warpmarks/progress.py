@@ -1,0 +1,35 @@
+"""How long work tells of its progress, without knowing who listens."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A listener: a bar in a terminal, a line in a log, or nobody."""
+
+    def start(self, description: str, total: int | None) -> None:
+        """A piece of work of ``total`` units begins; None where the number is not known."""
+
+    def advance(self, amount: int = 1) -> None:
+        """So many more units are done."""
+
+    def message(self, text: str) -> None:
+        """Something the user should read now."""
+
+    def finish(self) -> None:
+        """The piece of work is done."""
+
+
+class SilentProgress:
+    """The default listener: nobody."""
+
+    def start(self, description: str, total: int | None) -> None:
+        """Ignore the beginning."""
+
+    def advance(self, amount: int = 1) -> None:
+        """Ignore an advance."""
+
+    def message(self, text: str) -> None:
+        """Ignore a message."""
+
+    def finish(self) -> None:
+        """Ignore the end."""
