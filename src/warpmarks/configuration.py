@@ -1,0 +1,253 @@
+"""What a training run is made from: every setting, its unit, its range and its default.
+
+A recipe is a YAML file of these settings; those it does not name keep the default given here. Unknown
+keys are errors, never ignored.
+"""
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from warpmarks.errors import InputError
+
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A group of settings: immutable, and an unknown name is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class ImageConfig(Section):
+    """How images are laid into the network's view."""
+
+    size: Annotated[int, Field(ge=16, le=1024)] = 80
+    """Side of the view in pixels; a view that is not square has about size x size pixels."""
+    aspect: Literal["auto"] | Annotated[float, Field(ge=0.25, le=4)] = "auto"
+    """Width over height of the view; auto takes the middle one of the images'."""
+    margin: Annotated[float, Field(ge=0, le=0.4)] = 0.1
+    """Share of the picture cut from each side for the view; training warps look into it."""
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
+    """How an image of another aspect is laid into the picture."""
+
+
+class NetworkConfig(Section):
+    """The landmark network; see ``warpmarks.network`` for what each choice means."""
+
+    filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
+    kernels: tuple[PositiveInt, ...] = (5, 3, 3, 3, 1, 1)
+    dilations: tuple[PositiveInt, ...] = (1, 1, 2, 4, 1, 1)
+    padding: Literal["replicate", "reflect", "zeros"] = "replicate"
+    last_layer: Literal["plain", "batchnorm_relu"] = "plain"
+    score_scale: Positive = 1.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "NetworkConfig":
+        if not len(self.filters) + 1 == len(self.kernels) == len(self.dilations):
+            raise ValueError("kernels and dilations need one entry more than filters")
+        if any(kernel % 2 == 0 for kernel in self.kernels):
+            raise ValueError("kernels must be odd")
+        return self
+
+
+class WarpConfig(Section):
+    """From what a random warp is drawn; lengths in halves of the view's shorter side."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 15.0
+    """Degrees, uniform in +-rotation."""
+    scale: Annotated[float, Field(ge=0, le=1)] = 0.15
+    """Factor exp(uniform in +-scale)."""
+    translation: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Uniform in +-translation on each axis."""
+    deformation: Annotated[float, Field(ge=0, le=0.3)] = 0.06
+    """Standard deviation of each control's own move."""
+
+
+class WarpsConfig(Section):
+    """The two warps of a pair and the splines' controls."""
+
+    first: WarpConfig = WarpConfig()
+    second: WarpConfig = WarpConfig()
+    controls: Annotated[int, Field(ge=2, le=16)] = 5
+    """The controls are a grid of controls x controls over the view."""
+
+
+class PhotometricConfig(Section):
+    """Random change of contrast, brightness and colour, drawn for each image of a pair on its own."""
+
+    contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Factor on the distance from grey, exp(uniform in +-contrast)."""
+    brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Added to all channels, uniform in +-brightness; images are in [0, 1]."""
+    colour: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Factor on each channel, exp(uniform in +-colour)."""
+
+
+class LossConfig(Section):
+    """The objective, eq. 9."""
+
+    equivariance: Literal["probability", "landmark"] = "probability"
+    """Eq. 6 on the probability maps, or eq. 5 on the landmarks."""
+    unit: Literal["cells", "view"] = "view"
+    """Unit of distances: cells of the score map, or halves of the view's shorter side."""
+    diversity_weight: NonNegative = 1.2
+    """gamma."""
+    diversity_per_landmark: bool = True
+    """Divide the diversity by K; printed as a sum over landmarks beside a mean over landmarks."""
+    pooling: Annotated[int, Field(ge=1, le=32)] = 4
+    """m: side in cells of the blocks that landmarks should not share."""
+
+
+class OptimiserConfig(Section):
+    """Adam."""
+
+    learning_rate: Positive = 3e-3
+    weight_decay: NonNegative = 5e-4
+    """lambda; on the weights of convolutions only, not on biases and normalisation."""
+    decoupled: bool = True
+    """Decay beside the Adam step (AdamW) instead of inside its gradient (2017's Adam)."""
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+
+
+class ScheduleConfig(Section):
+    """How the learning rate goes on, and when training has converged."""
+
+    kind: Literal["cosine", "plateau"] = "cosine"
+    """cosine: to zero at the end of the budget; without a budget constant until a plateau, then
+    down to zero over half as many steps again. plateau: a tenth at each plateau."""
+    warmup: Annotated[float, Field(ge=0, le=0.5)] = 0.03
+    """Share of the budget (without one: of ``patience`` steps) over which the rate rises from 0."""
+    patience: PositiveInt = 3000
+    """Steps without a better held-out loss that make a plateau."""
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.005
+    """A better loss is lower than the best by this share."""
+    reductions: Annotated[int, Field(ge=0, le=10)] = 2
+    """plateau: how often the rate is divided by ten before the next plateau ends the run."""
+
+
+class TrainingConfig(Section):
+    """Everything that decides what a run computes, but for its images and its budget."""
+
+    num_landmarks: Annotated[int, Field(ge=1, le=1000)] = 10
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 16
+    """Pairs a step."""
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    image: ImageConfig = ImageConfig()
+    network: NetworkConfig = NetworkConfig()
+    warps: WarpsConfig = WarpsConfig()
+    photometric: PhotometricConfig = PhotometricConfig()
+    loss: LossConfig = LossConfig()
+    optimiser: OptimiserConfig = OptimiserConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+
+    @model_validator(mode="after")
+    def _fits_map(self) -> "TrainingConfig":
+        pooled = (self.image.size // 2 // self.loss.pooling) ** 2
+        if self.num_landmarks > pooled:
+            raise ValueError(
+                f"num_landmarks is {self.num_landmarks}, but a view of {self.image.size} px with "
+                f"loss.pooling {self.loss.pooling} has room for {pooled} landmarks apart; "
+                "take fewer landmarks or a larger image.size"
+            )
+        return self
+
+
+def recipe_names() -> list[str]:
+    """The recipes in the package."""
+    folder = resources.files("warpmarks") / "recipes"
+    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith("yaml"))
+
+
+def load_recipe(name: str | Path) -> TrainingConfig:
+    """A recipe of the package by its name, or of the user by the path of a YAML file.
+
+    Raises:
+        InputError: no such recipe, not YAML, an unknown key or a value out of range.
+    """
+    if str(name) in recipe_names():
+        text = (resources.files("warpmarks") / "recipes" / f"{name}.yaml").read_text("utf-8")
+    elif Path(name).is_file():
+        text = Path(name).read_text(encoding="utf-8")
+    else:
+        raise InputError(
+            f"recipe {name}: neither a file nor one of the recipes {', '.join(recipe_names())}"
+        )
+    try:
+        settings = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise InputError(f"recipe {name}: not YAML ({_one_line(error)})") from error
+    if not isinstance(settings, dict):
+        raise InputError(f"recipe {name}: found {settings!r}, expected settings as `key: value`")
+    return build_config(settings, source=f"recipe {name}")
+
+
+def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
+    """A config with settings changed, each given as ``section.key=value`` with a YAML value.
+
+    Raises:
+        InputError: no ``=``, an unknown key (the nearest one is named) or a value out of range.
+    """
+    settings = config.model_dump()
+    for assignment in assignments:
+        key, found, value = assignment.partition("=")
+        if not found:
+            raise InputError(f"--set {assignment}: expected key=value, e.g. warps.first.rotation=20")
+        *sections, last = key.strip().split(".")
+        place = settings
+        for section in sections:
+            inner = place.get(section)
+            if not isinstance(inner, dict):
+                raise InputError(f"--set {assignment}: {_unknown(key.strip())}")
+            place = inner
+        if last not in place or isinstance(place[last], dict):
+            raise InputError(f"--set {assignment}: {_unknown(key.strip())}")
+        try:
+            place[last] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {assignment}: the value is not YAML") from error
+    return build_config(settings, source="--set")
+
+
+def build_config(settings: dict[str, Any], *, source: str) -> TrainingConfig:
+    """A checked config from nested plain settings; ``source`` names them in an error."""
+    try:
+        return TrainingConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            raise InputError(f"{source}: {_unknown(key)}") from error
+        value = first.get("input")
+        found = "" if isinstance(value, dict) else f" is {value!r}:"
+        reason = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{source}: {key}{found} {reason}".replace(":  ", ": ")) from error
+
+
+def setting_names(section: type[BaseModel] = TrainingConfig, prefix: str = "") -> list[str]:
+    """Every setting by its dotted name."""
+    names: list[str] = []
+    for name, field in section.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            names += setting_names(inner, f"{prefix}{name}.")
+        else:
+            names.append(f"{prefix}{name}")
+    return names
+
+
+def _unknown(key: str) -> str:
+    names = setting_names()
+    by_last = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
+    nearest = by_last or difflib.get_close_matches(key, names, n=1, cutoff=0.0)
+    return f"there is no setting {key}; did you mean {' or '.join(nearest)}?"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,55 @@
+"""Score maps to probability maps to landmarks (sec. 3.2), and how sure each landmark is."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from warpmarks.coordinates import pixel_centres
+
+
+def spatial_softmax(
+    score_maps: Float[Tensor, "batch landmarks rows columns"],
+) -> Float[Tensor, "batch landmarks rows columns"]:
+    """p(u | x, r): softmax over the cells of each map, which then sums to 1 (sec. 3.2)."""
+    return score_maps.flatten(2).softmax(dim=-1).view_as(score_maps)
+
+
+def soft_argmax(
+    probability_maps: Float[Tensor, "batch landmarks rows columns"],
+) -> Float[Tensor, "batch landmarks 2"]:
+    """Eq. 4: the expected place under each map, in normalised coordinates of the view."""
+    rows, columns = probability_maps.shape[-2:]
+    centres = pixel_centres(
+        rows, columns, dtype=probability_maps.dtype, device=probability_maps.device
+    )
+    return probability_maps.flatten(2) @ centres.reshape(-1, 2)
+
+
+def concentration(
+    probability_maps: Float[Tensor, "batch landmarks rows columns"],
+    landmarks: Float[Tensor, "batch landmarks 2"],
+    *,
+    radius: float = 2.5,
+) -> Float[Tensor, "batch landmarks"]:
+    """The share of a map's probability within ``radius`` cells of its landmark, in [0, 1].
+
+    1 is a map with one sharp peak; a flat or a torn map, as for a hidden point, is near 0. It is the
+    score that the package gives each detected landmark.
+    """
+    rows, columns = probability_maps.shape[-2:]
+    centres = pixel_centres(
+        rows, columns, dtype=probability_maps.dtype, device=probability_maps.device
+    ).reshape(-1, 2)
+    half_size = centres.new_tensor([columns / 2, rows / 2])
+    offsets = (centres - landmarks[..., None, :]) * half_size
+    near = offsets.square().sum(-1) <= radius**2
+    return (probability_maps.flatten(2) * near).sum(-1)
+
+
+def flatness(
+    probability_maps: Float[Tensor, "batch landmarks rows columns"],
+) -> Float[Tensor, "batch landmarks"]:
+    """exp(entropy) over the number of cells: 1 for a uniform map, 1/cells for a single peak."""
+    flat = probability_maps.flatten(2)
+    entropy = torch.special.entr(flat).sum(-1)
+    return entropy.exp() / flat.shape[-1]

@@ -1,0 +1,105 @@
+"""Random thin-plate splines: an affine part and a deformation part (sec. 4.1).
+
+Warps are drawn on the CPU from a passed generator, whatever device they are used on: they are a few
+hundred numbers each, and so the same seed gives the same warps everywhere.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from warpmarks.coordinates import pixel_centres
+from warpmarks.warps.thin_plate_spline import ThinPlateSpline, spline_solver
+
+REDRAWS = 20
+"""How often folded warps are drawn again before their deformation is halved."""
+
+REACH = 1.3
+"""Warps are checked for folds on [-REACH, REACH]^2: a second warp looks beyond the first's view."""
+
+
+@dataclass(frozen=True)
+class WarpRange:
+    """From what random warps are drawn.
+
+    Lengths are in units of half the view's shorter side, which is 1 in normalised coordinates of a
+    square view.
+
+    Attributes:
+        rotation: uniform in +-rotation, degrees.
+        scale: the factor is exp(uniform in +-scale).
+        translation: each axis uniform in +-translation.
+        deformation: each control is moved by a normal draw of this standard deviation on each axis.
+        zoom: constant factor on top of ``scale``; below 1 the view shows less of the picture.
+    """
+
+    rotation: float
+    scale: float
+    translation: float
+    deformation: float
+    zoom: float = 1.0
+
+
+def control_grid(rows: int, columns: int) -> Float[Tensor, "controls 2"]:
+    """A regular grid of controls over [-1, 1]^2, edges included, in float64."""
+    y, x = torch.linspace(-1, 1, rows).double(), torch.linspace(-1, 1, columns).double()
+    return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
+
+
+class RandomWarps:
+    """Draws batches of warps that do not fold.
+
+    Args:
+        warp_range: from what to draw.
+        aspect: width over height of the view. Rotation, scale and deformation are isotropic in the
+            view's pixels, also where its normalised coordinates are not.
+        controls: where the splines are pinned, in normalised coordinates of the view.
+    """
+
+    def __init__(
+        self, warp_range: WarpRange, *, aspect: float, controls: Float[Tensor, "controls 2"]
+    ) -> None:
+        self.range = warp_range
+        self.controls = controls.double()
+        self.solver = spline_solver(self.controls)
+        shorter = min(aspect, 1.0)
+        self._half_size = torch.tensor([aspect / shorter, 1 / shorter], dtype=torch.float64)
+        self._check_points = REACH * pixel_centres(16, 16, dtype=torch.float64).reshape(-1, 2)
+
+    def draw(self, count: int, generator: torch.Generator) -> ThinPlateSpline:
+        """``count`` warps g in float64, none of which folds."""
+        targets = self._draw_targets(count, generator, 1.0)
+        for attempt in range(1, 2 * REDRAWS):
+            spline = ThinPlateSpline.fit(self.controls, targets, self.solver)
+            folded = self.folds(spline)
+            if not folded.any():
+                return spline
+            damping = 0.5 ** max(0, attempt - REDRAWS)
+            targets[folded] = self._draw_targets(int(folded.sum()), generator, damping)
+        return ThinPlateSpline.fit(self.controls, targets, self.solver)
+
+    def folds(self, spline: ThinPlateSpline) -> Bool[Tensor, " batch"]:
+        """Whether a warp turns the plane over anywhere on the check points: det J <= 0."""
+        points = self._check_points.expand(len(spline.weights), -1, -1)
+        return (torch.linalg.det(spline.jacobian(points)) <= 0).any(dim=1)
+
+    def _draw_targets(
+        self, count: int, generator: torch.Generator, damping: float
+    ) -> Float[Tensor, "batch controls 2"]:
+        def uniform(*shape: int) -> Tensor:
+            return 2 * torch.rand(*shape, generator=generator, dtype=torch.float64) - 1
+
+        angle = math.radians(self.range.rotation) * uniform(count)
+        factor = self.range.zoom * torch.exp(self.range.scale * uniform(count))
+        shift = self.range.translation * uniform(count, 1, 2)
+        noise = torch.randn(
+            count, len(self.controls), 2, generator=generator, dtype=torch.float64
+        )
+        cos, sin = factor * angle.cos(), factor * angle.sin()
+        # Row vectors: (x, y) @ [[cos, sin], [-sin, cos]] turns by the angle.
+        linear = torch.stack([cos, sin, -sin, cos], dim=-1).reshape(count, 2, 2)
+        moved = (self.controls * self._half_size) @ linear + shift
+        return (moved + damping * self.range.deformation * noise) / self._half_size

@@ -1,0 +1,130 @@
+"""Thin-plate splines of the plane (Bookstein, PAMI 1989; sec. 4.1 of Thewlis et al. 2017).
+
+A spline is pinned at N controls c_i, each of which it takes to a target:
+
+    g(p) = affine^T (1, p) + sum_i weights_i U(|p - c_i|),        U(r) = r^2 log r
+
+    [ K    P ] [ weights ]   [ targets ]        K_ij = U(|c_i - c_j|)
+    [ P^T  0 ] [ affine  ] = [    0    ]        P    = rows (1, x, y)
+
+The solution is linear in the targets. For fixed controls the system is therefore inverted once, and at
+fixed points (the pixels of a picture, the cells of a map) every spline is one matrix product with the
+cardinal basis: ``spline_basis(points, controls) @ targets``.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def spline_kernel(squared_distance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """U(r) = r^2 log r as a function of r^2; zero at r = 0."""
+    return 0.5 * torch.special.xlogy(squared_distance, squared_distance)
+
+
+def squared_distances(
+    points: Float[Tensor, "*batch points 2"], controls: Float[Tensor, "controls 2"]
+) -> Float[Tensor, "*batch points controls"]:
+    """Squared distance of every point to every control, without cancellation."""
+    dx = points[..., 0, None] - controls[:, 0]
+    dy = points[..., 1, None] - controls[:, 1]
+    return dx * dx + dy * dy
+
+
+def spline_solver(controls: Float[Tensor, "controls 2"]) -> Float[Tensor, "solution controls"]:
+    """The matrix, in float64, that takes N targets to the N weights and the 3 affine rows.
+
+    Raises:
+        ValueError: fewer than three controls, or all of them on one line: no unique spline.
+    """
+    controls = controls.double()
+    count = len(controls)
+    ones_xy = torch.cat([controls.new_ones(count, 1), controls], dim=1)
+    if count < 3 or torch.linalg.matrix_rank(ones_xy) < 3:
+        raise ValueError(f"a spline needs 3 controls that are not on one line, got {count}")
+    system = controls.new_zeros(count + 3, count + 3)
+    system[:count, :count] = spline_kernel(squared_distances(controls, controls))
+    system[:count, count:] = ones_xy
+    system[count:, :count] = ones_xy.T
+    identity = torch.eye(count + 3, count, dtype=torch.float64, device=controls.device)
+    return torch.linalg.solve(system, identity)
+
+
+def spline_basis(
+    points: Float[Tensor, "points 2"], controls: Float[Tensor, "controls 2"]
+) -> Float[Tensor, "points controls"]:
+    """Cardinal basis in float64: a spline's values at fixed points are ``basis @ targets``."""
+    return _features(points.double(), controls.double()) @ spline_solver(controls)
+
+
+@dataclass(frozen=True)
+class ThinPlateSpline:
+    """A batch of splines g that share their controls; call it on points.
+
+    Points, controls and targets are in any one frame of the plane. Everything is as precise as the
+    tensors are; ``fit`` solves in float64 and hands back the precision of ``targets``.
+    """
+
+    controls: Float[Tensor, "controls 2"]
+    weights: Float[Tensor, "batch controls 2"]
+    affine: Float[Tensor, "batch 3 2"]
+
+    @classmethod
+    def fit(
+        cls,
+        controls: Float[Tensor, "controls 2"],
+        targets: Float[Tensor, "batch controls 2"],
+        solver: Float[Tensor, "solution controls"] | None = None,
+    ) -> "ThinPlateSpline":
+        """The splines through ``targets`` at ``controls``; pass the ``spline_solver`` if at hand."""
+        solver = spline_solver(controls) if solver is None else solver
+        solution = (solver @ targets.double()).to(targets.dtype)
+        count = len(controls)
+        return cls(controls.to(targets.dtype), solution[:, :count], solution[:, count:])
+
+    def __call__(self, points: Float[Tensor, "batch points 2"]) -> Float[Tensor, "batch points 2"]:
+        """Each batch's points moved by its own spline."""
+        solution = torch.cat([self.weights, self.affine], dim=1)
+        return _features(points, self.controls) @ solution
+
+    def jacobian(
+        self, points: Float[Tensor, "batch points 2"]
+    ) -> Float[Tensor, "batch points 2 2"]:
+        """d g_row / d p_column at points. The gradient of U is (2 log r + 1) (p - c), 0 at c."""
+        offsets = points[..., None, :] - self.controls
+        squared = offsets.square().sum(-1)
+        slope = torch.where(squared > 0, squared.clamp_min(1e-300).log() + 1, 0.0)
+        bend = torch.einsum("bpn,bpnj,bni->bpij", slope, offsets, self.weights)
+        return bend + self.affine[:, None, 1:].transpose(-1, -2)
+
+    def inverse(
+        self, points: Float[Tensor, "batch points 2"], *, iterations: int = 12
+    ) -> Float[Tensor, "batch points 2"]:
+        """The points that the splines take to ``points``, by damped Newton steps in float64.
+
+        Where the spline does not fold the result is exact to rounding. For plots and tests; the
+        objective never needs an inverse.
+        """
+        spline = ThinPlateSpline(
+            self.controls.double(), self.weights.double(), self.affine.double()
+        )
+        wanted = points.double()
+        linear = spline.affine[:, 1:]
+        found = torch.linalg.solve(linear, wanted - spline.affine[:, :1], left=False)
+        residual = wanted - spline(found)
+        for _ in range(iterations):
+            step = torch.linalg.solve(spline.jacobian(found), residual.unsqueeze(-1)).squeeze(-1)
+            step = step * (0.5 / step.norm(dim=-1, keepdim=True).clamp_min(0.5))
+            found = found + step
+            residual = wanted - spline(found)
+        return found.to(points.dtype)
+
+
+def _features(
+    points: Float[Tensor, "*batch points 2"], controls: Float[Tensor, "controls 2"]
+) -> Float[Tensor, "*batch points solution"]:
+    """Rows (U(|p - c_1|), ..., U(|p - c_N|), 1, x, y)."""
+    kernel = spline_kernel(squared_distances(points, controls))
+    return torch.cat([kernel, torch.ones_like(points[..., :1]), points], dim=-1)
