@@ -1,0 +1,59 @@
+# make install      the package and its tools into .venv, every version pinned by constraints.txt
+# make test         everything that a change must pass
+# make demo         the whole method on the built-in synthetic category, into ./demo
+# make bench        the speed of this machine
+# make constraints  pin anew: the newest versions that pyproject.toml admits
+
+PYTHON ?= python3
+BIN := .venv/bin
+TORCH ?= torch==2.13.0
+
+.PHONY: install test lint types imports tests format demo bench constraints clean
+
+install: .venv/.installed
+
+.venv/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -qq -c constraints.txt torch
+	$(BIN)/pip install -qq -c constraints.txt -e '.[dev]'
+	touch $@
+
+test: lint types imports tests
+
+lint: install
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/codespell
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports
+
+tests: install
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST)
+
+format: install
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+demo: install
+	$(BIN)/warpmarks demo --output demo --overwrite
+
+bench: install
+	$(BIN)/warpmarks benchmark
+
+# A fresh environment, so that nothing installed by hand is pinned; torch without its build's suffix,
+# so that the same file serves CPU and CUDA machines.
+constraints:
+	rm -rf build/pinning
+	$(PYTHON) -m venv build/pinning
+	build/pinning/bin/pip install -qq '$(TORCH)'
+	build/pinning/bin/pip install -qq -e '.[dev]'
+	( echo '# Written by `make constraints`.'; \
+	  build/pinning/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' ) > constraints.txt
+	rm -rf build/pinning
+
+clean:
+	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

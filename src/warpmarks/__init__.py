@@ -1,0 +1,50 @@
+"""Learn object landmarks from a folder of pictures, without annotations.
+
+The names below are the public interface. Each is imported when it is first asked for, so that
+``import warpmarks`` costs nothing and the command line starts at once.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from warpmarks.configuration import TrainingConfig, load_recipe
+    from warpmarks.detector import Detection, Detector
+    from warpmarks.errors import InputError
+    from warpmarks.training import train
+
+    __version__: str
+
+__all__ = [
+    "Detection",
+    "Detector",
+    "InputError",
+    "TrainingConfig",
+    "__version__",
+    "load_recipe",
+    "train",
+]
+
+_HOME_OF = {
+    "Detection": "warpmarks.detector",
+    "Detector": "warpmarks.detector",
+    "InputError": "warpmarks.errors",
+    "TrainingConfig": "warpmarks.configuration",
+    "load_recipe": "warpmarks.configuration",
+    "train": "warpmarks.training",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("warpmarks")
+    if name in _HOME_OF:
+        from importlib import import_module
+
+        return getattr(import_module(_HOME_OF[name]), name)
+    raise AttributeError(f"module 'warpmarks' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
