@@ -1,0 +1,314 @@
+"""All images of a set, decoded and resized once, in one memory-mapped file that the next run reuses.
+
+A cache is a folder named by what its pixels depend on: the bytes and names of the images, the size and
+fit of the pictures, and the version of the reading. It holds
+
+    pictures.uint8   the pictures, one after the other: height x width x 3 bytes each
+    index.json       names and original sizes of the pictures, and the images that could not be read
+
+It is made under another name and renamed when complete, and may be deleted at any time.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from jaxtyping import Int, UInt8
+
+from warpmarks.datasets.fit import place
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_picture
+from warpmarks.errors import InputError
+from warpmarks.progress import Progress, SilentProgress
+
+_FORMAT_VERSION = 1
+_PICTURES, _INDEX = "pictures.uint8", "index.json"
+_PARTIAL = ".partial"
+_STALE_SECONDS = 3600.0  # a maker at work writes far more often
+_CHUNK = 16  # images per piece of work
+_NAMED = 3  # unreadable images that a message names
+
+Settings = tuple[int, int, str]  # height and width of the pictures, and their fit
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class PictureCache:
+    """The pictures of an image set, read-only, and how they came to be.
+
+    Attributes:
+        pictures: memory-mapped; indexing reads from disk.
+        names: of the pictures' images, in the order of the image set.
+        sizes: (height, width) of the upright originals.
+        unreadable: the images left out, each with its reason.
+    """
+
+    pictures: UInt8[np.ndarray, "images height width 3"]
+    names: tuple[str, ...]
+    sizes: Int[np.ndarray, "images 2"]
+    unreadable: tuple[tuple[str, str], ...]
+
+
+def load_pictures(
+    images: ImageSet,
+    *,
+    height: int,
+    width: int,
+    fit: str = "stretch",
+    cache_dir: Path | None = None,
+    workers: int | None = None,
+    max_unreadable: float = 0.05,
+    progress: Progress | None = None,
+) -> PictureCache:
+    """Pictures of all images, from the cache, or read in parallel and cached.
+
+    Args:
+        images: what to read.
+        height: of the pictures.
+        width: of the pictures.
+        fit: how an image is laid into its picture, see `warpmarks.datasets.fit`.
+        cache_dir: where caches are kept; `default_cache_dir` if not given.
+        workers: threads that read images; as many as there are processors if not given.
+        max_unreadable: share of images that may be left out because they cannot be read.
+        progress: told of the images hashed and read.
+
+    Raises:
+        InputError: too many images or all of them are unreadable, or the cache cannot be written.
+    """
+    progress = progress or SilentProgress()
+    place((1, 1), (height, width), fit)
+    if not images.names:
+        raise InputError(f"{images.root}: there are no images to read")
+    cache_dir = default_cache_dir() if cache_dir is None else Path(cache_dir)
+    workers = _processors() if workers is None else max(1, workers)
+    settings = (height, width, fit)
+    with _quiet_pillow(), ThreadPoolExecutor(workers) as pool:
+        work = _Work(images, settings, pool, ahead=4 * workers, progress=progress)
+        folder = cache_dir / _key(work)
+        cache = _open(folder, settings)
+        if cache is None:
+            _make(folder, work)
+            cache = _open(folder, settings)
+    if cache is None:
+        raise InputError(f"the cache {folder} was damaged while it was made: try again")
+    _refuse_unreadable(images, cache.unreadable, max_unreadable)
+    return cache
+
+
+def default_cache_dir() -> Path:
+    """$WARPMARKS_CACHE, or warpmarks in the place where this system's users keep caches."""
+    if chosen := os.environ.get("WARPMARKS_CACHE"):
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "warpmarks"
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "warpmarks"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "warpmarks"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One request, and the threads that do it."""
+
+    images: ImageSet
+    settings: Settings
+    pool: ThreadPoolExecutor
+    ahead: int
+    progress: Progress
+
+    def in_order(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
+        """Results in the order of the items; only a bounded number of them wait in memory."""
+        chunks = iter(items)
+        waiting: deque[Future[list[Result]]] = deque()
+        try:
+            while True:
+                while len(waiting) < self.ahead and (
+                    chunk := list(itertools.islice(chunks, _CHUNK))
+                ):
+                    waiting.append(
+                        self.pool.submit(lambda chunk: [function(item) for item in chunk], chunk)
+                    )
+                if not waiting:
+                    return
+                yield from waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Odd metadata in some of thousands of files is no news; entered once, as threads share filters."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")
+        yield
+
+
+def _key(work: _Work) -> str:
+    whole = hashlib.blake2b(digest_size=16)
+    whole.update(json.dumps([_FORMAT_VERSION, READING_VERSION, *work.settings]).encode())
+    work.progress.start("Checking images", len(work.images.names))
+    digests = work.in_order(_digest, work.images.paths())
+    for name, digest in zip(work.images.names, digests, strict=True):
+        whole.update(json.dumps([name, digest]).encode())
+        work.progress.advance()
+    work.progress.finish()
+    return whole.hexdigest()
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "blake2b").hexdigest()
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+
+
+def _open(folder: Path, settings: Settings) -> PictureCache | None:
+    """The cache in a folder; None where there is none, or a damaged one."""
+    height, width, _ = settings
+    try:
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+        names = tuple(map(str, index["names"]))
+        sizes = np.array(index["sizes"], dtype=np.int64).reshape(len(names), 2)
+        unreadable = tuple((str(name), str(reason)) for name, reason in index["unreadable"])
+        file, shape = folder / _PICTURES, (len(names), height, width, 3)
+        if file.stat().st_size != np.prod(shape):
+            return None
+        pictures = np.memmap(file, dtype=np.uint8, mode="r", shape=shape)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return PictureCache(pictures, names, sizes, unreadable)
+
+
+def _make(folder: Path, work: _Work) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(folder.parent)
+        _check_room(folder.parent, work)
+        temporary = Path(
+            tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=_PARTIAL)
+        )
+        try:
+            _fill(temporary, work)
+            _move(temporary, folder, work.settings)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise InputError(
+            f"the cache of pictures {folder.parent} cannot be written ({error.strerror or error}): "
+            "make room, or set WARPMARKS_CACHE to another folder"
+        ) from error
+
+
+def _check_room(folder: Path, work: _Work) -> None:
+    height, width, _ = work.settings
+    needed, free = len(work.images.names) * height * width * 3, shutil.disk_usage(folder).free
+    if needed > free:
+        raise InputError(
+            f"the cache of pictures {folder} needs {needed / 1e6:,.0f} MB and has room for {free / 1e6:,.0f} MB: "
+            "make room, or set WARPMARKS_CACHE to another folder"
+        )
+
+
+def _fill(folder: Path, work: _Work) -> None:
+    names, sizes, unreadable = [], [], []
+    work.progress.start("Reading images", len(work.images.names))
+    # Written to the file, not through a memory map: a full disk is then an error, not a killed process.
+    with (folder / _PICTURES).open("wb") as file:
+        results = work.in_order(_Reader(*work.settings), work.images.paths())
+        for name, result in zip(work.images.names, results, strict=True):
+            if isinstance(result, str):
+                unreadable.append((name, result))
+            else:
+                picture, size = result
+                file.write(picture)
+                names.append(name)
+                sizes.append(size)
+            work.progress.advance()
+        file.flush()
+        os.fsync(file.fileno())
+    work.progress.finish()
+    if not names:
+        _refuse_unreadable(work.images, unreadable, 1.0)
+    index = {"names": names, "sizes": sizes, "unreadable": unreadable}
+    (folder / _INDEX).write_text(json.dumps(index), encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    height: int
+    width: int
+    fit: str
+
+    def __call__(self, path: Path) -> tuple[np.ndarray, tuple[int, int]] | str:
+        try:
+            return read_picture(path, self.height, self.width, self.fit)
+        except UnreadableImage as error:
+            return error.reason
+
+
+def _move(temporary: Path, folder: Path, settings: Settings) -> None:
+    """Give a complete cache its name; another maker of the same pictures may have been first."""
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if _open(folder, settings) is not None:
+            return
+        damaged = Path(
+            tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=_PARTIAL)
+        )
+        with suppress(FileNotFoundError):
+            folder.rename(damaged / folder.name)
+        shutil.rmtree(damaged, ignore_errors=True)
+        temporary.rename(folder)
+
+
+def _remove_stale(cache_dir: Path) -> None:
+    """Remove what interrupted makers left behind."""
+    for left in cache_dir.glob(f".*{_PARTIAL}"):
+        with suppress(OSError):
+            written = max(file.stat().st_mtime for file in (left, *left.iterdir()))
+            if time.time() - written > _STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def _refuse_unreadable(
+    images: ImageSet, unreadable: Sequence[tuple[str, str]], max_unreadable: float
+) -> None:
+    count, total = len(unreadable), len(images.names)
+    if not count or (count < total and count <= max_unreadable * total):
+        return
+    named = "; ".join(f"{name}: {reason}" for name, reason in unreadable[:_NAMED])
+    more = f"; and {count - _NAMED} more" if count > _NAMED else ""
+    advice = (
+        "give images"
+        if count == total
+        else "mend or remove them, or go on without them with --allow-unreadable"
+    )
+    raise InputError(
+        f"{count} of {total} images in {images.root} cannot be read ({named}{more}): {advice}"
+    )

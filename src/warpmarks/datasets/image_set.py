@@ -1,0 +1,149 @@
+"""Finding the images that the user means: a folder, a list in a text file, or a set in our layout."""
+
+import os
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from warpmarks.datasets.layout import read_split
+from warpmarks.datasets.reading import readable_extensions
+from warpmarks.errors import InputError
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Image files by name.
+
+    Attributes:
+        root: the folder that names are relative to: images/ of a set in our layout, otherwise the
+            folder searched, or the folder of the text list.
+        names: each with "/" between folders, sorted, none twice. Only a list may name images outside
+            of its folder; they keep the path that the list gives them.
+    """
+
+    root: Path
+    names: tuple[str, ...]
+
+    def paths(self) -> list[Path]:
+        """Where the images are, in the order of their names."""
+        return [self.root / name for name in self.names]
+
+
+def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
+    """Find the images of a folder, a text list, one image file, or one split of a set in our layout.
+
+    A folder is searched with all its folders for files with the extension of an image, in any case of
+    letters; hidden files and folders are skipped; links are followed, and each folder is visited once.
+    If it has a folder images/, only that is searched. A text list has one path per line, relative to
+    the list; blank lines and lines that begin with # are skipped.
+
+    Raises:
+        InputError: there is no such source or split, no image in it, or a folder cannot be read.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise InputError(
+            f"{source} does not exist: give a folder of images or a text file that lists them"
+        )
+    if split is not None:
+        return _images_of_split(source, split)
+    if source.is_dir():
+        root = _images_folder(source)
+        names = _search(root)
+        if not names:
+            raise InputError(
+                f"{root} holds no images: expected files such as .jpg, .png or .tif in it or its folders"
+            )
+    elif _is_image_name(source.name):
+        root, names = source.parent, [source.name]
+    else:
+        root, names = source.parent, _read_list(source)
+        if not names:
+            raise InputError(f"{source} lists no images: expected one path per line")
+    return ImageSet(root, tuple(sorted(set(names))))
+
+
+def _images_folder(folder: Path) -> Path:
+    return folder / "images" if (folder / "images").is_dir() else folder
+
+
+def _images_of_split(source: Path, split: str) -> ImageSet:
+    table = source / "split.csv"
+    if not table.is_file():
+        raise InputError(
+            f"the split {split!r} was asked for, but {table} does not exist: "
+            "leave --split away, or give a folder with images/ and split.csv"
+        )
+    splits = read_split(table)
+    root = _images_folder(source)
+    names = tuple(sorted(name for name, its_split in splits.items() if its_split == split))
+    if not names:
+        known = ", ".join(sorted(set(splits.values()))) or "none"
+        raise InputError(f"{table} has no split {split!r}: the splits there are {known}")
+    for name in names:
+        if not (root / name).is_file():
+            raise InputError(
+                f"{table} lists {name}, but {root / name} does not exist: correct the table"
+            )
+    return ImageSet(root, names)
+
+
+def _is_image_name(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in readable_extensions()
+
+
+def _search(root: Path) -> list[str]:
+    names: list[str] = []
+    visited: set[tuple[int, int]] = set()
+    # Real folders before links to folders, so that an image reachable on two ways has its real name.
+    folders, links = deque([""]), deque[str]()
+    while folders or links:
+        folder = (folders or links).popleft()
+        try:
+            status = (root / folder).stat()
+            if (status.st_dev, status.st_ino) in visited:
+                continue
+            visited.add((status.st_dev, status.st_ino))
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir():
+                        (links if entry.is_symlink() else folders).append(name)
+                    elif _is_image_name(entry.name) and (entry.is_file() or entry.is_symlink()):
+                        names.append(name)  # a broken link is told of when it is read
+        except OSError as error:
+            raise InputError(
+                f"{root / folder} cannot be searched for images ({error.strerror or error}): "
+                "make it readable or leave it out"
+            ) from error
+    return names
+
+
+def _read_list(source: Path) -> list[str]:
+    try:
+        text = source.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise InputError(f"{source} cannot be read ({error.strerror or error})") from error
+    if "\0" in text:
+        raise InputError(
+            f"{source} is neither an image that can be read nor a text file: "
+            "give a folder of images or a text file that lists them"
+        )
+    names = []
+    for line, content in enumerate(text.split("\n"), start=1):
+        listed = content.strip()
+        if not listed or listed.startswith("#"):
+            continue
+        path = source.parent / listed
+        if not path.is_file():
+            raise InputError(
+                f"{source}, line {line}: {listed} is not a file in {source.parent}: expected the path of an image"
+            )
+        names.append(_name_of(path, source.parent))
+    return names
+
+
+def _name_of(path: PurePath, root: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()

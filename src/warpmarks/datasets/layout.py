@@ -1,0 +1,194 @@
+"""The files of an image set in our layout, and of what a detector finds in it.
+
+    SET/images/         the images, also in folders of their own
+    SET/landmarks.csv   optional: points on the images
+    SET/split.csv       optional: which image is for what
+
+*landmarks.csv* is comma-separated UTF-8 with one line per image. Its columns:
+
+    image            name of the image relative to images/, with "/" between folders
+    x1,y1,...,xN,yN  the points, in pixels of the original image: x to the right, y downwards, pixel
+                     centres at integers; both cells of a point empty: not annotated
+    score1,...       only in files of detected landmarks, and skipped when points are read: how sure
+                     the detector is of each, from 0 to 1
+
+*split.csv* has the columns ``image`` (as above) and ``split`` (any word; usually train or val).
+"""
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.errors import InputError
+from warpmarks.files import atomic_path
+
+
+@dataclass(frozen=True)
+class LandmarkTable:
+    """Points on images, in pixels of the original image; nan where a point is not annotated."""
+
+    images: tuple[str, ...]
+    points: Float[np.ndarray, "images points 2"]
+
+
+def read_landmarks(path: str | Path) -> LandmarkTable:
+    """Read a landmarks.csv.
+
+    Raises:
+        InputError: the file cannot be read, or a line of it is wrong; the message names the line.
+    """
+    path = Path(path)
+    rows = _rows(path, "image,x1,y1,...")
+    _, header = next(rows)
+    count = _count_points(path, header)
+    names, values = [], []
+    for line, row in rows:
+        names.append(row[0])
+        cells = [
+            _number(path, line, name, cell) for name, cell in zip(header[1:], row[1:], strict=True)
+        ]
+        for point in range(count):
+            x, y = cells[2 * point], cells[2 * point + 1]
+            if math.isnan(x) != math.isnan(y):
+                raise InputError(
+                    f"{path}, line {line}: point {point + 1} has only one of x{point + 1} and y{point + 1}: "
+                    "fill both, or leave both empty where it is not annotated"
+                )
+        values.append(cells[: 2 * count])
+    return LandmarkTable(
+        tuple(names), np.array(values, dtype=np.float64).reshape(len(names), count, 2)
+    )
+
+
+def write_landmarks(
+    path: str | Path,
+    names: Sequence[str],
+    landmarks: Float[np.ndarray, "images points 2"],
+    scores: Float[np.ndarray, "images points"] | None = None,
+) -> None:
+    """Write a landmarks.csv with three decimals, whole or not at all; nan becomes empty.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    numbers = range(1, landmarks.shape[1] + 1)
+    header = ["image", *(f"{axis}{number}" for number in numbers for axis in "xy")]
+    values = landmarks.reshape(len(names), -1)
+    if scores is not None:
+        header += [f"score{number}" for number in numbers]
+        values = np.concatenate([values, scores], axis=1)
+    with (
+        atomic_path(Path(path)) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for name, row in zip(names, values, strict=True):
+            writer.writerow(
+                [name, *(f"{value:.3f}" if np.isfinite(value) else "" for value in row)]
+            )
+
+
+def read_split(path: str | Path) -> dict[str, str]:
+    """Read a split.csv: the split of each image.
+
+    Raises:
+        InputError: the file cannot be read, or a line of it is wrong; the message names the line.
+    """
+    path = Path(path)
+    rows = _rows(path, "image,split")
+    _, header = next(rows)
+    if header != ["image", "split"]:
+        raise InputError(f"{path} has the columns {','.join(header)}: expected image,split")
+    splits = {}
+    for line, (name, split) in rows:
+        if not split:
+            raise InputError(
+                f"{path}, line {line}: {name} has no split: name one, such as train or val"
+            )
+        splits[name] = split
+    return splits
+
+
+def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of the header and of each row, all of one length, each image once."""
+    width, first_lines = 0, dict[str, int]()
+    try:
+        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            for row in reader:
+                line = reader.line_num
+                if not any(row):
+                    continue
+                if not width:
+                    width = len(row)
+                    yield line, [cell.strip() for cell in row]
+                    continue
+                if len(row) != width:
+                    raise InputError(
+                        f"{path}, line {line}: {len(row)} columns, where the header has {width}: "
+                        "make them the same"
+                    )
+                if not row[0]:
+                    raise InputError(
+                        f"{path}, line {line}: the name of the image is missing: add it"
+                    )
+                if row[0] in first_lines:
+                    raise InputError(
+                        f"{path}, line {line}: {row[0]} is there already, in line {first_lines[row[0]]}: "
+                        "keep one of the two"
+                    )
+                first_lines[row[0]] = line
+                yield line, row
+    except csv.Error as error:
+        raise InputError(
+            f"{path} is not a table of comma-separated values ({error}): expected {expected}"
+        ) from error
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror or error}): expected a table {expected}"
+        ) from error
+    if not width:
+        raise InputError(f"{path} is empty: expected a table {expected}")
+
+
+def _count_points(path: Path, header: list[str]) -> int:
+    scored = sum(name.startswith("score") for name in header)
+    coordinates = len(header) - 1 - scored
+    if coordinates % 2:
+        raise InputError(
+            f"{path} has {coordinates} columns of coordinates, which is odd: expected image,x1,y1,x2,y2,..."
+        )
+    numbers = range(1, coordinates // 2 + 1)
+    wanted = ["image", *(f"{axis}{number}" for number in numbers for axis in "xy")]
+    wanted += [f"score{number}" for number in numbers] if scored else []
+    if header != wanted or not numbers:
+        found, expected = next(
+            ((a, b) for a, b in zip_longest(header, wanted, fillvalue="nothing") if a != b),
+            ("nothing", "x1"),
+        )
+        raise InputError(
+            f"{path} has the column {found} in place of {expected}: expected image,x1,y1,x2,y2,..."
+        )
+    return len(numbers)
+
+
+def _number(path: Path, line: int, column: str, cell: str) -> float:
+    if not cell.strip():
+        return math.nan
+    try:
+        value = float(cell)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value) or "_" in cell:
+        raise InputError(
+            f"{path}, line {line}: {cell!r} in column {column} is not a number: "
+            "expected pixels such as 48.25, or nothing"
+        )
+    return value

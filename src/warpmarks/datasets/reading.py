@@ -1,0 +1,248 @@
+"""Reading one image: any file that Pillow knows, a Pillow image or an array, upright, in RGB.
+
+The first frame of a file with several counts. Colour profiles are ignored. What pixel values mean, in
+deep, transparent or unusual modes, is told in `warpmarks.datasets.rgb`.
+"""
+
+import functools
+import math
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from jaxtyping import UInt8
+from PIL import Image
+
+from warpmarks.datasets.fit import Placement, place
+from warpmarks.datasets.rgb import array_to_image, image_to_rgb
+from warpmarks.errors import InputError
+
+READING_VERSION = 1
+"""Part of the key of every cache: raise it when the same file would give other pixels."""
+
+MAX_PIXELS = 100_000_000
+"""Largest image that is decoded in full, 400 MB: beyond it a few bytes on disk could eat the memory."""
+
+MAX_DRAFT_PIXELS = 1_000_000_000
+"""Largest JPEG, of which only a reduced version within `MAX_PIXELS` is decoded: 30,000 x 30,000 passes."""
+
+ImageSource = str | Path | Image.Image | np.ndarray
+
+# Not pictures, or only read by starting another program (EPS starts Ghostscript).
+_NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+_DRAFTED = {"JPEG", "MPO"}
+_TO_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDES_SWAPPED = {5, 6, 7, 8}
+_ENDS_LEFT = {2, 3, 6, 7}  # orientations whose upright left is where a stored row or column ends
+_ENDS_TOP = {3, 4, 7, 8}
+_ORIENTATION_TAG = 0x0112
+
+# Threads decode small images side by side, and large ones one at a time, for the sake of memory.
+_LARGE_PIXELS = 16_000_000
+_one_large_image = threading.Lock()
+
+
+class UnreadableImage(InputError):
+    """A file or object that holds no image that can be read.
+
+    Attributes:
+        reason: why, without the name, in a few words.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} cannot be read as an image: {reason}")
+        self.reason = reason
+
+
+@functools.cache
+def readable_extensions() -> frozenset[str]:
+    """Extensions of the image files that can be read, in lower case with their dot."""
+    formats = set(_formats())
+    return frozenset(end for end, name in Image.registered_extensions().items() if name in formats)
+
+
+def open_image(source: ImageSource) -> Image.Image:
+    """The whole image in RGB, upright, in its full size.
+
+    Raises:
+        UnreadableImage: it cannot be read, with the reason.
+        InputError: an array of a shape, type or range that is no image.
+    """
+    with _reasons(source), _opened(source, None) as opened:
+        return opened.image
+
+
+def read_picture(
+    source: ImageSource, height: int, width: int, fit: str = "stretch"
+) -> tuple[UInt8[np.ndarray, "height width 3"], tuple[int, int]]:
+    """The image laid into a picture (see `warpmarks.datasets.fit`), and the original's (height, width).
+
+    Reduced with an antialiasing filter; a large JPEG is decoded at an eighth, a quarter or half of its
+    size where that is still twice the picture's.
+
+    Raises:
+        UnreadableImage: it cannot be read, with the reason.
+        InputError: an array of a shape, type or range that is no image, or no such fit.
+    """
+    place((1, 1), (height, width), fit)
+    with _reasons(source), _opened(source, (height, width, fit)) as opened:
+        placement = place(opened.original_size, (height, width), fit)
+        return _laid_in(opened, placement), opened.original_size
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """An upright RGB image, perhaps reduced: its pixel (x, y) / scale + offset of the original plane."""
+
+    image: Image.Image
+    original_size: tuple[int, int]
+    scale: int = 1
+    offset: tuple[float, float] = (0.0, 0.0)
+
+
+def _laid_in(opened: _Opened, placement: Placement) -> np.ndarray:
+    height, width = placement.original_size
+    left, top, right, bottom = placement.content
+    shown = (
+        max(placement.box[0], 0),
+        max(placement.box[1], 0),
+        min(placement.box[2], width),
+        min(placement.box[3], height),
+    )
+    (x, y), scale = opened.offset, opened.scale
+    box = (shown[0] / scale + x, shown[1] / scale + y, shown[2] / scale + x, shown[3] / scale + y)
+    size = (right - left, bottom - top)
+    image = opened.image
+    if image.size != size or box != (0, 0, *size):
+        image = image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
+    rows, columns = placement.picture_size
+    margins = ((top, rows - bottom), (left, columns - right), (0, 0))
+    return np.pad(np.asarray(image), margins, mode="edge")
+
+
+@contextmanager
+def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterator[_Opened]:
+    if isinstance(source, np.ndarray):
+        image = array_to_image(source)
+        yield _Opened(image, (image.height, image.width))
+    elif isinstance(source, Image.Image):
+        _check_pixels(source)
+        yield _upright(source, source.size)
+    elif isinstance(source, str | Path):
+        with Path(source).open("rb") as file:
+            image = _identify(file)
+            full_size = image.size
+            scale = _draft(image, target) if target is not None else 1
+            _check_pixels(image)
+            with _one_large_image if _pixels(image) > _LARGE_PIXELS else nullcontext():
+                yield _upright(image, full_size, scale)
+    else:
+        raise InputError(
+            f"an image of type {type(source).__name__} cannot be read: "
+            "expected a path, a Pillow image or a numpy array"
+        )
+
+
+def _upright(image: Image.Image, full_size: tuple[int, int], scale: int = 1) -> _Opened:
+    """Decode and turn an image stored at (width, height) ``full_size`` divided by ``scale``."""
+    image.load()
+    orientation = _orientation(image)
+    image = image_to_rgb(image)
+    if orientation in _TO_UPRIGHT:
+        image = image.transpose(_TO_UPRIGHT[orientation])
+    if scale == 1:
+        return _Opened(image, (image.height, image.width))
+    width, height = reversed(full_size) if orientation in _SIDES_SWAPPED else full_size
+    # A draft has whole pixels: its stored last ones may reach beyond the end of the original.
+    x = image.width - width / scale if orientation in _ENDS_LEFT else 0.0
+    y = image.height - height / scale if orientation in _ENDS_TOP else 0.0
+    return _Opened(image, (height, width), scale, (x, y))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # a damaged EXIF block raises anything; the pixels are good all the same
+        return 1
+
+
+def _draft(image: Image.Image, target: tuple[int, int, str]) -> int:
+    """Have a JPEG decoded at 1, 1/2, 1/4 or 1/8 of its size, at least twice the picture's; the divisor."""
+    # A progressive one holds all its coefficients in memory whatever the draft.
+    if image.format not in _DRAFTED or image.info.get("progressive"):
+        return 1
+    if _pixels(image) > MAX_DRAFT_PIXELS:
+        return 1
+    stored_width, (height, width, fit) = image.width, target
+    if _orientation(image) in _SIDES_SWAPPED:
+        height, width = width, height
+    left, top, right, bottom = place((image.height, image.width), (height, width), fit).box
+    wanted = (2 * width * image.width / (right - left), 2 * height * image.height / (bottom - top))
+    drafted = image.draft("", (math.ceil(wanted[0]), math.ceil(wanted[1])))
+    return 1 if drafted is None else round(stored_width / drafted[1][2])
+
+
+def _identify(file: BinaryIO) -> Image.Image:
+    """What `PIL.Image.open` does, for the formats we read, and with our own limit of pixels.
+
+    Pillow's limit is a global of the process, and warns or refuses before a draft can be asked for.
+    """
+    prefix = file.read(16)
+    if not prefix:
+        raise ValueError("the file is empty")
+    missing = ""
+    for name in _formats():
+        factory, accept = Image.OPEN[name]
+        try:
+            accepted = accept is None or accept(prefix)
+            if isinstance(accepted, str):  # a format of which this Pillow lacks the decoder
+                missing = f": {accepted}"
+            elif accepted:
+                file.seek(0)
+                return factory(file, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue  # the ways in which plugins say that a file is not theirs
+    raise ValueError(f"not an image in a format that can be read{missing}")
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _NOT_READ)
+
+
+def _pixels(image: Image.Image) -> int:
+    return image.width * image.height
+
+
+def _check_pixels(image: Image.Image) -> None:
+    if _pixels(image) > MAX_PIXELS:
+        raise ValueError(
+            f"{image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} that are decoded: make it smaller"
+        )
+
+
+@contextmanager
+def _reasons(source: ImageSource) -> Iterator[None]:
+    """Whatever goes wrong inside becomes one sentence that names the source."""
+    name = str(source) if isinstance(source, str | Path) else "the image"
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # decoders raise nearly every type on damaged data
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UnreadableImage(name, reason) from error

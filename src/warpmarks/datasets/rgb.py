@@ -1,0 +1,108 @@
+"""Pixels of every kind to RGB with 8 bits: what is white, what is black, what shines through.
+
+Eight bits stay as they are. Alpha is laid over white. Deeper pixels are scaled to 8 bits, never cut off:
+
+* 16-bit (and 32-bit integers that fit into it): black is 0 and white is the end of the smallest of the
+  ranges of 8, 10, 12, 14 and 16 bits that holds the image's brightest pixel. Most such files come from
+  cameras and scopes of 10 to 14 bits, and on the full range they would be all but black.
+* float from 0 to 1: black is 0, white is 1.
+* any other float or 32-bit integer: black and white are the image's own smallest and largest value, as
+  no range can be known; values that are not finite count as the smallest.
+"""
+
+import numpy as np
+from PIL import Image, ImageCms
+
+from warpmarks.errors import InputError
+
+WHITE_LEVELS = (255, 1023, 4095, 16383, 65535)
+_WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
+_GREY = 2
+_CHANNELS = (1, 3, 4)
+
+
+def image_to_rgb(image: Image.Image) -> Image.Image:
+    """An image of any Pillow mode in mode RGB; one that has it already is returned as it is."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I;16"):
+        return Image.fromarray(_scaled_16_bit(np.asarray(image).astype(np.uint16))).convert("RGB")
+    if image.mode in {"I", "F"}:
+        return Image.fromarray(_scaled(np.asarray(image))).convert("RGB")
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+        assert converted is not None  # only an in-place conversion returns nothing
+        return converted
+    if image.mode in _WITH_ALPHA or "transparency" in image.info:
+        with_alpha = image.convert("RGBA")
+        white = Image.new("RGB", image.size, "white")
+        white.paste(with_alpha, mask=with_alpha.getchannel("A"))
+        return white
+    return image.convert("RGB")
+
+
+def array_to_image(array: np.ndarray) -> Image.Image:
+    """An array of height x width (x 1, 3 or 4 channels: grey, RGB, RGBA) as an RGB image.
+
+    uint8 is taken as it is, bool as black and white, uint16 on the ranges above, float from 0 to 1.
+
+    Raises:
+        InputError: another shape, type or range of values.
+    """
+    channels = 1 if array.ndim == _GREY else array.shape[-1]
+    if array.ndim not in {_GREY, _GREY + 1} or channels not in _CHANNELS or array.size == 0:
+        raise InputError(
+            f"an image array of shape {array.shape} cannot be read: expected height x width, "
+            "or height x width x 1, 3 or 4"
+        )
+    pixels = _to_8_bit(array)
+    if channels == 1:
+        pixels = pixels.reshape(array.shape[:2])
+    return image_to_rgb(Image.fromarray(np.ascontiguousarray(pixels)))
+
+
+def _to_8_bit(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * 255
+    if array.dtype == np.uint16:
+        return _scaled_16_bit(array.astype(np.uint16))
+    if np.issubdtype(array.dtype, np.floating):
+        smallest, largest = array.min(), array.max()
+        if not (smallest >= 0 and largest <= 1):  # also where either is nan
+            raise InputError(
+                f"an image array of floats has values from {smallest:g} to {largest:g}: expected 0 to 1, "
+                "so divide by the value of white, or pass uint8"
+            )
+        return np.round(array * 255).astype(np.uint8)
+    raise InputError(
+        f"an image array of type {array.dtype} cannot be read: expected uint8, uint16, bool or float in [0, 1]"
+    )
+
+
+def _scaled_16_bit(values: np.ndarray) -> np.ndarray:
+    largest = int(values.max())
+    white = next(level for level in WHITE_LEVELS if level >= largest)
+    table = np.minimum(np.round(np.arange(WHITE_LEVELS[-1] + 1) * (255 / white)), 255)
+    scaled: np.ndarray = table.astype(np.uint8)[values]
+    return scaled
+
+
+def _scaled(values: np.ndarray) -> np.ndarray:
+    if (
+        np.issubdtype(values.dtype, np.integer)
+        and 0 <= values.min() <= values.max() <= WHITE_LEVELS[-1]
+    ):
+        return _scaled_16_bit(values.astype(np.uint16))
+    finite = np.isfinite(values)
+    smallest, largest = 0.0, 1.0
+    if finite.any():
+        smallest, largest = float(values[finite].min()), float(values[finite].max())
+    if np.issubdtype(values.dtype, np.floating) and smallest >= 0 and largest <= 1:
+        smallest, largest = 0.0, 1.0
+    levels = (np.where(finite, values, smallest) - smallest) * (
+        255 / max(largest - smallest, 1e-30)
+    )
+    return np.clip(np.round(levels), 0, 255).astype(np.uint8)
