@@ -1,0 +1,125 @@
+"""Rotations, ellipsoids and poses of the synthetic scene.
+
+A frame is x to the right, y downwards, z towards the viewer, as in the picture. The camera is
+orthographic, so x and y of a point in the camera's frame are its normalised picture coordinates.
+Everything here uses only operations that IEEE 754 rounds exactly, so that all machines agree.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+HALF_DEGREE = 3.141592653589793 / 360
+
+
+def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
+    """Turn to the right by ``yaw``, then down by ``pitch``, then clockwise by ``roll``, in degrees."""
+    cos, sin = _cos_sin(yaw)
+    turned = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
+    cos, sin = _cos_sin(pitch)
+    nodded = np.array([[1, 0, 0], [0, cos, sin], [0, -sin, cos]])
+    cos, sin = _cos_sin(roll)
+    rolled = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    return product(rolled, product(nodded, turned))
+
+
+def _cos_sin(degrees: float) -> tuple[float, float]:
+    # The rational form is an exact rotation whatever the tangent, so a short series for the tangent
+    # of the half angle only makes large angles a little smaller than asked for.
+    half = degrees * HALF_DEGREE
+    square = half * half
+    tangent = half * (1 + square * (1 / 3 + square * (2 / 15 + square * (17 / 315))))
+    return (1 - tangent * tangent) / (1 + tangent * tangent), 2 * tangent / (1 + tangent * tangent)
+
+
+def product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Matrix product written out: a linear algebra library may round differently elsewhere."""
+    total = first[:, 0:1] * second[0:1]
+    for index in range(1, second.shape[0]):
+        total = total + first[:, index : index + 1] * second[index : index + 1]
+    return total
+
+
+def apply(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """A 3 x 3 matrix times one vector."""
+    return matrix[:, 0] * vector[0] + matrix[:, 1] * vector[1] + matrix[:, 2] * vector[2]
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """The vector at length 1."""
+    return vector / np.sqrt(vector[0] * vector[0] + vector[1] * vector[1] + vector[2] * vector[2])
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a thing stands: camera = scale * rotation @ own + offset."""
+
+    rotation: np.ndarray
+    scale: float
+    offset: np.ndarray
+
+    def __call__(self, point: np.ndarray) -> np.ndarray:
+        """A point of the thing's own frame in the camera's frame."""
+        return self.scale * apply(self.rotation, point) + self.offset
+
+
+@dataclass(frozen=True)
+class Ellipsoid:
+    """The points centre + axes @ (radii * q) for |q| <= 1; q are its *unit coordinates*."""
+
+    centre: np.ndarray
+    axes: np.ndarray
+    radii: np.ndarray
+
+    @property
+    def form(self) -> np.ndarray:
+        """The symmetric matrix M with (p - centre)' M (p - centre) = |q|^2."""
+        scaled = self.axes / self.radii
+        return product(scaled, scaled.T)
+
+    @property
+    def reach(self) -> np.ndarray:
+        """Half the sides of the box around it."""
+        squares = (self.axes * self.radii) ** 2
+        return np.sqrt(squares[:, 0] + squares[:, 1] + squares[:, 2])
+
+    def surface(self, x: float, y: float, z: float) -> np.ndarray:
+        """The surface point in this direction of the unit coordinates."""
+        return self.centre + apply(self.axes, self.radii * unit(np.array([x, y, z])))
+
+    def level(self, point: np.ndarray) -> float:
+        """|q|^2: below 1 inside, above 1 outside."""
+        q = apply(self.axes.T, point - self.centre) / self.radii
+        return float(q[0] * q[0] + q[1] * q[1] + q[2] * q[2])
+
+    def placed(self, pose: Pose) -> "Ellipsoid":
+        """The same ellipsoid in the camera's frame."""
+        return Ellipsoid(
+            pose(self.centre), product(pose.rotation, self.axes), pose.scale * self.radii
+        )
+
+
+def ellipsoid(
+    centre: np.ndarray, radii: tuple[float, float, float], axes: np.ndarray | None = None
+) -> Ellipsoid:
+    """An ellipsoid; its axes are those of the frame unless given."""
+    return Ellipsoid(np.asarray(centre, float), np.eye(3) if axes is None else axes, np.array(radii))
+
+
+def leaf(
+    centre: np.ndarray,
+    half_width: float,
+    half_length: float,
+    half_thickness: float,
+    axes: np.ndarray,
+    sharpness: float,
+) -> tuple[Ellipsoid, Ellipsoid]:
+    """Two ellipsoids whose intersection is a leaf along the second axis, with tips at half_length.
+
+    A ``sharpness`` of 0 is an ellipsoid; towards 1 the tips become needles.
+    """
+    width = half_width / (1 - sharpness)
+    narrowing = np.sqrt(1 - sharpness * sharpness)
+    radii = np.array([width, half_length / narrowing, half_thickness / narrowing])
+    aside = axes[:, 0] * (sharpness * width)
+    return Ellipsoid(centre - aside, axes, radii), Ellipsoid(centre + aside, axes, radii)

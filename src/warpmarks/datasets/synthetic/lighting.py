@@ -1,0 +1,72 @@
+"""Light on a painted surface: a soft key light, light from the sky and the ground, highlights."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from warpmarks.datasets.synthetic.draws import Draws
+from warpmarks.datasets.synthetic.geometry import unit
+from warpmarks.datasets.synthetic.painting import PaintedSurface
+from warpmarks.datasets.synthetic.textures import colour, smooth_step
+
+CATCHLIGHT = 0.9
+
+
+@dataclass(frozen=True)
+class Lighting:
+    """``direction`` leads to the key light; colours are linear and may exceed 1."""
+
+    direction: np.ndarray
+    key: np.ndarray
+    sky: np.ndarray
+    ground: np.ndarray
+    rim: np.ndarray
+
+
+def draw_lighting(draws: Draws) -> Lighting:
+    """Key light from above, left or right; its colour is warm or cool, the sky's the opposite."""
+    direction = unit(
+        np.array([draws.uniform(-0.9, 0.9), draws.uniform(-0.9, -0.1), draws.uniform(0.45, 1.0)])
+    )
+    warm = draws.chance(0.6)
+    hue, other = (0.09, 0.6) if warm else (0.58, 0.08)
+    strength = draws.uniform(0.75, 1.15)
+    return Lighting(
+        direction=direction,
+        key=colour(hue, draws.uniform(0, 0.22), 1.0) * strength,
+        sky=colour(other, draws.uniform(0, 0.3), 1.0) * draws.uniform(0.2, 0.5),
+        ground=colour(draws.uniform(0, 1), draws.uniform(0.1, 0.4), 1.0) * draws.uniform(0.05, 0.22),
+        rim=colour(other, 0.3, 1.0) * draws.uniform(0.0, 0.35),
+    )
+
+
+def shade(painted: PaintedSurface, lighting: Lighting) -> np.ndarray:
+    """(3, n) linear light that reaches the viewer."""
+    nx, ny, nz = painted.normal
+    key = lighting.direction.astype(np.float32)
+    towards = key[0] * nx + key[1] * ny + key[2] * nz
+    # The light wraps around, as it does in fur, and leaves no hard edge between day and night.
+    diffuse = np.clip(towards * np.float32(0.68) + np.float32(0.32), 0, 1)
+    diffuse *= diffuse * np.float32(0.4) + np.float32(0.6)
+    upwards = np.float32(0.5) - np.float32(0.5) * ny
+    edge = np.clip(1 - nz, 0, 1)
+    edge *= edge * edge
+    half = unit(lighting.direction + np.array([0.0, 0.0, 1.0])).astype(np.float32)
+    facing = np.clip(half[0] * nx + half[1] * ny + half[2] * nz, 0, 1)
+    sheen = facing
+    for _ in range(4):
+        sheen = sheen * sheen
+    glossy = painted.gloss > CATCHLIGHT
+    shine = painted.gloss * sheen * np.float32(0.5)
+    shine += smooth_step(0.975, 0.985, facing) * glossy * np.float32(1.2)
+    light = np.empty_like(painted.normal)
+    for channel in range(3):
+        ambient = lighting.ground[channel].astype(np.float32)
+        ambient = ambient + (lighting.sky[channel] - lighting.ground[channel]).astype(
+            np.float32
+        ) * upwards
+        lit = (ambient + lighting.key[channel].astype(np.float32) * diffuse) * painted.openness
+        lit += lighting.rim[channel].astype(np.float32) * edge
+        light[channel] = painted.albedo[channel] * lit
+        light[channel] += lighting.key[channel].astype(np.float32) * shine
+    return light

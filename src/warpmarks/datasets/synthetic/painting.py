@@ -1,0 +1,233 @@
+"""From a visible surface to what it is like there: colour, normal, gloss and shadowed folds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from warpmarks.datasets.synthetic.anatomy import Creature, Material
+from warpmarks.datasets.synthetic.geometry import Ellipsoid, Pose, unit
+from warpmarks.datasets.synthetic.scene import Scene
+from warpmarks.datasets.synthetic.textures import Coat, mix, smooth_step
+from warpmarks.datasets.synthetic.visible_surface import Fragment, VisibleSurface
+
+FLESH = (Material.FLESH, Material.MUZZLE)
+MATT = 0.03
+GLOSS = {Material.EYE: 1.0, Material.NOSE: 0.5, Material.TONGUE: 0.4, Material.HORN: 0.25}
+BLACK = np.array([0.004, 0.003, 0.004])
+LIP = np.array([0.02, 0.008, 0.008])
+TONGUE = np.array([0.72, 0.16, 0.2])
+BLUSH = np.array([0.9, 0.22, 0.24])
+
+
+@dataclass
+class PaintedSurface:
+    """Per pixel of a visible surface; ``openness`` is 1 where nothing near keeps the light away."""
+
+    albedo: np.ndarray
+    normal: np.ndarray
+    gloss: np.ndarray
+    openness: np.ndarray
+
+
+def paint(surface: VisibleSurface, scene: Scene, coat: Coat) -> PaintedSurface:
+    """Paint every fragment by its material."""
+    count = surface.pixels.size
+    painted = PaintedSurface(
+        albedo=coat.fur(in_head_frame(surface.position, scene.head)),
+        normal=np.empty((3, count), np.float32),
+        gloss=np.full(count, MATT, np.float32),
+        openness=np.ones(count, np.float32),
+    )
+    skull = scene.solids[0].parts[0]
+    flesh: list[Fragment] = []
+    for fragment in surface.fragments:
+        where, material = fragment.where, scene.solids[fragment.solid].material
+        position = surface.position[:, where]
+        slope, _ = _slope(fragment.part, position)
+        painted.normal[:, where] = slope / _length(slope)
+        painted.gloss[where] = GLOSS.get(material, MATT)
+        if material in FLESH:
+            flesh.append(fragment)
+        elif material != Material.EYE:
+            painted.openness[where] = 1 - 0.5 * _nearness(_slope(skull, position)[1], 0.9)
+        if material in _PAINTERS:
+            unit_position = _unit_coordinates(fragment.part, position)
+            albedo = painted.albedo[:, where]
+            albedo[...] = _PAINTERS[material](albedo, unit_position, scene.creature, coat)
+    # The flesh solids come first, so their pixels are one slice.
+    face = slice(0, max((fragment.where.stop for fragment in flesh), default=0))
+    _melt_together(painted, surface, scene, face)
+    _paint_face(painted, surface, scene, coat, face)
+    return painted
+
+
+def in_head_frame(position: np.ndarray, head: Pose) -> np.ndarray:
+    """Points of the camera's frame in the frame of the head."""
+    turn = (head.rotation / head.scale).astype(np.float32)
+    moved = position - head.offset.astype(np.float32)[:, None]
+    return np.stack([_dot(turn[:, axis], moved) for axis in range(3)])
+
+
+def _melt_together(
+    painted: PaintedSurface, surface: VisibleSurface, scene: Scene, face: slice
+) -> None:
+    """Bend the normals of flesh towards the flesh nearby, and darken the folds between solids."""
+    position = surface.position[:, face]
+    blended = np.zeros_like(position)
+    company = np.zeros(position.shape[1], np.float32)
+    for solid in scene.solids:
+        if solid.material in FLESH:
+            slope, level = _slope(solid.parts[0], position)
+            nearness = _nearness(level, 0.8)
+            blended += slope * (nearness / _length(slope))
+            company += nearness
+    painted.normal[:, face] = blended / _length(blended)
+    openness = 1 - np.float32(0.1) * np.clip(company - 1, 0, 2)
+    for solid in scene.solids:
+        if solid.material in (Material.EYE, Material.NOSE, Material.EAR, Material.HORN):
+            part = solid.parts[0]
+            near = _near(part, position, 1.5)
+            level = _slope(part, position[:, near])[1]
+            openness[near] *= 1 - np.float32(0.4) * _nearness(level, 0.8)
+    painted.openness[face] = openness
+
+
+def _paint_face(
+    painted: PaintedSurface, surface: VisibleSurface, scene: Scene, coat: Coat, face: slice
+) -> None:
+    """Pale muzzle, patches around the eyes, blushing cheeks and the mouth."""
+    position, albedo = surface.position[:, face], painted.albedo[:, face]
+    muzzle = next(s.parts[0] for s in scene.solids if s.material == Material.MUZZLE)
+    cheeks = [s.parts[0] for s in scene.solids if s.material == Material.FLESH][-2:]
+    eyes = [s.parts[0] for s in scene.solids if s.material == Material.EYE]
+    if coat.pale_reach > 0:
+        level = _slope(muzzle, position)[1]
+        share = smooth_step(1.25 + coat.pale_reach, 0.9 + 0.7 * coat.pale_reach, level)
+        albedo[...] = mix(albedo, coat.pale, share * np.float32(0.9))
+    if coat.eye_patches:
+        for eye in eyes:
+            near = _near(eye, position, 2.0)
+            level = _slope(eye, position[:, near])[1]
+            share = smooth_step(3.6, 2.9, level)
+            albedo[:, near] = mix(albedo[:, near], coat.marking, share)
+    if coat.blush > 0:
+        for cheek in cheeks:
+            q = _unit_coordinates(cheek, position)
+            share = smooth_step(0.6, 0.0, q[0] * q[0] + q[1] * q[1])
+            albedo[...] = mix(albedo, BLUSH, share * np.float32(coat.blush))
+    for fragment in surface.fragments:
+        if scene.solids[fragment.solid].material == Material.MUZZLE:
+            _paint_mouth(painted, surface, fragment, scene.creature)
+
+
+def _paint_mouth(
+    painted: PaintedSurface, surface: VisibleSurface, fragment: Fragment, creature: Creature
+) -> None:
+    mouth, albedo = creature.mouth, painted.albedo[:, fragment.where]
+    x, y, z = _unit_coordinates(fragment.part, surface.position[:, fragment.where])
+    below = y - np.float32(mouth.height) + np.float32(mouth.smile) * x * x
+    beyond = np.maximum(np.abs(x) - np.float32(mouth.extent), 0)
+    along = np.clip(np.abs(x) * np.float32(1 / mouth.extent), 0, 1)
+    # The line grows into a small fold at its corners, and a groove leads up to the nose.
+    thickness = np.float32(0.035) + np.float32(0.055) * along**4
+    line = smooth_step(1.25, 0.75, np.sqrt(below * below + beyond * beyond) / thickness)
+    groove = smooth_step(0.045, 0.02, np.abs(x)) * (below < 0) * (y > -0.5)  # noqa: PLR2004
+    share = np.maximum(line, groove * np.float32(0.7)) * (z > 0)
+    albedo[...] = mix(albedo, LIP, share * np.float32(0.92))
+
+
+def _paint_eye(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
+    gaze = creature.gaze
+    right = unit(np.array([gaze[2], 0.0, -gaze[0]]))
+    down = np.array(
+        [gaze[1] * right[2], gaze[2] * right[0] - gaze[0] * right[2], -gaze[1] * right[0]]
+    )
+    across, along, ahead = _dot(right, q), _dot(unit(down), q), _dot(gaze, q)
+    radius = np.sqrt(across * across + along * along) + 2 * (ahead < 0)
+    narrowed = across * np.float32(1 / coat.slit)
+    pupil_radius = np.sqrt(narrowed * narrowed + along * along) + 2 * (ahead < 0)
+    size = coat.iris_size
+    glow = mix(coat.iris * 0.35, coat.iris, smooth_step(-0.7 * size, 0.8 * size, along))
+    colours = mix(coat.sclera, glow, smooth_step(size, size - 0.06, radius))
+    rim = smooth_step(size - 0.2, size, radius) * smooth_step(size + 0.06, size, radius)
+    colours = mix(colours, BLACK, rim * np.float32(0.8))
+    colours = mix(colours, BLACK, smooth_step(coat.pupil_size, coat.pupil_size - 0.07, pupil_radius))
+    lid = smooth_step(coat.eyelid + 0.04, coat.eyelid - 0.02, q[1])
+    edge = smooth_step(coat.eyelid + 0.12, coat.eyelid + 0.06, q[1])
+    return mix(mix(colours, BLACK, edge), albedo * np.float32(0.8), lid)
+
+
+def _paint_nose(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
+    x, y = np.abs(q[0]) - np.float32(0.42), q[1] - np.float32(0.4)
+    nostril = smooth_step(0.24, 0.14, np.sqrt(x * x + np.float32(1.6) * y * y)) * (q[2] > 0)
+    return mix(coat.nose, BLACK, nostril)
+
+
+def _paint_ear(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
+    level = q[0] * q[0] + q[1] * q[1]
+    inner = smooth_step(0.66, 0.54, level) * (q[2] > 0)
+    return mix(albedo, mix(coat.inner_ear * 0.6, coat.inner_ear, smooth_step(-0.7, 0.6, q[1])), inner)
+
+
+def _paint_horn(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
+    turns = q[1] * np.float32(4) + q[0] * np.float32(0.4)
+    wave = np.abs(turns - np.floor(turns) - np.float32(0.5))
+    return mix(coat.horn * 0.55, coat.horn, smooth_step(0.0, 0.3, wave))
+
+
+def _paint_hair(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
+    return mix(coat.marking * 0.6, coat.marking * 1.1, smooth_step(-0.4, 0.9, q[1]))
+
+
+def _paint_collar(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
+    return mix(coat.collar * 0.7, coat.collar, smooth_step(0.6, -0.6, q[1]))
+
+
+def _paint_tongue(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
+    return mix(TONGUE, TONGUE * 0.6, smooth_step(0.12, 0.02, np.abs(q[0])))
+
+
+_PAINTERS = {
+    Material.EYE: _paint_eye,
+    Material.NOSE: _paint_nose,
+    Material.EAR: _paint_ear,
+    Material.HORN: _paint_horn,
+    Material.HAIR: _paint_hair,
+    Material.COLLAR: _paint_collar,
+    Material.TONGUE: _paint_tongue,
+}
+
+
+def _slope(part: Ellipsoid, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Half the gradient of the level |q|^2 at these points, and the level."""
+    away = position - part.centre.astype(np.float32)[:, None]
+    form = part.form.astype(np.float32)
+    slope = np.stack([_dot(row, away) for row in form])
+    return slope, slope[0] * away[0] + slope[1] * away[1] + slope[2] * away[2]
+
+
+def _unit_coordinates(part: Ellipsoid, position: np.ndarray) -> np.ndarray:
+    away = position - part.centre.astype(np.float32)[:, None]
+    scaled = (part.axes / part.radii).astype(np.float32)
+    return np.stack([_dot(scaled[:, axis], away) for axis in range(3)])
+
+
+def _near(part: Ellipsoid, position: np.ndarray, factor: float) -> np.ndarray:
+    reach, centre = part.reach * factor, part.centre
+    inside = np.abs(position[0] - np.float32(centre[0])) < reach[0]
+    return np.flatnonzero(inside & (np.abs(position[1] - np.float32(centre[1])) < reach[1]))
+
+
+def _nearness(level: np.ndarray, reach: float) -> np.ndarray:
+    """1 on a surface of this level, falling to 0 at 1 + reach."""
+    share = np.clip(1 - (level - 1) * np.float32(1 / reach), 0, 1)
+    return share * share
+
+
+def _dot(weights: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    first, second, third = (np.float32(weight) for weight in weights)
+    return first * vectors[0] + second * vectors[1] + third * vectors[2]
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.sqrt(vectors[0] * vectors[0] + vectors[1] * vectors[1] + vectors[2] * vectors[2])

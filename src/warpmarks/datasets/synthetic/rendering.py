@@ -1,0 +1,77 @@
+"""One instance of the synthetic category: picture, points and their visibility."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from warpmarks.datasets.synthetic.backgrounds import draw_background
+from warpmarks.datasets.synthetic.draws import Draws
+from warpmarks.datasets.synthetic.lighting import draw_lighting, shade
+from warpmarks.datasets.synthetic.painting import paint
+from warpmarks.datasets.synthetic.scene import draw_scene
+from warpmarks.datasets.synthetic.textures import draw_coat
+from warpmarks.datasets.synthetic.visible_surface import find_visible_surface
+
+SUPERSAMPLING = 2
+
+
+@dataclass(frozen=True)
+class SyntheticSample:
+    """One picture with its ground truth.
+
+    Attributes:
+        image: (size, size, 3) uint8.
+        annotations: (N, 2) float64, exact, in pixels with pixel centres at integers.
+        visible: (N,) bool; an invisible point is hidden or outside the picture, yet still exact.
+    """
+
+    image: np.ndarray
+    annotations: np.ndarray
+    visible: np.ndarray
+
+
+def render(instance: int, *, size: int = 128, seed: int = 0) -> SyntheticSample:
+    """Draw one creature; every ``(seed, instance)`` is another, the same at every size and machine.
+
+    The numbers are not negative. Points are in the order of ``POINT_NAMES``.
+    """
+    draws = Draws(np.random.default_rng([seed, instance]))
+    scene = draw_scene(draws)
+    coat, lighting = draw_coat(draws), draw_lighting(draws)
+    surface = find_visible_surface(scene.solids, size * SUPERSAMPLING)
+    light = shade(paint(surface, scene, coat), lighting)
+    picture = _over(light, surface.pixels, draw_background(draws, size))
+    picture = _finish(draws, picture)
+    return SyntheticSample(
+        image=picture,
+        annotations=((scene.points[:, :2] + 1) * size - 1) / 2,
+        visible=scene.visible,
+    )
+
+
+def _over(light: np.ndarray, pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Average the fine pixels of the creature and let the background through where there are none."""
+    fine = background.shape[1] * SUPERSAMPLING
+    layers = np.zeros((4, fine * fine), np.float32)
+    layers[:3, pixels] = np.clip(light, 0, 1)
+    layers[3, pixels] = 1
+    layers = layers.reshape(4, fine, fine)
+    layers = layers[:, 0::2] + layers[:, 1::2]
+    layers = (layers[:, :, 0::2] + layers[:, :, 1::2]) * np.float32(0.25)
+    return layers[:3] + background * (1 - layers[3])
+
+
+def _finish(draws: Draws, picture: np.ndarray) -> np.ndarray:
+    """Linear light to a displayed image, with the blur and the grain of a camera."""
+    picture = np.sqrt(picture)
+    side = np.float32(draws.pick((0.0, 0.0, 0.12, 0.22)))
+    if side > 0:
+        padded = np.pad(picture, ((0, 0), (1, 1), (1, 1)), mode="edge")
+        across = padded[:, :, 1:-1] + side * (
+            padded[:, :, 2:] + padded[:, :, :-2] - 2 * padded[:, :, 1:-1]
+        )
+        picture = across[:, 1:-1] + side * (across[:, 2:] + across[:, :-2] - 2 * across[:, 1:-1])
+    amount = np.float32(draws.uniform(0.01, 0.07))
+    picture = picture + amount * (draws.lattice(*picture.shape) - np.float32(0.5))
+    levels = np.clip(picture * 255 + np.float32(0.5), 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0))

@@ -1,0 +1,102 @@
+"""A creature in front of the camera: its pose, its framing, its body, and which points are seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from warpmarks.datasets.synthetic.anatomy import Creature, Material, Solid, draw_creature
+from warpmarks.datasets.synthetic.draws import Draws
+from warpmarks.datasets.synthetic.geometry import Pose, apply, ellipsoid, rotation
+
+# How far below the surface, in head units, a point still counts as seen: the tip of an ear is a thing
+# that one sees even where its outermost point has just turned over the horizon.
+SKIN = 0.06
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Everything in the camera's frame; ``head`` leads there from the creature's own."""
+
+    creature: Creature
+    head: Pose
+    solids: list[Solid]
+    points: np.ndarray
+
+    @property
+    def visible(self) -> np.ndarray:
+        """Which points lie inside the picture with nothing in front of them."""
+        inside = (np.abs(self.points[:, :2]) < 1).all(axis=1)
+        unhidden = [
+            depth_at(self.solids, point[0], point[1]) < point[2] + SKIN * self.head.scale
+            for point in self.points
+        ]
+        return inside & np.array(unhidden)
+
+
+def draw_scene(draws: Draws) -> Scene:
+    """A creature, turned and framed like a detected face: most of the picture, not quite centred."""
+    creature = draw_creature(draws)
+    turn = rotation(
+        yaw=draws.uniform(-35, 35), pitch=draws.uniform(-20, 20), roll=draws.around(0, 18)
+    )
+    head = _frame(draws, creature, turn)
+    solids = [solid.placed(head) for solid in creature.solids] + _draw_body(draws, head)
+    points = np.array([head(point) for point in creature.points])
+    return Scene(creature, head, solids, points)
+
+
+def _frame(draws: Draws, creature: Creature, turn: np.ndarray) -> Pose:
+    upright = Pose(turn, 1.0, np.zeros(3))
+    points = np.array([upright(point) for point in creature.points])[:, :2]
+    flesh = [
+        part.placed(upright)
+        for solid in creature.solids
+        if solid.material in (Material.FLESH, Material.MUZZLE)
+        for part in solid.parts
+    ]
+    low = np.min([points.min(axis=0), *(part.centre[:2] - part.reach[:2] for part in flesh)], axis=0)
+    high = np.max([points.max(axis=0), *(part.centre[:2] + part.reach[:2] for part in flesh)], axis=0)
+    scale = draws.uniform(1.15, 1.5) / max(high - low)
+    shift = np.array([draws.around(0, 0.24), draws.around(-0.02, 0.24)])
+    return Pose(turn, scale, np.append(shift - scale * (low + high) / 2, 0.0))
+
+
+def _draw_body(draws: Draws, head: Pose) -> list[Solid]:
+    """Neck and shoulders, which do not follow the head's turn; a collar now and then."""
+    lean = draws.around(0, 0.3)
+    nape = head(np.array([0.0, 0.45, -0.35]))
+    thick, broad = draws.uniform(0.48, 0.68), draws.uniform(1.0, 1.45)
+    neck = nape + head.scale * np.array([0.3 * lean, 0.6, -0.1])
+    chest = nape + head.scale * np.array([lean, 1.75, -0.2])
+    solids = [
+        Solid(Material.BODY, (ellipsoid(neck, _radii(head, thick, 0.95, thick)),)),
+        Solid(Material.BODY, (ellipsoid(chest, _radii(head, broad, 0.95, 0.7)),)),
+    ]
+    if draws.chance(0.35):
+        place = nape + head.scale * np.array([0.4 * lean, 0.82, -0.05])
+        axes = rotation(pitch=12, roll=draws.around(0, 10))
+        shape = ellipsoid(place, _radii(head, thick + 0.12, 0.13, thick + 0.12), axes)
+        solids.append(Solid(Material.COLLAR, (shape,)))
+    return solids
+
+
+def _radii(head: Pose, x: float, y: float, z: float) -> tuple[float, float, float]:
+    return head.scale * x, head.scale * y, head.scale * z
+
+
+def depth_at(solids: list[Solid], x: float, y: float) -> float:
+    """The z of the frontmost surface at this place of the picture; minus infinity where none is."""
+    nearest = -np.inf
+    for solid in solids:
+        front, back = np.inf, -np.inf
+        for part in solid.parts:
+            form, across = part.form, np.array([x, y, 0.0]) - part.centre
+            across[2] = 0.0
+            slope = apply(form, across)
+            half = form[2, 2] * (1 - across[0] * slope[0] - across[1] * slope[1]) + slope[2] ** 2
+            root = np.sqrt(half) if half > 0 else np.nan
+            front = np.minimum(front, part.centre[2] + (root - slope[2]) / form[2, 2])
+            back = np.maximum(back, part.centre[2] - (root + slope[2]) / form[2, 2])
+        if front > back:
+            nearest = max(nearest, front)
+    return float(nearest)
