@@ -1,0 +1,247 @@
+"""Losses and health of a run against its steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.plots.colours import landmark_colours
+from warpmarks.plots.history import History
+from warpmarks.plots.sheet import in_points, new_figure
+from warpmarks.plots.themes import LIGHT, Theme
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+_FONT = 17.0  # pixels of the picture
+_FEW = 25  # evaluations up to which each one gets a dot
+_PANEL_WIDTH, _PANEL_HEIGHT = 760, 420
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One drawing against steps: its file name, its title, how to read it, and how it is drawn."""
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[["matplotlib.axes.Axes", History, Theme], None]
+
+
+def draw_curves(history: History, *, theme: Theme = LIGHT) -> "matplotlib.figure.Figure":
+    """All panels in one picture, two in a row."""
+    rows = -(-len(PANELS) // 2)
+    figure = new_figure(rows * (_PANEL_HEIGHT + 50), 2 * _PANEL_WIDTH)
+    figure.set_facecolor(theme.paper)
+    for axes, panel in zip(figure.subplots(rows, 2, squeeze=False).flat, PANELS, strict=True):
+        _dress(axes, theme)
+        axes.set_title(panel.title, loc="left", fontsize=in_points(1.25 * _FONT), color=theme.ink)
+        panel.draw(axes, history, theme)
+    figure.tight_layout(pad=1.2, h_pad=2.4, w_pad=2.4)
+    return figure
+
+
+def draw_panel(
+    panel: Panel, history: History, *, theme: Theme = LIGHT
+) -> "matplotlib.figure.Figure":
+    """One panel as a picture of its own, without its title."""
+    figure = new_figure(_PANEL_HEIGHT, _PANEL_WIDTH)
+    figure.set_facecolor(theme.paper)
+    axes = figure.subplots()
+    _dress(axes, theme)
+    panel.draw(axes, history, theme)
+    figure.tight_layout(pad=0.8)
+    return figure
+
+
+def _draw_losses(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    named = {
+        "total": history.loss,
+        "equivariance": history.equivariance,
+        "diversity": history.diversity,
+    }
+    for (name, values), colour in zip(named.items(), theme.series, strict=True):
+        _draw_line(axes, history, values, colour=colour, label=name)
+    _logarithmic_if_possible(axes, list(named.values()))
+    _draw_legend(axes, theme)
+
+
+def _draw_error(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    values = history.equivariance_error_percent
+    _draw_line(axes, history, values, colour=theme.series[0])
+    axes.set_ylabel("% of the image side")
+    _from_zero(axes, values)
+    finite = np.flatnonzero(np.isfinite(values))
+    if len(finite):
+        last = finite[-1]
+        axes.annotate(
+            f"{values[last]:.2f} %",
+            (history.steps[last], values[last]),
+            xytext=(0, in_points(12)),
+            textcoords="offset points",
+            ha="right",
+            color=theme.ink,
+            fontsize=in_points(_FONT),
+            fontweight="bold",
+        )
+
+
+def _draw_troubles(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow to import)
+
+    named = {"dead": history.dead, "nailed": history.nailed, "doubled": history.doubled}
+    # Different widths, so that lines that lie on each other can all be seen.
+    for (name, values), colour, width in zip(
+        named.items(), theme.series, (7.0, 4.5, 2.0), strict=True
+    ):
+        _draw_line(axes, history, values, colour=colour, label=name, width=width, steps=True)
+    axes.set_ylabel("landmarks")
+    _from_zero(axes, np.concatenate(list(named.values())), at_least=4)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
+    _draw_legend(axes, theme)
+
+
+def _draw_spread(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    colours = landmark_colours(history.spread_percent.shape[1])
+    for values, colour in zip(history.spread_percent.T, colours, strict=True):
+        _draw_line(axes, history, values, colour=tuple(colour / 255), width=1.8, rim=theme.soft_ink)
+    axes.set_ylabel("% of the image side")
+    _from_zero(axes, history.spread_percent)
+
+
+def _draw_learning_rate(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    _draw_line(axes, history, history.learning_rate, colour=theme.series[0], steps=True)
+    _logarithmic_if_possible(axes, [history.learning_rate])
+
+
+def _draw_speed(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    _draw_line(axes, history, history.pairs_per_second, colour=theme.series[0])
+    axes.set_ylabel("pairs per second")
+    _from_zero(axes, history.pairs_per_second)
+
+
+PANELS: tuple[Panel, ...] = (
+    Panel(
+        "error",
+        "Equivariance error",
+        "How far a landmark lands from where the deformation took it, on warps held out from "
+        "training. Lower is better; a detector that nails its landmarks scores badly here.",
+        _draw_error,
+    ),
+    Panel(
+        "losses",
+        "Losses",
+        "The objective and its two terms. Equivariance falls as landmarks follow the warps; "
+        "diversity falls as landmarks part from each other.",
+        _draw_losses,
+    ),
+    Panel(
+        "troubles",
+        "Landmarks in trouble",
+        "Dead: no clear peak anywhere. Nailed: at one place of the image whatever it shows. "
+        "Doubled: pairs that share a place. All three should end at zero.",
+        _draw_troubles,
+    ),
+    Panel(
+        "spread",
+        "Spread per landmark",
+        "How much each landmark's place varies between images, one line per landmark in its "
+        "colour. A line near zero is a landmark that does not look at the image.",
+        _draw_spread,
+    ),
+    Panel(
+        "learning_rate",
+        "Learning rate",
+        "Each step down answers a plateau of the loss.",
+        _draw_learning_rate,
+    ),
+    Panel(
+        "speed",
+        "Speed",
+        "Training pairs per second, everything included. Dips are other work on the machine.",
+        _draw_speed,
+    ),
+)
+
+
+def _dress(axes: "matplotlib.axes.Axes", theme: Theme) -> None:
+    size = in_points(_FONT)
+    axes.set_facecolor(theme.paper)
+    axes.set_axisbelow(True)
+    axes.grid(color=theme.grid, linewidth=in_points(1.5))
+    axes.tick_params(colors=theme.soft_ink, labelsize=size, which="both", length=0)
+    axes.set_xlabel("step", color=theme.soft_ink, fontsize=size)
+    axes.set_ylabel("", color=theme.soft_ink, fontsize=size)
+    axes.xaxis.set_major_formatter(_short_count)
+    axes.margins(x=0.02)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(theme.soft_ink)
+
+
+def _short_count(value: float, _position: int | None = None) -> str:
+    """12000 as 12k: step counts must not collide on a phone."""
+    thousand = 1000
+    return f"{value / thousand:g}k" if abs(value) >= thousand else f"{value:g}"
+
+
+def _draw_line(
+    axes: "matplotlib.axes.Axes",
+    history: History,
+    values: Float[np.ndarray, " evaluations"],
+    *,
+    colour: str | tuple[float, ...],
+    label: str | None = None,
+    width: float = 3.0,
+    steps: bool = False,
+    rim: str | None = None,
+) -> None:
+    from matplotlib.patheffects import Normal, Stroke  # noqa: PLC0415 (slow to import)
+
+    (line,) = axes.plot(
+        history.steps,
+        values,
+        color=colour,
+        label=label,
+        linewidth=in_points(width),
+        drawstyle="steps-post" if steps else "default",
+        marker="o" if len(values) <= _FEW else "",
+        markersize=in_points(1.6 * width + 2),
+        markeredgewidth=0,
+        solid_joinstyle="round",
+        clip_on=False,
+    )
+    if rim is not None:
+        line.set_path_effects([Stroke(linewidth=in_points(width + 1.6), foreground=rim), Normal()])
+
+
+def _logarithmic_if_possible(
+    axes: "matplotlib.axes.Axes", columns: list[Float[np.ndarray, " evaluations"]]
+) -> None:
+    values = np.concatenate(columns)
+    finite = values[np.isfinite(values)]
+    if len(finite) and (finite > 0).all():
+        axes.set_yscale("log")
+
+
+def _from_zero(axes: "matplotlib.axes.Axes", values: np.ndarray, at_least: float = 0.0) -> None:
+    finite = values[np.isfinite(values)]
+    top = max(float(finite.max(initial=0.0)), at_least)
+    axes.set_ylim(0, 1.15 * top if top > 0 else 1.0)
+
+
+def _draw_legend(axes: "matplotlib.axes.Axes", theme: Theme) -> None:
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=3,
+        frameon=False,
+        fontsize=in_points(_FONT),
+        labelcolor=theme.ink,
+        handlelength=1.2,
+        columnspacing=1.2,
+        borderaxespad=0.1,
+    )

@@ -1,0 +1,30 @@
+"""Figures to files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import UInt8
+
+from warpmarks.files import atomic_path
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+
+def rendered(figure: "matplotlib.figure.Figure") -> UInt8[np.ndarray, "height width 4"]:
+    """The figure's pixels, with opacity."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (slow to import)
+
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba()).copy()
+
+
+def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:
+    """Write the figure as PNG, pixel for pixel, whole or not at all; the folder must exist."""
+    from PIL import Image  # noqa: PLC0415 (slow to import)
+
+    pixels = rendered(figure)
+    with atomic_path(path) as temporary:
+        Image.fromarray(pixels).save(temporary, format="PNG", optimize=True)
