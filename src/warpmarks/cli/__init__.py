@@ -1,4 +1,4 @@
-"""The command line: one module per verb, and nothing that another program could not do in Python."""
+"""The command line: one module per verb, nothing in it that Python could not do without it."""
 
 from warpmarks.cli.app import main
 

@@ -1,16 +1,71 @@
-"""The command ``warpmarks``: its verbs, and how its errors reach the user."""
+"""The command ``warpmarks``: its verbs, and how errors reach the user.
+
+Every verb's module imports what it needs inside its function, so that ``--help`` answers at once.
+"""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(name="warpmarks")
+import warpmarks
+from warpmarks.cli import benchmark, demo, detect, show, system, train
+from warpmarks.errors import InputError
 
+USER_ERROR = 2
+INTERRUPTED = 130
 
-@app.command()
-def system() -> None:
-    """Print versions."""
+app = typer.Typer(
+    name="warpmarks",
+    help="Learn the landmarks of one kind of object from a folder of images, without annotations.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    # An exception that is not the user's to mend is a bug, and its plain traceback says where.
+    pretty_exceptions_enable=False,
+)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
-    app(argv, standalone_mode=False)
+    """Run the command line; the exit code is 2 where the user can mend it, 130 on Ctrl-C."""
+    try:
+        app(argv, prog_name="warpmarks")
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
     return 0
+
+
+def _stoppable(verb: Callable[..., None]) -> Callable[..., None]:
+    @functools.wraps(verb)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            verb(*args, **kwargs)
+        except KeyboardInterrupt as stop:
+            print(f"stopped{f'; {stop}' if str(stop) else ''}", file=sys.stderr)
+            raise SystemExit(INTERRUPTED) from stop
+
+    return run
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"warpmarks {warpmarks.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+for _verb in (train.train, detect.detect, show.show, demo.demo, benchmark.benchmark, system.system):
+    app.command()(_stoppable(_verb))

@@ -1,0 +1,61 @@
+"""Options and arguments that several verbs share."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Device(StrEnum):
+    """Where the work is done."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+Images = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IMAGES",
+        show_default=False,
+        help="A folder of images (searched recursively), a text file with one path a line, or an "
+        "image set (a folder with images/ and split.csv).",
+    ),
+]
+Run = Annotated[
+    Path, typer.Argument(metavar="RUN", show_default=False, help="The folder of a trained run.")
+]
+Split = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        show_default="all images",
+        help="Only the images of this split of an image set, e.g. train or val.",
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images that are detected at a time.")]
+DeviceChoice = Annotated[
+    Device, typer.Option(help="Where to compute; auto takes a GPU where there is one.")
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, show_default="the machine's", help="CPU threads to compute with."),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        show_default="$WARPMARKS_CACHE or the user's cache folder",
+        help="Folder that keeps decoded images for the next run.",
+    ),
+]
+AllowUnreadable = Annotated[
+    bool,
+    typer.Option(
+        "--allow-unreadable",
+        help="Go on where more than 5 % of the images cannot be read; they are left out.",
+    ),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]

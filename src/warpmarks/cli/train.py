@@ -1,0 +1,194 @@
+"""``warpmarks train``: a folder of images to a run with a detector."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warpmarks.cli.options import (
+    AllowUnreadable,
+    Cache,
+    Device,
+    DeviceChoice,
+    Images,
+    Overwrite,
+    Split,
+    Threads,
+)
+from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    from warpmarks.configuration import TrainingConfig
+    from warpmarks.progress import Progress
+    from warpmarks.training import Evaluation
+
+RECIPES = "the recipe's"
+
+
+def train(
+    images: Images,
+    run: Annotated[
+        Path,
+        typer.Option(
+            metavar="RUN", show_default=False, help="Folder of the run: weights, log, pictures."
+        ),
+    ],
+    landmarks: Annotated[
+        int | None,
+        typer.Option(min=1, show_default=f"{RECIPES}, 10", help="Number of landmarks K."),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default="until converged",
+            help="Budget in training steps, one batch of pairs each; counted from the run's start.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            show_default="until converged",
+            help="Budget in minutes of training; counted from the run's start.",
+        ),
+    ] = None,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE", help="Settings to start from: default, paper or a YAML file."
+        ),
+    ] = "default",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            show_default=False,
+            help="Change a setting of the recipe, e.g. warps.first.rotation=20; may be repeated.",
+        ),
+    ] = None,
+    split: Split = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, show_default=f"{RECIPES}, 0", help="Seed of everything random."),
+    ] = None,
+    image_size: Annotated[
+        int | None,
+        typer.Option(
+            show_default=f"{RECIPES}, 80", help="Side in pixels of the view the network sees."
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(show_default=f"{RECIPES}, 16", help="Pairs of images a step."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where the run in RUN was stopped or killed."),
+    ] = False,
+    overwrite: Overwrite = False,
+    allow_unreadable: AllowUnreadable = False,
+    device: DeviceChoice = Device.AUTO,
+    devices: Annotated[int, typer.Option(min=1, help="Devices, or CPU processes, to use.")] = 1,
+    threads: Threads = None,
+    cache: Cache = None,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option(
+            min=0.0, help="Seconds of training between checkpoints: what a kill can lose."
+        ),
+    ] = 60.0,
+) -> None:
+    """Learn landmarks from images, without annotations."""
+    if steps is not None and minutes is not None:
+        raise InputError("--steps and --minutes were both given: give one of them")
+    if minutes == 0:
+        raise InputError("--minutes is 0: give more, or leave it out to train until convergence")
+    if resume and overwrite:
+        raise InputError(
+            "--resume and --overwrite were both given: one goes on, the other starts anew"
+        )
+    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.datasets.image_set import find_images
+    from warpmarks.run_folder import RunFolder
+    from warpmarks.training import train as run_training
+
+    folder = RunFolder(run)
+    config = choose_config(
+        folder.record().config if resume and folder.exists() else None,
+        recipe=recipe,
+        settings=_assignments(image_size, batch_size, seed) + (settings or []),
+        landmarks=landmarks,
+    )
+    image_set = find_images(images, split=split)
+    with terminal_progress() as progress:
+        try:
+            result = run_training(
+                image_set,
+                run,
+                config,
+                steps=steps,
+                minutes=minutes,
+                resume=resume,
+                overwrite=overwrite,
+                devices=devices,
+                device=device.value,
+                threads=threads,
+                cache_dir=cache,
+                allow_unreadable=allow_unreadable,
+                checkpoint_seconds=checkpoint_seconds,
+                progress=progress,
+                on_evaluation=HealthTable(progress),
+            )
+        except KeyboardInterrupt:
+            if folder.exists() and folder.state_path.is_file():
+                raise KeyboardInterrupt("go on with the same command and --resume") from None
+            raise
+    print(result)
+
+
+def choose_config(
+    resumed: "TrainingConfig | None",
+    *,
+    recipe: str,
+    settings: list[str],
+    landmarks: int | None,
+) -> "TrainingConfig":
+    """The settings of a run: the resumed run's own or the recipe's, changed by the flags.
+
+    Raises:
+        InputError: no such recipe or setting, or values that do not fit together.
+    """
+    from warpmarks.configuration import build_config, load_recipe, override
+
+    config = load_recipe(recipe) if resumed is None else resumed
+    if landmarks is None:
+        return override(config, settings)
+    # Whether K landmarks fit is judged last, on the map that the other settings make.
+    config = override(config.model_copy(update={"num_landmarks": 1}), settings)
+    wanted = {**config.model_dump(), "num_landmarks": landmarks}
+    return build_config(wanted, source=f"--landmarks {landmarks}")
+
+
+class HealthTable:
+    """Prints a line per evaluation, and the header again now and then."""
+
+    def __init__(self, progress: "Progress", every: int = 20) -> None:
+        self._progress = progress
+        self._every = every
+        self._lines = 0
+
+    def __call__(self, evaluation: "Evaluation") -> None:
+        """Print one evaluation."""
+        from warpmarks.cli.health import HEADER, health_line
+
+        if self._lines % self._every == 0:
+            self._progress.message(HEADER)
+        self._lines += 1
+        self._progress.message(health_line(evaluation))
+
+
+def _assignments(image_size: int | None, batch_size: int | None, seed: int | None) -> list[str]:
+    flags = {"image.size": image_size, "batch_size": batch_size, "seed": seed}
+    return [f"{key}={value}" for key, value in flags.items() if value is not None]
