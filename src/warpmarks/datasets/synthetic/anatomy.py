@@ -37,6 +37,8 @@ MIRROR_PAIRS = ((0, 1), (3, 4), (6, 7), (8, 9))
 EYES = (0, 1)
 
 SIDES = (-1, 1)
+# The level of the skull (1 at its surface) at which an ear is said to begin.
+ROOT_LEVEL = 1.15
 
 
 class Material(IntEnum):
@@ -93,9 +95,9 @@ def draw_creature(draws: Draws) -> Creature:
     gaze = unit(np.array([draws.around(0.0, 0.22), draws.around(0.03, 0.12), 1.0]))
     muzzle, jaw = _draw_muzzle(draws, skull)
     mouth = Mouth(
-        height=draws.uniform(0.42, 0.52),
-        smile=draws.uniform(0.05, 0.55),
-        extent=draws.uniform(0.5, 0.68),
+        height=draws.uniform(0.46, 0.58),
+        smile=draws.uniform(0.2, 0.85),
+        extent=draws.uniform(0.52, 0.7),
     )
     corners = [
         muzzle.surface(*_on_unit_sphere(side * mouth.extent, _mouth_corner_height(mouth)))
@@ -148,7 +150,7 @@ def _draw_cheeks(draws: Draws, skull: Ellipsoid) -> list[Solid]:
 
 
 def _draw_eyes(draws: Draws, skull: Ellipsoid) -> list[Ellipsoid]:
-    out, up = draws.uniform(0.4, 0.54), draws.uniform(0.0, 0.3)
+    out, up = draws.uniform(0.44, 0.56), draws.uniform(0.0, 0.3)
     size, tall = draws.uniform(0.19, 0.28), draws.uniform(0.95, 1.2)
     sunk = draws.uniform(0.45, 0.7)
     eyes = []
@@ -196,7 +198,7 @@ def _where_ear_leaves(
     inner, outer = -0.9 * first.radii[1], 0.9 * first.radii[1]
     for _ in range(40):
         middle = (inner + outer) / 2
-        if skull.level(ridge(middle)) < 1:
+        if skull.level(ridge(middle)) < ROOT_LEVEL:
             inner = middle
         else:
             outer = middle

@@ -12,20 +12,20 @@ def draw_background(draws: Draws, size: int) -> np.ndarray:
     x, y = _grid(size)
     hue = draws.uniform(0, 1)
     colours = [_background_colour(draws, hue) for _ in range(2)]
-    turn = rotation(roll=draws.uniform(-90, 90))
-    slant = (x * np.float32(turn[0, 0]) + y * np.float32(turn[1, 0])).ravel()
+    cos, sin = rotation(roll=draws.uniform(-90, 90))[:2, 0].tolist()
+    slant = (x * cos + y * sin).ravel()
     picture = mix(*colours, smooth_step(-1.2, 1.2, slant)).reshape(3, size, size)
     for cells, strength in ((3, 0.5), (9, 0.35)):
-        noise = draws.lattice(cells + 1, cells + 1, 3)
-        blotches = _stretched(noise, size) - np.float32(0.5)
-        picture = picture * (1 + np.float32(2 * strength * draws.uniform(0.2, 1)) * blotches)
+        noise = draws.lattice(3, cells + 1, cells + 1)
+        blotches = _stretched(noise, size) - 0.5
+        picture = picture * (1 + 2 * strength * draws.uniform(0.2, 1) * blotches)
     for _ in range(draws.whole(4, 11)):
         softness = draws.pick((0.0, 0.05, 0.15, 0.4))
-        cover = _draw_shape(draws, x, y, softness, size) * np.float32(draws.uniform(0.4, 1))
+        cover = _draw_shape(draws, x, y, softness, size) * draws.uniform(0.4, 1)
         tint = _background_colour(draws, hue if draws.chance(0.5) else draws.uniform(0, 1))
         tint = tint.astype(np.float32)[:, None, None]
         picture = picture + (tint - picture) * cover
-    return np.clip(picture, 0, 1).astype(np.float32)
+    return np.clip(picture, 0, 1)
 
 
 def _background_colour(draws: Draws, hue: float) -> np.ndarray:
@@ -38,15 +38,14 @@ def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stretched(lattice: np.ndarray, size: int) -> np.ndarray:
-    """(cells + 1, cells + 1, 3) values at the corners of cells, interpolated smoothly over a picture."""
-    cells = lattice.shape[0] - 1
+    """(3, cells + 1, cells + 1) values at the corners of cells, interpolated smoothly over a picture."""
+    cells = lattice.shape[1] - 1
     place = (np.arange(size) + 0.5) / size * cells
     low = np.minimum(place.astype(int), cells - 1)
     t = (place - low).astype(np.float32)
     t = t * t * (3 - 2 * t)
-    rows = lattice[low] + (lattice[low + 1] - lattice[low]) * t[:, None, None]
-    both = rows[:, low] + (rows[:, low + 1] - rows[:, low]) * t[None, :, None]
-    return np.ascontiguousarray(both.transpose(2, 0, 1))
+    wide = lattice[:, :, low] + (lattice[:, :, low + 1] - lattice[:, :, low]) * t
+    return wide[:, low] + (wide[:, low + 1] - wide[:, low]) * t[:, None]
 
 
 def _draw_shape(
@@ -54,15 +53,15 @@ def _draw_shape(
 ) -> np.ndarray:
     """How much of each pixel one random shape covers."""
     kind = draws.pick(("ellipse", "ellipse", "box", "ring", "stripes", "wedge"))
-    turn = rotation(roll=draws.uniform(-90, 90)).astype(np.float32)
-    x = x - np.float32(draws.uniform(-1.1, 1.1))
-    y = y - np.float32(draws.uniform(-1.1, 1.1))
-    across = (turn[0, 0] * x + turn[1, 0] * y) * np.float32(1 / draws.uniform(0.12, 0.55))
-    along = (turn[0, 1] * x + turn[1, 1] * y) * np.float32(1 / draws.uniform(0.12, 0.55))
+    cos, sin = rotation(roll=draws.uniform(-90, 90))[:2, 0].tolist()
+    x = x - draws.uniform(-1.1, 1.1)
+    y = y - draws.uniform(-1.1, 1.1)
+    across = (cos * x + sin * y) * (1 / draws.uniform(0.12, 0.55))
+    along = (cos * y - sin * x) * (1 / draws.uniform(0.12, 0.55))
     edge = max(softness, 2 / size) / 0.3
     if kind == "stripes":
-        wave = np.abs(across * 2 - np.floor(across * 2) - np.float32(0.5)) * 2
-        inside = smooth_step(1 + edge, 1 - edge, np.abs(along) + np.abs(across) * np.float32(0.3))
+        wave = np.abs(across * 2 - np.floor(across * 2) - 0.5) * 2
+        inside = smooth_step(1 + edge, 1 - edge, np.abs(along) + np.abs(across) * 0.3)
         return smooth_step(0.5 - edge, 0.5 + edge, wave) * inside
     if kind == "box":
         distance = np.maximum(np.abs(across), np.abs(along))
@@ -71,5 +70,5 @@ def _draw_shape(
     else:
         distance = np.sqrt(across * across + along * along)
         if kind == "ring":
-            distance = np.abs(distance - np.float32(0.8)) * 5
+            distance = np.abs(distance - 0.8) * 5
     return smooth_step(1 + edge, 1 - edge, distance)

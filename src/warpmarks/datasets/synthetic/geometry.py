@@ -6,6 +6,7 @@ Everything here uses only operations that IEEE 754 rounds exactly, so that all m
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,16 +34,25 @@ def _cos_sin(degrees: float) -> tuple[float, float]:
 
 
 def product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Matrix product written out: a linear algebra library may round differently elsewhere."""
-    total = first[:, 0:1] * second[0:1]
-    for index in range(1, second.shape[0]):
-        total = total + first[:, index : index + 1] * second[index : index + 1]
-    return total
+    """Product of two 3 x 3 matrices, written out: a linear algebra library may round differently elsewhere."""
+    terms = first[:, :, None] * second[None, :, :]
+    return terms[:, 0] + terms[:, 1] + terms[:, 2]
 
 
 def apply(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
     """A 3 x 3 matrix times one vector."""
-    return matrix[:, 0] * vector[0] + matrix[:, 1] * vector[1] + matrix[:, 2] * vector[2]
+    terms = matrix * vector
+    return terms[:, 0] + terms[:, 1] + terms[:, 2]
+
+
+def turned(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """A 3 x 3 matrix times each of (3, n) float32 vectors."""
+    result = np.empty_like(vectors)
+    for row, (x, y, z) in zip(result, matrix.tolist(), strict=True):
+        np.multiply(vectors[0], x, out=row)
+        row += vectors[1] * y
+        row += vectors[2] * z
+    return result
 
 
 def unit(vector: np.ndarray) -> np.ndarray:
@@ -71,13 +81,13 @@ class Ellipsoid:
     axes: np.ndarray
     radii: np.ndarray
 
-    @property
+    @cached_property
     def form(self) -> np.ndarray:
         """The symmetric matrix M with (p - centre)' M (p - centre) = |q|^2."""
         scaled = self.axes / self.radii
         return product(scaled, scaled.T)
 
-    @property
+    @cached_property
     def reach(self) -> np.ndarray:
         """Half the sides of the box around it."""
         squares = (self.axes * self.radii) ** 2

@@ -43,30 +43,28 @@ def draw_lighting(draws: Draws) -> Lighting:
 def shade(painted: PaintedSurface, lighting: Lighting) -> np.ndarray:
     """(3, n) linear light that reaches the viewer."""
     nx, ny, nz = painted.normal
-    key = lighting.direction.astype(np.float32)
+    key = lighting.direction.tolist()
     towards = key[0] * nx + key[1] * ny + key[2] * nz
     # The light wraps around, as it does in fur, and leaves no hard edge between day and night.
-    diffuse = np.clip(towards * np.float32(0.68) + np.float32(0.32), 0, 1)
-    diffuse *= diffuse * np.float32(0.4) + np.float32(0.6)
-    upwards = np.float32(0.5) - np.float32(0.5) * ny
+    diffuse = np.clip(towards * 0.68 + 0.32, 0, 1)
+    diffuse *= diffuse * 0.4 + 0.6
+    upwards = 0.5 - 0.5 * ny
     edge = np.clip(1 - nz, 0, 1)
     edge *= edge * edge
-    half = unit(lighting.direction + np.array([0.0, 0.0, 1.0])).astype(np.float32)
+    half = unit(lighting.direction + np.array([0.0, 0.0, 1.0])).tolist()
     facing = np.clip(half[0] * nx + half[1] * ny + half[2] * nz, 0, 1)
     sheen = facing
     for _ in range(4):
         sheen = sheen * sheen
     glossy = painted.gloss > CATCHLIGHT
-    shine = painted.gloss * sheen * np.float32(0.5)
-    shine += smooth_step(0.975, 0.985, facing) * glossy * np.float32(1.2)
+    shine = painted.gloss * sheen * 0.5
+    shine += smooth_step(0.975, 0.985, facing) * glossy * 1.2
     light = np.empty_like(painted.normal)
     for channel in range(3):
-        ambient = lighting.ground[channel].astype(np.float32)
-        ambient = ambient + (lighting.sky[channel] - lighting.ground[channel]).astype(
-            np.float32
-        ) * upwards
-        lit = (ambient + lighting.key[channel].astype(np.float32) * diffuse) * painted.openness
-        lit += lighting.rim[channel].astype(np.float32) * edge
-        light[channel] = painted.albedo[channel] * lit
-        light[channel] += lighting.key[channel].astype(np.float32) * shine
+        key, sky, ground, rim = (
+            float(colours[channel])
+            for colours in (lighting.key, lighting.sky, lighting.ground, lighting.rim)
+        )
+        lit = (ground + (sky - ground) * upwards + key * diffuse) * painted.openness + rim * edge
+        light[channel] = painted.albedo[channel] * lit + key * shine
     return light

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warpmarks.datasets.synthetic.anatomy import Creature, Material
-from warpmarks.datasets.synthetic.geometry import Ellipsoid, Pose, unit
+from warpmarks.datasets.synthetic.geometry import Ellipsoid, Pose, turned, unit
 from warpmarks.datasets.synthetic.scene import Scene
 from warpmarks.datasets.synthetic.textures import Coat, mix, smooth_step
 from warpmarks.datasets.synthetic.visible_surface import Fragment, VisibleSurface
@@ -63,9 +63,8 @@ def paint(surface: VisibleSurface, scene: Scene, coat: Coat) -> PaintedSurface:
 
 def in_head_frame(position: np.ndarray, head: Pose) -> np.ndarray:
     """Points of the camera's frame in the frame of the head."""
-    turn = (head.rotation / head.scale).astype(np.float32)
     moved = position - head.offset.astype(np.float32)[:, None]
-    return np.stack([_dot(turn[:, axis], moved) for axis in range(3)])
+    return turned((head.rotation / head.scale).T, moved)
 
 
 def _melt_together(
@@ -82,13 +81,13 @@ def _melt_together(
             blended += slope * (nearness / _length(slope))
             company += nearness
     painted.normal[:, face] = blended / _length(blended)
-    openness = 1 - np.float32(0.1) * np.clip(company - 1, 0, 2)
+    openness = 1 - 0.1 * np.clip(company - 1, 0, 2)
     for solid in scene.solids:
         if solid.material in (Material.EYE, Material.NOSE, Material.EAR, Material.HORN):
             part = solid.parts[0]
             near = _near(part, position, 1.5)
             level = _slope(part, position[:, near])[1]
-            openness[near] *= 1 - np.float32(0.4) * _nearness(level, 0.8)
+            openness[near] *= 1 - 0.4 * _nearness(level, 0.8)
     painted.openness[face] = openness
 
 
@@ -103,7 +102,7 @@ def _paint_face(
     if coat.pale_reach > 0:
         level = _slope(muzzle, position)[1]
         share = smooth_step(1.25 + coat.pale_reach, 0.9 + 0.7 * coat.pale_reach, level)
-        albedo[...] = mix(albedo, coat.pale, share * np.float32(0.9))
+        albedo[...] = mix(albedo, coat.pale, share * 0.9)
     if coat.eye_patches:
         for eye in eyes:
             near = _near(eye, position, 2.0)
@@ -114,7 +113,7 @@ def _paint_face(
         for cheek in cheeks:
             q = _unit_coordinates(cheek, position)
             share = smooth_step(0.6, 0.0, q[0] * q[0] + q[1] * q[1])
-            albedo[...] = mix(albedo, BLUSH, share * np.float32(coat.blush))
+            albedo[...] = mix(albedo, BLUSH, share * coat.blush)
     for fragment in surface.fragments:
         if scene.solids[fragment.solid].material == Material.MUZZLE:
             _paint_mouth(painted, surface, fragment, scene.creature)
@@ -125,15 +124,15 @@ def _paint_mouth(
 ) -> None:
     mouth, albedo = creature.mouth, painted.albedo[:, fragment.where]
     x, y, z = _unit_coordinates(fragment.part, surface.position[:, fragment.where])
-    below = y - np.float32(mouth.height) + np.float32(mouth.smile) * x * x
-    beyond = np.maximum(np.abs(x) - np.float32(mouth.extent), 0)
-    along = np.clip(np.abs(x) * np.float32(1 / mouth.extent), 0, 1)
+    below = y - mouth.height + mouth.smile * x * x
+    beyond = np.maximum(np.abs(x) - mouth.extent, 0)
+    along = np.clip(np.abs(x) * (1 / mouth.extent), 0, 1)
     # The line grows into a small fold at its corners, and a groove leads up to the nose.
-    thickness = np.float32(0.035) + np.float32(0.055) * along**4
+    thickness = 0.035 + 0.055 * along**4
     line = smooth_step(1.25, 0.75, np.sqrt(below * below + beyond * beyond) / thickness)
     groove = smooth_step(0.045, 0.02, np.abs(x)) * (below < 0) * (y > -0.5)  # noqa: PLR2004
-    share = np.maximum(line, groove * np.float32(0.7)) * (z > 0)
-    albedo[...] = mix(albedo, LIP, share * np.float32(0.92))
+    share = np.maximum(line, groove * 0.7) * (z > 0)
+    albedo[...] = mix(albedo, LIP, share * 0.92)
 
 
 def _paint_eye(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
@@ -142,24 +141,24 @@ def _paint_eye(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat
     down = np.array(
         [gaze[1] * right[2], gaze[2] * right[0] - gaze[0] * right[2], -gaze[1] * right[0]]
     )
-    across, along, ahead = _dot(right, q), _dot(unit(down), q), _dot(gaze, q)
+    across, along, ahead = turned(np.stack([right, unit(down), gaze]), q)
     radius = np.sqrt(across * across + along * along) + 2 * (ahead < 0)
-    narrowed = across * np.float32(1 / coat.slit)
+    narrowed = across * (1 / coat.slit)
     pupil_radius = np.sqrt(narrowed * narrowed + along * along) + 2 * (ahead < 0)
     size = coat.iris_size
     glow = mix(coat.iris * 0.35, coat.iris, smooth_step(-0.7 * size, 0.8 * size, along))
     colours = mix(coat.sclera, glow, smooth_step(size, size - 0.06, radius))
     rim = smooth_step(size - 0.2, size, radius) * smooth_step(size + 0.06, size, radius)
-    colours = mix(colours, BLACK, rim * np.float32(0.8))
+    colours = mix(colours, BLACK, rim * 0.8)
     colours = mix(colours, BLACK, smooth_step(coat.pupil_size, coat.pupil_size - 0.07, pupil_radius))
     lid = smooth_step(coat.eyelid + 0.04, coat.eyelid - 0.02, q[1])
     edge = smooth_step(coat.eyelid + 0.12, coat.eyelid + 0.06, q[1])
-    return mix(mix(colours, BLACK, edge), albedo * np.float32(0.8), lid)
+    return mix(mix(colours, BLACK, edge), albedo * 0.8, lid)
 
 
 def _paint_nose(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    x, y = np.abs(q[0]) - np.float32(0.42), q[1] - np.float32(0.4)
-    nostril = smooth_step(0.24, 0.14, np.sqrt(x * x + np.float32(1.6) * y * y)) * (q[2] > 0)
+    x, y = np.abs(q[0]) - 0.42, q[1] - 0.4
+    nostril = smooth_step(0.24, 0.14, np.sqrt(x * x + 1.6 * y * y)) * (q[2] > 0)
     return mix(coat.nose, BLACK, nostril)
 
 
@@ -170,8 +169,8 @@ def _paint_ear(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat
 
 
 def _paint_horn(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    turns = q[1] * np.float32(4) + q[0] * np.float32(0.4)
-    wave = np.abs(turns - np.floor(turns) - np.float32(0.5))
+    turns = q[1] * 4 + q[0] * 0.4
+    wave = np.abs(turns - np.floor(turns) - 0.5)
     return mix(coat.horn * 0.55, coat.horn, smooth_step(0.0, 0.3, wave))
 
 
@@ -201,32 +200,26 @@ _PAINTERS = {
 def _slope(part: Ellipsoid, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Half the gradient of the level |q|^2 at these points, and the level."""
     away = position - part.centre.astype(np.float32)[:, None]
-    form = part.form.astype(np.float32)
-    slope = np.stack([_dot(row, away) for row in form])
+    slope = turned(part.form, away)
     return slope, slope[0] * away[0] + slope[1] * away[1] + slope[2] * away[2]
 
 
 def _unit_coordinates(part: Ellipsoid, position: np.ndarray) -> np.ndarray:
     away = position - part.centre.astype(np.float32)[:, None]
-    scaled = (part.axes / part.radii).astype(np.float32)
-    return np.stack([_dot(scaled[:, axis], away) for axis in range(3)])
+    return turned((part.axes / part.radii).T, away)
 
 
 def _near(part: Ellipsoid, position: np.ndarray, factor: float) -> np.ndarray:
-    reach, centre = part.reach * factor, part.centre
-    inside = np.abs(position[0] - np.float32(centre[0])) < reach[0]
-    return np.flatnonzero(inside & (np.abs(position[1] - np.float32(centre[1])) < reach[1]))
+    """Which points lie in the box around an ellipsoid, as seen, made larger by a factor."""
+    reach, centre = (part.reach * factor).tolist(), part.centre.tolist()
+    inside = np.abs(position[0] - centre[0]) < reach[0]
+    return np.flatnonzero(inside & (np.abs(position[1] - centre[1]) < reach[1]))
 
 
 def _nearness(level: np.ndarray, reach: float) -> np.ndarray:
     """1 on a surface of this level, falling to 0 at 1 + reach."""
-    share = np.clip(1 - (level - 1) * np.float32(1 / reach), 0, 1)
+    share = np.clip((1 + reach - level) * (1 / reach), 0, 1)
     return share * share
-
-
-def _dot(weights: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    first, second, third = (np.float32(weight) for weight in weights)
-    return first * vectors[0] + second * vectors[1] + third * vectors[2]
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

@@ -57,21 +57,21 @@ def _over(light: np.ndarray, pixels: np.ndarray, background: np.ndarray) -> np.n
     layers[3, pixels] = 1
     layers = layers.reshape(4, fine, fine)
     layers = layers[:, 0::2] + layers[:, 1::2]
-    layers = (layers[:, :, 0::2] + layers[:, :, 1::2]) * np.float32(0.25)
+    layers = (layers[:, :, 0::2] + layers[:, :, 1::2]) * 0.25
     return layers[:3] + background * (1 - layers[3])
 
 
 def _finish(draws: Draws, picture: np.ndarray) -> np.ndarray:
     """Linear light to a displayed image, with the blur and the grain of a camera."""
     picture = np.sqrt(picture)
-    side = np.float32(draws.pick((0.0, 0.0, 0.12, 0.22)))
+    side = draws.pick((0.0, 0.0, 0.12, 0.22))
     if side > 0:
         padded = np.pad(picture, ((0, 0), (1, 1), (1, 1)), mode="edge")
         across = padded[:, :, 1:-1] + side * (
             padded[:, :, 2:] + padded[:, :, :-2] - 2 * padded[:, :, 1:-1]
         )
         picture = across[:, 1:-1] + side * (across[:, 2:] + across[:, :-2] - 2 * across[:, 1:-1])
-    amount = np.float32(draws.uniform(0.01, 0.07))
-    picture = picture + amount * (draws.lattice(*picture.shape) - np.float32(0.5))
-    levels = np.clip(picture * 255 + np.float32(0.5), 0, 255).astype(np.uint8)
+    amount = draws.uniform(0.01, 0.07)
+    picture = picture + amount * (draws.lattice(*picture.shape) - 0.5)
+    levels = np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(levels.transpose(1, 2, 0))

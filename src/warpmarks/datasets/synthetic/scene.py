@@ -6,7 +6,8 @@ import numpy as np
 
 from warpmarks.datasets.synthetic.anatomy import Creature, Material, Solid, draw_creature
 from warpmarks.datasets.synthetic.draws import Draws
-from warpmarks.datasets.synthetic.geometry import Pose, apply, ellipsoid, rotation
+from warpmarks.datasets.synthetic.geometry import Pose, ellipsoid, rotation
+from warpmarks.datasets.synthetic.visible_surface import depth_at
 
 # How far below the surface, in head units, a point still counts as seen: the tip of an ear is a thing
 # that one sees even where its outermost point has just turned over the horizon.
@@ -26,18 +27,15 @@ class Scene:
     def visible(self) -> np.ndarray:
         """Which points lie inside the picture with nothing in front of them."""
         inside = (np.abs(self.points[:, :2]) < 1).all(axis=1)
-        unhidden = [
-            depth_at(self.solids, point[0], point[1]) < point[2] + SKIN * self.head.scale
-            for point in self.points
-        ]
-        return inside & np.array(unhidden)
+        x, y, z = self.points.T
+        return inside & (depth_at(self.solids, x, y) < z + SKIN * self.head.scale)
 
 
 def draw_scene(draws: Draws) -> Scene:
     """A creature, turned and framed like a detected face: most of the picture, not quite centred."""
     creature = draw_creature(draws)
     turn = rotation(
-        yaw=draws.uniform(-35, 35), pitch=draws.uniform(-20, 20), roll=draws.around(0, 18)
+        yaw=draws.around(0, 38), pitch=draws.around(0, 24), roll=draws.around(0, 18)
     )
     head = _frame(draws, creature, turn)
     solids = [solid.placed(head) for solid in creature.solids] + _draw_body(draws, head)
@@ -56,8 +54,8 @@ def _frame(draws: Draws, creature: Creature, turn: np.ndarray) -> Pose:
     ]
     low = np.min([points.min(axis=0), *(part.centre[:2] - part.reach[:2] for part in flesh)], axis=0)
     high = np.max([points.max(axis=0), *(part.centre[:2] + part.reach[:2] for part in flesh)], axis=0)
-    scale = draws.uniform(1.15, 1.5) / max(high - low)
-    shift = np.array([draws.around(0, 0.24), draws.around(-0.02, 0.24)])
+    scale = draws.uniform(1.25, 1.5) / max(high - low)
+    shift = np.array([draws.around(0, 0.14), draws.around(-0.02, 0.14)])
     return Pose(turn, scale, np.append(shift - scale * (low + high) / 2, 0.0))
 
 
@@ -75,28 +73,10 @@ def _draw_body(draws: Draws, head: Pose) -> list[Solid]:
     if draws.chance(0.35):
         place = nape + head.scale * np.array([0.4 * lean, 0.82, -0.05])
         axes = rotation(pitch=12, roll=draws.around(0, 10))
-        shape = ellipsoid(place, _radii(head, thick + 0.12, 0.13, thick + 0.12), axes)
+        shape = ellipsoid(place, _radii(head, thick + 0.07, 0.12, thick + 0.07), axes)
         solids.append(Solid(Material.COLLAR, (shape,)))
     return solids
 
 
 def _radii(head: Pose, x: float, y: float, z: float) -> tuple[float, float, float]:
     return head.scale * x, head.scale * y, head.scale * z
-
-
-def depth_at(solids: list[Solid], x: float, y: float) -> float:
-    """The z of the frontmost surface at this place of the picture; minus infinity where none is."""
-    nearest = -np.inf
-    for solid in solids:
-        front, back = np.inf, -np.inf
-        for part in solid.parts:
-            form, across = part.form, np.array([x, y, 0.0]) - part.centre
-            across[2] = 0.0
-            slope = apply(form, across)
-            half = form[2, 2] * (1 - across[0] * slope[0] - across[1] * slope[1]) + slope[2] ** 2
-            root = np.sqrt(half) if half > 0 else np.nan
-            front = np.minimum(front, part.centre[2] + (root - slope[2]) / form[2, 2])
-            back = np.maximum(back, part.centre[2] - (root + slope[2]) / form[2, 2])
-        if front > back:
-            nearest = max(nearest, front)
-    return float(nearest)

@@ -11,7 +11,7 @@ LATTICE = 16
 
 def smooth_step(low: float, high: float, value: np.ndarray) -> np.ndarray:
     """From 0 at ``low`` to 1 at ``high`` along a cubic; ``low`` may be the larger one."""
-    t = np.clip((value - low) * np.float32(1 / (high - low)), 0, 1)
+    t = np.clip((value - low) * (1 / (high - low)), 0, 1)
     return t * t * (3 - 2 * t)
 
 
@@ -31,7 +31,7 @@ def mix(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 def solid_noise(lattice: np.ndarray, position: np.ndarray, frequency: float) -> np.ndarray:
     """Smooth noise in [0, 1) in space: a periodic lattice, interpolated between its corners."""
-    scaled = position * np.float32(frequency)
+    scaled = position * frequency
     floor = np.floor(scaled)
     t = scaled - floor
     t *= t * (3 - 2 * t)
@@ -81,23 +81,23 @@ class Coat:
             return np.zeros(position.shape[1], np.float32)
         place = position.copy()
         if self.symmetric:
-            place[0] = np.sqrt(place[0] * place[0] + np.float32(0.01))
+            place[0] = np.sqrt(place[0] * place[0] + 0.01)
         if self.pattern == "spots":
             return smooth_step(0.58, 0.66, solid_noise(self.lattice, place, 2.2 * self.frequency))
         noise = solid_noise(self.lattice, place, 1.1 * self.frequency)
         if self.pattern == "patches":
             return smooth_step(0.52, 0.58, noise)
-        along = place[0] * self.direction[0] + place[1] * self.direction[1]
-        along = (along + place[2] * self.direction[2]) * np.float32(self.frequency) + noise * 1.3
-        wave = np.abs(along - np.floor(along) - np.float32(0.5))
+        x, y, z = (self.direction * self.frequency).tolist()
+        along = place[0] * x + place[1] * y + place[2] * z + noise * 1.3
+        wave = np.abs(along - np.floor(along) - 0.5)
         return smooth_step(0.2, 0.3, wave)
 
     def fur(self, position: np.ndarray) -> np.ndarray:
         """(3, n) colours of fur at points of the head's frame, without the pale parts."""
         albedo = mix(self.base, self.marking, self.markings(position))
-        shade = solid_noise(self.lattice, position + np.float32(5), 6.0)
+        shade = solid_noise(self.lattice, position + 5, 6.0)
         # Fur is paler towards the belly.
-        return albedo * (np.float32(0.8) + shade * np.float32(0.4) + position[1] * np.float32(0.08))
+        return albedo * (0.8 + shade * 0.4 + position[1] * 0.08)
 
 
 def draw_coat(draws: Draws) -> Coat:

@@ -37,7 +37,7 @@ def find_visible_surface(solids: list[Solid], resolution: int) -> VisibleSurface
     parts: list[tuple[int, Ellipsoid]] = []
     for index, solid in enumerate(solids):
         window = _window(solid, resolution)
-        x, y = centres[window[1]], centres[window[0]]
+        x, y = centres[None, window[1]], centres[window[0], None]
         if x.size and y.size:
             front, which = _front(solid, x, y)
             nearer = front > depth[window]
@@ -57,6 +57,14 @@ def find_visible_surface(solids: list[Solid], resolution: int) -> VisibleSurface
     rows, columns = np.divmod(pixels, resolution)
     position = np.stack([centres[columns], centres[rows], depth.ravel()[pixels]])
     return VisibleSurface(pixels, position, fragments)
+
+
+def depth_at(solids: list[Solid], x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The z of the frontmost surface at these places; minus infinity where there is none."""
+    nearest = np.full(x.shape, -np.inf)
+    for solid in solids:
+        nearest = np.fmax(nearest, _front(solid, x, y)[0])
+    return nearest
 
 
 def _window(solid: Solid, resolution: int) -> tuple[slice, slice]:
@@ -81,20 +89,16 @@ def _front(solid: Solid, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _interval(part: Ellipsoid, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # With p = (x, y, z) - centre, p'Mp = 1 is a z^2 + 2 b z + c = 0, where b is linear in x and y,
-    # and (b^2 - a c) / a^2 is a quadratic form in them, so both are built from one row and one column.
-    form = part.form
-    a = form[2, 2]
-    across = (x - np.float32(part.centre[0]))[None, :]
-    down = (y - np.float32(part.centre[1]))[:, None]
-    middle = np.float32(-form[0, 2] / a) * across + np.float32(-form[1, 2] / a) * down
-    middle += np.float32(part.centre[2])
-    xx = (a * form[0, 0] - form[0, 2] ** 2) / a**2
-    xy = (a * form[0, 1] - form[0, 2] * form[1, 2]) / a**2
-    yy = (a * form[1, 1] - form[1, 2] ** 2) / a**2
-    squared = across * (np.float32(-2 * xy) * down)
-    squared += np.float32(1 / a) - np.float32(xx) * across * across
-    squared -= np.float32(yy) * down * down
+    # With p = (x, y, z) - centre, p'Mp = 1 is a z^2 + 2 b z + c = 0, where b is linear in x and y and
+    # (b^2 - a c) / a^2 is quadratic in them, so a row of x and a column of y cost little.
+    (m_xx, m_xy, m_xz), (_, m_yy, m_yz), (_, _, a) = part.form.tolist()
+    centre_x, centre_y, centre_z = part.centre.tolist()
+    across, down = x - centre_x, y - centre_y
+    middle = (centre_z - m_xz / a * across) - m_yz / a * down
+    squared = (1 / a - (a * m_xx - m_xz * m_xz) / (a * a) * across * across) - (
+        (a * m_yy - m_yz * m_yz) / (a * a)
+    ) * down * down
+    squared -= across * (2 * (a * m_xy - m_xz * m_yz) / (a * a) * down)
     with np.errstate(invalid="ignore"):
         half = np.sqrt(squared)
     return middle + half, middle - half
