@@ -6,6 +6,7 @@ All lengths are in *head units*: the skull's radius is about 1 and its centre th
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 
@@ -62,6 +63,17 @@ class Solid:
 
     material: Material
     parts: tuple[Ellipsoid, ...]
+
+    @cached_property
+    def box(self) -> tuple[list[float], list[float]]:
+        """The lowest and the highest x, y and z of a box around it."""
+        sides = [
+            (part.centre - part.reach, part.centre + part.reach) for part in self.parts
+        ]
+        low, high = sides[0]
+        for next_low, next_high in sides[1:]:
+            low, high = np.maximum(low, next_low), np.minimum(high, next_high)
+        return low.tolist(), high.tolist()
 
     def placed(self, pose: Pose) -> "Solid":
         """The same solid in the camera's frame."""
@@ -196,7 +208,7 @@ def _where_ear_leaves(
         return centre + axes[:, 1] * along + axes[:, 2] * (first.radii[2] * np.sqrt(inside))
 
     inner, outer = -0.9 * first.radii[1], 0.9 * first.radii[1]
-    for _ in range(40):
+    for _ in range(20):
         middle = (inner + outer) / 2
         if skull.level(ridge(middle)) < ROOT_LEVEL:
             inner = middle

@@ -4,7 +4,7 @@ import numpy as np
 
 from warpmarks.datasets.synthetic.draws import Draws
 from warpmarks.datasets.synthetic.geometry import rotation
-from warpmarks.datasets.synthetic.textures import colour, mix, smooth_step
+from warpmarks.datasets.synthetic.textures import clipped, colour, mix, smooth_step
 
 
 def draw_background(draws: Draws, size: int) -> np.ndarray:
@@ -17,7 +17,8 @@ def draw_background(draws: Draws, size: int) -> np.ndarray:
     picture = mix(*colours, smooth_step(-1.2, 1.2, slant)).reshape(3, size, size)
     for cells, strength in ((3, 0.5), (9, 0.35)):
         noise = draws.lattice(3, cells + 1, cells + 1)
-        blotches = _stretched(noise, size) - 0.5
+        # Mostly light and dark, a little of other colours.
+        blotches = _stretched(noise[:1] + 0.35 * (noise - 0.5), size) - 0.5
         picture = picture * (1 + 2 * strength * draws.uniform(0.2, 1) * blotches)
     for _ in range(draws.whole(4, 11)):
         softness = draws.pick((0.0, 0.05, 0.15, 0.4))
@@ -25,7 +26,7 @@ def draw_background(draws: Draws, size: int) -> np.ndarray:
         tint = _background_colour(draws, hue if draws.chance(0.5) else draws.uniform(0, 1))
         tint = tint.astype(np.float32)[:, None, None]
         picture = picture + (tint - picture) * cover
-    return np.clip(picture, 0, 1)
+    return clipped(picture)
 
 
 def _background_colour(draws: Draws, hue: float) -> np.ndarray:

@@ -15,13 +15,26 @@ HALF_DEGREE = 3.141592653589793 / 360
 
 def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
     """Turn to the right by ``yaw``, then down by ``pitch``, then clockwise by ``roll``, in degrees."""
-    cos, sin = _cos_sin(yaw)
-    turned = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
-    cos, sin = _cos_sin(pitch)
-    nodded = np.array([[1, 0, 0], [0, cos, sin], [0, -sin, cos]])
-    cos, sin = _cos_sin(roll)
-    rolled = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    return product(rolled, product(nodded, turned))
+    (cos_y, sin_y), (cos_p, sin_p), (cos_r, sin_r) = map(_cos_sin, (yaw, pitch, roll))
+    #            roll                     pitch                     yaw
+    # [ cos_r -sin_r  0 ]   [ 1    0      0   ]   [ cos_y  0  sin_y ]
+    # [ sin_r  cos_r  0 ] @ [ 0  cos_p  sin_p ] @ [   0    1    0   ]
+    # [   0      0    1 ]   [ 0 -sin_p  cos_p ]   [-sin_y  0  cos_y ]
+    return np.array(
+        [
+            [
+                cos_r * cos_y + sin_r * sin_p * sin_y,
+                -sin_r * cos_p,
+                cos_r * sin_y - sin_r * sin_p * cos_y,
+            ],
+            [
+                sin_r * cos_y - cos_r * sin_p * sin_y,
+                cos_r * cos_p,
+                sin_r * sin_y + cos_r * sin_p * cos_y,
+            ],
+            [-cos_p * sin_y, -sin_p, cos_p * cos_y],
+        ]
+    )
 
 
 def _cos_sin(degrees: float) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import numpy as np
 from warpmarks.datasets.synthetic.draws import Draws
 from warpmarks.datasets.synthetic.geometry import unit
 from warpmarks.datasets.synthetic.painting import PaintedSurface
-from warpmarks.datasets.synthetic.textures import colour, smooth_step
+from warpmarks.datasets.synthetic.textures import clipped, colour, smooth_step
 
 CATCHLIGHT = 0.9
 
@@ -46,13 +46,13 @@ def shade(painted: PaintedSurface, lighting: Lighting) -> np.ndarray:
     key = lighting.direction.tolist()
     towards = key[0] * nx + key[1] * ny + key[2] * nz
     # The light wraps around, as it does in fur, and leaves no hard edge between day and night.
-    diffuse = np.clip(towards * 0.68 + 0.32, 0, 1)
+    diffuse = clipped(towards * 0.68 + 0.32)
     diffuse *= diffuse * 0.4 + 0.6
     upwards = 0.5 - 0.5 * ny
-    edge = np.clip(1 - nz, 0, 1)
+    edge = clipped(1 - nz)
     edge *= edge * edge
     half = unit(lighting.direction + np.array([0.0, 0.0, 1.0])).tolist()
-    facing = np.clip(half[0] * nx + half[1] * ny + half[2] * nz, 0, 1)
+    facing = clipped(half[0] * nx + half[1] * ny + half[2] * nz)
     sheen = facing
     for _ in range(4):
         sheen = sheen * sheen

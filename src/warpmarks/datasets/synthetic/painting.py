@@ -7,7 +7,7 @@ import numpy as np
 from warpmarks.datasets.synthetic.anatomy import Creature, Material
 from warpmarks.datasets.synthetic.geometry import Ellipsoid, Pose, turned, unit
 from warpmarks.datasets.synthetic.scene import Scene
-from warpmarks.datasets.synthetic.textures import Coat, mix, smooth_step
+from warpmarks.datasets.synthetic.textures import Coat, clipped, mix, smooth_step
 from warpmarks.datasets.synthetic.visible_surface import Fragment, VisibleSurface
 
 FLESH = (Material.FLESH, Material.MUZZLE)
@@ -81,7 +81,7 @@ def _melt_together(
             blended += slope * (nearness / _length(slope))
             company += nearness
     painted.normal[:, face] = blended / _length(blended)
-    openness = 1 - 0.1 * np.clip(company - 1, 0, 2)
+    openness = 1 - 0.1 * np.minimum(np.maximum(company - 1, 0), 2)
     for solid in scene.solids:
         if solid.material in (Material.EYE, Material.NOSE, Material.EAR, Material.HORN):
             part = solid.parts[0]
@@ -126,7 +126,7 @@ def _paint_mouth(
     x, y, z = _unit_coordinates(fragment.part, surface.position[:, fragment.where])
     below = y - mouth.height + mouth.smile * x * x
     beyond = np.maximum(np.abs(x) - mouth.extent, 0)
-    along = np.clip(np.abs(x) * (1 / mouth.extent), 0, 1)
+    along = clipped(np.abs(x) * (1 / mouth.extent))
     # The line grows into a small fold at its corners, and a groove leads up to the nose.
     thickness = 0.035 + 0.055 * along**4
     line = smooth_step(1.25, 0.75, np.sqrt(below * below + beyond * beyond) / thickness)
@@ -218,7 +218,7 @@ def _near(part: Ellipsoid, position: np.ndarray, factor: float) -> np.ndarray:
 
 def _nearness(level: np.ndarray, reach: float) -> np.ndarray:
     """1 on a surface of this level, falling to 0 at 1 + reach."""
-    share = np.clip((1 + reach - level) * (1 / reach), 0, 1)
+    share = clipped((1 + reach - level) * (1 / reach))
     return share * share
 
 

@@ -9,7 +9,7 @@ from warpmarks.datasets.synthetic.draws import Draws
 from warpmarks.datasets.synthetic.lighting import draw_lighting, shade
 from warpmarks.datasets.synthetic.painting import paint
 from warpmarks.datasets.synthetic.scene import draw_scene
-from warpmarks.datasets.synthetic.textures import draw_coat
+from warpmarks.datasets.synthetic.textures import clipped, draw_coat
 from warpmarks.datasets.synthetic.visible_surface import find_visible_surface
 
 SUPERSAMPLING = 2
@@ -53,7 +53,7 @@ def _over(light: np.ndarray, pixels: np.ndarray, background: np.ndarray) -> np.n
     """Average the fine pixels of the creature and let the background through where there are none."""
     fine = background.shape[1] * SUPERSAMPLING
     layers = np.zeros((4, fine * fine), np.float32)
-    layers[:3, pixels] = np.clip(light, 0, 1)
+    layers[:3, pixels] = clipped(light)
     layers[3, pixels] = 1
     layers = layers.reshape(4, fine, fine)
     layers = layers[:, 0::2] + layers[:, 1::2]

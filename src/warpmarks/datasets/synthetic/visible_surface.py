@@ -1,5 +1,6 @@
 """Which solid is seen at which pixel: rays against ellipsoids, with a depth buffer."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,16 +64,22 @@ def depth_at(solids: list[Solid], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The z of the frontmost surface at these places; minus infinity where there is none."""
     nearest = np.full(x.shape, -np.inf)
     for solid in solids:
-        nearest = np.fmax(nearest, _front(solid, x, y)[0])
+        (left, top, _), (right, bottom, _) = solid.box
+        if ((x > left) & (x < right) & (y > top) & (y < bottom)).any():
+            nearest = np.fmax(nearest, _front(solid, x, y)[0])
     return nearest
 
 
 def _window(solid: Solid, resolution: int) -> tuple[slice, slice]:
-    low = np.max([part.centre - part.reach for part in solid.parts], axis=0)
-    high = np.min([part.centre + part.reach for part in solid.parts], axis=0)
-    first = np.clip(np.floor((low[:2] + 1) / 2 * resolution), 0, resolution).astype(int)
-    last = np.clip(np.ceil((high[:2] + 1) / 2 * resolution), 0, resolution).astype(int)
-    return slice(first[1], last[1]), slice(first[0], last[0])
+    (left, top, _), (right, bottom, _) = solid.box
+    columns, rows = (
+        slice(
+            min(max(math.floor((low + 1) / 2 * resolution), 0), resolution),
+            min(max(math.ceil((high + 1) / 2 * resolution), 0), resolution),
+        )
+        for low, high in ((left, right), (top, bottom))
+    )
+    return rows, columns
 
 
 def _front(solid: Solid, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
