@@ -1,7 +1,7 @@
 """What a training run is made from: every setting, its unit, its range and its default.
 
-A recipe is a YAML file of these settings; those it does not name keep the default given here. Unknown
-keys are errors, never ignored.
+A recipe is a YAML file of these settings; those it does not name keep the default given here.
+Unknown keys are errors, never ignored.
 """
 
 import difflib
@@ -79,7 +79,7 @@ class WarpsConfig(Section):
 
 
 class PhotometricConfig(Section):
-    """Random change of contrast, brightness and colour, drawn for each image of a pair on its own."""
+    """Random change of contrast, brightness and colour, drawn for each image of a pair."""
 
     contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Factor on the distance from grey, exp(uniform in +-contrast)."""
@@ -162,7 +162,9 @@ class TrainingConfig(Section):
 def recipe_names() -> list[str]:
     """The recipes in the package."""
     folder = resources.files("warpmarks") / "recipes"
-    return sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith("yaml"))
+    return sorted(
+        Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith("yaml")
+    )
 
 
 def load_recipe(name: str | Path) -> TrainingConfig:
@@ -198,7 +200,9 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
     for assignment in assignments:
         key, found, value = assignment.partition("=")
         if not found:
-            raise InputError(f"--set {assignment}: expected key=value, e.g. warps.first.rotation=20")
+            raise InputError(
+                f"--set {assignment}: expected key=value, e.g. warps.first.rotation=20"
+            )
         *sections, last = key.strip().split(".")
         place = settings
         for section in sections:

@@ -3,11 +3,12 @@
 A point is (x, y): x to the right, y downwards, in the last dimension of an array.
 
 *Normalised* coordinates of a picture, a view or a score map run from -1 to 1 between its **outer
-edges**, whatever its size, so a picture and a map of it at another resolution share one frame. It is
-the frame of ``torch.nn.functional.grid_sample(..., align_corners=False)``.
+edges**, whatever its size, so a picture and a map of it at another resolution share one frame. It
+is the frame of ``torch.nn.functional.grid_sample(..., align_corners=False)``.
 
-*Pixels* have their centres at integers: the first pixel's centre is 0, and a picture of width W spans
-[-0.5, W - 0.5]. Every file that the package reads or writes holds pixels of the original image.
+*Pixels* have their centres at integers: the first pixel's centre is 0, and a picture of width W
+spans [-0.5, W - 0.5]. Every file that the package reads or writes holds pixels of the original
+image.
 """
 
 import torch

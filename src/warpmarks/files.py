@@ -15,11 +15,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that takes its place when the block ends well.
 
     Raises:
-        InputError: the file cannot be written (no such folder, no permission, disk full); what stood
+        InputError: the file cannot be written (no such folder, no permission, disk full); what
+        stood
             at ``path`` before is untouched.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
+        )
     except OSError as error:
         raise InputError(_cannot_write(path, error)) from error
     os.close(handle)

@@ -1,9 +1,9 @@
 """The objective, one function per equation (sec. 3.3).
 
 **Direction of the warp.** x' = x o g, so x'(v) = x(g(v)): g takes a point v of x' to the point of x
-that shows the same thing. The paper's eq. 6 compares u in x with g(v), v in x', and so do all functions
-here. (Eq. 5 as printed writes g on the other side; with images sampled as x o g it is the same
-constraint.)
+that shows the same thing. The paper's eq. 6 compares u in x with g(v), v in x', and so do all
+functions here. (Eq. 5 as printed writes g on the other side; with images sampled as x o g it is the
+same constraint.)
 
 **Unit.** Points come in normalised coordinates and distances are measured after multiplying by
 ``unit``, a (2,) tensor of lengths of half the view's width and height. The paper sums over
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812  the field's name for it
+from torch.nn import functional as F
 
 from warpmarks.coordinates import pixel_centres
 
@@ -55,7 +55,7 @@ def probability_equivariance(
     warped_cells: Float[Tensor, "batch cells 2"],
     unit: Float[Tensor, " 2"],
 ) -> Float[Tensor, " batch"]:
-    """Eq. 6 in its linear-time form, in squared ``unit``:
+    """Eq. 6 in its linear-time form, in squared ``unit``.
 
     1/K sum_r [ E|u|^2 + E|g(v)|^2 - 2 E u . E g(v) ], u under p(.|x, r), v under p(.|x', r).
 
@@ -82,9 +82,9 @@ def overlap_diversity(
 ) -> Float[Tensor, " batch"]:
     """Eq. 7: mean over all pairs r, r' (r = r' too) of sum_u p(u | x, r) p(u | x, r').
 
-    The printed sum has the pairs of r with itself in it, so it is never quite zero: disjoint maps leave
-    1/K^2 sum_r sum_u p^2. Quadratic in K as printed, it is computed in linear time, because the sum over
-    all pairs is the square of the sum over landmarks.
+    The printed sum has the pairs of r with itself in it, so it is never quite zero: disjoint maps
+    leave 1/K^2 sum_r sum_u p^2. Quadratic in K as printed, it is computed in linear time, because
+    the sum over all pairs is the square of the sum over landmarks.
     """
     total = probability_maps.sum(dim=1)
     return total.square().flatten(1).sum(-1) / probability_maps.shape[1] ** 2
@@ -95,8 +95,8 @@ def diversity(
 ) -> Float[Tensor, " batch"]:
     """Eq. 8 after m x m sum pooling (L''_div): K - sum_u max_r pooled p(u | x, r).
 
-    From 0, no two landmarks share a pooled cell, to K - 1, all share one. With ``pooling`` = 1 it is
-    eq. 8. A map whose sides m does not divide is continued with zeros, which changes no sum.
+    From 0, no two landmarks share a pooled cell, to K - 1, all share one. With ``pooling`` = 1 it
+    is eq. 8. A map whose sides m does not divide is continued with zeros, which changes no sum.
     """
     pooled = sum_pool(probability_maps, pooling)
     return probability_maps.shape[1] - pooled.amax(dim=1).flatten(1).sum(-1)
@@ -142,7 +142,8 @@ def objective(
         warped_cells: g(v) for each cell centre v, row by row.
         unit: see the module.
         pooling: m of L''_div.
-        per_landmark: divide the diversity by K. As printed, equivariance is a mean over landmarks and
+        per_landmark: divide the diversity by K. As printed, equivariance is a mean over landmarks
+        and
             diversity a sum, so that a given gamma weighs more the more landmarks there are.
     """
     spread = diversity(original, pooling=pooling) + diversity(warped, pooling=pooling)

@@ -1,17 +1,17 @@
 """The landmark network: images to score maps (sec. 3.2 and 4.1).
 
-Six convolutions with 20, 48, 64, 80, 256 and K filters and one 2 x 2 max-pool after the first, so that an
-H x W image gives K maps of H/2 x W/2 cells. What the paper leaves open is a setting here:
+Six convolutions with 20, 48, 64, 80, 256 and K filters and one 2 x 2 max-pool after the first, so
+that an H x W image gives K maps of H/2 x W/2 cells. What the paper leaves open is a setting here:
 
-* **Kernels and dilations.** Unstated. ``paper`` follows the authors' later release of "the NeurIPS 2017
-  style network": 5, 5, 5 (dilation 2), 3 (4), 3 (2), 1, which sees 54 pixels. The network comes from Zhang
-  et al. 2016, whose 256 units are fully connected; ``default`` reads them as a 1 x 1 convolution,
-  which saves over half of all arithmetic.
+* **Kernels and dilations.** Unstated. ``paper`` follows the authors' later release of "the NeurIPS
+  2017 style network": 5, 5, 5 (dilation 2), 3 (4), 3 (2), 1, which sees 54 pixels. The network
+  comes from Zhang et al. 2016, whose 256 units are fully connected; ``default`` reads them as a 1 x
+  1 convolution, which saves over half of all arithmetic.
 * **Padding.** Zeros tell each cell how far it is from the edge, and landmarks then settle at fixed
   places of the image instead of on the object. Edges are replicated.
-* **Last layer.** "Each convolutional layer is followed by a batch normalization and a ReLU" makes the
-  score maps flat, and a map whose scores are all cut off to zero is uniform and gets no gradient. The last
-  convolution is plain unless ``last_layer`` says ``batchnorm_relu``.
+* **Last layer.** "Each convolutional layer is followed by a batch normalization and a ReLU" makes
+  the score maps flat, and a map whose scores are all cut off to zero is uniform and gets no
+  gradient. The last convolution is plain unless ``last_layer`` says ``batchnorm_relu``.
 * **Score scale.** Scores are multiplied by a constant before the softmax, because a softmax over a
   thousand cells needs large differences to be sharp.
 """

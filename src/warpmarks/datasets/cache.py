@@ -1,7 +1,7 @@
-"""All images of a set, decoded and resized once, in one memory-mapped file that the next run reuses.
+"""All images of a set, decoded and resized once, in one file that is mapped and used again.
 
-A cache is a folder named by what its pixels depend on: the bytes and names of the images, the size and
-fit of the pictures, and the version of the reading. It holds
+A cache is a folder named by what its pixels depend on: the bytes and names of the images, the size
+and fit of the pictures, and the version of the reading. It holds
 
     pictures.uint8   the pictures, one after the other: height x width x 3 bytes each
     index.json       names and original sizes of the pictures, and the images that could not be read
@@ -39,7 +39,7 @@ _FORMAT_VERSION = 1
 _PICTURES, _INDEX = "pictures.uint8", "index.json"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 3600.0  # a maker at work writes far more often
-_CHUNK = 16  # images per piece of work
+_CHUNK = 8  # images per piece of work
 _NAMED = 3  # unreadable images that a message names
 
 Settings = tuple[int, int, str]  # height and width of the pictures, and their fit
@@ -56,12 +56,14 @@ class PictureCache:
         names: of the pictures' images, in the order of the image set.
         sizes: (height, width) of the upright originals.
         unreadable: the images left out, each with its reason.
+        key: hash of all that the pictures depend on; the cache folder's name.
     """
 
     pictures: UInt8[np.ndarray, "images height width 3"]
     names: tuple[str, ...]
     sizes: Int[np.ndarray, "images 2"]
     unreadable: tuple[tuple[str, str], ...]
+    key: str
 
 
 def load_pictures(
@@ -97,8 +99,8 @@ def load_pictures(
     cache_dir = default_cache_dir() if cache_dir is None else Path(cache_dir)
     workers = _processors() if workers is None else max(1, workers)
     settings = (height, width, fit)
-    with _quiet_pillow(), ThreadPoolExecutor(workers) as pool:
-        work = _Work(images, settings, pool, ahead=4 * workers, progress=progress)
+    with _quiet_pillow(), _threads(workers) as pool:
+        work = _Work(images, settings, pool, ahead=2 * workers, progress=progress)
         folder = cache_dir / _key(work)
         cache = _open(folder, settings)
         if cache is None:
@@ -160,8 +162,18 @@ def _processors() -> int:
 
 
 @contextmanager
+def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads, as Pillow decodes and resizes outside of Python's lock; an interrupt stops them soon."""
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Odd metadata in some of thousands of files is no news; entered once, as threads share filters."""
+    """Odd metadata in a few of many files is no news. Entered once: threads share the filters."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="PIL")
         yield
@@ -201,7 +213,7 @@ def _open(folder: Path, settings: Settings) -> PictureCache | None:
         pictures = np.memmap(file, dtype=np.uint8, mode="r", shape=shape)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return PictureCache(pictures, names, sizes, unreadable)
+    return PictureCache(pictures, names, sizes, unreadable, folder.name)
 
 
 def _make(folder: Path, work: _Work) -> None:
@@ -229,7 +241,8 @@ def _check_room(folder: Path, work: _Work) -> None:
     needed, free = len(work.images.names) * height * width * 3, shutil.disk_usage(folder).free
     if needed > free:
         raise InputError(
-            f"the cache of pictures {folder} needs {needed / 1e6:,.0f} MB and has room for {free / 1e6:,.0f} MB: "
+            f"the cache of pictures {folder} needs {needed / 1e6:,.0f} MB and has "
+            f"room for {free / 1e6:,.0f} MB: "
             "make room, or set WARPMARKS_CACHE to another folder"
         )
 
@@ -237,7 +250,7 @@ def _check_room(folder: Path, work: _Work) -> None:
 def _fill(folder: Path, work: _Work) -> None:
     names, sizes, unreadable = [], [], []
     work.progress.start("Reading images", len(work.images.names))
-    # Written to the file, not through a memory map: a full disk is then an error, not a killed process.
+    # Written, not mapped: a full disk is then an error, where a map would have the process killed.
     with (folder / _PICTURES).open("wb") as file:
         results = work.in_order(_Reader(*work.settings), work.images.paths())
         for name, result in zip(work.images.names, results, strict=True):
@@ -245,7 +258,7 @@ def _fill(folder: Path, work: _Work) -> None:
                 unreadable.append((name, result))
             else:
                 picture, size = result
-                file.write(picture)
+                file.write(picture.tobytes())
                 names.append(name)
                 sizes.append(size)
             work.progress.advance()
@@ -305,7 +318,7 @@ def _refuse_unreadable(
     named = "; ".join(f"{name}: {reason}" for name, reason in unreadable[:_NAMED])
     more = f"; and {count - _NAMED} more" if count > _NAMED else ""
     advice = (
-        "give images"
+        "give files that are images"
         if count == total
         else "mend or remove them, or go on without them with --allow-unreadable"
     )

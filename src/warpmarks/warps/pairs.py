@@ -24,6 +24,10 @@ class WarpPair:
     first: ThinPlateSpline  # g1: points of x to points of the view of I
     second: ThinPlateSpline  # g = g2: points of x' to points of x
 
+    def part(self, chosen: slice) -> "WarpPair":
+        """The warps of some of the pairs."""
+        return WarpPair(self.first.part(chosen), self.second.part(chosen))
+
 
 @dataclass(frozen=True)
 class ImagePair:
@@ -35,7 +39,7 @@ class ImagePair:
 
 
 class PairSampler:
-    """Draws warps and makes pairs of height x width pixels with score maps of rows x columns cells."""
+    """Draws warps and makes pairs of ``size`` pixels whose score maps have ``cells`` cells."""
 
     def __init__(
         self,
@@ -67,7 +71,7 @@ class PairSampler:
         self, pictures: Float[Tensor, "batch 3 picture_height picture_width"], warps: WarpPair
     ) -> ImagePair:
         """The pairs that the warps make of the pictures, on the pictures' device."""
-        first, second = _on(warps.first, pictures), _on(warps.second, pictures)
+        first, second = warps.first.to(pictures), warps.second.to(pictures)
         second_targets = second(second.controls.expand(len(pictures), -1, -1))
         in_original = self._first_at_pixels @ first(first.controls.expand(len(pictures), -1, -1))
         in_picture = first(self._second_at_pixels @ second_targets)
@@ -77,11 +81,3 @@ class PairSampler:
             warped=sample_view(pictures, in_picture.reshape(shape), self.margin),
             warped_cells=self._second_at_cells @ second_targets,
         )
-
-
-def _on(spline: ThinPlateSpline, like: Tensor) -> ThinPlateSpline:
-    moved = (
-        part.to(like.device, like.dtype, non_blocking=True)
-        for part in (spline.controls, spline.weights, spline.affine)
-    )
-    return ThinPlateSpline(*moved)

@@ -95,9 +95,7 @@ class RandomWarps:
         angle = math.radians(self.range.rotation) * uniform(count)
         factor = self.range.zoom * torch.exp(self.range.scale * uniform(count))
         shift = self.range.translation * uniform(count, 1, 2)
-        noise = torch.randn(
-            count, len(self.controls), 2, generator=generator, dtype=torch.float64
-        )
+        noise = torch.randn(count, len(self.controls), 2, generator=generator, dtype=torch.float64)
         cos, sin = factor * angle.cos(), factor * angle.sin()
         # Row vectors: (x, y) @ [[cos, sin], [-sin, cos]] turns by the angle.
         linear = torch.stack([cos, sin, -sin, cos], dim=-1).reshape(count, 2, 2)

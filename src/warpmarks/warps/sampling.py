@@ -3,7 +3,7 @@
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812  the field's name for it
+from torch.nn import functional as F
 
 
 def sample(
@@ -12,8 +12,8 @@ def sample(
 ) -> Float[Tensor, "batch channels rows columns"]:
     """Bilinear values of pictures at points, given in normalised coordinates of the pictures.
 
-    Outside a picture it goes on as its mirror image: no edge comes into view there, which a detector
-    would take for a landmark.
+    Outside a picture it goes on as its mirror image: no edge comes into view there, which a
+    detector would take for a landmark.
     """
     return F.grid_sample(
         pictures, points.to(pictures.dtype), padding_mode="reflection", align_corners=False
@@ -25,20 +25,16 @@ def sample_view(
     points: Float[Tensor, "batch rows columns 2"],
     margin: float,
 ) -> Float[Tensor, "batch channels rows columns"]:
-    """Values of pictures at points of the view, the part within ``margin`` of the picture's edges."""
+    """Values of pictures at points of the view, which lies ``margin`` inside their edges."""
     return sample(pictures, (1 - 2 * margin) * points)
 
 
-def picture_to_view(
-    points: Float[Tensor, "*shape 2"], margin: float
-) -> Float[Tensor, "*shape 2"]:
+def picture_to_view(points: Float[Tensor, "*shape 2"], margin: float) -> Float[Tensor, "*shape 2"]:
     """Normalised coordinates of the picture to those of the view."""
     return points / (1 - 2 * margin)
 
 
-def view_to_picture(
-    points: Float[Tensor, "*shape 2"], margin: float
-) -> Float[Tensor, "*shape 2"]:
+def view_to_picture(points: Float[Tensor, "*shape 2"], margin: float) -> Float[Tensor, "*shape 2"]:
     """Normalised coordinates of the view to those of the picture."""
     return points * (1 - 2 * margin)
 

@@ -7,9 +7,9 @@ A spline is pinned at N controls c_i, each of which it takes to a target:
     [ K    P ] [ weights ]   [ targets ]        K_ij = U(|c_i - c_j|)
     [ P^T  0 ] [ affine  ] = [    0    ]        P    = rows (1, x, y)
 
-The solution is linear in the targets. For fixed controls the system is therefore inverted once, and at
-fixed points (the pixels of a picture, the cells of a map) every spline is one matrix product with the
-cardinal basis: ``spline_basis(points, controls) @ targets``.
+The solution is linear in the targets. For fixed controls the system is therefore inverted once, and
+at fixed points (the pixels of a picture, the cells of a map) every spline is one matrix product
+with the cardinal basis: ``spline_basis(points, controls) @ targets``.
 """
 
 from dataclasses import dataclass
@@ -78,11 +78,19 @@ class ThinPlateSpline:
         targets: Float[Tensor, "batch controls 2"],
         solver: Float[Tensor, "solution controls"] | None = None,
     ) -> "ThinPlateSpline":
-        """The splines through ``targets`` at ``controls``; pass the ``spline_solver`` if at hand."""
+        """The splines through ``targets``; pass the ``spline_solver`` if at hand."""
         solver = spline_solver(controls) if solver is None else solver
         solution = (solver @ targets.double()).to(targets.dtype)
         count = len(controls)
         return cls(controls.to(targets.dtype), solution[:, :count], solution[:, count:])
+
+    def to(self, like: Tensor) -> "ThinPlateSpline":
+        """The same splines in the precision and on the device of ``like``."""
+        return ThinPlateSpline(*(part.to(like, non_blocking=True) for part in self._parts()))
+
+    def part(self, chosen: slice) -> "ThinPlateSpline":
+        """Some splines of the batch."""
+        return ThinPlateSpline(self.controls, self.weights[chosen], self.affine[chosen])
 
     def __call__(self, points: Float[Tensor, "batch points 2"]) -> Float[Tensor, "batch points 2"]:
         """Each batch's points moved by its own spline."""
@@ -92,7 +100,7 @@ class ThinPlateSpline:
     def jacobian(
         self, points: Float[Tensor, "batch points 2"]
     ) -> Float[Tensor, "batch points 2 2"]:
-        """d g_row / d p_column at points. The gradient of U is (2 log r + 1) (p - c), 0 at c."""
+        """D g_row / d p_column at points. The gradient of U is (2 log r + 1) (p - c), 0 at c."""
         offsets = points[..., None, :] - self.controls
         squared = offsets.square().sum(-1)
         slope = torch.where(squared > 0, squared.clamp_min(1e-300).log() + 1, 0.0)
@@ -107,10 +115,8 @@ class ThinPlateSpline:
         Where the spline does not fold the result is exact to rounding. For plots and tests; the
         objective never needs an inverse.
         """
-        spline = ThinPlateSpline(
-            self.controls.double(), self.weights.double(), self.affine.double()
-        )
         wanted = points.double()
+        spline = self.to(wanted)
         linear = spline.affine[:, 1:]
         found = torch.linalg.solve(linear, wanted - spline.affine[:, :1], left=False)
         residual = wanted - spline(found)
@@ -120,6 +126,9 @@ class ThinPlateSpline:
             found = found + step
             residual = wanted - spline(found)
         return found.to(points.dtype)
+
+    def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.controls, self.weights, self.affine
 
 
 def _features(

@@ -1,0 +1,39 @@
+"""Sizes of a run's picture, view and score map, from its settings and its images' aspect."""
+
+import math
+from dataclasses import dataclass
+
+from warpmarks.configuration import ImageConfig
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Pixels of the cached picture and of the view, cells of the map: (height, width) each."""
+
+    picture: tuple[int, int]
+    view: tuple[int, int]
+
+    @property
+    def cells(self) -> tuple[int, int]:
+        """The network's one 2 x 2 pooling halves the view."""
+        return self.view[0] // 2, self.view[1] // 2
+
+    @property
+    def aspect(self) -> float:
+        """Width over height of the view."""
+        return self.view[1] / self.view[0]
+
+
+def plan_geometry(image: ImageConfig, aspect: float) -> Geometry:
+    """A view of about size x size pixels of the given width over height, and its picture.
+
+    Sides are multiples of four, so that the map's cells are pooled in whole blocks more often.
+    """
+
+    def to_four(length: float) -> int:
+        return max(8, 4 * round(length / 4))
+
+    stretch = math.sqrt(aspect)
+    view = to_four(image.size / stretch), to_four(image.size * stretch)
+    shrink = 1 - 2 * image.margin
+    return Geometry(picture=(round(view[0] / shrink), round(view[1] / shrink)), view=view)

@@ -1,0 +1,6 @@
+"""Training a landmark network without annotations."""
+
+from warpmarks.training.health import Health, diagnose
+from warpmarks.training.loop import Evaluation, TrainingResult, train
+
+__all__ = ["Evaluation", "Health", "TrainingResult", "diagnose", "train"]

@@ -1,0 +1,69 @@
+"""What training goes on from: network, optimiser and schedule in one file, never a pickle."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from warpmarks.run_folder import RunFolder
+from warpmarks.weights import load_weights, read_tensors, write_tensors
+
+
+@dataclass
+class Progressed:
+    """How far a run has come."""
+
+    step: int = 0
+    seconds: float = 0.0
+
+
+def save_checkpoint(
+    folder: RunFolder,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    progressed: Progressed,
+    schedule: dict[str, Any],
+) -> None:
+    """Write the weights for detection and the state to go on from, each whole or not at all."""
+    about = {"step": progressed.step, "seconds": progressed.seconds}
+    weights = network.state_dict()
+    state = {f"network/{name}": tensor for name, tensor in weights.items()}
+    for index, values in optimiser.state_dict()["state"].items():
+        for name, value in values.items():
+            state[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
+    write_tensors(folder.state_path, state, {**about, "schedule": schedule})
+    write_tensors(folder.weights_path, weights, about)
+
+
+def load_checkpoint(
+    folder: RunFolder, network: nn.Module, optimiser: torch.optim.Optimizer
+) -> tuple[Progressed, dict[str, Any]]:
+    """Bring network and optimiser to the last checkpoint; how far it was, and the schedule's state.
+
+    Raises:
+        InputError: no checkpoint, a damaged or foreign one, or one of another network.
+    """
+    tensors, about = read_tensors(folder.state_path)
+    weights = {
+        name.removeprefix("network/"): tensor
+        for name, tensor in tensors.items()
+        if name.startswith("network/")
+    }
+    load_weights(network, weights, folder.state_path)
+    shapes = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        kind, _, rest = name.partition("/")
+        if kind == "optimiser":
+            index, _, key = rest.partition("/")
+            states.setdefault(int(index), {})[key] = _laid_out_as(shapes[int(index)], tensor)
+    groups = optimiser.state_dict()["param_groups"]
+    optimiser.load_state_dict({"state": states, "param_groups": groups})
+    return Progressed(about["step"], about["seconds"]), about["schedule"]
+
+
+def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:
+    if tensor.shape != parameter.shape:
+        return tensor
+    return torch.empty_like(parameter).copy_(tensor)

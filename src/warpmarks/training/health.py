@@ -1,0 +1,149 @@
+"""Is a run learning landmarks, or has it collapsed, and which way.
+
+Measured on the same held-out warps of the same pictures each time, with the network as it would
+detect.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from warpmarks.heatmaps import concentration, flatness, soft_argmax, spatial_softmax
+from warpmarks.warps import ThinPlateSpline
+
+DEAD_FLATNESS = 0.5
+"""A landmark is dead when its maps are as flat as one that is uniform over half the view."""
+
+NAILED_SHARE = 0.35
+"""A landmark is nailed to the image when it follows less than this share of the warps' motion."""
+
+DOUBLED_DISTANCE = 2.5
+"""Two landmarks are one below this distance (rms), in % of the view's shorter side."""
+
+
+@dataclass(frozen=True)
+class HeldOutPairs:
+    """One chunk of pairs that training never draws: their images, g at the cells, and g itself."""
+
+    original: Float[Tensor, "batch 3 height width"]
+    warped: Float[Tensor, "batch 3 height width"]
+    warped_cells: Float[Tensor, "batch cells 2"]
+    warp: ThinPlateSpline
+
+
+@dataclass(frozen=True)
+class LandmarkPairs:
+    """Landmarks of held-out pairs, in units of half the view's shorter side."""
+
+    original: Float[Tensor, "batch landmarks 2"]  # Phi(x)
+    warped: Float[Tensor, "batch landmarks 2"]  # Phi(x'), in the frame of x'
+    moved: Float[Tensor, "batch landmarks 2"]  # g(Phi(x')), in the frame of x
+    flatness: Float[Tensor, "batch landmarks"]
+    concentration: Float[Tensor, "batch landmarks"]
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the landmarks do.
+
+    Attributes:
+        equivariance_error_percent: mean distance of Phi(x) to g(Phi(x')), % of the view's shorter
+        side. spread_percent: for each landmark the standard deviation of its place over the warped
+        images,
+            root mean square of both axes, % of the view's shorter side.
+        dead: landmarks whose probability maps are flat: no place is found.
+        nailed: landmarks that stay at one place of the image while the object moves.
+        doubled: pairs of landmarks that sit on each other.
+        mean_concentration: mean score of all landmarks, see ``warpmarks.heatmaps.concentration``.
+    """
+
+    equivariance_error_percent: float
+    spread_percent: list[float]
+    dead: list[int]
+    nailed: list[int]
+    doubled: list[tuple[int, int]]
+    mean_concentration: float
+
+
+def locate(
+    network: nn.Module, chunks: list[HeldOutPairs], unit: Float[Tensor, " 2"]
+) -> Iterator[tuple[HeldOutPairs, Tensor, Tensor, LandmarkPairs]]:
+    """For each chunk: its probability maps of x and of x', and the landmarks."""
+    for chunk in chunks:
+        images = torch.cat([chunk.original, chunk.warped])
+        maps = spatial_softmax(network(images.contiguous(memory_format=torch.channels_last)))
+        original, warped = maps.chunk(2)
+        landmarks, warped_landmarks = soft_argmax(original), soft_argmax(warped)
+        yield (
+            chunk,
+            original,
+            warped,
+            LandmarkPairs(
+                original=landmarks * unit,
+                warped=warped_landmarks * unit,
+                moved=chunk.warp(warped_landmarks) * unit,
+                flatness=flatness(original),
+                concentration=concentration(original, landmarks),
+            ),
+        )
+
+
+def measure_health(parts: list[LandmarkPairs]) -> Health:
+    """Health from the landmarks of all held-out pairs."""
+
+    def joined(name: str) -> Tensor:
+        return torch.cat([getattr(part, name) for part in parts]).double().cpu()
+
+    original, warped, moved = joined("original"), joined("warped"), joined("moved")
+    error = (original - moved).norm(dim=-1)
+    spread = (original - original.mean(0)).square().mean(dim=(0, 2)).sqrt()
+    # A landmark on the object is at v in x' and at g(v) in x; a nailed one is at v in both.
+    followed = _rms((original - warped).norm(dim=-1))
+    expected = _rms((moved - warped).norm(dim=-1))
+    flat = joined("flatness").mean(0)
+    dead = flat > DEAD_FLATNESS
+    nailed = ~dead & (expected > 0.01) & (followed < NAILED_SHARE * expected)
+    apart = _rms((original[:, :, None] - original[:, None]).norm(dim=-1)) * 50
+    close = (apart < DOUBLED_DISTANCE).triu(diagonal=1) & ~dead & ~dead[:, None]
+    return Health(
+        equivariance_error_percent=50 * float(error.mean()),
+        spread_percent=[round(50 * value, 3) for value in spread.tolist()],
+        dead=dead.nonzero().flatten().tolist(),
+        nailed=nailed.nonzero().flatten().tolist(),
+        doubled=[(int(i), int(j)) for i, j in close.nonzero().tolist()],
+        mean_concentration=float(joined("concentration").mean()),
+    )
+
+
+def diagnose(health: Health) -> list[str]:
+    """What is wrong and what to try, a sentence each; empty for a healthy run."""
+    count = len(health.spread_percent)
+    sentences = []
+    if health.dead:
+        sentences.append(
+            f"{len(health.dead)} of {count} landmarks are dead (flat probability maps): train "
+            "longer, or raise network.score_scale, or lower loss.diversity_weight"
+        )
+    if health.nailed:
+        sentences.append(
+            f"{len(health.nailed)} of {count} landmarks are nailed to one place of the image "
+            "instead of the object: lower loss.diversity_weight, widen the warps (warps.first.translation, "
+            "warps.first.rotation) and keep network.padding away from zeros"
+        )
+    if health.doubled:
+        several = len({index for pair in health.doubled for index in pair})
+        sentences.append(
+            f"{several} of {count} landmarks sit on top of another: raise loss.diversity_weight or "
+            "ask for fewer landmarks"
+        )
+    if not math.isfinite(health.equivariance_error_percent):
+        sentences.append("the landmarks are not numbers: lower optimiser.learning_rate")
+    return sentences
+
+
+def _rms(distances: Tensor) -> Tensor:
+    return distances.square().mean(0).sqrt()

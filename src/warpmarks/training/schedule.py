@@ -1,0 +1,103 @@
+"""How the learning rate goes on, and when training is over.
+
+With a budget, in steps or in seconds, ``cosine`` rises over the warm-up and falls to zero at its
+end. Without one it stays at its peak until the held-out loss has not improved for ``patience``
+steps, and then falls to zero over half as many steps as it has taken. ``plateau`` divides the rate
+by ten at each such plateau and ends at the last (sec. 4.1).
+"""
+
+import math
+from dataclasses import asdict, dataclass, field
+
+from warpmarks.configuration import ScheduleConfig
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much a run may do; neither means: until the schedule has converged."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def share(self, step: int, seconds: float) -> float | None:
+        """How much of it is used, from 0 to 1; None without a budget."""
+        shares = []
+        if self.steps is not None:
+            shares.append(step / self.steps)
+        if self.minutes is not None:
+            shares.append(seconds / (60 * self.minutes))
+        return min(1.0, max(shares)) if shares else None
+
+
+@dataclass
+class PlateauWatch:
+    """The best held-out loss so far and what followed from it; goes into checkpoints."""
+
+    best: float = math.inf
+    best_step: int = 0
+    reductions: int = 0
+    cooling_from: int | None = None
+    cooling_steps: int = 0
+    converged: bool = False
+
+
+@dataclass
+class Schedule:
+    """The learning rate of each step as a factor on the recipe's, from budget and held-out loss."""
+
+    config: ScheduleConfig
+    budget: Budget
+    watch: PlateauWatch = field(default_factory=PlateauWatch)
+
+    def factor(self, step: int, seconds: float) -> float:
+        """Factor on the learning rate for the step after ``step`` steps and ``seconds`` seconds."""
+        used = self.budget.share(step, seconds)
+        if self.config.kind == "plateau":
+            return self._rise(step, used) * 0.1**self.watch.reductions
+        if used is not None:
+            return self._rise(step, used) * _half_cosine(used)
+        if self.watch.cooling_from is None:
+            return self._rise(step, used)
+        return _half_cosine((step - self.watch.cooling_from) / self.watch.cooling_steps)
+
+    def over(self, step: int, seconds: float) -> bool:
+        """Whether the budget is used up or training has converged."""
+        used = self.budget.share(step, seconds)
+        if used is not None and used >= 1:
+            return True
+        watch = self.watch
+        cooled = watch.cooling_from is not None and step - watch.cooling_from >= watch.cooling_steps
+        return watch.converged or cooled
+
+    def observe(self, step: int, held_out_loss: float) -> None:
+        """Take note of the loss on the held-out pairs after ``step`` steps."""
+        watch = self.watch
+        if held_out_loss < watch.best * (1 - self.config.threshold):
+            watch.best, watch.best_step = held_out_loss, step
+        if step - watch.best_step < self.config.patience:
+            return
+        if self.config.kind == "plateau":
+            watch.converged = watch.reductions >= self.config.reductions
+            watch.reductions = min(watch.reductions + 1, self.config.reductions)
+            watch.best_step = step
+        elif self.budget.share(step, 0.0) is None and watch.cooling_from is None:
+            watch.cooling_from, watch.cooling_steps = step, max(1, step // 2)
+
+    def state(self) -> dict[str, float | int | bool | None]:
+        """Plain values for a checkpoint."""
+        return asdict(self.watch)
+
+    def restore(self, state: dict[str, float | int | bool | None]) -> None:
+        """Go on from ``state``."""
+        self.watch = PlateauWatch(**state)  # type: ignore[arg-type]
+
+    def _rise(self, step: int, used: float | None) -> float:
+        if self.config.warmup == 0:
+            return 1.0
+        if used is None:
+            return min(1.0, (step + 1) / (self.config.warmup * self.config.patience + 1))
+        return min(1.0, (used + 1e-3) / self.config.warmup)
+
+
+def _half_cosine(share: float) -> float:
+    return 0.5 * (1 + math.cos(math.pi * min(1.0, share)))

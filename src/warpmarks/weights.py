@@ -1,0 +1,75 @@
+"""Networks of a run: built from its settings, their weights in safetensors files."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from warpmarks.configuration import TrainingConfig
+from warpmarks.errors import InputError
+from warpmarks.files import atomic_path
+from warpmarks.network import LandmarkNetwork
+
+
+def build_network(
+    config: TrainingConfig, generator: torch.Generator | None = None
+) -> LandmarkNetwork:
+    """The network of the settings with random first weights, on the CPU, channels last."""
+    network = LandmarkNetwork(
+        config.num_landmarks, **config.network.model_dump(), generator=generator
+    )
+    return network.to(memory_format=torch.channels_last)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
+    """A safetensors file with plain JSON about it in its header, whole or not at all."""
+    ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_path(path) as temporary:
+        try:
+            save_file(ready, temporary, {"about": json.dumps(about)})
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and the JSON about them.
+
+    Raises:
+        InputError: not there, damaged, or not written by ``write_tensors``.
+    """
+    if not path.is_file():
+        raise InputError(f"{path} is missing: the run has not come to its first checkpoint")
+    try:
+        with safe_open(path, framework="pt") as opened:
+            about = (opened.metadata() or {}).get("about")
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise InputError(
+            f"{path} is damaged ({error}): restore it from a copy or train again"
+        ) from error
+    if about is None:
+        raise InputError(f"{path} is a foreign weights file: expected one written by warpmarks")
+    return tensors, json.loads(about)
+
+
+def load_weights(network: nn.Module, weights: dict[str, Tensor], path: object) -> None:
+    """Load weights into a network of the same shape.
+
+    Raises:
+        InputError: they belong to another network; the first difference is named.
+    """
+    wanted = network.state_dict()
+    for name in sorted(wanted.keys() | weights.keys()):
+        found = tuple(weights[name].shape) if name in weights else "nothing"
+        expected = tuple(wanted[name].shape) if name in wanted else "nothing"
+        if found != expected:
+            raise InputError(
+                f"{path} belongs to another network: {name} is {found}, the run's settings make it "
+                f"{expected}; use the weights that were written with this run.json"
+            )
+    network.load_state_dict(weights)
