@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
 
-_FONT = 17.0  # pixels of the picture
+_FONT = 20.0  # pixels of the picture
 _FEW = 25  # evaluations up to which each one gets a dot
-_PANEL_WIDTH, _PANEL_HEIGHT = 760, 420
+_PANEL_WIDTH, _PANEL_HEIGHT = 680, 420
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ def draw_curves(history: History, *, theme: Theme = LIGHT) -> "matplotlib.figure
     figure = new_figure(rows * (_PANEL_HEIGHT + 50), 2 * _PANEL_WIDTH)
     figure.set_facecolor(theme.paper)
     for axes, panel in zip(figure.subplots(rows, 2, squeeze=False).flat, PANELS, strict=True):
-        _dress(axes, theme)
-        axes.set_title(panel.title, loc="left", fontsize=in_points(1.25 * _FONT), color=theme.ink)
+        _dress(axes, history, theme)
+        axes.set_title(panel.title, loc="left", fontsize=in_points(1.15 * _FONT), color=theme.ink)
         panel.draw(axes, history, theme)
     figure.tight_layout(pad=1.2, h_pad=2.4, w_pad=2.4)
     return figure
@@ -51,7 +51,7 @@ def draw_panel(
     figure = new_figure(_PANEL_HEIGHT, _PANEL_WIDTH)
     figure.set_facecolor(theme.paper)
     axes = figure.subplots()
-    _dress(axes, theme)
+    _dress(axes, history, theme)
     panel.draw(axes, history, theme)
     figure.tight_layout(pad=0.8)
     return figure
@@ -167,7 +167,9 @@ PANELS: tuple[Panel, ...] = (
 )
 
 
-def _dress(axes: "matplotlib.axes.Axes", theme: Theme) -> None:
+def _dress(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow to import)
+
     size = in_points(_FONT)
     axes.set_facecolor(theme.paper)
     axes.set_axisbelow(True)
@@ -176,7 +178,8 @@ def _dress(axes: "matplotlib.axes.Axes", theme: Theme) -> None:
     axes.set_xlabel("step", color=theme.soft_ink, fontsize=size)
     axes.set_ylabel("", color=theme.soft_ink, fontsize=size)
     axes.xaxis.set_major_formatter(_short_count)
-    axes.margins(x=0.02)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlim(0, 1.03 * max(float(history.steps.max(initial=0.0)), 1.0))
     for side, spine in axes.spines.items():
         spine.set_visible(side == "bottom")
         spine.set_color(theme.soft_ink)
@@ -221,14 +224,30 @@ def _draw_line(
 def _logarithmic_if_possible(
     axes: "matplotlib.axes.Axes", columns: list[Float[np.ndarray, " evaluations"]]
 ) -> None:
+    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415 (slow to import)
+
     values = np.concatenate(columns)
     finite = values[np.isfinite(values)]
     if len(finite) and (finite > 0).all():
         axes.set_yscale("log")
+        few_decades = finite.max() < 1e3 * finite.min()  # noqa: PLR2004
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _from_zero(axes: "matplotlib.axes.Axes", values: np.ndarray, at_least: float = 0.0) -> None:
     finite = values[np.isfinite(values)]
+    if not len(finite):
+        axes.text(
+            0.5,
+            0.5,
+            "no numbers yet",
+            transform=axes.transAxes,
+            ha="center",
+            fontsize=in_points(_FONT),
+            color=axes.xaxis.label.get_color(),
+        )
     top = max(float(finite.max(initial=0.0)), at_least)
     axes.set_ylim(0, 1.15 * top if top > 0 else 1.0)
 

@@ -18,7 +18,7 @@ _GAP = 6
 _GAP_BEFORE_MAPS = 18
 _BLOCK_SHAPE = (1.0, 2.1)  # columns over rows of the block of maps
 _DIMMED = 0.42
-_FULL_DENSITY = 8.0  # times the even map's: from there on a colour covers the image
+_SURE_DENSITY = 8.0  # a peak so many times higher than the even map belongs to a sure landmark
 
 
 def draw_probability_maps(
@@ -90,10 +90,11 @@ def _all_maps(
     colours: UInt8[np.ndarray, "points 3"],
     tile: Tile,
 ) -> UInt8[np.ndarray, "tile_height tile_width 3"]:
-    # Opacity by density against the even map: what is believed everywhere stays faint.
-    cells = probability_maps[0].size
-    density = np.stack([_smoothly_resized(one, tile) for one in probability_maps]) * cells
-    opacity = 1 - np.exp(-density / _FULL_DENSITY)
+    # Fainter the nearer a map is to the even one, lest one unsure landmark cover all others.
+    peaks = np.maximum(probability_maps.max(axis=(1, 2)), 1e-12)
+    sureness = 1 - np.exp(-peaks * probability_maps[0].size / _SURE_DENSITY)
+    relative = [_smoothly_resized(one, tile) for one in probability_maps / peaks[:, None, None]]
+    opacity = sureness[:, None, None] * np.stack(relative)
     share = opacity**3 + 1e-12  # the surest map has its colour nearly alone
     share /= share.sum(axis=0)
     colour = np.einsum("khw,kc->hwc", share, colours.astype(float))

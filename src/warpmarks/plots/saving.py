@@ -27,4 +27,4 @@ def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:
 
     pixels = rendered(figure)
     with atomic_path(path) as temporary:
-        Image.fromarray(pixels).save(temporary, format="PNG", optimize=True)
+        Image.fromarray(pixels).save(temporary, format="PNG", compress_level=6)

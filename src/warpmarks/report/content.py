@@ -1,0 +1,94 @@
+"""What a report holds, before it is a page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Mood = Literal["good", "warning", "bad"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawn file, and the words that teach how to read it.
+
+    ``path_for_dark`` is the same drawing for dark surroundings; photographs need none. ``alt`` is
+    what someone hears who cannot see it; without one it is the title.
+    """
+
+    title: str
+    caption: str
+    path: Path
+    path_for_dark: Path | None = None
+    alt: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """Pictures under one heading; ``narrow`` ones stand beside each other where there is room."""
+
+    title: str
+    introduction: str
+    pictures: tuple[Picture, ...]
+    narrow: bool = False
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in numbers and words.
+
+    Attributes:
+        name: of the run.
+        num_landmarks: K.
+        num_images: that were trained on.
+        num_unreadable: images that were left out.
+        steps: of training done.
+        seconds: of training.
+        ending: why it ended, as a clause: "it has converged", "30 minutes were over".
+        equivariance_error_percent: on held-out warps, in % of the image side; may be NaN.
+        dead: indices of landmarks without a clear peak.
+        nailed: indices of landmarks that stay at one place whatever the image shows.
+        doubled: pairs of landmarks that share a place.
+        advice: sentences on what to try.
+        settings: the configuration; may be nested.
+        versions: of the package and what it stands on.
+    """
+
+    name: str
+    num_landmarks: int
+    num_images: int
+    steps: int
+    seconds: float
+    ending: str
+    equivariance_error_percent: float
+    num_unreadable: int = 0
+    dead: tuple[int, ...] = ()
+    nailed: tuple[int, ...] = ()
+    doubled: tuple[tuple[int, int], ...] = ()
+    advice: tuple[str, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def flags(self) -> dict[int, str]:
+        """A word of warning for each landmark in trouble."""
+        doubled = {landmark: "doubled" for pair in self.doubled for landmark in pair}
+        nailed = dict.fromkeys(self.nailed, "nailed")
+        return doubled | nailed | dict.fromkeys(self.dead, "dead")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One plain sentence on how a run went, and what stands behind it."""
+
+    mood: Mood
+    sentence: str
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A headline number."""
+
+    label: str
+    value: str
+    note: str = ""

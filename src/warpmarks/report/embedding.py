@@ -1,0 +1,52 @@
+"""Drawn files as data URIs, small enough that a whole report can be mailed."""
+
+import base64
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+from warpmarks.errors import InputError
+
+_WIDEST = 1800  # pixels; beyond what a page shows even when a picture is opened
+_SMALL_LOSSLESS = 120_000  # bytes: line drawings stay below, photographs do not
+_QUALITY = 82
+
+
+@dataclass(frozen=True)
+class EmbeddedImage:
+    """An image as part of a page, with its size in pixels, so that nothing jumps on loading."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def embed_image(path: Path) -> EmbeddedImage:
+    """Encode a picture as WebP: line drawings without loss, photographs with a little.
+
+    Raises:
+        InputError: the file is not there or not a picture.
+    """
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 (slow to import)
+
+    try:
+        with Image.open(path) as opened:
+            image = opened.convert("RGBA" if "A" in opened.getbands() else "RGB")
+    except (OSError, UnidentifiedImageError) as error:
+        raise InputError(
+            f"{path} cannot be put into the report ({error}): draw the pictures again"
+        ) from error
+    if image.width > _WIDEST:
+        size = (_WIDEST, max(1, round(image.height * _WIDEST / image.width)))
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    encoded = _webp(image, lossless=True, quality=20)
+    if len(encoded) > _SMALL_LOSSLESS:
+        encoded = _webp(image, lossless=False, quality=_QUALITY)
+    uri = "data:image/webp;base64," + base64.b64encode(encoded).decode("ascii")
+    return EmbeddedImage(uri, image.width, image.height)
+
+
+def _webp(image: "PIL.Image.Image", *, lossless: bool, quality: int) -> bytes:  # noqa: F821
+    buffer = BytesIO()
+    image.save(buffer, format="WEBP", lossless=lossless, quality=quality, method=2)
+    return buffer.getvalue()

@@ -1,0 +1,212 @@
+"""The pictures that every report shows, drawn into a folder, with captions that teach to read them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from warpmarks.plots.curves import PANELS, draw_panel
+from warpmarks.plots.deformations import draw_deformations
+from warpmarks.plots.history import History
+from warpmarks.plots.instances import draw_instances
+from warpmarks.plots.patches import draw_patches
+from warpmarks.plots.probability_maps import draw_probability_maps
+from warpmarks.plots.saving import save_figure
+from warpmarks.plots.scatter import draw_scatter
+from warpmarks.plots.themes import DARK, LIGHT, Theme
+from warpmarks.report.content import Picture, Section
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+_INSTANCES_SHOWN = 24
+
+
+@dataclass(frozen=True)
+class Instances:
+    """Different images of the category and what was found in them, in pixels of these images.
+
+    All of them go into the scatter and the mean patches, the first ones into the other pictures.
+    ``probability_maps`` are those of the first images, as many as maps are to be shown of.
+    """
+
+    images: UInt8[np.ndarray, "images height width 3"]
+    landmarks: Float[np.ndarray, "images points 2"]
+    probability_maps: Float[np.ndarray, "first points map_height map_width"]
+
+
+@dataclass(frozen=True)
+class Deformations:
+    """Rows of one image (column 0) and its deformations, with what was found in each.
+
+    ``expected`` is where each deformation takes the landmarks of its row's original.
+    """
+
+    images: UInt8[np.ndarray, "rows columns height width 3"]
+    landmarks: Float[np.ndarray, "rows columns points 2"]
+    expected: Float[np.ndarray, "rows columns points 2"] | None = None
+    names: tuple[str, ...] = ("original",)
+
+
+def draw_pictures(
+    folder: Path,
+    instances: Instances,
+    deformations: Deformations | None = None,
+    history: History | None = None,
+    *,
+    flags: Mapping[int, str] | None = None,
+) -> tuple[Section, ...]:
+    """Draw every picture there is something to draw from, and say what each one shows.
+
+    Args:
+        folder: is made if need be; pictures that stand in it are replaced.
+        instances: different images.
+        deformations: of single images.
+        history: of the run's training.
+        flags: a word of warning on a landmark, e.g. {7: "nailed"}.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = [_same_place_everywhere(folder, instances, flags)]
+    if deformations is not None:
+        sections.append(_following(folder, deformations))
+    if len(instances.probability_maps):
+        sections.append(_beliefs(folder, instances))
+    if history is not None and len(history.steps):
+        sections.append(_training(folder, history))
+    return tuple(sections)
+
+
+def _same_place_everywhere(
+    folder: Path, instances: Instances, flags: Mapping[int, str] | None
+) -> Section:
+    images, landmarks = instances.images, instances.landmarks
+    count = min(len(images), _INSTANCES_SHOWN)
+    grid = folder / "instances.png"
+    save_figure(draw_instances(images[:count], landmarks[:count]), grid)
+    patches = folder / "patches.png"
+    save_figure(draw_patches(images, landmarks, flags=flags), patches)
+
+    def scatter(theme: Theme) -> "matplotlib.figure.Figure":
+        return draw_scatter(landmarks, *images.shape[1:3], theme=theme)
+
+    return Section(
+        "The same place on every instance",
+        "Nobody told the detector what the points mean. If it has learned something, one colour "
+        "marks one part of the object, whoever or whatever is shown.",
+        (
+            Picture(
+                "Different instances",
+                "Pick one colour and follow it from image to image: it should stay on one part of "
+                "the object and ignore the background.",
+                grid,
+                alt=f"A grid of {count} images with {landmarks.shape[1]} coloured dots on each.",
+            ),
+            Picture(
+                "Patch by patch",
+                "Each row belongs to one landmark: the patches around it, one image per column "
+                "(shown at its head). A good landmark's row shows the same part over and over. Its "
+                f"mean over all {len(images):,} images (contrast doubled) then looks like that "
+                "part; a grey blur means that the landmark wanders.",
+                patches,
+                alt="For each landmark a row of image patches around it, from many images.",
+            ),
+            _in_both_themes(
+                folder,
+                "scatter",
+                scatter,
+                "Where the landmarks lie",
+                f"Each speck is a landmark in one of {len(landmarks):,} images, within the frame "
+                "that the detector sees; the numbered dot is the mean. Every landmark should have "
+                "a cloud: a dot without one is nailed to the frame and does not look at the "
+                "image. Two dots on one place are doubled.",
+            ),
+        ),
+    )
+
+
+def _following(folder: Path, deformations: Deformations) -> Section:
+    path = folder / "deformations.png"
+    figure = draw_deformations(
+        deformations.images,
+        deformations.landmarks,
+        expected=deformations.expected,
+        names=deformations.names,
+    )
+    save_figure(figure, path)
+    lines = (
+        " A line leads to each dot from where the deformation took the original's dot: hardly any "
+        "line can be seen when the landmarks follow well."
+        if deformations.expected is not None
+        else ""
+    )
+    return Section(
+        "Following deformations",
+        "What training asks for: when the image is deformed, the landmarks move with it.",
+        (
+            Picture(
+                "Synthetic deformations, original leftmost",
+                "In each row the dots should stick to the object as it turns, grows and bends." + lines,
+                path,
+                alt="Rows of one image and its deformed copies, with coloured dots on each.",
+            ),
+        ),
+    )
+
+
+def _beliefs(folder: Path, instances: Instances) -> Section:
+    pictures = []
+    for index, maps in enumerate(instances.probability_maps):
+        path = folder / f"probability_maps_{index + 1}.png"
+        figure = draw_probability_maps(instances.images[index], maps, instances.landmarks[index])
+        save_figure(figure, path)
+        pictures.append(
+            Picture(
+                f"Probability maps of image {index + 1}",
+                "Left: the image with its landmarks, and all maps at once. Right: each landmark's "
+                "own map, scaled to its largest value. A small spot in the ring is a sure "
+                "landmark; a spot beside the ring means that the belief is split; a tile full of "
+                "colour belongs to a dead one.",
+                path,
+                alt="One image, and for each landmark a coloured map of where it is believed to be.",
+            )
+        )
+    return Section(
+        "Where the detector looks",
+        "For each landmark the network yields a probability for every place of the image; the "
+        "landmark is the mean of that map.",
+        tuple(pictures),
+    )
+
+
+def _training(folder: Path, history: History) -> Section:
+    return Section(
+        "Training",
+        "",
+        tuple(
+            _in_both_themes(
+                folder,
+                f"curve_{panel.name}",
+                lambda theme, panel=panel: draw_panel(panel, history, theme=theme),
+                panel.title,
+                panel.caption,
+            )
+            for panel in PANELS
+        ),
+        narrow=True,
+    )
+
+
+def _in_both_themes(
+    folder: Path,
+    name: str,
+    draw: Callable[[Theme], "matplotlib.figure.Figure"],
+    title: str,
+    caption: str,
+) -> Picture:
+    path, path_for_dark = folder / f"{name}.png", folder / f"{name}_dark.png"
+    save_figure(draw(LIGHT), path)
+    save_figure(draw(DARK), path_for_dark)
+    return Picture(title, caption, path, path_for_dark)

@@ -1,0 +1,90 @@
+"""From the numbers of a run to plain sentences."""
+
+import math
+
+from warpmarks.report.content import Fact, RunSummary, Verdict
+
+_HIGH_ERROR_PERCENT = 5.0  # of the image side: then dots visibly slide on the object
+_COLLAPSED_SHARE = 0.5
+
+
+def verdict_on(summary: RunSummary) -> Verdict:
+    """Whether the landmarks can be trusted."""
+    total, error = summary.num_landmarks, summary.equivariance_error_percent
+    lost = _lost(summary)
+    details = (*_troubles(summary), *summary.advice)
+    if not math.isfinite(error):
+        return Verdict(
+            "bad",
+            "There is no equivariance error to judge by: training stopped before its first "
+            "evaluation, or its numbers ran away.",
+            details,
+        )
+    if len(lost) >= _COLLAPSED_SHARE * total:
+        return Verdict(
+            "bad", f"The run has collapsed: {len(lost)} of {total} landmarks are of no use.", details
+        )
+    follow = f"they follow a deformation to within {error:.2g} % of the image side on average"
+    if lost:
+        good = total - len(lost)
+        return Verdict("warning", f"{good} of {total} landmarks are sound; {follow}.", details)
+    if error > _HIGH_ERROR_PERCENT:
+        return Verdict(
+            "warning",
+            f"All {total} landmarks have a place of their own, but they follow a deformation only "
+            f"to within {error:.2g} % of the image side: longer training should help.",
+            details,
+        )
+    subject = "The one landmark is" if total == 1 else f"All {total} landmarks are"
+    return Verdict("good", f"{subject} sound: {follow}.", details)
+
+
+def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
+    """The numbers to read first."""
+    error = summary.equivariance_error_percent
+    left_out = f"{summary.num_unreadable:,} unreadable left out" if summary.num_unreadable else ""
+    troubles = (len(summary.dead), len(summary.nailed), len(summary.doubled))
+    return (
+        Fact("Landmarks", f"{summary.num_landmarks:,}"),
+        Fact("Images", f"{summary.num_images:,}", left_out),
+        Fact("Steps", f"{summary.steps:,}", summary.ending),
+        Fact("Training time", duration(summary.seconds)),
+        Fact(
+            "Equivariance error",
+            f"{error:.2f} %" if math.isfinite(error) else "none",
+            "of the image side, on held-out warps",
+        ),
+        Fact("Dead, nailed, doubled", " · ".join(map(str, troubles)), "0 · 0 · 0 is best"),
+    )
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them, in two units."""
+    if not math.isfinite(seconds):
+        return "unknown"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _lost(summary: RunSummary) -> set[int]:
+    # Of two landmarks at one place, one is of use.
+    return {*summary.dead, *summary.nailed, *(max(pair) for pair in summary.doubled)}
+
+
+def _troubles(summary: RunSummary) -> tuple[str, ...]:
+    sentences = []
+    if summary.dead:
+        sentences.append(f"Dead, without a clear peak anywhere: {_listed(summary.dead)}.")
+    if summary.nailed:
+        sentences.append(f"Nailed to one place whatever the image: {_listed(summary.nailed)}.")
+    if summary.doubled:
+        pairs = ", ".join(f"{first} and {second}" for first, second in summary.doubled)
+        sentences.append(f"Doubled, on top of each other: {pairs}.")
+    return tuple(sentences)
+
+
+def _listed(landmarks: tuple[int, ...]) -> str:
+    return ("landmark " if len(landmarks) == 1 else "landmarks ") + ", ".join(map(str, landmarks))
