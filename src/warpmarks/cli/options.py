@@ -35,7 +35,6 @@ Split = Annotated[
         help="Only the images of this split of an image set, e.g. train or val.",
     ),
 ]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images that are detected at a time.")]
 DeviceChoice = Annotated[
     Device, typer.Option(help="Where to compute; auto takes a GPU where there is one.")
 ]

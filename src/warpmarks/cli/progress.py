@@ -1,5 +1,6 @@
 """Progress for people: a bar in a terminal, a line every ten seconds in a log; always on stderr."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,17 +11,25 @@ from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from warpmarks.progress import Progress
+from warpmarks.progress import Progress, SilentProgress
 
 
 @contextmanager
 def terminal_progress() -> Iterator[Progress]:
     """The listener that suits this stderr; the terminal is left in order however the block ends."""
+    if not is_first_process():
+        yield SilentProgress()
+        return
     progress = BarProgress() if sys.stderr.isatty() else LineProgress()
     try:
         yield progress
     finally:
         progress.finish()
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks to the user: training on several devices starts more of them."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 class LineProgress:

@@ -19,9 +19,9 @@ from warpmarks.errors import InputError
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
-    from warpmarks.progress import Progress
-    from warpmarks.training import Evaluation
+    from warpmarks.training import TrainingResult
 
+DEFAULT_RECIPE = "default"
 RECIPES = "the recipe's"
 
 
@@ -54,11 +54,13 @@ def train(
         ),
     ] = None,
     recipe: Annotated[
-        str,
+        str | None,
         typer.Option(
-            metavar="NAME|FILE", help="Settings to start from: default, paper or a YAML file."
+            metavar="NAME|FILE",
+            show_default="default; with --resume the run's own settings",
+            help="Settings to start from: default, paper or a YAML file.",
         ),
-    ] = "default",
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -103,20 +105,19 @@ def train(
     """Learn landmarks from images, without annotations."""
     if steps is not None and minutes is not None:
         raise InputError("--steps and --minutes were both given: give one of them")
-    if minutes == 0:
-        raise InputError("--minutes is 0: give more, or leave it out to train until convergence")
     if resume and overwrite:
         raise InputError(
             "--resume and --overwrite were both given: one goes on, the other starts anew"
         )
-    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.cli.health import HealthTable
+    from warpmarks.cli.progress import is_first_process, terminal_progress
     from warpmarks.datasets.image_set import find_images
     from warpmarks.run_folder import RunFolder
     from warpmarks.training import train as run_training
 
     folder = RunFolder(run)
     config = choose_config(
-        folder.record().config if resume and folder.exists() else None,
+        folder.record().config if resume else None,
         recipe=recipe,
         settings=_assignments(image_size, batch_size, seed) + (settings or []),
         landmarks=landmarks,
@@ -128,6 +129,7 @@ def train(
                 image_set,
                 run,
                 config,
+                recipe=recipe or DEFAULT_RECIPE,
                 steps=steps,
                 minutes=minutes,
                 resume=resume,
@@ -145,24 +147,25 @@ def train(
             if folder.exists() and folder.state_path.is_file():
                 raise KeyboardInterrupt("go on with the same command and --resume") from None
             raise
-    print(result)
+    if is_first_process():
+        print(summary(result))
 
 
 def choose_config(
     resumed: "TrainingConfig | None",
     *,
-    recipe: str,
+    recipe: str | None,
     settings: list[str],
     landmarks: int | None,
 ) -> "TrainingConfig":
-    """The settings of a run: the resumed run's own or the recipe's, changed by the flags.
+    """The recipe's settings, or those of the run that goes on, changed by the flags.
 
     Raises:
         InputError: no such recipe or setting, or values that do not fit together.
     """
     from warpmarks.configuration import build_config, load_recipe, override
 
-    config = load_recipe(recipe) if resumed is None else resumed
+    config = load_recipe(recipe or DEFAULT_RECIPE) if recipe or resumed is None else resumed
     if landmarks is None:
         return override(config, settings)
     # Whether K landmarks fit is judged last, on the map that the other settings make.
@@ -171,22 +174,22 @@ def choose_config(
     return build_config(wanted, source=f"--landmarks {landmarks}")
 
 
-class HealthTable:
-    """Prints a line per evaluation, and the header again now and then."""
+def summary(result: "TrainingResult") -> str:
+    """What came out, for stdout."""
+    from warpmarks.cli.listing import left_out
+    from warpmarks.cli.progress import clock_time
 
-    def __init__(self, progress: "Progress", every: int = 20) -> None:
-        self._progress = progress
-        self._every = every
-        self._lines = 0
-
-    def __call__(self, evaluation: "Evaluation") -> None:
-        """Print one evaluation."""
-        from warpmarks.cli.health import HEADER, health_line
-
-        if self._lines % self._every == 0:
-            self._progress.message(HEADER)
-        self._lines += 1
-        self._progress.message(health_line(evaluation))
+    health = result.evaluation.health
+    lines = [
+        f"{result.run}: {result.steps} steps in {clock_time(result.seconds)}, landmarks move off "
+        f"by {health.equivariance_error_percent:.2f} % of the view under held-out warps",
+        *left_out(result.unreadable),
+    ]
+    if result.problems:
+        lines += [f"problem: {problem}" for problem in result.problems]
+    else:
+        lines.append("no landmark is dead, nailed to the image or on top of another")
+    return "\n".join(lines)
 
 
 def _assignments(image_size: int | None, batch_size: int | None, seed: int | None) -> list[str]:

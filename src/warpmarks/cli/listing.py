@@ -1,0 +1,16 @@
+"""Lists for people: long enough to act on, short enough to read."""
+
+from collections.abc import Sequence
+
+SHOWN = 20
+
+
+def left_out(unreadable: Sequence[tuple[str, str]]) -> list[str]:
+    """Lines that count and name the images that could not be read."""
+    if not unreadable:
+        return []
+    lines = [f"{len(unreadable)} images could not be read and were left out:"]
+    lines += [f"  {name}: {reason}" for name, reason in unreadable[:SHOWN]]
+    if len(unreadable) > SHOWN:
+        lines.append(f"  and {len(unreadable) - SHOWN} more")
+    return lines
