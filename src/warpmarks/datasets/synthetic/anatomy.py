@@ -67,9 +67,7 @@ class Solid:
     @cached_property
     def box(self) -> tuple[list[float], list[float]]:
         """The lowest and the highest x, y and z of a box around it."""
-        sides = [
-            (part.centre - part.reach, part.centre + part.reach) for part in self.parts
-        ]
+        sides = [(part.centre - part.reach, part.centre + part.reach) for part in self.parts]
         low, high = sides[0]
         for next_low, next_high in sides[1:]:
             low, high = np.maximum(low, next_low), np.minimum(high, next_high)
@@ -151,7 +149,11 @@ def _draw_muzzle(draws: Draws, skull: Ellipsoid) -> tuple[Ellipsoid, Ellipsoid]:
 
 
 def _draw_cheeks(draws: Draws, skull: Ellipsoid) -> list[Solid]:
-    size, out, down = draws.uniform(0.36, 0.54), draws.uniform(0.42, 0.62), draws.uniform(0.26, 0.42)
+    size, out, down = (
+        draws.uniform(0.36, 0.54),
+        draws.uniform(0.42, 0.62),
+        draws.uniform(0.26, 0.42),
+    )
     return [
         Solid(
             Material.FLESH,
@@ -244,7 +246,9 @@ def _spike(
     material: Material, base: np.ndarray, length: float, width: float, tilt: float, lean: float
 ) -> Solid:
     axes = product(rotation(pitch=lean, roll=tilt), np.diag([1.0, -1.0, 1.0]))
-    return Solid(material, leaf(base + axes[:, 1] * (0.3 * length), width, length, width, axes, 0.6))
+    return Solid(
+        material, leaf(base + axes[:, 1] * (0.3 * length), width, length, width, axes, 0.6)
+    )
 
 
 def _tongue(muzzle: Ellipsoid, mouth: Mouth) -> Solid:

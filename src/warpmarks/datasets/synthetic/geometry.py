@@ -126,7 +126,9 @@ def ellipsoid(
     centre: np.ndarray, radii: tuple[float, float, float], axes: np.ndarray | None = None
 ) -> Ellipsoid:
     """An ellipsoid; its axes are those of the frame unless given."""
-    return Ellipsoid(np.asarray(centre, float), np.eye(3) if axes is None else axes, np.array(radii))
+    return Ellipsoid(
+        np.asarray(centre, float), np.eye(3) if axes is None else axes, np.array(radii)
+    )
 
 
 def leaf(

@@ -35,7 +35,8 @@ def draw_lighting(draws: Draws) -> Lighting:
         direction=direction,
         key=colour(hue, draws.uniform(0, 0.22), 1.0) * strength,
         sky=colour(other, draws.uniform(0, 0.3), 1.0) * draws.uniform(0.2, 0.5),
-        ground=colour(draws.uniform(0, 1), draws.uniform(0.1, 0.4), 1.0) * draws.uniform(0.05, 0.22),
+        ground=colour(draws.uniform(0, 1), draws.uniform(0.1, 0.4), 1.0)
+        * draws.uniform(0.05, 0.22),
         rim=colour(other, 0.3, 1.0) * draws.uniform(0.0, 0.35),
     )
 

@@ -31,34 +31,42 @@ class PaintedSurface:
 
 def paint(surface: VisibleSurface, scene: Scene, coat: Coat) -> PaintedSurface:
     """Paint every fragment by its material."""
-    count = surface.pixels.size
+    materials = [scene.solids[fragment.solid].material for fragment in surface.fragments]
+    counts = [fragment.where.stop - fragment.where.start for fragment in surface.fragments]
+    unit_position, normal = _all_unit_coordinates_and_normals(surface, counts)
+    gloss = np.array([GLOSS.get(material, MATT) for material in materials], np.float32)
     painted = PaintedSurface(
         albedo=coat.fur(in_head_frame(surface.position, scene.head)),
-        normal=np.empty((3, count), np.float32),
-        gloss=np.full(count, MATT, np.float32),
-        openness=np.ones(count, np.float32),
+        normal=normal,
+        gloss=np.repeat(gloss, counts),
+        openness=1 - 0.5 * _nearness(_slope(scene.solids[0].parts[0], surface.position)[1], 0.9),
     )
-    skull = scene.solids[0].parts[0]
-    flesh: list[Fragment] = []
-    for fragment in surface.fragments:
-        where, material = fragment.where, scene.solids[fragment.solid].material
-        position = surface.position[:, where]
-        slope, _ = _slope(fragment.part, position)
-        painted.normal[:, where] = slope / _length(slope)
-        painted.gloss[where] = GLOSS.get(material, MATT)
-        if material in FLESH:
-            flesh.append(fragment)
-        elif material != Material.EYE:
-            painted.openness[where] = 1 - 0.5 * _nearness(_slope(skull, position)[1], 0.9)
+    for fragment, material in zip(surface.fragments, materials, strict=True):
+        if material == Material.EYE:
+            painted.openness[fragment.where] = 1
         if material in _PAINTERS:
-            unit_position = _unit_coordinates(fragment.part, position)
-            albedo = painted.albedo[:, where]
-            albedo[...] = _PAINTERS[material](albedo, unit_position, scene.creature, coat)
-    # The flesh solids come first, so their pixels are one slice.
-    face = slice(0, max((fragment.where.stop for fragment in flesh), default=0))
+            albedo = painted.albedo[:, fragment.where]
+            local = unit_position[:, fragment.where]
+            albedo[...] = _PAINTERS[material](albedo, local, scene.creature, coat)
+    # The flesh solids come first, so their samples are one slice.
+    face = slice(0, sum(n for n, material in zip(counts, materials, strict=True) if material in FLESH))
     _melt_together(painted, surface, scene, face)
     _paint_face(painted, surface, scene, coat, face)
     return painted
+
+
+def _all_unit_coordinates_and_normals(
+    surface: VisibleSurface, counts: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """For every sample, on the ellipsoid that owns it; all at once, since most fragments are small."""
+    parts = [fragment.part for fragment in surface.fragments]
+    centres = np.array([part.centre for part in parts], np.float32).T
+    scaled = np.array([part.axes / part.radii for part in parts], np.float32).reshape(-1, 9).T
+    away = surface.position - np.repeat(centres, counts, axis=1)
+    scaled = np.repeat(scaled, counts, axis=1).reshape(3, 3, -1)
+    local = scaled[0] * away[0] + scaled[1] * away[1] + scaled[2] * away[2]
+    slope = scaled[:, 0] * local[0] + scaled[:, 1] * local[1] + scaled[:, 2] * local[2]
+    return local, slope / _length(slope)
 
 
 def in_head_frame(position: np.ndarray, head: Pose) -> np.ndarray:
@@ -150,7 +158,9 @@ def _paint_eye(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat
     colours = mix(coat.sclera, glow, smooth_step(size, size - 0.06, radius))
     rim = smooth_step(size - 0.2, size, radius) * smooth_step(size + 0.06, size, radius)
     colours = mix(colours, BLACK, rim * 0.8)
-    colours = mix(colours, BLACK, smooth_step(coat.pupil_size, coat.pupil_size - 0.07, pupil_radius))
+    colours = mix(
+        colours, BLACK, smooth_step(coat.pupil_size, coat.pupil_size - 0.07, pupil_radius)
+    )
     lid = smooth_step(coat.eyelid + 0.04, coat.eyelid - 0.02, q[1])
     edge = smooth_step(coat.eyelid + 0.12, coat.eyelid + 0.06, q[1])
     return mix(mix(colours, BLACK, edge), albedo * 0.8, lid)
@@ -165,7 +175,9 @@ def _paint_nose(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coa
 def _paint_ear(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
     level = q[0] * q[0] + q[1] * q[1]
     inner = smooth_step(0.66, 0.54, level) * (q[2] > 0)
-    return mix(albedo, mix(coat.inner_ear * 0.6, coat.inner_ear, smooth_step(-0.7, 0.6, q[1])), inner)
+    return mix(
+        albedo, mix(coat.inner_ear * 0.6, coat.inner_ear, smooth_step(-0.7, 0.6, q[1])), inner
+    )
 
 
 def _paint_horn(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:

@@ -10,9 +10,7 @@ from warpmarks.datasets.synthetic.lighting import draw_lighting, shade
 from warpmarks.datasets.synthetic.painting import paint
 from warpmarks.datasets.synthetic.scene import draw_scene
 from warpmarks.datasets.synthetic.textures import clipped, draw_coat
-from warpmarks.datasets.synthetic.visible_surface import find_visible_surface
-
-SUPERSAMPLING = 2
+from warpmarks.datasets.synthetic.visible_surface import VisibleSurface, find_visible_surface
 
 
 @dataclass(frozen=True)
@@ -38,9 +36,9 @@ def render(instance: int, *, size: int = 128, seed: int = 0) -> SyntheticSample:
     draws = Draws(np.random.default_rng([seed, instance]))
     scene = draw_scene(draws)
     coat, lighting = draw_coat(draws), draw_lighting(draws)
-    surface = find_visible_surface(scene.solids, size * SUPERSAMPLING)
+    surface = find_visible_surface(scene.solids, size)
     light = shade(paint(surface, scene, coat), lighting)
-    picture = _over(light, surface.pixels, draw_background(draws, size))
+    picture = _over(light, surface, draw_background(draws, size))
     picture = _finish(draws, picture)
     return SyntheticSample(
         image=picture,
@@ -49,16 +47,15 @@ def render(instance: int, *, size: int = 128, seed: int = 0) -> SyntheticSample:
     )
 
 
-def _over(light: np.ndarray, pixels: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Average the fine pixels of the creature and let the background through where there are none."""
-    fine = background.shape[1] * SUPERSAMPLING
-    layers = np.zeros((4, fine * fine), np.float32)
-    layers[:3, pixels] = clipped(light)
-    layers[3, pixels] = 1
-    layers = layers.reshape(4, fine, fine)
-    layers = layers[:, 0::2] + layers[:, 1::2]
-    layers = (layers[:, :, 0::2] + layers[:, :, 1::2]) * 0.25
-    return layers[:3] + background * (1 - layers[3])
+def _over(light: np.ndarray, surface: VisibleSurface, background: np.ndarray) -> np.ndarray:
+    """Gather the samples of each pixel; the background shows where they leave a part uncovered."""
+    count = background[0].size
+    cover = np.bincount(surface.pixels, surface.coverage, count).astype(np.float32)
+    picture = background.reshape(3, count) * (1 - cover)
+    light = clipped(light) * surface.coverage
+    for channel in range(3):
+        picture[channel] += np.bincount(surface.pixels, light[channel], count)
+    return picture.reshape(background.shape)
 
 
 def _finish(draws: Draws, picture: np.ndarray) -> np.ndarray:

@@ -34,9 +34,7 @@ class Scene:
 def draw_scene(draws: Draws) -> Scene:
     """A creature, turned and framed like a detected face: most of the picture, not quite centred."""
     creature = draw_creature(draws)
-    turn = rotation(
-        yaw=draws.around(0, 38), pitch=draws.around(0, 24), roll=draws.around(0, 18)
-    )
+    turn = rotation(yaw=draws.around(0, 38), pitch=draws.around(0, 24), roll=draws.around(0, 18))
     head = _frame(draws, creature, turn)
     solids = [solid.placed(head) for solid in creature.solids] + _draw_body(draws, head)
     points = np.array([head(point) for point in creature.points])
@@ -52,8 +50,12 @@ def _frame(draws: Draws, creature: Creature, turn: np.ndarray) -> Pose:
         if solid.material in (Material.FLESH, Material.MUZZLE)
         for part in solid.parts
     ]
-    low = np.min([points.min(axis=0), *(part.centre[:2] - part.reach[:2] for part in flesh)], axis=0)
-    high = np.max([points.max(axis=0), *(part.centre[:2] + part.reach[:2] for part in flesh)], axis=0)
+    low = np.min(
+        [points.min(axis=0), *(part.centre[:2] - part.reach[:2] for part in flesh)], axis=0
+    )
+    high = np.max(
+        [points.max(axis=0), *(part.centre[:2] + part.reach[:2] for part in flesh)], axis=0
+    )
     scale = draws.uniform(1.25, 1.5) / max(high - low)
     shift = np.array([draws.around(0, 0.14), draws.around(-0.02, 0.14)])
     return Pose(turn, scale, np.append(shift - scale * (low + high) / 2, 0.0))

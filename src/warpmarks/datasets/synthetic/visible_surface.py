@@ -5,13 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warpmarks.datasets.synthetic.anatomy import Solid
+from warpmarks.datasets.synthetic.anatomy import Material, Solid
 from warpmarks.datasets.synthetic.geometry import Ellipsoid
+
+# A pixel is looked at through its four quarters. Where all four see one solid of a material without
+# fine detail, it is painted only once, at its middle.
+QUARTERS = 4
+DETAILED = (Material.EYE, Material.NOSE, Material.MUZZLE, Material.HORN, Material.TONGUE)
 
 
 @dataclass(frozen=True)
 class Fragment:
-    """The pixels at which one ellipsoid is in front: a slice of the surface's arrays."""
+    """The samples at which one ellipsoid is in front: a slice of the surface's arrays."""
 
     solid: int
     part: Ellipsoid
@@ -20,18 +25,21 @@ class Fragment:
 
 @dataclass(frozen=True)
 class VisibleSurface:
-    """All pixels that show a solid, sorted by ellipsoid, and the surface points seen there.
+    """Samples of whatever is in front, sorted by ellipsoid.
 
-    ``pixels`` are flat indices into the picture; ``position`` holds x, y and z in the camera's frame.
+    ``position`` is (3, n), in the camera's frame; ``pixels`` holds flat indices into the picture and
+    ``coverage`` the share of its pixel that a sample stands for.
     """
 
     pixels: np.ndarray
+    coverage: np.ndarray
     position: np.ndarray
     fragments: list[Fragment]
 
 
-def find_visible_surface(solids: list[Solid], resolution: int) -> VisibleSurface:
-    """Look at the solids through the centres of resolution x resolution pixels."""
+def find_visible_surface(solids: list[Solid], size: int) -> VisibleSurface:
+    """Look at the solids through a picture of size x size pixels."""
+    resolution = 2 * size
     centres = ((2 * np.arange(resolution) + 1) / resolution - 1).astype(np.float32)
     depth = np.full((resolution, resolution), -np.inf, np.float32)
     owner = np.full((resolution, resolution), -1, np.int8)
@@ -45,19 +53,49 @@ def find_visible_surface(solids: list[Solid], resolution: int) -> VisibleSurface
             np.copyto(depth[window], front, where=nearer)
             np.copyto(owner[window], which + np.int8(len(parts)), where=nearer)
         parts.extend((index, part) for part in solid.parts)
-    seen = np.flatnonzero(owner.ravel() >= 0)
-    owners = owner.ravel()[seen]
-    order = np.argsort(owners, kind="stable")
-    pixels, owners = seen[order], owners[order]
+    plain = np.array([solids[index].material not in DETAILED for index, _ in parts])
+    owners, pixels, coverage, position = _sample(owner, depth, centres, plain)
     bounds = np.searchsorted(owners, np.arange(len(parts) + 1))
     fragments = [
         Fragment(solid, part, slice(int(bounds[index]), int(bounds[index + 1])))
         for index, (solid, part) in enumerate(parts)
         if bounds[index] < bounds[index + 1]
     ]
-    rows, columns = np.divmod(pixels, resolution)
-    position = np.stack([centres[columns], centres[rows], depth.ravel()[pixels]])
-    return VisibleSurface(pixels, position, fragments)
+    return VisibleSurface(pixels, coverage, position, fragments)
+
+
+def _sample(
+    owner: np.ndarray, depth: np.ndarray, centres: np.ndarray, plain: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Owners, pixels, coverage and positions of the samples, sorted by owner."""
+    quarter = owner[0::2, 0::2]
+    whole = (quarter == owner[0::2, 1::2]) & (quarter == owner[1::2, 0::2])
+    whole &= (quarter == owner[1::2, 1::2]) & (quarter >= 0) & plain[quarter]
+    rows, columns = np.nonzero(whole)
+    middle = (centres[0::2] + centres[1::2]) * 0.5
+    above, below = depth[0::2], depth[1::2]
+    above, below = (
+        above[:, 0::2][whole] + above[:, 1::2][whole],
+        (below[:, 0::2][whole] + below[:, 1::2][whole]),
+    )
+    coarse = (quarter[whole], rows, columns, middle[columns], middle[rows], (above + below) * 0.25)
+    fine_rows, fine_columns = np.nonzero((owner >= 0) & ~whole.repeat(2, axis=0).repeat(2, axis=1))
+    fine = (
+        owner[fine_rows, fine_columns],
+        fine_rows >> 1,
+        fine_columns >> 1,
+        centres[fine_columns],
+        centres[fine_rows],
+        depth[fine_rows, fine_columns],
+    )
+    owners, rows, columns, x, y, z = (
+        np.concatenate(both) for both in zip(coarse, fine, strict=True)
+    )
+    coverage = np.full(owners.size, 1 / QUARTERS, np.float32)
+    coverage[: coarse[0].size] = 1
+    order = np.argsort(owners, kind="stable")
+    pixels = (rows * (owner.shape[1] // 2) + columns)[order]
+    return owners[order], pixels, coverage[order], np.stack([x, y, z])[:, order]
 
 
 def depth_at(solids: list[Solid], x: np.ndarray, y: np.ndarray) -> np.ndarray:
