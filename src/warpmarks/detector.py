@@ -164,11 +164,27 @@ class Detector:
     ]:
         """The views that the network sees of the images, and p(u | x, r) over their cells."""
         pictures = torch.from_numpy(np.stack([self._read(source)[0] for source in images]))
-        views = self._views(pictures)
-        with torch.no_grad():
-            maps = spatial_softmax(self.network(views))
+        views = self.views(pictures)
+        _, maps = self.locate(views)
         pixels = (views.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
         return pixels.cpu().numpy(), maps.cpu().numpy()
+
+    def views(
+        self, pictures: UInt8[Tensor, "batch height width 3"]
+    ) -> Float[Tensor, "batch 3 view_height view_width"]:
+        """What the network sees of pictures at the run's picture size."""
+        images = to_float_images(pictures, self.device)
+        points = self._view.expand(len(images), -1, -1, -1)
+        return sample_view(images, points, self.record.config.image.margin)
+
+    @torch.no_grad()
+    def locate(
+        self, views: Float[Tensor, "batch 3 view_height view_width"]
+    ) -> tuple[Float[Tensor, "batch k 2"], Float[Tensor, "batch k rows columns"]]:
+        """Landmarks in normalised coordinates of the views, and the probability maps."""
+        on_device = views.to(self.device).contiguous(memory_format=torch.channels_last)
+        maps = spatial_softmax(self.network(on_device))
+        return soft_argmax(maps), maps
 
     def _chunks_ahead(
         self, images: ImageSet, batch_size: int, pool: ThreadPoolExecutor
@@ -195,19 +211,9 @@ class Detector:
             source, record.picture_height, record.picture_width, record.config.image.fit
         )
 
-    def _views(
-        self, pictures: UInt8[Tensor, "batch height width 3"]
-    ) -> Float[Tensor, "batch 3 view_height view_width"]:
-        images = to_float_images(pictures, self.device)
-        points = self._view.expand(len(images), -1, -1, -1)
-        views = sample_view(images, points, self.record.config.image.margin)
-        return views.contiguous(memory_format=torch.channels_last)
-
-    @torch.no_grad()
     def _detect(self, read: "Sequence[_Read]") -> Detection:
         pictures = torch.from_numpy(np.stack([picture for picture, _ in read]))
-        maps = spatial_softmax(self.network(self._views(pictures)))
-        in_view = soft_argmax(maps)
+        in_view, maps = self.locate(self.views(pictures))
         scores = concentration(maps, in_view)
         in_picture = view_to_picture(in_view, self.record.config.image.margin)
         normalised = in_picture.double().cpu().numpy()

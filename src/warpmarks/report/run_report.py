@@ -1,0 +1,198 @@
+"""A run's pictures and report: which images are shown, how they are warped, what is drawn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from warpmarks.coordinates import pixel_centres, to_pixels
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.reading import UnreadableImage, read_picture
+from warpmarks.detector import Detector
+from warpmarks.errors import InputError
+from warpmarks.plots.history import History
+from warpmarks.progress import Progress, SilentProgress
+from warpmarks.report.content import RunSummary, Section
+from warpmarks.report.page import build_report
+from warpmarks.report.pictures import Deformations, Instances, draw_pictures
+from warpmarks.run_folder import RunFolder
+from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
+from warpmarks.warps.sampling import sample_view, to_float_images
+
+SHOWN_INSTANCES = 96
+SHOWN_MAPS = 2
+DISPLAY_SIDE = 240
+"""Pixels of a shown view's shorter side; the detector sees its own resolution."""
+
+DEFORMED_ROWS = 4
+DEFORMATIONS = (
+    ("original", WarpRange(0, 0, 0, 0)),
+    ("rotation", WarpRange(25, 0, 0, 0)),
+    ("scale and shift", WarpRange(0, 0.25, 0.12, 0)),
+    ("thin-plate spline", WarpRange(5, 0.05, 0.03, 0.08)),
+    ("thin-plate spline", WarpRange(15, 0.1, 0.05, 0.08)),
+)
+
+
+def report_run(
+    run: str | Path,
+    images: ImageSet,
+    *,
+    output: Path | None = None,
+    ending: str = "",
+    detector: Detector | None = None,
+    advice: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Path:
+    """Draw a run's pictures on some of the images and write its report.
+
+    Args:
+        run: the run folder.
+        images: what the pictures show.
+        output: folder for ``pictures/`` and ``report.html``; the run folder if not given.
+        ending: why training ended, as a clause.
+        detector: the run's, if at hand.
+        advice: sentences on what to try.
+        progress: told of the pictures drawn.
+
+    Returns:
+        The path of ``report.html``.
+
+    Raises:
+        InputError: no run, no weights, no readable image, or the output cannot be written.
+    """
+    progress = progress or SilentProgress()
+    folder = RunFolder(run)
+    detector = detector or Detector.load(run)
+    output = folder.path if output is None else output
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{output} cannot be made ({error.strerror}): choose another") from error
+    summary = summarise(folder, ending=ending, advice=advice)
+    progress.start("Drawing pictures", 3)
+    instances, deformations = survey(detector, images)
+    progress.advance()
+    sections: tuple[Section, ...] = draw_pictures(
+        output / "pictures",
+        instances,
+        deformations,
+        History.from_lines(folder.read_log()),
+        flags=summary.flags(),
+    )
+    progress.advance()
+    page = build_report(output, summary, sections)
+    progress.advance()
+    progress.finish()
+    return page
+
+
+def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()) -> RunSummary:
+    """A run in numbers, from its record and the last line of its log."""
+    record, log = folder.record(), folder.read_log()
+    last = log[-1] if log else {}
+    return RunSummary(
+        name=folder.path.resolve().name,
+        num_landmarks=record.config.num_landmarks,
+        num_images=record.images.count,
+        num_unreadable=record.images.unreadable,
+        steps=last.get("step", 0),
+        seconds=last.get("seconds", 0.0),
+        ending=ending or "as far as the run has come",
+        equivariance_error_percent=last.get("equivariance_error_percent", float("nan")),
+        dead=tuple(last.get("dead", ())),
+        nailed=tuple(last.get("nailed", ())),
+        doubled=tuple((i, j) for i, j in last.get("doubled", ())),
+        advice=tuple(advice),
+        settings=record.config.model_dump(),
+        versions=record.versions,
+    )
+
+
+def survey(detector: Detector, images: ImageSet) -> tuple[Instances, Deformations]:
+    """What the detector finds on images spread over the set, and on deformations of the first."""
+    record = detector.record
+    enlarged = max(1.0, DISPLAY_SIDE / min(record.view_height, record.view_width))
+    picture_size = round(record.picture_height * enlarged), round(record.picture_width * enlarged)
+    view_size = round(record.view_height * enlarged), round(record.view_width * enlarged)
+    small, large = _read_spread(detector, images, picture_size)
+
+    views = detector.views(small)
+    shown = _shown(large, pixel_centres(*view_size)[None], record.config.image.margin)
+    landmarks, maps = detector.locate(views)
+    instances = Instances(
+        shown, _pixels(landmarks, view_size), maps[:SHOWN_MAPS].double().cpu().numpy()
+    )
+    rows = min(DEFORMED_ROWS, len(small))
+    return instances, _deform(detector, small[:rows], large[:rows], view_size)
+
+
+def _read_spread(
+    detector: Detector, images: ImageSet, large_size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Pictures at the detector's size and at ``large_size`` of images spread over the set."""
+    record = detector.record
+    paths = images.paths()
+    order = np.random.default_rng(0).permutation(len(paths))
+    small, large = [], []
+    for path in (paths[index] for index in order):
+        try:
+            fit = record.config.image.fit
+            small.append(read_picture(path, record.picture_height, record.picture_width, fit)[0])
+            large.append(read_picture(path, *large_size, fit)[0])
+        except UnreadableImage:
+            continue
+        if len(small) == SHOWN_INSTANCES:
+            break
+    if not small:
+        raise InputError(f"{images.root}: none of the {len(paths)} images can be read")
+    return torch.from_numpy(np.stack(small)), torch.from_numpy(np.stack(large))
+
+
+def _deform(
+    detector: Detector, small: Tensor, large: Tensor, view_size: tuple[int, int]
+) -> Deformations:
+    record = detector.record
+    aspect = record.view_width / record.view_height
+    controls = control_grid(5, 5)
+    generator = torch.Generator().manual_seed(1)
+    columns = []
+    original = None
+    for name, warp_range in DEFORMATIONS:
+        random_warps = RandomWarps(warp_range, aspect=aspect, controls=controls)
+        warp = random_warps.draw(len(small), generator)
+        margin = record.config.image.margin
+        shown = _shown(large, _grid_through(warp, view_size), margin)
+        seen = sample_view(
+            to_float_images(small),
+            _grid_through(warp, (record.view_height, record.view_width)),
+            margin,
+        )
+        landmarks, _ = detector.locate(seen)
+        original = landmarks if original is None else original
+        expected = warp.inverse(original.double().cpu())
+        columns.append((shown, _pixels(landmarks, view_size), _pixels(expected, view_size), name))
+    shown, found, expected, names = zip(*columns, strict=True)
+    return Deformations(
+        np.stack(shown, axis=1), np.stack(found, axis=1), np.stack(expected, axis=1), names
+    )
+
+
+def _grid_through(
+    warp: ThinPlateSpline, size: tuple[int, int]
+) -> Float[Tensor, "batch rows columns 2"]:
+    centres = pixel_centres(*size, dtype=torch.float64).reshape(1, -1, 2)
+    count = len(warp.weights)
+    return warp(centres.expand(count, -1, -1)).reshape(count, *size, 2).float()
+
+
+def _shown(pictures: Tensor, points: Tensor, margin: float) -> np.ndarray:
+    views = sample_view(to_float_images(pictures), points.expand(len(pictures), -1, -1, -1), margin)
+    return (255 * views).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def _pixels(landmarks: Tensor, size: tuple[int, int]) -> Float[np.ndarray, "images points 2"]:
+    return to_pixels(landmarks.double().cpu(), *size).numpy()
