@@ -62,8 +62,8 @@ def landmark_colours(num_landmarks: int) -> UInt8[np.ndarray, "points 3"]:
     """Colours of landmarks 0 .. num_landmarks - 1, vivid and as unlike each other as can be.
 
     After ten chosen by hand each colour is the one farthest from all before it, so a landmark's
-    colour depends on its index alone. Distance is measured as seen with usual sight and with the two
-    common colour deficiencies, whichever tells the pair apart worst.
+    colour depends on its index alone. Distance is measured as seen with usual sight and with the
+    two common colour deficiencies, whichever tells the pair apart worst.
     """
     # Rounded up, so that runs with different numbers of landmarks share the cached work.
     return _ordered_colours(-(-num_landmarks // 64) * 64)[:num_landmarks].copy()
@@ -77,7 +77,7 @@ def colour_code(colour: UInt8[np.ndarray, " 3"]) -> str:
 def ink_on(colour: UInt8[np.ndarray, " 3"]) -> str:
     """Black or white, whichever is easier to read on the colour (WCAG relative luminance)."""
     luminance = float(_linear(colour[None])[0] @ [0.2126, 0.7152, 0.0722])
-    return "#000000" if luminance > 0.179 else "#ffffff"  # noqa: PLR2004 (both contrasts equal)
+    return "#000000" if luminance > 0.179 else "#ffffff"  # where both contrasts are equal
 
 
 @cache
@@ -100,7 +100,9 @@ def _ordered_colours(count: int) -> UInt8[np.ndarray, "points 3"]:
     chosen: list[int] = []
     nearest = np.full(len(candidates), np.inf)
     while len(chosen) < count:
-        following = len(chosen) if len(chosen) < len(_FIRST) else int(np.argmax(nearest * liveliness))
+        following = (
+            len(chosen) if len(chosen) < len(_FIRST) else int(np.argmax(nearest * liveliness))
+        )
         chosen.append(following)
         apart = [np.linalg.norm(sight - sight[following], axis=1) for sight in sights]
         nearest = np.minimum(nearest, np.minimum.reduce(apart))
@@ -109,7 +111,7 @@ def _ordered_colours(count: int) -> UInt8[np.ndarray, "points 3"]:
 
 def _linear(colours: np.ndarray) -> Float[np.ndarray, "colours 3"]:
     encoded = colours / 255.0
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)  # noqa: PLR2004 (sRGB)
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
 
 def _oklab(linear: np.ndarray) -> Float[np.ndarray, "colours 3"]:

@@ -90,7 +90,7 @@ def _draw_error(axes: "matplotlib.axes.Axes", history: History, theme: Theme) ->
 
 
 def _draw_troubles(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow to import)
+    from matplotlib.ticker import MaxNLocator
 
     named = {"dead": history.dead, "nailed": history.nailed, "doubled": history.doubled}
     # Different widths, so that lines that lie on each other can all be seen.
@@ -168,7 +168,7 @@ PANELS: tuple[Panel, ...] = (
 
 
 def _dress(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow to import)
+    from matplotlib.ticker import MaxNLocator
 
     size = in_points(_FONT)
     axes.set_facecolor(theme.paper)
@@ -185,7 +185,7 @@ def _dress(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None
         spine.set_color(theme.soft_ink)
 
 
-def _short_count(value: float, _position: int | None = None) -> str:
+def _short_count(value: float, _position: float | None = None) -> str:
     """12000 as 12k: step counts must not collide on a phone."""
     thousand = 1000
     return f"{value / thousand:g}k" if abs(value) >= thousand else f"{value:g}"
@@ -202,7 +202,7 @@ def _draw_line(
     steps: bool = False,
     rim: str | None = None,
 ) -> None:
-    from matplotlib.patheffects import Normal, Stroke  # noqa: PLC0415 (slow to import)
+    from matplotlib.patheffects import Normal, Stroke
 
     (line,) = axes.plot(
         history.steps,
@@ -224,13 +224,13 @@ def _draw_line(
 def _logarithmic_if_possible(
     axes: "matplotlib.axes.Axes", columns: list[Float[np.ndarray, " evaluations"]]
 ) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter  # noqa: PLC0415 (slow to import)
+    from matplotlib.ticker import LogLocator, NullFormatter
 
     values = np.concatenate(columns)
     finite = values[np.isfinite(values)]
     if len(finite) and (finite > 0).all():
         axes.set_yscale("log")
-        few_decades = finite.max() < 1e3 * finite.min()  # noqa: PLR2004
+        few_decades = finite.max() < 1e3 * finite.min()
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())

@@ -39,9 +39,7 @@ def draw_deformations(
     rows, columns, height, width = images.shape[:4]
     tile_height = max(1, round(tile_width * height / width))
     extra = _GAP_AFTER_ORIGINAL - _GAP if columns > 1 else 0
-    sheet = Sheet(
-        rows * (tile_height + _GAP) - _GAP, columns * (tile_width + _GAP) - _GAP + extra
-    )
+    sheet = Sheet(rows * (tile_height + _GAP) - _GAP, columns * (tile_width + _GAP) - _GAP + extra)
     tiles = {
         (row, column): Tile(
             column * (tile_width + _GAP) + (extra if column else 0),
@@ -71,7 +69,7 @@ def _draw_misses(
     expected: Float[np.ndarray, "points 2"],
     found: Float[np.ndarray, "points 2"],
 ) -> None:
-    from matplotlib.collections import LineCollection  # noqa: PLC0415 (slow to import)
+    from matplotlib.collections import LineCollection
 
     shown = tile.holds(expected) & tile.holds(found)
     lines = np.stack([expected[shown], found[shown]], axis=1)

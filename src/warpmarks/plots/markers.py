@@ -36,14 +36,15 @@ def draw_landmarks(
         numbers: write each landmark's index in its dot, which becomes larger.
     """
     shown = np.flatnonzero(tile.holds(landmarks))
-    points = landmarks[shown]
+    x, y = landmarks[shown].T
     colours = landmark_colours(len(landmarks))[shown]
     diameter = marker_diameter(tile, len(landmarks)) * (1.9 if numbers else 1.0)
     line = max(1.0, 0.12 * diameter)
     halo = diameter + 3.2 * line
-    axes.scatter(*points.T, s=in_points(halo) ** 2, c="white", alpha=0.85, linewidths=0, zorder=3)
+    axes.scatter(x, y, s=in_points(halo) ** 2, c="white", alpha=0.85, linewidths=0, zorder=3)
     axes.scatter(
-        *points.T,
+        x,
+        y,
         s=in_points(diameter) ** 2,
         c=colours / 255,
         edgecolors=_OUTLINE,
@@ -51,10 +52,10 @@ def draw_landmarks(
         zorder=4,
     )
     if numbers:
-        for index, (x, y), colour in zip(shown, points, colours, strict=True):
+        for index, centre, colour in zip(shown, landmarks[shown], colours, strict=True):
             axes.text(
-                x,
-                y,
+                float(centre[0]),
+                float(centre[1]),
                 str(index),
                 fontsize=in_points(0.62 * diameter),
                 color=ink_on(colour),

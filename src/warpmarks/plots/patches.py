@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from warpmarks.plots.colours import ink_on, landmark_colours
-from warpmarks.plots.sheet import Sheet, Tile, in_points, resized, tag
+from warpmarks.plots.sheet import Sheet, Tile, in_points, tag
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -79,9 +79,7 @@ def draw_patches(
     block_width = first_patch + shown * pitch - _GAP
     head_height = max(1, round(cell * height / width))
     first_row = head_height + _WIDE_GAP
-    sheet = Sheet(
-        first_row + rows * pitch - _GAP, blocks * (block_width + _BLOCK_GAP) - _BLOCK_GAP
-    )
+    sheet = Sheet(first_row + rows * pitch - _GAP, blocks * (block_width + _BLOCK_GAP) - _BLOCK_GAP)
     patches = cut_patches(images, landmarks, side)
     found = np.isfinite(landmarks).all(axis=-1)
     colours = landmark_colours(num_landmarks)
@@ -98,9 +96,10 @@ def draw_patches(
         if found[:, index].any():
             mean = _mean_patch(patches[found[:, index], index])
             sheet.paste(mean, Tile(left + _CHIP_WIDTH + _GAP, top, cell, cell))
-        for column in np.flatnonzero(found[:shown, index]):
-            tile = Tile(left + first_patch + int(column) * pitch, top, cell, cell)
-            sheet.paste(patches[column, index], tile)
+        for column in range(shown):
+            if found[column, index]:
+                tile = Tile(left + first_patch + column * pitch, top, cell, cell)
+                sheet.paste(patches[column, index], tile)
 
     figure, axes = sheet.figure()
     for index, (left, top) in enumerate(corners):
@@ -115,7 +114,7 @@ def draw_patches(
             va="center_baseline",
         )
         if flags and index in flags:
-            tag(axes, left, top, flags[index], size=0.17 * cell)
+            tag(axes, left, top, flags[index], size=0.2 * cell)
     for block in range(blocks):
         left = block * (block_width + _BLOCK_GAP) + _CHIP_WIDTH + _GAP
         tag(axes, left, head_height - 0.4 * cell, "mean", size=0.25 * cell)

@@ -125,7 +125,7 @@ def _blend(
 def _smoothly_resized(
     probabilities: Float[np.ndarray, "map_height map_width"], tile: Tile
 ) -> Float[np.ndarray, "tile_height tile_width"]:
-    from PIL import Image  # noqa: PLC0415 (slow to import)
+    from PIL import Image
 
     # Outer edges on outer edges: the frame that maps and images share.
     size = (tile.width, tile.height)
@@ -149,13 +149,12 @@ def _draw_chip(
     )
 
 
-def _draw_ring(
-    axes: "matplotlib.axes.Axes", tile: Tile, landmark: Float[np.ndarray, " 2"]
-) -> None:
+def _draw_ring(axes: "matplotlib.axes.Axes", tile: Tile, landmark: Float[np.ndarray, " 2"]) -> None:
     if not tile.holds(landmark[None])[0]:
         return
     size = in_points(3.2 * marker_diameter(tile, 10)) ** 2
+    x, y = landmark
     for colour, thickness in (("black", 3.2), ("white", 1.4)):
         axes.scatter(
-            *landmark, s=size, facecolors="none", edgecolors=colour, linewidths=in_points(thickness)
+            x, y, s=size, facecolors="none", edgecolors=colour, linewidths=in_points(thickness)
         )

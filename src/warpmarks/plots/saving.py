@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def rendered(figure: "matplotlib.figure.Figure") -> UInt8[np.ndarray, "height width 4"]:
     """The figure's pixels, with opacity."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (slow to import)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
@@ -23,7 +23,7 @@ def rendered(figure: "matplotlib.figure.Figure") -> UInt8[np.ndarray, "height wi
 
 def save_figure(figure: "matplotlib.figure.Figure", path: Path) -> None:
     """Write the figure as PNG, pixel for pixel, whole or not at all; the folder must exist."""
-    from PIL import Image  # noqa: PLC0415 (slow to import)
+    from PIL import Image
 
     pixels = rendered(figure)
     with atomic_path(path) as temporary:

@@ -50,9 +50,9 @@ def draw_scatter(
     every = max(1, -(-landmarks.shape[0] * num_landmarks // _SPECKS))
     speck = in_points(5.0) ** 2
     for index, colour in enumerate(colours):
-        points = landmarks[::every, index]
-        axes.scatter(*points.T, s=speck, c=[colour / 255], alpha=0.4, linewidths=0, zorder=2)
-    diameter = 24.0 if num_landmarks <= 36 else 18.0  # noqa: PLR2004 (room for two digits)
+        x, y = landmarks[::every, index].T
+        axes.scatter(x, y, s=speck, c=[colour / 255], alpha=0.4, linewidths=0, zorder=2)
+    diameter = 24.0 if num_landmarks <= 36 else 18.0  # room for two digits
     for index, colour in enumerate(colours):
         points = landmarks[np.isfinite(landmarks[:, index]).all(axis=-1), index]
         if not len(points):

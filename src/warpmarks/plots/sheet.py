@@ -31,8 +31,8 @@ class Tile:
 
     def holds(self, points: Float[np.ndarray, "points 2"]) -> np.ndarray:
         """Which points of the sheet lie in the tile; a point of NaN does not."""
-        low = np.array([self.left, self.top]) - 0.5
-        return ((points >= low) & (points <= low + [self.width, self.height])).all(axis=1)
+        x, y = points[:, 0] + 0.5 - self.left, points[:, 1] + 0.5 - self.top
+        return (x >= 0) & (x <= self.width) & (y >= 0) & (y <= self.height)
 
 
 class Sheet:
@@ -66,8 +66,8 @@ class Sheet:
 
 def new_figure(height: int, width: int) -> "matplotlib.figure.Figure":
     """An empty figure of so many pixels that pyplot knows nothing of."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415 (slow to import)
-    from matplotlib.figure import Figure  # noqa: PLC0415
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     FigureCanvasAgg(figure)
@@ -83,7 +83,7 @@ def resized(
     image: UInt8[np.ndarray, "height width 3"], height: int, width: int
 ) -> UInt8[np.ndarray, "new_height new_width 3"]:
     """The image at another size, outer edges on outer edges."""
-    from PIL import Image  # noqa: PLC0415 (slow to import)
+    from PIL import Image
 
     if image.shape[:2] == (height, width):
         return image

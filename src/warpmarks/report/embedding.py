@@ -4,8 +4,12 @@ import base64
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 _WIDEST = 1800  # pixels; beyond what a page shows even when a picture is opened
 _SMALL_LOSSLESS = 120_000  # bytes: line drawings stay below, photographs do not
@@ -27,7 +31,7 @@ def embed_image(path: Path) -> EmbeddedImage:
     Raises:
         InputError: the file is not there or not a picture.
     """
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 (slow to import)
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as opened:
@@ -46,7 +50,7 @@ def embed_image(path: Path) -> EmbeddedImage:
     return EmbeddedImage(uri, image.width, image.height)
 
 
-def _webp(image: "PIL.Image.Image", *, lossless: bool, quality: int) -> bytes:  # noqa: F821
+def _webp(image: "PIL.Image.Image", *, lossless: bool, quality: int) -> bytes:
     buffer = BytesIO()
     image.save(buffer, format="WEBP", lossless=lossless, quality=quality, method=2)
     return buffer.getvalue()

@@ -12,6 +12,7 @@ from warpmarks.report.content import Fact, Picture, RunSummary, Section, Verdict
 from warpmarks.report.embedding import embed_image
 from warpmarks.report.verdict import headline_facts, verdict_on
 
+_WIDE = 1000  # pixels: from there on a picture is pushed along on a phone rather than shrunk
 _SIGNS = {"good": "✓", "warning": "!", "bad": "✕"}
 
 
@@ -106,11 +107,12 @@ def _figure(name: str, picture: Picture) -> str:
         uri = embed_image(picture.path_for_dark).uri
         dark = f'<source media="(prefers-color-scheme: dark)" srcset="{uri}">'
     alt = _text(picture.alt or picture.title)
+    wide = " wide" if image.width >= _WIDE else ""
     # The picture opens by becoming the page's target, so it is in the page only once.
     return (
         f'<div class="place" id="at-{name}"><figure id="{name}">'
         f'<a class="close" href="#at-{name}">Close</a>'
-        f'<a class="open" href="#{name}" title="Open at full size"><picture>{dark}'
+        f'<a class="open{wide}" href="#{name}" title="Open at full size"><picture>{dark}'
         f'<img src="{image.uri}" width="{image.width}" height="{image.height}" alt="{alt}">'
         "</picture></a>"
         f"<figcaption><strong>{_text(picture.title)}</strong> {_text(picture.caption)}</figcaption>"

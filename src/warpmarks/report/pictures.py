@@ -1,7 +1,8 @@
-"""The pictures that every report shows, drawn into a folder, with captions that teach to read them."""
+"""The pictures that every report shows, drawn into a folder, and how to read them."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from warpmarks.plots.patches import draw_patches
 from warpmarks.plots.probability_maps import draw_probability_maps
 from warpmarks.plots.saving import save_figure
 from warpmarks.plots.scatter import draw_scatter
-from warpmarks.plots.themes import DARK, LIGHT, Theme
+from warpmarks.plots.themes import DARK, LIGHT
 from warpmarks.report.content import Picture, Section
 
 if TYPE_CHECKING:
@@ -89,9 +90,6 @@ def _same_place_everywhere(
     patches = folder / "patches.png"
     save_figure(draw_patches(images, landmarks, flags=flags), patches)
 
-    def scatter(theme: Theme) -> "matplotlib.figure.Figure":
-        return draw_scatter(landmarks, *images.shape[1:3], theme=theme)
-
     return Section(
         "The same place on every instance",
         "Nobody told the detector what the points mean. If it has learned something, one colour "
@@ -116,7 +114,7 @@ def _same_place_everywhere(
             _in_both_themes(
                 folder,
                 "scatter",
-                scatter,
+                partial(draw_scatter, landmarks, *images.shape[1:3]),
                 "Where the landmarks lie",
                 f"Each speck is a landmark in one of {len(landmarks):,} images, within the frame "
                 "that the detector sees; the numbered dot is the mean. Every landmark should have "
@@ -148,7 +146,8 @@ def _following(folder: Path, deformations: Deformations) -> Section:
         (
             Picture(
                 "Synthetic deformations, original leftmost",
-                "In each row the dots should stick to the object as it turns, grows and bends." + lines,
+                "In each row the dots should stick to the object as it turns, grows and bends."
+                + lines,
                 path,
                 alt="Rows of one image and its deformed copies, with coloured dots on each.",
             ),
@@ -170,7 +169,7 @@ def _beliefs(folder: Path, instances: Instances) -> Section:
                 "landmark; a spot beside the ring means that the belief is split; a tile full of "
                 "colour belongs to a dead one.",
                 path,
-                alt="One image, and for each landmark a coloured map of where it is believed to be.",
+                alt="One image, and for each landmark a coloured map of where it may be.",
             )
         )
     return Section(
@@ -189,7 +188,7 @@ def _training(folder: Path, history: History) -> Section:
             _in_both_themes(
                 folder,
                 f"curve_{panel.name}",
-                lambda theme, panel=panel: draw_panel(panel, history, theme=theme),
+                partial(draw_panel, panel, history),
                 panel.title,
                 panel.caption,
             )
@@ -202,11 +201,11 @@ def _training(folder: Path, history: History) -> Section:
 def _in_both_themes(
     folder: Path,
     name: str,
-    draw: Callable[[Theme], "matplotlib.figure.Figure"],
+    draw: Callable[..., "matplotlib.figure.Figure"],
     title: str,
     caption: str,
 ) -> Picture:
     path, path_for_dark = folder / f"{name}.png", folder / f"{name}_dark.png"
-    save_figure(draw(LIGHT), path)
-    save_figure(draw(DARK), path_for_dark)
+    save_figure(draw(theme=LIGHT), path)
+    save_figure(draw(theme=DARK), path_for_dark)
     return Picture(title, caption, path, path_for_dark)

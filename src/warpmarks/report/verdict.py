@@ -21,10 +21,9 @@ def verdict_on(summary: RunSummary) -> Verdict:
             details,
         )
     if len(lost) >= _COLLAPSED_SHARE * total:
-        return Verdict(
-            "bad", f"The run has collapsed: {len(lost)} of {total} landmarks are of no use.", details
-        )
-    follow = f"they follow a deformation to within {error:.2g} % of the image side on average"
+        sentence = f"The run has collapsed: {len(lost)} of {total} landmarks are of no use."
+        return Verdict("bad", sentence, details)
+    follow = f"they follow a deformation to within {error:.2f} % of the image side on average"
     if lost:
         good = total - len(lost)
         return Verdict("warning", f"{good} of {total} landmarks are sound; {follow}.", details)
@@ -32,7 +31,7 @@ def verdict_on(summary: RunSummary) -> Verdict:
         return Verdict(
             "warning",
             f"All {total} landmarks have a place of their own, but they follow a deformation only "
-            f"to within {error:.2g} % of the image side: longer training should help.",
+            f"to within {error:.2f} % of the image side: longer training should help.",
             details,
         )
     subject = "The one landmark is" if total == 1 else f"All {total} landmarks are"
@@ -59,13 +58,15 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them, in two units."""
+    """Seconds as people say them, in two units at most."""
     if not math.isfinite(seconds):
         return "unknown"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
+    if minutes >= 10:
+        return f"{minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
