@@ -5,20 +5,32 @@ from typing import Annotated
 
 import typer
 
-from warpmarks.cli.options import AllowUnreadable, Images, Overwrite, Run, Split
-
-Output = Annotated[
-    Path, typer.Option(metavar="DIR", help="Folder to write the pictures and report.html to.")
-]
+from warpmarks.cli.options import Device, DeviceChoice, Images, Overwrite, Run, Split, Threads
 
 
 def show(
     run: Run,
     images: Images,
-    output: Output = Path("pictures"),
+    output: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for report.html and pictures/.")
+    ] = Path("pictures"),
     split: Split = None,
-    allow_unreadable: AllowUnreadable = False,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Picks the images and deformations that are shown.")
+    ] = 0,
     overwrite: Overwrite = False,
+    device: DeviceChoice = Device.AUTO,
+    threads: Threads = None,
 ) -> None:
     """Draw what a trained run finds on images: deformations, instances, maps and patches."""
-    raise NotImplementedError
+    from warpmarks.cli.devices import prepare
+    from warpmarks.cli.outputs import check_output_folder
+    from warpmarks.datasets.image_set import find_images
+    from warpmarks.detector import Detector
+    from warpmarks.gallery import report_run
+
+    detector = Detector.load(run, device=prepare(device, threads))
+    image_set = find_images(images, split=split)
+    check_output_folder(output, overwrite=overwrite)
+    report = report_run(run, image_set, output=output, detector=detector, seed=seed)
+    print(f"{report}: open it in a browser; the pictures are in {output / 'pictures'}")
