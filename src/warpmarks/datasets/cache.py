@@ -10,27 +10,23 @@ It is made under another name and renamed when complete, and may be deleted at a
 """
 
 import hashlib
-import itertools
 import json
 import os
 import shutil
 import sys
 import tempfile
 import time
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Int, UInt8
 
 from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
@@ -39,12 +35,9 @@ _FORMAT_VERSION = 1
 _PICTURES, _INDEX = "pictures.uint8", "index.json"
 _PARTIAL = ".partial"
 _STALE_SECONDS = 3600.0  # a maker at work writes far more often
-_CHUNK = 8  # images per piece of work
 _NAMED = 3  # unreadable images that a message names
 
 Settings = tuple[int, int, str]  # height and width of the pictures, and their fit
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -97,10 +90,9 @@ def load_pictures(
     if not images.names:
         raise InputError(f"{images.root}: there are no images to read")
     cache_dir = default_cache_dir() if cache_dir is None else Path(cache_dir)
-    workers = _processors() if workers is None else max(1, workers)
     settings = (height, width, fit)
-    with _quiet_pillow(), _threads(workers) as pool:
-        work = _Work(images, settings, pool, ahead=2 * workers, progress=progress)
+    with Workers(max(1, workers or _processors())) as threads:
+        work = _Work(images, settings, threads, progress)
         folder = cache_dir / _key(work)
         cache = _open(folder, settings)
         if cache is None:
@@ -127,63 +119,23 @@ def default_cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class _Work:
-    """One request, and the threads that do it."""
+    """One request, and who does it."""
 
     images: ImageSet
     settings: Settings
-    pool: ThreadPoolExecutor
-    ahead: int
+    workers: Workers
     progress: Progress
-
-    def in_order(
-        self, function: Callable[[Item], Result], items: Iterable[Item]
-    ) -> Iterator[Result]:
-        """Results in the order of the items; only a bounded number of them wait in memory."""
-        chunks = iter(items)
-        waiting: deque[Future[list[Result]]] = deque()
-        try:
-            while True:
-                while len(waiting) < self.ahead and (
-                    chunk := list(itertools.islice(chunks, _CHUNK))
-                ):
-                    waiting.append(
-                        self.pool.submit(lambda chunk: [function(item) for item in chunk], chunk)
-                    )
-                if not waiting:
-                    return
-                yield from waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@contextmanager
-def _threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads, as Pillow decodes and resizes outside of Python's lock; an interrupt stops them soon."""
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Odd metadata in a few of many files is no news. Entered once: threads share the filters."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="PIL")
-        yield
-
-
 def _key(work: _Work) -> str:
     whole = hashlib.blake2b(digest_size=16)
     whole.update(json.dumps([_FORMAT_VERSION, READING_VERSION, *work.settings]).encode())
     work.progress.start("Checking images", len(work.images.names))
-    digests = work.in_order(_digest, work.images.paths())
+    digests = work.workers.in_order(_digest, work.images.paths())
     for name, digest in zip(work.images.names, digests, strict=True):
         whole.update(json.dumps([name, digest]).encode())
         work.progress.advance()
@@ -252,7 +204,7 @@ def _fill(folder: Path, work: _Work) -> None:
     work.progress.start("Reading images", len(work.images.names))
     # Written, not mapped: a full disk is then an error, where a map would have the process killed.
     with (folder / _PICTURES).open("wb") as file:
-        results = work.in_order(_Reader(*work.settings), work.images.paths())
+        results = work.workers.in_order(_Reader(*work.settings), work.images.paths())
         for name, result in zip(work.images.names, results, strict=True):
             if isinstance(result, str):
                 unreadable.append((name, result))

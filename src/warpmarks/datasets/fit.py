@@ -1,6 +1,6 @@
 """How an original image is laid into a picture of another size, for pixels and for points.
 
-A picture shows a rectangle of the original's plane, its *box*, stretched to the picture's outer edges:
+A picture shows a rectangle of the original's plane, its *box*, stretched to the picture's edges:
 
     stretch   the whole image, both axes scaled on their own      box = the image
     crop      the largest centred part of the picture's shape     box inside the image
@@ -29,8 +29,8 @@ class Placement:
     Attributes:
         original_size: of the upright original, in its pixels.
         picture_size: of the picture, in its pixels.
-        box: left, top, right, bottom of what the picture shows, in the original's plane, measured from
-            its outer top left corner: the whole image is (0, 0, width, height).
+        box: left, top, right, bottom of what the picture shows, in the original's plane, measured
+            from its outer top left corner: the whole image is (0, 0, width, height).
         content: left, top, right, bottom of the picture's pixels that show the image and not its
             repeated edge; the whole picture unless the fit is "pad".
     """
@@ -76,8 +76,8 @@ def place(original_size: tuple[int, int], picture_size: tuple[int, int], fit: st
         box = (left, top, left + shown_x, top + shown_y)
         return Placement(original_size, picture_size, box, whole)
     if fit == "pad":
-        # The image fills whole pixels, so that its repeated edge is not blurred into it; the two axes
-        # then differ in scale by the rounding, which the box holds exactly.
+        # The image fills whole pixels, so that its repeated edge is not blurred into it; the two
+        # axes then differ in scale by the rounding, which the box holds exactly.
         scale = max(width / columns, height / rows)
         filled_x = max(1, min(columns, round(width / scale)))
         filled_y = max(1, min(rows, round(height / scale)))

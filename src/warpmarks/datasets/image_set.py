@@ -1,4 +1,4 @@
-"""Finding the images that the user means: a folder, a list in a text file, or a set in our layout."""
+"""Finding the images that are meant: a folder, a list in a text file, or a set in our layout."""
 
 import os
 from collections import deque
@@ -17,8 +17,8 @@ class ImageSet:
     Attributes:
         root: the folder that names are relative to: images/ of a set in our layout, otherwise the
             folder searched, or the folder of the text list.
-        names: each with "/" between folders, sorted, none twice. Only a list may name images outside
-            of its folder; they keep the path that the list gives them.
+        names: each with "/" between folders, sorted, none twice. Only a list may name images
+            outside of its folder; they keep the path that the list gives them.
     """
 
     root: Path
@@ -30,12 +30,13 @@ class ImageSet:
 
 
 def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
-    """Find the images of a folder, a text list, one image file, or one split of a set in our layout.
+    """Find the images of a folder, a text list, an image file, or a split of a set in our layout.
 
-    A folder is searched with all its folders for files with the extension of an image, in any case of
-    letters; hidden files and folders are skipped; links are followed, and each folder is visited once.
-    If it has a folder images/, only that is searched. A text list has one path per line, relative to
-    the list; blank lines and lines that begin with # are skipped.
+    A folder is searched with all its folders for files with the extension of an image, in upper or
+    lower case; hidden files and folders are skipped; links are followed, and each folder is visited
+    once. If it has a folder images/, only that is searched. A text list has one path per line,
+    relative to the list; blank lines and lines that begin with # are skipped. A split has the
+    images/ that split.csv names for it, see `warpmarks.datasets.layout`.
 
     Raises:
         InputError: there is no such source or split, no image in it, or a folder cannot be read.
@@ -52,7 +53,8 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
         names = _search(root)
         if not names:
             raise InputError(
-                f"{root} holds no images: expected files such as .jpg, .png or .tif in it or its folders"
+                f"{root} holds no images: expected files such as .jpg, .png or .tif in it "
+                "or its folders"
             )
     elif _is_image_name(source.name):
         root, names = source.parent, [source.name]
@@ -89,13 +91,13 @@ def _images_of_split(source: Path, split: str) -> ImageSet:
 
 
 def _is_image_name(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in readable_extensions()
+    return PurePath(name).suffix.lower() in readable_extensions()
 
 
 def _search(root: Path) -> list[str]:
     names: list[str] = []
     visited: set[tuple[int, int]] = set()
-    # Real folders before links to folders, so that an image reachable on two ways has its real name.
+    # Real folders before links to folders: an image that is reached on two ways has its real name.
     folders, links = deque([""]), deque[str]()
     while folders or links:
         folder = (folders or links).popleft()
@@ -139,7 +141,8 @@ def _read_list(source: Path) -> list[str]:
         path = source.parent / listed
         if not path.is_file():
             raise InputError(
-                f"{source}, line {line}: {listed} is not a file in {source.parent}: expected the path of an image"
+                f"{source}, line {line}: {listed} is not a file: expected the path of an image, "
+                f"relative to {source.parent}"
             )
         names.append(_name_of(path, source.parent))
     return names

@@ -57,8 +57,8 @@ def read_landmarks(path: str | Path) -> LandmarkTable:
             x, y = cells[2 * point], cells[2 * point + 1]
             if math.isnan(x) != math.isnan(y):
                 raise InputError(
-                    f"{path}, line {line}: point {point + 1} has only one of x{point + 1} and y{point + 1}: "
-                    "fill both, or leave both empty where it is not annotated"
+                    f"{path}, line {line}: only one of x{point + 1} and y{point + 1} is filled: "
+                    "fill both, or leave both empty where the point is not annotated"
                 )
         values.append(cells[: 2 * count])
     return LandmarkTable(
@@ -141,8 +141,8 @@ def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
                     )
                 if row[0] in first_lines:
                     raise InputError(
-                        f"{path}, line {line}: {row[0]} is there already, in line {first_lines[row[0]]}: "
-                        "keep one of the two"
+                        f"{path}, line {line}: {row[0]} is there already, "
+                        f"in line {first_lines[row[0]]}: keep one of the two"
                     )
                 first_lines[row[0]] = line
                 yield line, row
@@ -163,7 +163,8 @@ def _count_points(path: Path, header: list[str]) -> int:
     coordinates = len(header) - 1 - scored
     if coordinates % 2:
         raise InputError(
-            f"{path} has {coordinates} columns of coordinates, which is odd: expected image,x1,y1,x2,y2,..."
+            f"{path} has {coordinates} columns of coordinates, an odd number: "
+            "expected image,x1,y1,x2,y2,..."
         )
     numbers = range(1, coordinates // 2 + 1)
     wanted = ["image", *(f"{axis}{number}" for number in numbers for axis in "xy")]

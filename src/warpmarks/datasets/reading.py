@@ -1,13 +1,14 @@
 """Reading one image: any file that Pillow knows, a Pillow image or an array, upright, in RGB.
 
-The first frame of a file with several counts. Colour profiles are ignored. What pixel values mean, in
-deep, transparent or unusual modes, is told in `warpmarks.datasets.rgb`.
+The first frame of a file with several counts. Colour profiles are ignored. What pixel values mean,
+in deep, transparent or unusual modes, is told in `warpmarks.datasets.rgb`.
 """
 
 import functools
 import math
 import struct
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -26,15 +27,16 @@ READING_VERSION = 1
 """Part of the key of every cache: raise it when the same file would give other pixels."""
 
 MAX_PIXELS = 100_000_000
-"""Largest image that is decoded in full, 400 MB: beyond it a few bytes on disk could eat the memory."""
+"""Largest image decoded in full, 400 MB: beyond it a small file could eat the memory."""
 
 MAX_DRAFT_PIXELS = 1_000_000_000
-"""Largest JPEG, of which only a reduced version within `MAX_PIXELS` is decoded: 30,000 x 30,000 passes."""
+"""Largest JPEG decoded at a reduced size, itself within `MAX_PIXELS`; 30,000 x 30,000 passes."""
 
 ImageSource = str | Path | Image.Image | np.ndarray
 
 # Not pictures, or only read by starting another program (EPS starts Ghostscript).
 _NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+_TRIED_FIRST = ("JPEG", "PNG")
 _DRAFTED = {"JPEG", "MPO"}
 _TO_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -55,7 +57,7 @@ _LARGE_PIXELS = 16_000_000
 _one_large_image = threading.Lock()
 
 
-class UnreadableImage(InputError):
+class UnreadableImage(InputError):  # noqa: N818
     """A file or object that holds no image that can be read.
 
     Attributes:
@@ -87,11 +89,11 @@ def open_image(source: ImageSource) -> Image.Image:
 
 def read_picture(
     source: ImageSource, height: int, width: int, fit: str = "stretch"
-) -> tuple[UInt8[np.ndarray, "height width 3"], tuple[int, int]]:
-    """The image laid into a picture (see `warpmarks.datasets.fit`), and the original's (height, width).
+) -> tuple[UInt8[np.ndarray, "{height} {width} 3"], tuple[int, int]]:
+    """The image laid into a picture (see `warpmarks.datasets.fit`), and its (height, width).
 
-    Reduced with an antialiasing filter; a large JPEG is decoded at an eighth, a quarter or half of its
-    size where that is still twice the picture's.
+    The size is that of the upright original. Reduced with an antialiasing filter; a large JPEG is
+    decoded at an eighth, a quarter or half of its size where that is still twice the picture's.
 
     Raises:
         UnreadableImage: it cannot be read, with the reason.
@@ -103,9 +105,27 @@ def read_picture(
         return _laid_in(opened, placement), opened.original_size
 
 
+def read_size(path: str | Path) -> tuple[int, int]:
+    """(height, width) of the upright original, from the head of its file; nothing is decoded.
+
+    Raises:
+        UnreadableImage: it is no image, with the reason.
+    """
+    with _reasons(path), Path(path).open("rb") as file:
+        image = _identify(file)
+        width, height = image.size
+        if image.format == "TIFF":  # its plugin may have swapped the sides in advance
+            width, height = image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]
+        # Asked for an orientation that its head does not tell, a PNG would be decoded.
+        told = image.format != "PNG" or "exif" in image.info
+        return (
+            (width, height) if told and _orientation(image) in _SIDES_SWAPPED else (height, width)
+        )
+
+
 @dataclass(frozen=True)
 class _Opened:
-    """An upright RGB image, perhaps reduced: its pixel (x, y) / scale + offset of the original plane."""
+    """An upright RGB image, where (x, y) of the original's plane is at (x, y) / scale + offset."""
 
     image: Image.Image
     original_size: tuple[int, int]
@@ -129,6 +149,8 @@ def _laid_in(opened: _Opened, placement: Placement) -> np.ndarray:
     if image.size != size or box != (0, 0, *size):
         image = image.resize(size, Image.Resampling.BICUBIC, box=box, reducing_gap=2.0)
     rows, columns = placement.picture_size
+    if size == (columns, rows):
+        return np.array(image)
     margins = ((top, rows - bottom), (left, columns - right), (0, 0))
     return np.pad(np.asarray(image), margins, mode="edge")
 
@@ -180,7 +202,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _draft(image: Image.Image, target: tuple[int, int, str]) -> int:
-    """Have a JPEG decoded at 1, 1/2, 1/4 or 1/8 of its size, at least twice the picture's; the divisor."""
+    """Have a JPEG decoded at a part of its size, still twice the picture's; the divisor."""
     # A progressive one holds all its coefficients in memory whatever the draft.
     if image.format not in _DRAFTED or image.info.get("progressive"):
         return 1
@@ -221,7 +243,8 @@ def _identify(file: BinaryIO) -> Image.Image:
 @functools.cache
 def _formats() -> tuple[str, ...]:
     Image.init()
-    return tuple(name for name in Image.ID if name not in _NOT_READ)
+    others = (name for name in Image.ID if name not in _NOT_READ and name not in _TRIED_FIRST)
+    return (*_TRIED_FIRST, *others)
 
 
 def _pixels(image: Image.Image) -> int:
@@ -231,7 +254,8 @@ def _pixels(image: Image.Image) -> int:
 def _check_pixels(image: Image.Image) -> None:
     if _pixels(image) > MAX_PIXELS:
         raise ValueError(
-            f"{image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} that are decoded: make it smaller"
+            f"{image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} "
+            "that can be decoded: make it smaller"
         )
 
 
@@ -240,9 +264,40 @@ def _reasons(source: ImageSource) -> Iterator[None]:
     """Whatever goes wrong inside becomes one sentence that names the source."""
     name = str(source) if isinstance(source, str | Path) else "the image"
     try:
-        yield
+        with _QUIET:
+            yield
     except InputError:
         raise
     except Exception as error:  # decoders raise nearly every type on damaged data
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UnreadableImage(name, reason) from error
+
+
+class _QuietPillow:
+    """Pillow's warnings are ignored inside: odd metadata is no news, and no reason to fail.
+
+    The filters belong to the whole process, so the first thread to enter sets them and the last to
+    leave sets them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.filterwarnings("ignore", module="PIL")
+            self._inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.__exit__(None, None, None)
+
+
+_QUIET = _QuietPillow()

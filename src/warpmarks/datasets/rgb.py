@@ -1,13 +1,13 @@
 """Pixels of every kind to RGB with 8 bits: what is white, what is black, what shines through.
 
-Eight bits stay as they are. Alpha is laid over white. Deeper pixels are scaled to 8 bits, never cut off:
+Eight bits stay as they are. Alpha is laid over white. Deeper pixels are scaled, never cut off:
 
-* 16-bit (and 32-bit integers that fit into it): black is 0 and white is the end of the smallest of the
-  ranges of 8, 10, 12, 14 and 16 bits that holds the image's brightest pixel. Most such files come from
-  cameras and scopes of 10 to 14 bits, and on the full range they would be all but black.
+* 16 bits (and 32-bit integers that fit into them): black is 0, and white is the end of the smallest
+  of the ranges of 8, 10, 12, 14 and 16 bits that holds the image's brightest pixel. Most such files
+  come from cameras and scopes of 10 to 14 bits, and would be all but black on the full range.
 * float from 0 to 1: black is 0, white is 1.
-* any other float or 32-bit integer: black and white are the image's own smallest and largest value, as
-  no range can be known; values that are not finite count as the smallest.
+* any other float or 32-bit integer: black and white are the image's own smallest and largest value,
+  as no range can be known; values that are not finite count as the smallest.
 """
 
 import numpy as np
@@ -17,8 +17,6 @@ from warpmarks.errors import InputError
 
 WHITE_LEVELS = (255, 1023, 4095, 16383, 65535)
 _WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
-_GREY = 2
-_CHANNELS = (1, 3, 4)
 
 
 def image_to_rgb(image: Image.Image) -> Image.Image:
@@ -35,7 +33,7 @@ def image_to_rgb(image: Image.Image) -> Image.Image:
         assert converted is not None  # only an in-place conversion returns nothing
         return converted
     if image.mode in _WITH_ALPHA or "transparency" in image.info:
-        with_alpha = image.convert("RGBA")
+        with_alpha = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         white = Image.new("RGB", image.size, "white")
         white.paste(with_alpha, mask=with_alpha.getchannel("A"))
         return white
@@ -50,8 +48,8 @@ def array_to_image(array: np.ndarray) -> Image.Image:
     Raises:
         InputError: another shape, type or range of values.
     """
-    channels = 1 if array.ndim == _GREY else array.shape[-1]
-    if array.ndim not in {_GREY, _GREY + 1} or channels not in _CHANNELS or array.size == 0:
+    channels = 1 if array.ndim == 2 else array.shape[-1]
+    if array.ndim not in {2, 3} or channels not in {1, 3, 4} or array.size == 0:
         raise InputError(
             f"an image array of shape {array.shape} cannot be read: expected height x width, "
             "or height x width x 1, 3 or 4"
@@ -73,12 +71,13 @@ def _to_8_bit(array: np.ndarray) -> np.ndarray:
         smallest, largest = array.min(), array.max()
         if not (smallest >= 0 and largest <= 1):  # also where either is nan
             raise InputError(
-                f"an image array of floats has values from {smallest:g} to {largest:g}: expected 0 to 1, "
-                "so divide by the value of white, or pass uint8"
+                f"an image array of floats has values from {smallest:g} to {largest:g}: "
+                "expected 0 to 1, so divide by the value of white, or pass uint8"
             )
         return np.round(array * 255).astype(np.uint8)
     raise InputError(
-        f"an image array of type {array.dtype} cannot be read: expected uint8, uint16, bool or float in [0, 1]"
+        f"an image array of type {array.dtype} cannot be read: "
+        "expected uint8, uint16, bool or float in [0, 1]"
     )
 
 

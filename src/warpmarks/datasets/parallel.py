@@ -1,0 +1,56 @@
+"""Doing the same to many items in threads, with the results in order and few of them in memory."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+CHUNK = 8  # items per piece of work: enough to make little of handing it over
+AHEAD = 2  # pieces per thread that are under way or wait to be fetched
+
+
+class Workers:
+    """Threads: Pillow decodes and resizes outside of Python's lock, and processes start slowly.
+
+    An exception, also Ctrl-C, leaves the context as soon as the pieces under way are done.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._pool = ThreadPoolExecutor(count)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def in_order(
+        self, function: Callable[[Item], Result], items: Iterable[Item]
+    ) -> Iterator[Result]:
+        """``function`` of each item, in order; at most CHUNK * AHEAD results per thread wait."""
+
+        def work(chunk: list[Item]) -> list[Result]:
+            return [function(item) for item in chunk]
+
+        remaining = iter(items)
+        waiting: deque[Future[list[Result]]] = deque()
+        while True:
+            while len(waiting) < AHEAD * self._count:
+                chunk = list(itertools.islice(remaining, CHUNK))
+                if not chunk:
+                    break
+                waiting.append(self._pool.submit(work, chunk))
+            if not waiting:
+                return
+            yield from waiting.popleft().result()
