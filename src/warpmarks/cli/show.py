@@ -15,9 +15,6 @@ def show(
         Path, typer.Option(metavar="DIR", help="Folder for report.html and pictures/.")
     ] = Path("pictures"),
     split: Split = None,
-    seed: Annotated[
-        int, typer.Option(min=0, help="Picks the images and deformations that are shown.")
-    ] = 0,
     overwrite: Overwrite = False,
     device: DeviceChoice = Device.AUTO,
     threads: Threads = None,
@@ -25,12 +22,14 @@ def show(
     """Draw what a trained run finds on images: deformations, instances, maps and patches."""
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.outputs import check_output_folder
+    from warpmarks.cli.progress import terminal_progress
     from warpmarks.datasets.image_set import find_images
     from warpmarks.detector import Detector
-    from warpmarks.gallery import report_run
+    from warpmarks.report.run_report import report_run
 
     detector = Detector.load(run, device=prepare(device, threads))
     image_set = find_images(images, split=split)
     check_output_folder(output, overwrite=overwrite)
-    report = report_run(run, image_set, output=output, detector=detector, seed=seed)
+    with terminal_progress() as progress:
+        report = report_run(run, image_set, output=output, detector=detector, progress=progress)
     print(f"{report}: open it in a browser; the pictures are in {output / 'pictures'}")

@@ -112,6 +112,7 @@ def train(
     from warpmarks.cli.health import HealthTable
     from warpmarks.cli.progress import is_first_process, terminal_progress
     from warpmarks.datasets.image_set import find_images
+    from warpmarks.report.run_report import report_run
     from warpmarks.run_folder import RunFolder
     from warpmarks.training import train as run_training
 
@@ -147,8 +148,17 @@ def train(
             if folder.exists() and folder.state_path.is_file():
                 raise KeyboardInterrupt("go on with the same command and --resume") from None
             raise
-    if is_first_process():
+        if not is_first_process():
+            return
         print(summary(result))
+        page = report_run(
+            run,
+            image_set,
+            ending=ending(steps, minutes),
+            advice=result.problems,
+            progress=progress,
+        )
+    print(f"pictures and report: {page}")
 
 
 def choose_config(
@@ -190,6 +200,15 @@ def summary(result: "TrainingResult") -> str:
     else:
         lines.append("no landmark is dead, nailed to the image or on top of another")
     return "\n".join(lines)
+
+
+def ending(steps: int | None, minutes: float | None) -> str:
+    """Why training ended, as a clause of the report."""
+    if steps is not None:
+        return "as many as were asked for"
+    if minutes is not None:
+        return f"{minutes:g} minutes were over"
+    return "it has converged"
 
 
 def _assignments(image_size: int | None, batch_size: int | None, seed: int | None) -> list[str]:
