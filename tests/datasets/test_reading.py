@@ -9,13 +9,13 @@ import pytest
 from PIL import Image, ImageOps
 
 from warpmarks.datasets import reading
+from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.fit import FITS, picture_to_original
 from warpmarks.datasets.reading import (
     UnreadableImage,
     open_image,
     read_picture,
     read_size,
-    readable_extensions,
 )
 
 ORIENTATION = 0x0112

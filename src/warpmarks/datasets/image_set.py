@@ -5,8 +5,8 @@ from collections import deque
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.layout import read_split
-from warpmarks.datasets.reading import readable_extensions
 from warpmarks.errors import InputError
 
 

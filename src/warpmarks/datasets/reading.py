@@ -4,21 +4,18 @@ The first frame of a file with several counts. Colour profiles are ignored. What
 in deep, transparent or unusual modes, is told in `warpmarks.datasets.rgb`.
 """
 
-import functools
 import math
-import struct
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from warpmarks.datasets.decoders import identify, orientation_of, quiet_pillow
 from warpmarks.datasets.fit import Placement, place
 from warpmarks.datasets.rgb import array_to_image, image_to_rgb
 from warpmarks.errors import InputError
@@ -34,9 +31,6 @@ MAX_DRAFT_PIXELS = 1_000_000_000
 
 ImageSource = str | Path | Image.Image | np.ndarray
 
-# Not pictures, or only read by starting another program (EPS starts Ghostscript).
-_NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
-_TRIED_FIRST = ("JPEG", "PNG")
 _DRAFTED = {"JPEG", "MPO"}
 _TO_UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -50,7 +44,6 @@ _TO_UPRIGHT = {
 _SIDES_SWAPPED = {5, 6, 7, 8}
 _ENDS_LEFT = {2, 3, 6, 7}  # orientations whose upright left is where a stored row or column ends
 _ENDS_TOP = {3, 4, 7, 8}
-_ORIENTATION_TAG = 0x0112
 
 # Threads decode small images side by side, and large ones one at a time, for the sake of memory.
 _LARGE_PIXELS = 16_000_000
@@ -67,13 +60,6 @@ class UnreadableImage(InputError):  # noqa: N818
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} cannot be read as an image: {reason}")
         self.reason = reason
-
-
-@functools.cache
-def readable_extensions() -> frozenset[str]:
-    """Extensions of the image files that can be read, in lower case with their dot."""
-    formats = set(_formats())
-    return frozenset(end for end, name in Image.registered_extensions().items() if name in formats)
 
 
 def open_image(source: ImageSource) -> Image.Image:
@@ -112,14 +98,14 @@ def read_size(path: str | Path) -> tuple[int, int]:
         UnreadableImage: it is no image, with the reason.
     """
     with _reasons(path), Path(path).open("rb") as file:
-        image = _identify(file)
+        image = identify(file)
         width, height = image.size
         if image.format == "TIFF":  # its plugin may have swapped the sides in advance
             width, height = image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]
         # Asked for an orientation that its head does not tell, a PNG would be decoded.
         told = image.format != "PNG" or "exif" in image.info
         return (
-            (width, height) if told and _orientation(image) in _SIDES_SWAPPED else (height, width)
+            (width, height) if told and orientation_of(image) in _SIDES_SWAPPED else (height, width)
         )
 
 
@@ -165,7 +151,7 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
         yield _upright(source, source.size)
     elif isinstance(source, str | Path):
         with Path(source).open("rb") as file:
-            image = _identify(file)
+            image = identify(file)
             full_size = image.size
             scale = _draft(image, target) if target is not None else 1
             _check_pixels(image)
@@ -181,7 +167,7 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
 def _upright(image: Image.Image, full_size: tuple[int, int], scale: int = 1) -> _Opened:
     """Decode and turn an image stored at (width, height) ``full_size`` divided by ``scale``."""
     image.load()
-    orientation = _orientation(image)
+    orientation = orientation_of(image)
     image = image_to_rgb(image)
     if orientation in _TO_UPRIGHT:
         image = image.transpose(_TO_UPRIGHT[orientation])
@@ -194,13 +180,6 @@ def _upright(image: Image.Image, full_size: tuple[int, int], scale: int = 1) -> 
     return _Opened(image, (height, width), scale, (x, y))
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
-    except Exception:  # a damaged EXIF block raises anything; the pixels are good all the same
-        return 1
-
-
 def _draft(image: Image.Image, target: tuple[int, int, str]) -> int:
     """Have a JPEG decoded at a part of its size, still twice the picture's; the divisor."""
     # A progressive one holds all its coefficients in memory whatever the draft.
@@ -209,42 +188,12 @@ def _draft(image: Image.Image, target: tuple[int, int, str]) -> int:
     if _pixels(image) > MAX_DRAFT_PIXELS:
         return 1
     stored_width, (height, width, fit) = image.width, target
-    if _orientation(image) in _SIDES_SWAPPED:
+    if orientation_of(image) in _SIDES_SWAPPED:
         height, width = width, height
     left, top, right, bottom = place((image.height, image.width), (height, width), fit).box
     wanted = (2 * width * image.width / (right - left), 2 * height * image.height / (bottom - top))
     drafted = image.draft("", (math.ceil(wanted[0]), math.ceil(wanted[1])))
     return 1 if drafted is None else round(stored_width / drafted[1][2])
-
-
-def _identify(file: BinaryIO) -> Image.Image:
-    """What `PIL.Image.open` does, for the formats we read, and with our own limit of pixels.
-
-    Pillow's limit is a global of the process, and warns or refuses before a draft can be asked for.
-    """
-    prefix = file.read(16)
-    if not prefix:
-        raise ValueError("the file is empty")
-    missing = ""
-    for name in _formats():
-        factory, accept = Image.OPEN[name]
-        try:
-            accepted = accept is None or accept(prefix)
-            if isinstance(accepted, str):  # a format of which this Pillow lacks the decoder
-                missing = f": {accepted}"
-            elif accepted:
-                file.seek(0)
-                return factory(file, "")
-        except (SyntaxError, IndexError, TypeError, struct.error):
-            continue  # the ways in which plugins say that a file is not theirs
-    raise ValueError(f"not an image in a format that can be read{missing}")
-
-
-@functools.cache
-def _formats() -> tuple[str, ...]:
-    Image.init()
-    others = (name for name in Image.ID if name not in _NOT_READ and name not in _TRIED_FIRST)
-    return (*_TRIED_FIRST, *others)
 
 
 def _pixels(image: Image.Image) -> int:
@@ -264,40 +213,10 @@ def _reasons(source: ImageSource) -> Iterator[None]:
     """Whatever goes wrong inside becomes one sentence that names the source."""
     name = str(source) if isinstance(source, str | Path) else "the image"
     try:
-        with _QUIET:
+        with quiet_pillow:
             yield
     except InputError:
         raise
     except Exception as error:  # decoders raise nearly every type on damaged data
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise UnreadableImage(name, reason) from error
-
-
-class _QuietPillow:
-    """Pillow's warnings are ignored inside: odd metadata is no news, and no reason to fail.
-
-    The filters belong to the whole process, so the first thread to enter sets them and the last to
-    leave sets them back.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._filters = warnings.catch_warnings()
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._inside:
-                self._filters = warnings.catch_warnings()
-                self._filters.__enter__()
-                warnings.filterwarnings("ignore", module="PIL")
-            self._inside += 1
-
-    def __exit__(self, *exception: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                self._filters.__exit__(None, None, None)
-
-
-_QUIET = _QuietPillow()

@@ -1,0 +1,90 @@
+"""Pillow's decoders, asked in our way: which formats, no global limit, no warnings."""
+
+import functools
+import struct
+import threading
+import warnings
+from typing import BinaryIO
+
+from PIL import Image
+
+# Not pictures, or only read by starting another program (EPS starts Ghostscript).
+_NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+_TRIED_FIRST = ("JPEG", "PNG")
+_ORIENTATION_TAG = 0x0112
+
+
+@functools.cache
+def readable_extensions() -> frozenset[str]:
+    """Extensions of the image files that can be read, in lower case with their dot."""
+    formats = set(_formats())
+    return frozenset(end for end, name in Image.registered_extensions().items() if name in formats)
+
+
+def identify(file: BinaryIO) -> Image.Image:
+    """The image in a file, not yet decoded: `PIL.Image.open` for our formats, of any size.
+
+    Pillow's limit of pixels is a global of the process, and warns or refuses before a draft can be
+    asked for; the caller has its own.
+    """
+    prefix = file.read(16)
+    if not prefix:
+        raise ValueError("the file is empty")
+    missing = ""
+    for name in _formats():
+        factory, accept = Image.OPEN[name]
+        try:
+            accepted = accept is None or accept(prefix)
+            if isinstance(accepted, str):  # a format of which this Pillow lacks the decoder
+                missing = f": {accepted}"
+            elif accepted:
+                file.seek(0)
+                return factory(file, "")
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue  # the ways in which plugins say that a file is not theirs
+    raise ValueError(f"not an image in a format that can be read{missing}")
+
+
+def orientation_of(image: Image.Image) -> int:
+    """How the image is to be turned, as EXIF counts it: 1 to 8, where 1 is upright."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # a damaged EXIF block raises anything; the pixels are good all the same
+        return 1
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    others = (name for name in Image.ID if name not in _NOT_READ and name not in _TRIED_FIRST)
+    return (*_TRIED_FIRST, *others)
+
+
+class _QuietPillow:
+    """Pillow's warnings are ignored inside: odd metadata is no news, and no reason to fail.
+
+    The filters belong to the whole process, so the first thread to enter sets them and the last to
+    leave sets them back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._filters = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                self._filters = warnings.catch_warnings()
+                self._filters.__enter__()
+                warnings.filterwarnings("ignore", module="PIL")
+            self._inside += 1
+
+    def __exit__(self, *exception: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._filters.__exit__(None, None, None)
+
+
+quiet_pillow = _QuietPillow()

@@ -1,0 +1,145 @@
+import os
+
+import pytest
+
+from warpmarks.datasets.image_set import find_images
+from warpmarks.errors import InputError
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def test_a_folder_is_searched_with_its_folders(tmp_path):
+    touch(tmp_path, "z.JPG", "b/a 1.png", "b/c/d.TiFf", "é,1.webp", "notes.txt", "b/data.h5", "jpg")
+    images = find_images(str(tmp_path))
+    assert images.root == tmp_path
+    assert images.names == ("b/a 1.png", "b/c/d.TiFf", "z.JPG", "é,1.webp")
+    assert images.paths()[0] == tmp_path / "b" / "a 1.png"
+
+
+def test_hidden_files_and_folders_are_skipped(tmp_path):
+    touch(tmp_path, "a.jpg", ".b.jpg", ".thumbnails/c.jpg", "d/._e.jpg")
+    assert find_images(tmp_path).names == ("a.jpg",)
+
+
+def test_links_are_followed_once(tmp_path):
+    touch(tmp_path, "set/b/a.jpg", "elsewhere/c.jpg")
+    root = tmp_path / "set"
+    (root / "a link to b").symlink_to(root / "b")
+    (root / "b" / "loop").symlink_to(root)
+    (root / "other").symlink_to(tmp_path / "elsewhere")
+    (root / "file.jpg").symlink_to(tmp_path / "elsewhere" / "c.jpg")
+    (root / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    assert find_images(root).names == ("b/a.jpg", "file.jpg", "gone.jpg", "other/c.jpg")
+
+
+def test_pipes_are_no_images(tmp_path):
+    touch(tmp_path, "a.jpg")
+    os.mkfifo(tmp_path / "b.jpg")
+    assert find_images(tmp_path).names == ("a.jpg",)
+
+
+def test_only_the_images_folder_of_our_layout_counts(tmp_path):
+    touch(tmp_path, "images/b/a.jpg", "pictures/overview.png", "cover.jpg")
+    images = find_images(tmp_path)
+    assert images.root == tmp_path / "images"
+    assert images.names == ("b/a.jpg",)
+
+
+def test_one_image_is_a_set_of_one(tmp_path):
+    touch(tmp_path, "a.jpg", "b.jpg")
+    assert find_images(tmp_path / "b.jpg").names == ("b.jpg",)
+
+
+def test_a_list_is_relative_to_itself(tmp_path):
+    touch(tmp_path, "lists/b.jpg", "lists/sub/a 1.jpg", "far/c.jpg", "lists/#d.jpg")
+    listing = tmp_path / "lists" / "all.txt"
+    lines = ["# mine", "", " b.jpg ", "sub/a 1.jpg\r", str(listing.parent / "b.jpg"), "./#d.jpg"]
+    lines += ["../far/c.jpg", str(tmp_path / "far" / "c.jpg")]
+    listing.write_text("\n".join(lines))
+    images = find_images(listing)
+    assert images.root == tmp_path / "lists"
+    far = (tmp_path / "far" / "c.jpg").as_posix()
+    assert images.names == tuple(sorted(["#d.jpg", "../far/c.jpg", far, "b.jpg", "sub/a 1.jpg"]))
+    assert all(path.is_file() for path in images.paths())
+
+
+def test_a_missing_line_is_named(tmp_path):
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "all.txt").write_text("# mine\na.jpg\n\nb.jpg\n")
+    with pytest.raises(InputError, match=r"all.txt, line 4: b.jpg is not a file"):
+        find_images(tmp_path / "all.txt")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("", "lists no images"), ("# only this\n", "lists no images"), ("a\0b", "neither an image")],
+)
+def test_a_useless_list_is_refused(tmp_path, content, message):
+    (tmp_path / "all.txt").write_text(content)
+    with pytest.raises(InputError, match=message):
+        find_images(tmp_path / "all.txt")
+
+
+@pytest.fixture
+def split_set(tmp_path):
+    touch(tmp_path, "images/b/a.jpg", "images/c.jpg", "images/d.jpg", "images/unlisted.jpg")
+    (tmp_path / "split.csv").write_text("image,split\nd.jpg,train\nb/a.jpg,train\nc.jpg,val\n")
+    return tmp_path
+
+
+def test_a_split_has_the_images_that_its_table_names(split_set):
+    images = find_images(split_set, split="train")
+    assert images.root == split_set / "images"
+    assert images.names == ("b/a.jpg", "d.jpg")
+    assert find_images(split_set, split="val").names == ("c.jpg",)
+    assert len(find_images(split_set).names) == 4
+
+
+def test_an_unknown_split_names_the_known_ones(split_set):
+    with pytest.raises(InputError, match="no split 'test': the splits there are train, val"):
+        find_images(split_set, split="test")
+
+
+def test_a_split_without_a_table_is_refused(tmp_path):
+    touch(tmp_path, "images/a.jpg")
+    with pytest.raises(
+        InputError, match=r"split 'train' was asked for, but .*split.csv does not exist"
+    ):
+        find_images(tmp_path, split="train")
+
+
+def test_a_split_that_names_a_missing_image_is_refused(split_set):
+    (split_set / "images" / "d.jpg").unlink()
+    with pytest.raises(InputError, match=r"split.csv lists d.jpg, but .*d.jpg does not exist"):
+        find_images(split_set, split="train")
+
+
+def test_a_missing_source_is_refused(tmp_path):
+    with pytest.raises(InputError, match="none does not exist: give a folder"):
+        find_images(tmp_path / "none")
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    touch(tmp_path, "images/notes.txt", "a.jpg")
+    with pytest.raises(InputError, match=r"images holds no images: expected files such as .jpg"):
+        find_images(tmp_path)
+
+
+def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
+    touch(tmp_path, "a.jpg", "locked/b.jpg")
+    scandir = os.scandir
+
+    def refuse(folder):  # the tests may run as root, whom no permission stops
+        if str(folder).endswith("locked"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(
+        InputError, match=r"locked cannot be searched for images \(Permission denied\)"
+    ):
+        find_images(tmp_path)
