@@ -50,9 +50,11 @@ class NetworkConfig(Section):
     @model_validator(mode="after")
     def _consistent(self) -> "NetworkConfig":
         if not len(self.filters) + 1 == len(self.kernels) == len(self.dilations):
-            raise ValueError("kernels and dilations need one entry more than filters")
+            raise ValueError(
+                "network.kernels and network.dilations need one entry more than network.filters"
+            )
         if any(kernel % 2 == 0 for kernel in self.kernels):
-            raise ValueError("kernels must be odd")
+            raise ValueError("network.kernels must be odd")
         return self
 
 
@@ -176,15 +178,20 @@ def load_recipe(name: str | Path) -> TrainingConfig:
     if str(name) in recipe_names():
         text = (resources.files("warpmarks") / "recipes" / f"{name}.yaml").read_text("utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "not UTF-8 text"
+            raise InputError(f"recipe {name}: cannot be read ({reason})") from error
     else:
         raise InputError(
             f"recipe {name}: neither a file nor one of the recipes {', '.join(recipe_names())}"
         )
     try:
-        settings = yaml.safe_load(text) or {}
+        settings = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise InputError(f"recipe {name}: not YAML ({_one_line(error)})") from error
+    settings = {} if settings is None else settings
     if not isinstance(settings, dict):
         raise InputError(f"recipe {name}: found {settings!r}, expected settings as `key: value`")
     return build_config(settings, source=f"recipe {name}")
@@ -199,19 +206,23 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
     settings = config.model_dump()
     for assignment in assignments:
         key, found, value = assignment.partition("=")
-        if not found:
+        key = key.strip()
+        if not (found and key):
             raise InputError(
                 f"--set {assignment}: expected key=value, e.g. warps.first.rotation=20"
             )
-        *sections, last = key.strip().split(".")
+        *sections, last = key.split(".")
         place = settings
         for section in sections:
             inner = place.get(section)
             if not isinstance(inner, dict):
-                raise InputError(f"--set {assignment}: {_unknown(key.strip())}")
+                raise InputError(f"--set {assignment}: {_unknown(key)}")
             place = inner
-        if last not in place or isinstance(place[last], dict):
-            raise InputError(f"--set {assignment}: {_unknown(key.strip())}")
+        if last not in place:
+            raise InputError(f"--set {assignment}: {_unknown(key)}")
+        if isinstance(place[last], dict):
+            members = ", ".join(f"{key}.{name}" for name in place[last])
+            raise InputError(f"--set {assignment}: {key} is a group: set its members {members}")
         try:
             place[last] = yaml.safe_load(value)
         except yaml.YAMLError as error:
@@ -224,14 +235,24 @@ def build_config(settings: dict[str, Any], *, source: str) -> TrainingConfig:
     try:
         return TrainingConfig.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
+        first, *others = error.errors()
+        key = _dotted(first["loc"])
         if first["type"] == "extra_forbidden":
             raise InputError(f"{source}: {_unknown(key)}") from error
-        value = first.get("input")
-        found = "" if isinstance(value, dict) else f" is {value!r}:"
-        reason = first["msg"].removeprefix("Value error, ")
-        raise InputError(f"{source}: {key}{found} {reason}".replace(":  ", ": ")) from error
+        value = first["input"]
+        found = f"{key} is {value!r}: " if key and not isinstance(value, dict) else ""
+        if first["type"] == "model_type":
+            reason = "expected a group of settings, each as `key: value`"
+        else:
+            # A value of several allowed kinds has an error for each kind.
+            of_same = [other["msg"] for other in others if _dotted(other["loc"]) == key]
+            reason = " or ".join(
+                [
+                    first["msg"].removeprefix("Value error, "),
+                    *(message.removeprefix("Input should be ") for message in of_same),
+                ]
+            )
+        raise InputError(f"{source}: {found}{reason}") from error
 
 
 def setting_names(section: type[BaseModel] = TrainingConfig, prefix: str = "") -> list[str]:
@@ -244,6 +265,14 @@ def setting_names(section: type[BaseModel] = TrainingConfig, prefix: str = "") -
         else:
             names.append(f"{prefix}{name}")
     return names
+
+
+def _dotted(location: tuple[int | str, ...]) -> str:
+    """A setting's name from pydantic's location, which also names kinds: literal['auto']."""
+    kinds = {"constrained-float", "float"}
+    return ".".join(
+        str(part) for part in location if part not in kinds and not str(part).endswith("]")
+    )
 
 
 def _unknown(key: str) -> str:

@@ -36,8 +36,8 @@ class Detection:
 
     Attributes:
         landmarks: (K, 2) or (B, K, 2), x and y in pixels of the original image, centres at
-        integers. scores: (K,) or (B, K), the share of each probability map that lies near its
-        landmark, in
+            integers.
+        scores: (K,) or (B, K), the share of each probability map that lies near its landmark, in
             [0, 1]; low where the point is hidden or was not found.
     """
 
@@ -128,7 +128,7 @@ class Detector:
 
         Raises:
             InputError: more than 5 % of the images cannot be read and ``allow_unreadable`` is not
-            set.
+                set.
         """
         progress = progress or SilentProgress()
         progress.start("Detecting", len(images.names))
@@ -140,8 +140,8 @@ class Detector:
                 place_in_found = 0
                 for name, read in chunk:
                     if isinstance(read, UnreadableImage):
-                        failed.append(f"{name} ({read})")
-                        yield NamedDetection(name, None, str(read))
+                        failed.append(f"{name} ({read.reason})")
+                        yield NamedDetection(name, None, read.reason)
                         continue
                     assert found is not None
                     yield NamedDetection(
@@ -152,7 +152,8 @@ class Detector:
                 if not allow_unreadable and len(failed) > MAX_UNREADABLE * len(images.names):
                     raise InputError(
                         f"{images.root}: {len(failed)} of {len(images.names)} images cannot be "
-                        f"read, for instance {failed[0]}: mend or remove them, or pass --allow-unreadable"
+                        f"read, for instance {failed[0]}: mend or remove them, or go on without "
+                        "them with --allow-unreadable"
                     )
                 progress.advance(len(chunk))
         progress.finish()

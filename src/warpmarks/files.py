@@ -16,8 +16,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Raises:
         InputError: the file cannot be written (no such folder, no permission, disk full); what
-        stood
-            at ``path`` before is untouched.
+            stood at ``path`` before is untouched.
     """
     try:
         handle, name = tempfile.mkstemp(

@@ -37,7 +37,7 @@ class ImageSource(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    """Last part of the path that was given: a run can be moved, its images may be elsewhere."""
+    """Of the set's folder, without its path: a run can be moved, its images may be elsewhere."""
     digest: str
     """Hash of the decoded pictures' names, contents and settings."""
     count: int
@@ -104,29 +104,31 @@ class RunFolder:
             )
 
     def create(self, record: RunRecord, *, overwrite: bool = False) -> None:
-        """Make the folder with its record, in one rename.
+        """Make the folder with its record, whole or not at all; what it replaces goes last.
 
         Raises:
             InputError: a run is there and ``overwrite`` is not set, something else is there, or the
-                place cannot be written.
+                place cannot be written; what was there is as it was.
         """
         self.refuse_existing(overwrite=overwrite)
-        target = self.path.absolute()
+        text = record.model_dump_json(indent=2) + "\n"
+        target = self.path.resolve()
+        if target.is_dir() and not self.exists():
+            # An empty folder may be a mounted disk or where we stand, which cannot be renamed.
+            write_text(target / "run.json", text)
+            return
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-            fresh.chmod(0o755)
-            write_text(fresh / "run.json", record.model_dump_json(indent=2) + "\n")
-            old = None
-            if target.exists():
-                old = fresh.with_name(fresh.name + ".old")
-                target.rename(old)
-            fresh.rename(target)
-            if old is not None:
-                shutil.rmtree(old)
+            made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+            try:
+                _replace_folder(made, target, text)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
         except OSError as error:
             reason = error.strerror or str(error)
-            raise InputError(f"--run {self.path} cannot be written ({reason})") from error
+            raise InputError(
+                f"--run {self.path} cannot be written ({reason}): choose another place or make room"
+            ) from error
 
     def record(self) -> RunRecord:
         """What the run is.
@@ -170,20 +172,23 @@ class RunFolder:
         if not self.log_path.is_file():
             return []
         lines: list[dict[str, Any]] = []
-        texts = self.log_path.read_text("utf-8").splitlines()
+        texts = self.log_path.read_text("utf-8", errors="replace").splitlines()
         for number, text in enumerate(texts, start=1):
-            try:
-                lines.append(json.loads(text))
-            except ValueError as error:
-                if number == len(texts):
-                    break
-                raise InputError(f"{self.log_path}, line {number}: not JSON") from error
+            line = _evaluation(text)
+            if line is not None:
+                lines.append(line)
+            elif number < len(texts):
+                raise InputError(
+                    f"{self.log_path}, line {number}: expected an evaluation as JSON, found "
+                    f"{text[:40]!r}: remove that line"
+                )
         return lines
 
-    def truncate_log(self, step: int) -> None:
+    def truncate_log(self, step: int) -> list[dict[str, Any]]:
         """Forget evaluations after ``step``: training goes on from there and repeats them."""
         kept = [line for line in self.read_log() if line["step"] <= step]
         write_text(self.log_path, "".join(json.dumps(line) + "\n" for line in kept))
+        return kept
 
     def write_unreadable(self, unreadable: Sequence[tuple[str, str]]) -> None:
         """The images that were left out, if any."""
@@ -204,6 +209,30 @@ def provenance() -> tuple[str, dict[str, str], str | None]:
     return datetime.now(UTC).isoformat(timespec="seconds"), versions, _git_commit()
 
 
+def _replace_folder(made: Path, target: Path, record: str) -> None:
+    """Put a folder with the record at ``target``; all that has to go is left in ``made``."""
+    fresh, old = made / "new", made / "old"
+    fresh.mkdir()
+    write_text(fresh / "run.json", record)
+    if not target.exists():
+        fresh.rename(target)
+        return
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
+
+
+def _evaluation(text: str) -> dict[str, Any] | None:
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return None
+    return line if isinstance(line, dict) and "step" in line else None
+
+
 def _version(name: str) -> str:
     try:
         return metadata.version(name)
@@ -215,7 +244,10 @@ def _git_commit() -> str | None:
     git = shutil.which("git")
     if git is None:
         return None
-    asked = subprocess.run(
-        [git, "rev-parse", "HEAD"], capture_output=True, text=True, check=False, timeout=10
-    )
-    return asked.stdout.strip() or None if asked.returncode == 0 else None
+    try:
+        asked = subprocess.run(
+            [git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return asked.stdout.strip() or None

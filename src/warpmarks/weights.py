@@ -23,7 +23,8 @@ def build_network(
     network = LandmarkNetwork(
         config.num_landmarks, **config.network.model_dump(), generator=generator
     )
-    return network.to(memory_format=torch.channels_last)
+    # torch's own types leave this way of calling it out.
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
@@ -48,13 +49,15 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as opened:
             about = (opened.metadata() or {}).get("about")
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+        told = None if about is None else json.loads(about)
+    except (SafetensorError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
         raise InputError(
-            f"{path} is damaged ({error}): restore it from a copy or train again"
+            f"{path} is damaged ({reason}): restore it from a copy or train again"
         ) from error
-    if about is None:
+    if not isinstance(told, dict):
         raise InputError(f"{path} is a foreign weights file: expected one written by warpmarks")
-    return tensors, json.loads(about)
+    return tensors, told
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], path: object) -> None:

@@ -52,9 +52,9 @@ class Health:
 
     Attributes:
         equivariance_error_percent: mean distance of Phi(x) to g(Phi(x')), % of the view's shorter
-        side. spread_percent: for each landmark the standard deviation of its place over the warped
-        images,
-            root mean square of both axes, % of the view's shorter side.
+            side.
+        spread_percent: for each landmark the standard deviation of its place over the warped
+            images, root mean square of both axes, % of the view's shorter side.
         dead: landmarks whose probability maps are flat: no place is found.
         nailed: landmarks that stay at one place of the image while the object moves.
         doubled: pairs of landmarks that sit on each other.
@@ -131,8 +131,9 @@ def diagnose(health: Health) -> list[str]:
     if health.nailed:
         sentences.append(
             f"{len(health.nailed)} of {count} landmarks are nailed to one place of the image "
-            "instead of the object: lower loss.diversity_weight, widen the warps (warps.first.translation, "
-            "warps.first.rotation) and keep network.padding away from zeros"
+            "instead of the object: lower loss.diversity_weight, widen the warps "
+            "(warps.first.translation, warps.first.rotation) and keep network.padding away from "
+            "zeros"
         )
     if health.doubled:
         several = len({index for pair in health.doubled for index in pair})

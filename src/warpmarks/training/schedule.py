@@ -33,7 +33,7 @@ class Budget:
 class PlateauWatch:
     """The best held-out loss so far and what followed from it; goes into checkpoints."""
 
-    best: float = math.inf
+    best: float | None = None
     best_step: int = 0
     reductions: int = 0
     cooling_from: int | None = None
@@ -72,7 +72,7 @@ class Schedule:
     def observe(self, step: int, held_out_loss: float) -> None:
         """Take note of the loss on the held-out pairs after ``step`` steps."""
         watch = self.watch
-        if held_out_loss < watch.best * (1 - self.config.threshold):
+        if watch.best is None or held_out_loss < watch.best * (1 - self.config.threshold):
             watch.best, watch.best_step = held_out_loss, step
         if step - watch.best_step < self.config.patience:
             return
