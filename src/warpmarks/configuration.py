@@ -42,7 +42,7 @@ class NetworkConfig(Section):
 
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
     kernels: tuple[PositiveInt, ...] = (5, 3, 3, 3, 1, 1)
-    dilations: tuple[PositiveInt, ...] = (1, 1, 2, 4, 1, 1)
+    dilations: tuple[PositiveInt, ...] = (1, 2, 4, 8, 1, 1)
     padding: Literal["replicate", "reflect", "zeros"] = "replicate"
     last_layer: Literal["plain", "batchnorm_relu"] = "plain"
     score_scale: Positive = 1.0

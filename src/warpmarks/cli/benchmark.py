@@ -1,93 +1,80 @@
 """``warpmarks benchmark``: the speed of this machine."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Threads
+from warpmarks.cli.options import Device, DeviceChoice, Threads
 
 if TYPE_CHECKING:
     from warpmarks.benchmark import BenchmarkResult
 
 
 def benchmark(
-    landmarks: Annotated[int, typer.Option(min=1, help="Number of landmarks K.")] = 10,
-    recipe: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Settings of the network and the training.")
-    ] = "default",
     seconds: Annotated[
-        float, typer.Option(min=0.1, help="Seconds to spend on each figure.")
+        float, typer.Option(min=0.01, help="Seconds of measuring for each figure, about.")
     ] = 6.0,
-    json: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", show_default=False, help="Write the figures here as well."),
+    landmarks: Annotated[int, typer.Option(min=1, help="Number of landmarks K.")] = 10,
+    sizes: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--size", show_default="64, 80, 128", help="Side of the view in pixels; repeatable."
+        ),
     ] = None,
-    overwrite: Overwrite = False,
+    recipe: Annotated[str, typer.Option(metavar="NAME|FILE", help="Settings to time.")] = "default",
     device: DeviceChoice = Device.AUTO,
     threads: Threads = None,
 ) -> None:
     """Measure training and detection on this machine, and how near they come to its limit."""
-    from dataclasses import asdict
-
-    from rich.console import Console
-
     from warpmarks.benchmark import run_benchmark
     from warpmarks.cli.devices import prepare
-    from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.files import write_json
 
-    if json is not None:
-        check_output_file(json, overwrite=overwrite)
+    where = prepare(device, threads)
     with terminal_progress() as progress:
         result = run_benchmark(
-            device=prepare(device, threads),
+            device=where,
             threads=threads,
+            sizes=tuple(sizes or (64, 80, 128)),
             num_landmarks=landmarks,
             recipe=recipe,
             seconds_each=seconds,
             progress=progress,
         )
-    if json is not None:
-        write_json(json, asdict(result))
-    print_tables(result, Console(width=None if Console().is_terminal else 110))
+    print(table(result))
 
 
-def print_tables(result: "BenchmarkResult", console: "object") -> None:
-    """The figures as two tables on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
+def table(result: "BenchmarkResult") -> str:
+    """The figures, for stdout."""
     from warpmarks.benchmark import STAGES
 
-    assert isinstance(console, Console)
-    console.print(
-        f"{result.machine}, {result.device}, {result.threads} threads, load before "
-        f"{result.load_before:.2f}; K = {result.num_landmarks}, {result.batch_size} pairs a step"
-    )
-    rates = Table(title="arithmetic and detection", title_justify="left")
-    rates.add_column("what")
-    rates.add_column("rate", justify="right")
-    rates.add_row("large matrix product", f"{result.product_gflops:,.0f} GFLOP/s")
-    rates.add_row("large convolution", f"{result.convolution_gflops:,.0f} GFLOP/s")
-    size = result.detection_size
-    rates.add_row(
-        f"detection from files, {size} px", f"{result.detection_images_per_second:,.0f} images/s"
-    )
-    rates.add_row(
-        f"network alone, {size} px", f"{result.network_images_per_second:,.0f} images/s"
-    )
-    console.print(rates)
-    training = Table(title="training step, everything in", title_justify="left")
-    for name in ("view", "pairs/s", "GFLOP/s", "of convolution", *STAGES):
-        training.add_column(name, justify="right")
+    stages = " ".join(f"{stage:>{_width(stage)}}" for stage in STAGES)
+    lines = [
+        f"{result.machine}, {result.device}, {result.threads} threads, load {result.load_before:.1f}",
+        f"matrix product        {result.product_gflops:8.0f} GFLOP/s",
+        f"convolution           {result.convolution_gflops:8.0f} GFLOP/s",
+        "",
+        f"training step, K = {result.num_landmarks}, batches of {result.batch_size} pairs; "
+        "shares of its time in %",
+        f"  size  pairs/s  {stages}   GFLOP/s  of convolution",
+    ]
     for timing in result.training:
-        training.add_row(
-            f"{timing.size} px",
-            f"{timing.pairs_per_second:.1f}",
-            f"{timing.gflops:.0f}",
-            f"{timing.convolution_share:.0%}",
-            *(f"{share:.1%}" for share in timing.stage_shares),
+        shares = " ".join(
+            f"{100 * share:>{_width(stage)}.1f}"
+            for stage, share in zip(STAGES, timing.stage_shares, strict=True)
         )
-    console.print(training)
+        lines.append(
+            f"{timing.size:>6} {timing.pairs_per_second:>8.1f}  {shares} {timing.gflops:>9.0f}"
+            f" {100 * timing.convolution_share:>13.0f} %"
+        )
+    lines += [
+        "",
+        f"detection at {result.detection_size} px: "
+        f"{result.detection_images_per_second:.0f} images/s from files, "
+        f"{result.network_images_per_second:.0f} images/s in the network",
+    ]
+    return "\n".join(lines)
+
+
+def _width(stage: str) -> int:
+    return max(6, len(stage))
