@@ -215,7 +215,7 @@ def _draw_line(
         markersize=in_points(1.6 * width + 2),
         markeredgewidth=0,
         solid_joinstyle="round",
-        clip_on=False,
+        clip_on=not len(values),  # an empty line that is not clipped has no extent
     )
     if rim is not None:
         line.set_path_effects([Stroke(linewidth=in_points(width + 1.6), foreground=rim), Normal()])
@@ -234,22 +234,29 @@ def _logarithmic_if_possible(
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
+    elif not len(finite):
+        _say_nothing_yet(axes)
 
 
 def _from_zero(axes: "matplotlib.axes.Axes", values: np.ndarray, at_least: float = 0.0) -> None:
     finite = values[np.isfinite(values)]
     if not len(finite):
-        axes.text(
-            0.5,
-            0.5,
-            "no numbers yet",
-            transform=axes.transAxes,
-            ha="center",
-            fontsize=in_points(_FONT),
-            color=axes.xaxis.label.get_color(),
-        )
+        _say_nothing_yet(axes)
     top = max(float(finite.max(initial=0.0)), at_least)
     axes.set_ylim(0, 1.15 * top if top > 0 else 1.0)
+
+
+def _say_nothing_yet(axes: "matplotlib.axes.Axes") -> None:
+    axes.set_yticks([])
+    axes.text(
+        0.5,
+        0.5,
+        "no numbers yet",
+        transform=axes.transAxes,
+        ha="center",
+        fontsize=in_points(_FONT),
+        color=axes.xaxis.label.get_color(),
+    )
 
 
 def _draw_legend(axes: "matplotlib.axes.Axes", theme: Theme) -> None:

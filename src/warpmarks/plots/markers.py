@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.plots.colours import ink_on, landmark_colours
-from warpmarks.plots.sheet import Tile, in_points
+from warpmarks.plots.sheet import Tile, draw_dots, in_points
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -36,23 +36,23 @@ def draw_landmarks(
         numbers: write each landmark's index in its dot, which becomes larger.
     """
     shown = np.flatnonzero(tile.holds(landmarks))
-    x, y = landmarks[shown].T
+    points = landmarks[shown]
     colours = landmark_colours(len(landmarks))[shown]
     diameter = marker_diameter(tile, len(landmarks)) * (1.9 if numbers else 1.0)
     line = max(1.0, 0.12 * diameter)
     halo = diameter + 3.2 * line
-    axes.scatter(x, y, s=in_points(halo) ** 2, c="white", alpha=0.85, linewidths=0, zorder=3)
-    axes.scatter(
-        x,
-        y,
-        s=in_points(diameter) ** 2,
+    draw_dots(axes, points, halo, c="white", alpha=0.85, linewidths=0, zorder=3)
+    draw_dots(
+        axes,
+        points,
+        diameter,
         c=colours / 255,
         edgecolors=_OUTLINE,
         linewidths=in_points(line),
         zorder=4,
     )
     if numbers:
-        for index, centre, colour in zip(shown, landmarks[shown], colours, strict=True):
+        for index, centre, colour in zip(shown, points, colours, strict=True):
             axes.text(
                 float(centre[0]),
                 float(centre[1]),

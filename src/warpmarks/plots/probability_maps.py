@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from warpmarks.plots.colours import colour_code, ink_on, landmark_colours
 from warpmarks.plots.markers import draw_landmarks, marker_diameter
-from warpmarks.plots.sheet import Sheet, Tile, in_points, resized
+from warpmarks.plots.sheet import Sheet, Tile, draw_dots, in_points, resized
 
 if TYPE_CHECKING:
     import matplotlib.axes
@@ -152,9 +152,13 @@ def _draw_chip(
 def _draw_ring(axes: "matplotlib.axes.Axes", tile: Tile, landmark: Float[np.ndarray, " 2"]) -> None:
     if not tile.holds(landmark[None])[0]:
         return
-    size = in_points(3.2 * marker_diameter(tile, 10)) ** 2
-    x, y = landmark
+    diameter = 3.2 * marker_diameter(tile, 10)
     for colour, thickness in (("black", 3.2), ("white", 1.4)):
-        axes.scatter(
-            x, y, s=size, facecolors="none", edgecolors=colour, linewidths=in_points(thickness)
+        draw_dots(
+            axes,
+            landmark[None],
+            diameter,
+            facecolors="none",
+            edgecolors=colour,
+            linewidths=in_points(thickness),
         )

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.plots.colours import colour_code, ink_on, landmark_colours
-from warpmarks.plots.sheet import in_points, new_figure
+from warpmarks.plots.sheet import draw_dots, in_points, new_figure
 from warpmarks.plots.themes import LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -48,28 +48,27 @@ def draw_scatter(
 
     colours = landmark_colours(num_landmarks)
     every = max(1, -(-landmarks.shape[0] * num_landmarks // _SPECKS))
-    speck = in_points(5.0) ** 2
     for index, colour in enumerate(colours):
-        x, y = landmarks[::every, index].T
-        axes.scatter(x, y, s=speck, c=[colour / 255], alpha=0.4, linewidths=0, zorder=2)
+        specks = landmarks[::every, index]
+        draw_dots(axes, specks, 5.0, c=[colour / 255], alpha=0.4, linewidths=0, zorder=2)
     diameter = 24.0 if num_landmarks <= 36 else 18.0  # room for two digits
     for index, colour in enumerate(colours):
         points = landmarks[np.isfinite(landmarks[:, index]).all(axis=-1), index]
         if not len(points):
             continue
-        x, y = points.mean(axis=0)
-        axes.scatter(
-            x,
-            y,
-            s=in_points(diameter) ** 2,
+        mean = points.mean(axis=0)
+        draw_dots(
+            axes,
+            mean[None],
+            diameter,
             c=colour_code(colour),
             edgecolors=theme.ink,
             linewidths=in_points(1.6),
             zorder=3,
         )
         axes.text(
-            x,
-            y,
+            float(mean[0]),
+            float(mean[1]),
             str(index),
             fontsize=in_points(0.56 * diameter),
             fontweight="bold",

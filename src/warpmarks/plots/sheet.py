@@ -1,7 +1,7 @@
 """A figure measured in its own pixels: photographs are pasted exactly, marks are drawn on top."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -90,6 +90,19 @@ def resized(
     shrinks = height < image.shape[0]
     way = Image.Resampling.LANCZOS if shrinks else Image.Resampling.BICUBIC
     return np.asarray(Image.fromarray(np.ascontiguousarray(image)).resize((width, height), way))
+
+
+def draw_dots(
+    axes: "matplotlib.axes.Axes",
+    points: Float[np.ndarray, "points 2"],
+    diameter: float,
+    **style: Any,
+) -> None:
+    """Draw round marks of so many pixels; ``style`` goes to ``Axes.scatter``."""
+    x, y = points.T
+    # With one entry here matplotlib may take a short cut that moves marks by up to a pixel.
+    exact = [True, True]
+    axes.scatter(x, y, s=in_points(diameter) ** 2, antialiaseds=exact, **style)
 
 
 def tag(axes: "matplotlib.axes.Axes", left: float, top: float, text: str, size: float) -> None:

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from warpmarks.errors import InputError
+from warpmarks.plots.curves import PANELS, Panel, draw_curves, draw_panel
+from warpmarks.plots.history import History
+from warpmarks.plots.saving import rendered
+from warpmarks.plots.themes import DARK, LIGHT, Theme
+
+
+def line(step: int, **changes: object) -> dict[str, object]:
+    return {
+        "step": step,
+        "seconds": step / 10,
+        "pairs_per_second": 26.0,
+        "learning_rate": 1e-3,
+        "loss": 50.0 / (1 + step),
+        "equivariance": 30.0 / (1 + step),
+        "diversity": 20.0 / (1 + step),
+        "equivariance_error_percent": 12.0 / (1 + step / 100),
+        "spread_percent": [1.0 + step / 100, 2.0, 0.0],
+        "dead": [],
+        "nailed": [2],
+        "doubled": [[0, 1]],
+        "mean_concentration": 0.5,
+    } | changes
+
+
+NAN = float("nan")
+HISTORIES = {
+    "many": [line(100 * i) for i in range(40)],
+    "one": [line(0)],
+    "one of NaN": [line(0, loss=NAN, equivariance=NAN, diversity=NAN, spread_percent=[NAN] * 3)],
+    "ran away": [line(0), line(9, loss=NAN, learning_rate=0.0), line(20, loss=float("inf"))],
+    "zeros": [line(5, loss=0.0, equivariance_error_percent=0.0, pairs_per_second=0.0)],
+    "little said": [{"step": 3}],
+    "none": [],
+}
+
+
+@pytest.mark.parametrize("lines", HISTORIES.values(), ids=HISTORIES)
+def test_curves_can_be_drawn_of_any_log(lines: list[dict[str, object]]):
+    assert rendered(draw_curves(History.from_lines(lines))).std() > 1
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_a_panel_stands_on_the_paper_of_its_theme(panel: Panel, theme: Theme):
+    pixels = rendered(draw_panel(panel, History.from_lines(HISTORIES["many"]), theme=theme))
+    paper = [int(theme.paper[i : i + 2], 16) for i in (1, 3, 5)]
+    np.testing.assert_array_equal(pixels[0, 0, :3], paper)
+    assert pixels.std() > 1
+
+
+def test_the_error_curve_passes_through_its_values():
+    error = [9.0, 3.0, 6.0, 5.0]
+    lines = [line(100 * i, equivariance_error_percent=value) for i, value in enumerate(error)]
+    (panel,) = (panel for panel in PANELS if panel.name == "error")
+    figure = draw_panel(panel, History.from_lines(lines))
+    (axes,) = figure.axes
+    pixels = rendered(figure)
+    colour = np.array([int(LIGHT.series[0][i : i + 2], 16) for i in (1, 3, 5)])
+    for step, value in zip((0, 100, 200, 300), error, strict=True):
+        x, y = axes.transData.transform((step, value))
+        row, column = round(len(pixels) - y), round(x)
+        assert (
+            np.abs(pixels[row - 2 : row + 3, column - 2 : column + 3, :3] - colour.astype(int)).max(
+                -1
+            )
+            < 8
+        ).any()
+
+
+def test_columns_follow_the_steps_and_the_later_line_counts():
+    history = History.from_lines([line(20, dead=[1]), line(10), line(20, dead=[0, 1, 2])])
+    assert history.steps.tolist() == [10, 20]
+    assert history.dead.tolist() == [0, 3]
+    assert history.doubled.tolist() == [1, 1]
+    np.testing.assert_allclose(history.spread_percent, [[1.1, 2, 0], [1.2, 2, 0]])
+
+
+def test_what_the_log_does_not_say_is_nan():
+    history = History.from_lines([{"step": 1, "loss": None}, line(2)])
+    assert np.isnan(history.loss).tolist() == [True, False]
+    assert np.isnan(history.dead).tolist() == [True, False]
+    assert np.isnan(history.spread_percent).all(axis=1).tolist() == [True, False]
+
+
+def test_a_log_cut_short_is_read_up_to_there(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step": 1, "loss": NaN}\n{"step": 2, "loss": 3.5}\n{"step": 3, "lo')
+    history = History.read(log)
+    assert history.steps.tolist() == [1, 2]
+    np.testing.assert_array_equal(history.loss, [NAN, 3.5])
+
+
+def test_a_damaged_log_is_named_with_its_line(tmp_path):
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step": 1}\nnonsense\n{"step": 3}\n')
+    with pytest.raises(InputError, match=r"log\.jsonl, line 2: found 'nonsense'"):
+        History.read(log)

@@ -1,0 +1,61 @@
+from dataclasses import replace
+
+import pytest
+
+from warpmarks.report.content import RunSummary
+from warpmarks.report.verdict import duration, headline_facts, verdict_on
+
+SOUND = RunSummary(
+    name="run",
+    num_landmarks=10,
+    num_images=100,
+    steps=10,
+    seconds=1.0,
+    ending="it has converged",
+    equivariance_error_percent=1.5,
+)
+
+
+def test_a_sound_run():
+    verdict = verdict_on(SOUND)
+    assert verdict.mood == "good"
+    assert verdict.sentence.startswith("All 10 landmarks are sound")
+    assert "1.50 %" in verdict.sentence
+
+
+def test_some_lost_landmarks_are_counted_once_and_named():
+    verdict = verdict_on(replace(SOUND, dead=(4,), nailed=(4, 7), doubled=((1, 2), (1, 3))))
+    assert verdict.mood == "warning"
+    assert verdict.sentence.startswith("6 of 10 landmarks are sound")  # lost: 2, 3, 4, 7
+    assert "landmarks 4, 7" in verdict.details[1]
+    assert "1 and 2, 1 and 3" in verdict.details[2]
+
+
+def test_a_collapsed_run_says_so_and_what_to_try():
+    verdict = verdict_on(replace(SOUND, nailed=tuple(range(5)), advice=("Try this.",)))
+    assert verdict.mood == "bad"
+    assert "collapsed" in verdict.sentence
+    assert verdict.details[-1] == "Try this."
+
+
+def test_a_high_error_is_not_called_sound():
+    assert verdict_on(replace(SOUND, equivariance_error_percent=8.0)).mood == "warning"
+
+
+def test_a_run_without_numbers():
+    broken = replace(SOUND, equivariance_error_percent=float("nan"))
+    assert verdict_on(broken).mood == "bad"
+    assert "nan" not in "".join(fact.value for fact in headline_facts(broken))
+
+
+def test_each_landmark_in_trouble_has_its_worst_flag():
+    summary = replace(SOUND, dead=(1,), nailed=(1, 2), doubled=((2, 3),))
+    assert summary.flags() == {1: "dead", 2: "nailed", 3: "doubled"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.4, "0 s"), (59.6, "1 min 0 s"), (75, "1 min 15 s"), (754, "12 min"), (7260, "2 h 1 min")],
+)
+def test_duration(seconds: float, said: str):
+    assert duration(seconds) == said
