@@ -1,4 +1,4 @@
-"""Clutter behind the creature: a gradient, soft noise, and shapes of all kinds, some out of focus."""
+"""Clutter behind the creature: a gradient, soft noise, all kinds of shapes, some unsharp."""
 
 import numpy as np
 
@@ -11,10 +11,10 @@ def draw_background(draws: Draws, size: int) -> np.ndarray:
     """(3, size, size) linear light; the same picture at every size."""
     x, y = _grid(size)
     hue = draws.uniform(0, 1)
-    colours = [_background_colour(draws, hue) for _ in range(2)]
+    first, second = _background_colour(draws, hue), _background_colour(draws, hue)
     cos, sin = rotation(roll=draws.uniform(-90, 90))[:2, 0].tolist()
     slant = (x * cos + y * sin).ravel()
-    picture = mix(*colours, smooth_step(-1.2, 1.2, slant)).reshape(3, size, size)
+    picture = mix(first, second, smooth_step(-1.2, 1.2, slant)).reshape(3, size, size)
     for cells, strength in ((3, 0.5), (9, 0.35)):
         noise = draws.lattice(3, cells + 1, cells + 1)
         # Mostly light and dark, a little of other colours.
@@ -39,7 +39,7 @@ def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _stretched(lattice: np.ndarray, size: int) -> np.ndarray:
-    """(3, cells + 1, cells + 1) values at the corners of cells, interpolated smoothly over a picture."""
+    """Values at the corners of cells, (3, cells + 1, cells + 1), smoothly spread over a picture."""
     cells = lattice.shape[1] - 1
     place = (np.arange(size) + 0.5) / size * cells
     low = np.minimum(place.astype(int), cells - 1)

@@ -1,7 +1,7 @@
 """Random numbers that come out the same on every machine.
 
-Only ``Generator.random`` is used, and only exact arithmetic follows it: no normal deviates, logarithms
-or trigonometry, whose last digit depends on the processor and the mathematics library.
+Only ``Generator.random`` is used, and only exact arithmetic follows it: no normal deviates,
+logarithms or trigonometry, whose last digit depends on processor and mathematics library.
 """
 
 from collections.abc import Sequence

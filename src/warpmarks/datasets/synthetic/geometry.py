@@ -14,7 +14,7 @@ HALF_DEGREE = 3.141592653589793 / 360
 
 
 def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> np.ndarray:
-    """Turn to the right by ``yaw``, then down by ``pitch``, then clockwise by ``roll``, in degrees."""
+    """Turn right by ``yaw``, then down by ``pitch``, then clockwise by ``roll``, in degrees."""
     (cos_y, sin_y), (cos_p, sin_p), (cos_r, sin_r) = map(_cos_sin, (yaw, pitch, roll))
     #            roll                     pitch                     yaw
     # [ cos_r -sin_r  0 ]   [ 1    0      0   ]   [ cos_y  0  sin_y ]
@@ -47,7 +47,7 @@ def _cos_sin(degrees: float) -> tuple[float, float]:
 
 
 def product(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Product of two 3 x 3 matrices, written out: a linear algebra library may round differently elsewhere."""
+    """Product of two 3 x 3 matrices, written out: libraries for it do not round all alike."""
     terms = first[:, :, None] * second[None, :, :]
     return terms[:, 0] + terms[:, 1] + terms[:, 2]
 
@@ -61,10 +61,8 @@ def apply(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
 def turned(matrix: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """A 3 x 3 matrix times each of (3, n) float32 vectors."""
     result = np.empty_like(vectors)
-    for row, (x, y, z) in zip(result, matrix.tolist(), strict=True):
-        np.multiply(vectors[0], x, out=row)
-        row += vectors[1] * y
-        row += vectors[2] * z
+    for index, (x, y, z) in enumerate(matrix.tolist()):
+        result[index] = vectors[0] * x + vectors[1] * y + vectors[2] * z
     return result
 
 

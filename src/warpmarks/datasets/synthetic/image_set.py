@@ -1,7 +1,6 @@
 """The synthetic category as files: an image set in the package's own layout."""
 
 import csv
-import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,35 +25,38 @@ def write_image_set(
     """Write the instances 0 to count - 1 as a folder, whole or not at all.
 
     The folder holds ``images/000000.png``, ``landmarks.csv`` (image, x1, y1, ...; exact also for
-    points that are hidden), ``visibility.csv`` (image, v1, ...; 1 where a point is seen, else 0) and
-    ``split.csv`` (image, split): the last ``val_fraction`` of the instances is "val", the rest
-    "train".
+    points that are hidden), ``visibility.csv`` (image, v1, ...; 1 where a point is seen, else 0)
+    and ``split.csv`` (image, split): the last ``val_fraction`` of the instances is "val", the
+    rest "train".
 
     Raises:
         InputError: ``root`` exists and is not an empty folder, or cannot be written, or a number is
             out of range.
     """
-    root = Path(root)
-    _check(root, count, size, val_fraction)
+    root = root.resolve()
+    _check(root, count, val_fraction)
     try:
         root.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=root.parent, prefix=f".{root.name}."))
+        with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.") as temporary:
+            # A folder inside it has the permissions of any new folder; the temporary one has not.
+            whole = Path(temporary) / root.name
+            whole.mkdir()
+            _fill(whole, count, size, seed, val_fraction, progress)
+            if root.exists():
+                root.rmdir()
+            whole.replace(root)
     except OSError as error:
-        raise InputError(_cannot_write(root, error)) from error
-    try:
-        _fill(temporary, count, size, seed, val_fraction, progress)
-        temporary.chmod(0o755)
-        temporary.replace(root)
-    except OSError as error:
-        raise InputError(_cannot_write(root, error)) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"{root} cannot be written ({reason}): choose another place or make room, "
+            "then try again"
+        ) from error
 
 
 def _fill(
     folder: Path, count: int, size: int, seed: int, val_fraction: float, progress: Progress
 ) -> None:
-    from PIL import Image  # noqa: PLC0415  (not needed for rendering, and slow to import)
+    from PIL import Image
 
     (folder / "images").mkdir()
     landmarks, visibility, split = [], [], []
@@ -83,19 +85,12 @@ def _write_table(path: Path, header: list[str], rows: Iterable[list]) -> None:
         writer.writerows(rows)
 
 
-def _check(root: Path, count: int, size: int, val_fraction: float) -> None:
+def _check(root: Path, count: int, val_fraction: float) -> None:
     if root.is_dir() and any(root.iterdir()):
         raise InputError(f"{root} is a folder with something in it: give a new or an empty folder")
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file: give a new or an empty folder")
     if count < 1:
         raise InputError(f"the number of synthetic pictures is {count}: give 1 or more")
-    if size < 1:
-        raise InputError(f"the size of synthetic pictures is {size} pixels: give 1 or more")
     if not 0 <= val_fraction <= 1:
         raise InputError(f"val_fraction is {val_fraction}: give a number from 0 to 1")
-
-
-def _cannot_write(root: Path, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"{root} cannot be written ({reason}): choose another place or make room, then try again"

@@ -43,23 +43,22 @@ def draw_lighting(draws: Draws) -> Lighting:
 
 def shade(painted: PaintedSurface, lighting: Lighting) -> np.ndarray:
     """(3, n) linear light that reaches the viewer."""
-    nx, ny, nz = painted.normal
-    key = lighting.direction.tolist()
-    towards = key[0] * nx + key[1] * ny + key[2] * nz
+    towards = _cosine(lighting.direction, painted.normal)
     # The light wraps around, as it does in fur, and leaves no hard edge between day and night.
     diffuse = clipped(towards * 0.68 + 0.32)
     diffuse *= diffuse * 0.4 + 0.6
-    upwards = 0.5 - 0.5 * ny
-    edge = clipped(1 - nz)
+    upwards = 0.5 - 0.5 * painted.normal[1]
+    edge = clipped(1 - painted.normal[2])
     edge *= edge * edge
-    half = unit(lighting.direction + np.array([0.0, 0.0, 1.0])).tolist()
-    facing = clipped(half[0] * nx + half[1] * ny + half[2] * nz)
-    sheen = facing
-    for _ in range(4):
+    half = unit(lighting.direction + np.array([0.0, 0.0, 1.0]))
+    # Eyes gleam a little above the mirror direction, so that the gleam does not hide the pupil.
+    gleam = _cosine(unit(half + np.array([0.15, -0.3, 0.0])), painted.normal)
+    sheen = clipped(_cosine(half, painted.normal))
+    for _ in range(5):
         sheen = sheen * sheen
     glossy = painted.gloss > CATCHLIGHT
-    shine = painted.gloss * sheen * 0.5
-    shine += smooth_step(0.975, 0.985, facing) * glossy * 1.2
+    shine = painted.gloss * sheen * 0.3
+    shine += smooth_step(0.975, 0.985, gleam) * glossy * 1.2
     light = np.empty_like(painted.normal)
     for channel in range(3):
         key, sky, ground, rim = (
@@ -69,3 +68,8 @@ def shade(painted: PaintedSurface, lighting: Lighting) -> np.ndarray:
         lit = (ground + (sky - ground) * upwards + key * diffuse) * painted.openness + rim * edge
         light[channel] = painted.albedo[channel] * lit + key * shine
     return light
+
+
+def _cosine(direction: np.ndarray, normal: np.ndarray) -> np.ndarray:
+    x, y, z = direction.tolist()
+    return x * normal[0] + y * normal[1] + z * normal[2]

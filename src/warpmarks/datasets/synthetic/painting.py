@@ -4,18 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warpmarks.datasets.synthetic.anatomy import Creature, Material
-from warpmarks.datasets.synthetic.geometry import Ellipsoid, Pose, turned, unit
+from warpmarks.datasets.synthetic.anatomy import Material
+from warpmarks.datasets.synthetic.geometry import Ellipsoid, Pose, turned
+from warpmarks.datasets.synthetic.painters import PAINTERS, paint_mouth
 from warpmarks.datasets.synthetic.scene import Scene
 from warpmarks.datasets.synthetic.textures import Coat, clipped, mix, smooth_step
-from warpmarks.datasets.synthetic.visible_surface import Fragment, VisibleSurface
+from warpmarks.datasets.synthetic.visible_surface import VisibleSurface
 
 FLESH = (Material.FLESH, Material.MUZZLE)
 MATT = 0.03
 GLOSS = {Material.EYE: 1.0, Material.NOSE: 0.5, Material.TONGUE: 0.4, Material.HORN: 0.25}
-BLACK = np.array([0.004, 0.003, 0.004])
-LIP = np.array([0.02, 0.008, 0.008])
-TONGUE = np.array([0.72, 0.16, 0.2])
 BLUSH = np.array([0.9, 0.22, 0.24])
 
 
@@ -44,12 +42,14 @@ def paint(surface: VisibleSurface, scene: Scene, coat: Coat) -> PaintedSurface:
     for fragment, material in zip(surface.fragments, materials, strict=True):
         if material == Material.EYE:
             painted.openness[fragment.where] = 1
-        if material in _PAINTERS:
+        if material in PAINTERS:
             albedo = painted.albedo[:, fragment.where]
             local = unit_position[:, fragment.where]
-            albedo[...] = _PAINTERS[material](albedo, local, scene.creature, coat)
+            albedo[...] = PAINTERS[material](albedo, local, scene.creature, coat)
     # The flesh solids come first, so their samples are one slice.
-    face = slice(0, sum(n for n, material in zip(counts, materials, strict=True) if material in FLESH))
+    face = slice(
+        0, sum(n for n, material in zip(counts, materials, strict=True) if material in FLESH)
+    )
     _melt_together(painted, surface, scene, face)
     _paint_face(painted, surface, scene, coat, face)
     return painted
@@ -58,14 +58,14 @@ def paint(surface: VisibleSurface, scene: Scene, coat: Coat) -> PaintedSurface:
 def _all_unit_coordinates_and_normals(
     surface: VisibleSurface, counts: list[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For every sample, on the ellipsoid that owns it; all at once, since most fragments are small."""
+    """Of every sample, on the ellipsoid that owns it; all at once, as most fragments are small."""
     parts = [fragment.part for fragment in surface.fragments]
     centres = np.array([part.centre for part in parts], np.float32).T
     scaled = np.array([part.axes / part.radii for part in parts], np.float32).reshape(-1, 9).T
     away = surface.position - np.repeat(centres, counts, axis=1)
-    scaled = np.repeat(scaled, counts, axis=1).reshape(3, 3, -1)
-    local = scaled[0] * away[0] + scaled[1] * away[1] + scaled[2] * away[2]
-    slope = scaled[:, 0] * local[0] + scaled[:, 1] * local[1] + scaled[:, 2] * local[2]
+    matrices = np.repeat(scaled, counts, axis=1).reshape(3, 3, -1)
+    local = matrices[0] * away[0] + matrices[1] * away[1] + matrices[2] * away[2]
+    slope = matrices[:, 0] * local[0] + matrices[:, 1] * local[1] + matrices[:, 2] * local[2]
     return local, slope / _length(slope)
 
 
@@ -124,89 +124,9 @@ def _paint_face(
             albedo[...] = mix(albedo, BLUSH, share * coat.blush)
     for fragment in surface.fragments:
         if scene.solids[fragment.solid].material == Material.MUZZLE:
-            _paint_mouth(painted, surface, fragment, scene.creature)
-
-
-def _paint_mouth(
-    painted: PaintedSurface, surface: VisibleSurface, fragment: Fragment, creature: Creature
-) -> None:
-    mouth, albedo = creature.mouth, painted.albedo[:, fragment.where]
-    x, y, z = _unit_coordinates(fragment.part, surface.position[:, fragment.where])
-    below = y - mouth.height + mouth.smile * x * x
-    beyond = np.maximum(np.abs(x) - mouth.extent, 0)
-    along = clipped(np.abs(x) * (1 / mouth.extent))
-    # The line grows into a small fold at its corners, and a groove leads up to the nose.
-    thickness = 0.035 + 0.055 * along**4
-    line = smooth_step(1.25, 0.75, np.sqrt(below * below + beyond * beyond) / thickness)
-    groove = smooth_step(0.045, 0.02, np.abs(x)) * (below < 0) * (y > -0.5)  # noqa: PLR2004
-    share = np.maximum(line, groove * 0.7) * (z > 0)
-    albedo[...] = mix(albedo, LIP, share * 0.92)
-
-
-def _paint_eye(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    gaze = creature.gaze
-    right = unit(np.array([gaze[2], 0.0, -gaze[0]]))
-    down = np.array(
-        [gaze[1] * right[2], gaze[2] * right[0] - gaze[0] * right[2], -gaze[1] * right[0]]
-    )
-    across, along, ahead = turned(np.stack([right, unit(down), gaze]), q)
-    radius = np.sqrt(across * across + along * along) + 2 * (ahead < 0)
-    narrowed = across * (1 / coat.slit)
-    pupil_radius = np.sqrt(narrowed * narrowed + along * along) + 2 * (ahead < 0)
-    size = coat.iris_size
-    glow = mix(coat.iris * 0.35, coat.iris, smooth_step(-0.7 * size, 0.8 * size, along))
-    colours = mix(coat.sclera, glow, smooth_step(size, size - 0.06, radius))
-    rim = smooth_step(size - 0.2, size, radius) * smooth_step(size + 0.06, size, radius)
-    colours = mix(colours, BLACK, rim * 0.8)
-    colours = mix(
-        colours, BLACK, smooth_step(coat.pupil_size, coat.pupil_size - 0.07, pupil_radius)
-    )
-    lid = smooth_step(coat.eyelid + 0.04, coat.eyelid - 0.02, q[1])
-    edge = smooth_step(coat.eyelid + 0.12, coat.eyelid + 0.06, q[1])
-    return mix(mix(colours, BLACK, edge), albedo * 0.8, lid)
-
-
-def _paint_nose(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    x, y = np.abs(q[0]) - 0.42, q[1] - 0.4
-    nostril = smooth_step(0.24, 0.14, np.sqrt(x * x + 1.6 * y * y)) * (q[2] > 0)
-    return mix(coat.nose, BLACK, nostril)
-
-
-def _paint_ear(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    level = q[0] * q[0] + q[1] * q[1]
-    inner = smooth_step(0.66, 0.54, level) * (q[2] > 0)
-    return mix(
-        albedo, mix(coat.inner_ear * 0.6, coat.inner_ear, smooth_step(-0.7, 0.6, q[1])), inner
-    )
-
-
-def _paint_horn(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    turns = q[1] * 4 + q[0] * 0.4
-    wave = np.abs(turns - np.floor(turns) - 0.5)
-    return mix(coat.horn * 0.55, coat.horn, smooth_step(0.0, 0.3, wave))
-
-
-def _paint_hair(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    return mix(coat.marking * 0.6, coat.marking * 1.1, smooth_step(-0.4, 0.9, q[1]))
-
-
-def _paint_collar(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    return mix(coat.collar * 0.7, coat.collar, smooth_step(0.6, -0.6, q[1]))
-
-
-def _paint_tongue(albedo: np.ndarray, q: np.ndarray, creature: Creature, coat: Coat) -> np.ndarray:
-    return mix(TONGUE, TONGUE * 0.6, smooth_step(0.12, 0.02, np.abs(q[0])))
-
-
-_PAINTERS = {
-    Material.EYE: _paint_eye,
-    Material.NOSE: _paint_nose,
-    Material.EAR: _paint_ear,
-    Material.HORN: _paint_horn,
-    Material.HAIR: _paint_hair,
-    Material.COLLAR: _paint_collar,
-    Material.TONGUE: _paint_tongue,
-}
+            local = _unit_coordinates(fragment.part, surface.position[:, fragment.where])
+            muzzle_albedo = painted.albedo[:, fragment.where]
+            muzzle_albedo[...] = paint_mouth(muzzle_albedo, local, scene.creature.mouth)
 
 
 def _slope(part: Ellipsoid, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from warpmarks.datasets.synthetic.painting import paint
 from warpmarks.datasets.synthetic.scene import draw_scene
 from warpmarks.datasets.synthetic.textures import clipped, draw_coat
 from warpmarks.datasets.synthetic.visible_surface import VisibleSurface, find_visible_surface
+from warpmarks.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,14 @@ class SyntheticSample:
 def render(instance: int, *, size: int = 128, seed: int = 0) -> SyntheticSample:
     """Draw one creature; every ``(seed, instance)`` is another, the same at every size and machine.
 
-    The numbers are not negative. Points are in the order of ``POINT_NAMES``.
+    Points are in the order of ``POINT_NAMES``.
+
+    Raises:
+        InputError: ``instance`` or ``seed`` is negative, or ``size`` is not positive.
     """
+    for name, value, least in (("instance", instance, 0), ("seed", seed, 0), ("size", size, 1)):
+        if value < least:
+            raise InputError(f"the {name} of a synthetic picture is {value}: give {least} or more")
     draws = Draws(np.random.default_rng([seed, instance]))
     scene = draw_scene(draws)
     coat, lighting = draw_coat(draws), draw_lighting(draws)

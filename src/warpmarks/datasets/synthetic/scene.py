@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warpmarks.datasets.synthetic.anatomy import Creature, Material, Solid, draw_creature
+from warpmarks.datasets.synthetic.anatomy import Creature, Material, Solid
 from warpmarks.datasets.synthetic.draws import Draws
 from warpmarks.datasets.synthetic.geometry import Pose, ellipsoid, rotation
+from warpmarks.datasets.synthetic.proportions import draw_creature
 from warpmarks.datasets.synthetic.visible_surface import depth_at
 
-# How far below the surface, in head units, a point still counts as seen: the tip of an ear is a thing
-# that one sees even where its outermost point has just turned over the horizon.
+# How far below the surface, in head units, a point still counts as seen: one sees the tip of an ear
+# even where its outermost point has just turned over the horizon.
 SKIN = 0.06
 
 
@@ -32,7 +33,7 @@ class Scene:
 
 
 def draw_scene(draws: Draws) -> Scene:
-    """A creature, turned and framed like a detected face: most of the picture, not quite centred."""
+    """A creature, turned and framed like a detected face: filling it, not quite centred."""
     creature = draw_creature(draws)
     turn = rotation(yaw=draws.around(0, 38), pitch=draws.around(0, 24), roll=draws.around(0, 18))
     head = _frame(draws, creature, turn)

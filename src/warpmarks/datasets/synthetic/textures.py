@@ -7,6 +7,12 @@ import numpy as np
 from warpmarks.datasets.synthetic.draws import Draws
 
 LATTICE = 16
+# Ranges of hue, saturation and value.
+FUR_COLOURS = {
+    "natural": ((0.03, 0.12), (0.3, 0.75), (0.42, 0.95)),
+    "fantasy": ((0.0, 1.0), (0.25, 0.6), (0.5, 0.95)),
+    "grey": ((0.0, 1.0), (0.0, 0.12), (0.3, 0.97)),
+}
 
 
 def smooth_step(low: float, high: float, value: np.ndarray) -> np.ndarray:
@@ -120,20 +126,14 @@ class Coat:
 def draw_coat(draws: Draws) -> Coat:
     """Colours and markings of one creature: natural fur most often, fantasy otherwise."""
     kind = draws.pick(("natural", "natural", "natural", "fantasy", "fantasy", "grey"))
-    if kind == "natural":
-        hue, saturation, value = (
-            draws.uniform(0.03, 0.12), draws.uniform(0.3, 0.75), draws.uniform(0.42, 0.95)
-        )  # fmt: skip
-    elif kind == "fantasy":
-        hue, saturation, value = (
-            draws.uniform(0, 1), draws.uniform(0.25, 0.6), draws.uniform(0.5, 0.95)
-        )  # fmt: skip
-    else:
-        hue, saturation, value = (
-            draws.uniform(0, 1), draws.uniform(0.0, 0.12), draws.uniform(0.3, 0.97)
-        )  # fmt: skip
+    hues, saturations, values = FUR_COLOURS[kind]
+    hue, saturation, value = (
+        draws.uniform(*hues),
+        draws.uniform(*saturations),
+        draws.uniform(*values),
+    )
     contrast = draws.uniform(0.28, 0.5)
-    other = value - contrast if value > 0.6 else value + contrast  # noqa: PLR2004
+    other = value - contrast if value > 0.6 else value + contrast
     nose = draws.pick(((0.0, 0.2, 0.15), (0.05, 0.4, 0.25), (0.97, 0.4, 0.75)))
     return Coat(
         base=colour(hue, saturation, value),

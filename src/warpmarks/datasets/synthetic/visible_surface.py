@@ -27,8 +27,8 @@ class Fragment:
 class VisibleSurface:
     """Samples of whatever is in front, sorted by ellipsoid.
 
-    ``position`` is (3, n), in the camera's frame; ``pixels`` holds flat indices into the picture and
-    ``coverage`` the share of its pixel that a sample stands for.
+    ``position`` is (3, n), in the camera's frame; ``pixels`` holds flat indices into the picture
+    and ``coverage`` the share of its pixel that a sample stands for.
     """
 
     pixels: np.ndarray
@@ -37,6 +37,7 @@ class VisibleSurface:
     fragments: list[Fragment]
 
 
+@np.errstate(invalid="ignore")  # a ray that misses has the root of a negative number, NaN
 def find_visible_surface(solids: list[Solid], size: int) -> VisibleSurface:
     """Look at the solids through a picture of size x size pixels."""
     resolution = 2 * size
@@ -98,6 +99,7 @@ def _sample(
     return owners[order], pixels, coverage[order], np.stack([x, y, z])[:, order]
 
 
+@np.errstate(invalid="ignore")
 def depth_at(solids: list[Solid], x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The z of the frontmost surface at these places; minus infinity where there is none."""
     nearest = np.full(x.shape, -np.inf)
@@ -134,8 +136,8 @@ def _front(solid: Solid, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _interval(part: Ellipsoid, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    # With p = (x, y, z) - centre, p'Mp = 1 is a z^2 + 2 b z + c = 0, where b is linear in x and y and
-    # (b^2 - a c) / a^2 is quadratic in them, so a row of x and a column of y cost little.
+    # With p = (x, y, z) - centre, p'Mp = 1 is a z^2 + 2 b z + c = 0, where b is linear in x and y
+    # and (b^2 - a c) / a^2 quadratic in them, so a row of x and a column of y cost little.
     (m_xx, m_xy, m_xz), (_, m_yy, m_yz), (_, _, a) = part.form.tolist()
     centre_x, centre_y, centre_z = part.centre.tolist()
     across, down = x - centre_x, y - centre_y
@@ -144,6 +146,5 @@ def _interval(part: Ellipsoid, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray
         (a * m_yy - m_yz * m_yz) / (a * a)
     ) * down * down
     squared -= across * (2 * (a * m_xy - m_xz * m_yz) / (a * a) * down)
-    with np.errstate(invalid="ignore"):
-        half = np.sqrt(squared)
+    half = np.sqrt(squared)
     return middle + half, middle - half
