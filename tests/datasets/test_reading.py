@@ -98,8 +98,14 @@ def test_a_draft_is_not_smaller_than_twice_the_picture(tmp_path, monkeypatch):
     blob(800, 1000, 460.0, 430.0, radius=40).save(tmp_path / "a.jpg")
     monkeypatch.setattr(reading, "MAX_PIXELS", 400 * 500)
     read_picture(tmp_path / "a.jpg", 150, 200)
-    with pytest.raises(UnreadableImage, match="1000 x 800 pixels are more than"):
+    with pytest.raises(UnreadableImage, match="1000 x 800 pixels are too many"):
         read_picture(tmp_path / "a.jpg", 201, 251)
+
+
+def test_a_draft_of_a_turned_image_is_asked_for_with_its_sides_swapped(tmp_path, monkeypatch):
+    save_turned(blob(800, 1000, 460.0, 430.0, radius=40), tmp_path / "a.jpg", 6)
+    monkeypatch.setattr(reading, "MAX_PIXELS", 250 * 200)  # a quarter: enough for 1000 / (2 * 125)
+    assert read_picture(tmp_path / "a.jpg", 125, 60)[1] == (1000, 800)
 
 
 def test_pad_repeats_the_edge(tmp_path):
@@ -244,7 +250,7 @@ def png_of_zeros(width, height):
 @pytest.mark.parametrize("size", [(10_001, 10_000), (30_000, 30_000), (100_000, 100_000)])
 def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, size):
     (tmp_path / "bomb.png").write_bytes(png_of_zeros(*size))
-    with pytest.raises(UnreadableImage, match="more than the 100,000,000 that can be decoded"):
+    with pytest.raises(UnreadableImage, match="are too many, as at most 100,000,000 are decoded"):
         read_picture(tmp_path / "bomb.png", 10, 10)
 
 

@@ -147,14 +147,14 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
         image = array_to_image(source)
         yield _Opened(image, (image.height, image.width))
     elif isinstance(source, Image.Image):
-        _check_pixels(source)
+        _check_pixels(source, source.size)
         yield _upright(source, source.size)
     elif isinstance(source, str | Path):
         with Path(source).open("rb") as file:
             image = identify(file)
             full_size = image.size
             scale = _draft(image, target) if target is not None else 1
-            _check_pixels(image)
+            _check_pixels(image, full_size)
             with _one_large_image if _pixels(image) > _LARGE_PIXELS else nullcontext():
                 yield _upright(image, full_size, scale)
     else:
@@ -200,11 +200,12 @@ def _pixels(image: Image.Image) -> int:
     return image.width * image.height
 
 
-def _check_pixels(image: Image.Image) -> None:
+def _check_pixels(image: Image.Image, full_size: tuple[int, int]) -> None:
     if _pixels(image) > MAX_PIXELS:
+        width, height = full_size
         raise ValueError(
-            f"{image.width} x {image.height} pixels are more than the {MAX_PIXELS:,} "
-            "that can be decoded: make it smaller"
+            f"{width} x {height} pixels are too many, as at most {MAX_PIXELS:,} are decoded: "
+            "make it smaller"
         )
 
 
