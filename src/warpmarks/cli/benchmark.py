@@ -50,7 +50,8 @@ def table(result: "BenchmarkResult") -> str:
 
     stages = " ".join(f"{stage:>{_width(stage)}}" for stage in STAGES)
     lines = [
-        f"{result.machine}, {result.device}, {result.threads} threads, load {result.load_before:.1f}",
+        f"{result.machine}, {result.device}, {result.threads} threads, "
+        f"load before {result.load_before:.1f}",
         f"matrix product        {result.product_gflops:8.0f} GFLOP/s",
         f"convolution           {result.convolution_gflops:8.0f} GFLOP/s",
         "",

@@ -58,3 +58,12 @@ AllowUnreadable = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there already.")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        show_default=False,
+        help="Change a setting of the recipe, e.g. warps.first.rotation=20; repeatable.",
+    ),
+]

@@ -12,6 +12,7 @@ from warpmarks.cli.options import (
     DeviceChoice,
     Images,
     Overwrite,
+    Settings,
     Split,
     Threads,
 )
@@ -61,15 +62,7 @@ def train(
             help="Settings to start from: default, paper or a YAML file.",
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            show_default=False,
-            help="Change a setting of the recipe, e.g. warps.first.rotation=20; may be repeated.",
-        ),
-    ] = None,
+    settings: Settings = None,
     split: Split = None,
     seed: Annotated[
         int | None,
