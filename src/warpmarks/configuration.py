@@ -230,7 +230,7 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
     return build_config(settings, source="--set")
 
 
-def build_config(settings: dict[str, Any], *, source: str) -> TrainingConfig:
+def build_config(settings: dict[Any, Any], *, source: str) -> TrainingConfig:
     """A checked config from nested plain settings; ``source`` names them in an error."""
     try:
         return TrainingConfig.model_validate(settings)

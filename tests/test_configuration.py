@@ -1,0 +1,219 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from warpmarks.configuration import (
+    TrainingConfig,
+    build_config,
+    load_recipe,
+    override,
+    recipe_names,
+    setting_names,
+)
+from warpmarks.errors import InputError
+from warpmarks.weights import build_network
+
+PAPER = {  # what section 4.1 and equation 6 state
+    "network.filters": (20, 48, 64, 80, 256),
+    "loss.equivariance": "probability",
+    "loss.unit": "cells",
+    "loss.diversity_weight": 500,
+    "loss.diversity_per_landmark": False,
+    "optimiser.weight_decay": 5e-4,
+    "optimiser.decoupled": False,
+    "schedule.kind": "plateau",
+}
+
+
+def setting(config: TrainingConfig, name: str) -> Any:
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def test_the_recipes() -> None:
+    assert recipe_names() == ["default", "paper"]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_loads_and_makes_a_network(name: str) -> None:
+    config = load_recipe(name)
+    network = build_network(config)
+    assert sum(parameter.numel() for parameter in network.parameters()) > 0
+
+
+def test_the_default_recipe_is_the_defaults() -> None:
+    assert load_recipe("default") == TrainingConfig()
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_paper_recipe_states_what_the_paper_states(name: str) -> None:
+    assert setting(load_recipe("paper"), name) == PAPER[name]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_settings_survive_json(name: str) -> None:
+    config = load_recipe(name)
+    assert TrainingConfig.model_validate(json.loads(config.model_dump_json())) == config
+    assert TrainingConfig.model_validate(config.model_dump()) == config
+
+
+def test_settings_are_frozen_at_every_depth() -> None:
+    config = load_recipe("default")
+    for part, name in ((config, "seed"), (config.warps, "controls"), (config.warps.first, "scale")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(part, name, 1)
+
+
+def test_a_recipe_of_the_users(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("num_landmarks: 7\nwarps:\n  second: {rotation: 33}\n")
+    config = load_recipe(path)
+    assert config.num_landmarks == 7
+    assert config.warps.second.rotation == 33
+    assert config.warps.second.scale == TrainingConfig().warps.second.scale
+    assert config.warps.first == TrainingConfig().warps.first
+
+
+@pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "{}"])
+def test_an_empty_recipe_is_the_defaults(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert load_recipe(path) == TrainingConfig()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"num_landmark: 3", "there is no setting num_landmark; did you mean num_landmarks?"),
+        (b"image: {sze: 64}", "there is no setting image.sze; did you mean image.size?"),
+        (b"warps: {first: {rotatoin: 1}}", "did you mean warps.first.rotation?"),
+        (
+            b"rotation: 3",
+            "there is no setting rotation; did you mean warps.first.rotation or "
+            "warps.second.rotation?",
+        ),
+        (b"[num_landmarks, 3]", "expected settings as `key: value`"),
+        (b"[]", "found [], expected settings as `key: value`"),
+        (b"just a sentence", "expected settings as `key: value`"),
+        (b"a: b: c", "not YAML"),
+        (b"num_landmarks: [", "not YAML"),
+        (b"seed: !!python/name:os.system", "not YAML"),
+        (b"\xff\xd8\xff\xe0 a photograph", "cannot be read (not UTF-8 text)"),
+        (b"image: 64", "image is 64: expected a group of settings"),
+        (b"image:", "image is None: expected a group of settings"),
+        (b"1: 2", "Keys should be strings"),
+    ],
+)
+def test_a_recipe_that_is_none(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        load_recipe(path)
+    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"recipe {path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_no_such_recipe(tmp_path: Path) -> None:
+    for name in ("defualt", tmp_path, tmp_path / "none.yaml"):
+        with pytest.raises(InputError, match="neither a file nor one of the recipes default, pap"):
+            load_recipe(name)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "expected"),
+    [
+        ("num_landmarks=4", 4),
+        ("optimiser.learning_rate=1e-4", 1e-4),
+        ("optimiser.learning_rate = 0.25", 0.25),
+        ("network.filters=[4, 6, 6, 6, 8]", (4, 6, 6, 6, 8)),
+        ("optimiser.decoupled=false", False),
+        ("image.aspect=1.5", 1.5),
+        ("image.aspect=auto", "auto"),
+        ("schedule.kind=plateau", "plateau"),
+        ("warps.first.rotation=20", 20),
+    ],
+)
+def test_a_setting_is_overridden_alone(assignment: str, expected: object) -> None:
+    config = override(load_recipe("default"), [assignment])
+    name = assignment.partition("=")[0].strip()
+    assert setting(config, name) == expected
+    for other in setting_names():
+        if other != name:
+            assert setting(config, other) == setting(load_recipe("default"), other)
+
+
+def test_later_overrides_win_and_are_judged_together() -> None:
+    small = ["num_landmarks=200", "seed=1", "seed=2", "image.size=160"]
+    config = override(load_recipe("default"), small)
+    assert (config.num_landmarks, config.seed, config.image.size) == (200, 2, 160)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("num_landmark=3", "no setting num_landmark; did you mean num_landmarks?"),
+        ("warps.frist.rotation=3", "did you mean warps.first.rotation or warps.second.rotation?"),
+        ("seed.first=3", "no setting seed.first; did you mean"),
+        ("warps.first.rotation", "expected key=value"),
+        ("=3", "expected key=value"),
+        ("seed=[", "the value is not YAML"),
+        ("seed=", "seed is None: Input should be a valid integer"),
+        ("warps.first={rotation: 5}", "warps.first is a group: set its members warps.first.rot"),
+        ("num_landmarks=0", "num_landmarks is 0: Input should be greater than or equal to 1"),
+        ("num_landmarks=many", "num_landmarks is 'many': Input should be a valid integer"),
+        ("num_landmarks=101", "view of 80 px with loss.pooling 4 has room for 100 landmarks"),
+        ("batch_size=2.5", "batch_size is 2.5: Input should be a valid integer"),
+        ("image.size=15", "image.size is 15: Input should be greater than or equal to 16"),
+        ("image.aspect=5", "image.aspect is 5: Input should be 'auto' or less than or equal to 4"),
+        ("image.fit=squeeze", "image.fit is 'squeeze': Input should be 'stretch', 'crop' or 'pad'"),
+        ("image.margin=0.5", "image.margin is 0.5: Input should be less than or equal to 0.4"),
+        ("network.kernels=[5,3,3,3,1]", "need one entry more than network.filters"),
+        ("network.kernels=[5,3,3,3,1,2]", "network.kernels must be odd"),
+        ("network.filters=[4,6,x,6,8]", "network.filters.2 is 'x': Input should be a valid int"),
+        ("optimiser.learning_rate=.inf", "optimiser.learning_rate is inf: Input should be a fin"),
+        ("optimiser.learning_rate=.nan", "optimiser.learning_rate is nan: Input should be a fin"),
+        ("optimiser.learning_rate=1e400", "Input should be a finite number"),
+        ("optimiser.beta2=1", "optimiser.beta2 is 1: Input should be less than 1"),
+        ("seed=-1", "seed is -1: Input should be greater than or equal to 0"),
+    ],
+)
+def test_an_override_that_cannot_be(assignment: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        override(load_recipe("default"), [assignment])
+    assert message in str(caught.value)
+    assert str(caught.value).startswith("--set")
+    assert "\n" not in str(caught.value)
+
+
+def test_as_many_landmarks_as_there_is_room_for() -> None:
+    assert override(load_recipe("default"), ["num_landmarks=100"]).num_landmarks == 100
+
+
+def test_setting_names_are_the_leaves() -> None:
+    def leaves(values: dict[str, Any], prefix: str = "") -> set[str]:
+        names = set()
+        for key, value in values.items():
+            is_group = isinstance(value, dict)
+            names |= leaves(value, f"{prefix}{key}.") if is_group else {prefix + key}
+        return names
+
+    assert set(setting_names()) == leaves(TrainingConfig().model_dump())
+
+
+def test_every_setting_can_be_set_from_text() -> None:
+    default = load_recipe("default")
+    for name in setting_names():
+        value = setting(default, name)
+        text = json.dumps(value)
+        assert override(default, [f"{name}={text}"]) == default
+
+
+def test_the_source_of_wrong_settings_is_named() -> None:
+    with pytest.raises(InputError, match="--landmarks 0: num_landmarks is 0"):
+        build_config({"num_landmarks": 0}, source="--landmarks 0")

@@ -1,0 +1,95 @@
+import errno
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from warpmarks.errors import InputError
+from warpmarks.files import atomic_path, write_json, write_text
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def test_a_file_takes_the_old_ones_place(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    with atomic_path(path) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".txt"
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert names_in(tmp_path) == ["notes.txt"]
+
+
+@pytest.mark.parametrize("raised", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_whatever_interrupts_leaves_the_old_file(
+    tmp_path: Path, raised: type[BaseException]
+) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("old")
+    with pytest.raises(raised), atomic_path(path) as temporary:  # noqa: PT012
+        temporary.write_text("half of the ne")
+        raise raised
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["notes.txt"]
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
+def test_a_full_disk_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "run.json"
+    path.write_text("old")
+    monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[failing], full)
+    with pytest.raises(InputError, match=r"run\.json cannot be written \(No space left.*make room"):
+        write_json(path, {"new": 1})
+    assert path.read_text() == "old"
+    assert names_in(tmp_path) == ["run.json"]
+
+
+def test_the_first_writing_of_a_file_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "run.json", object())
+    with pytest.raises(ZeroDivisionError), atomic_path(tmp_path / "a.bin") as temporary:
+        temporary.write_bytes(bytes(10 // 0))
+    assert names_in(tmp_path) == []
+
+
+def test_a_missing_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"missing/a\.txt cannot be written \(No such file"):
+        write_text(tmp_path / "missing" / "a.txt", "text")
+
+
+def test_a_folder_of_that_name_is_told_and_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(InputError, match=r"a\.txt cannot be written \(Is a directory"):
+        write_text(tmp_path / "a.txt", "text")
+    assert names_in(tmp_path) == ["a.txt"]
+
+
+def test_files_are_as_readable_as_any_other(tmp_path: Path) -> None:
+    """Not private to their owner, as temporary files are."""
+    before = os.umask(0o027)
+    try:
+        write_text(tmp_path / "ours", "text")
+        (tmp_path / "usual").write_text("text")
+    finally:
+        os.umask(before)
+    modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("ours", "usual")}
+    assert modes == {0o640}
+
+
+def test_json_is_plain_and_text_is_utf8(tmp_path: Path) -> None:
+    value = {"name": "Käfer", "points": [1, 2.5, None]}
+    write_json(tmp_path / "a.json", value)
+    assert json.loads((tmp_path / "a.json").read_bytes()) == value
+    write_text(tmp_path / "a.txt", "Käfer\n")
+    assert (tmp_path / "a.txt").read_bytes() == "Käfer\n".encode()

@@ -1,0 +1,267 @@
+import csv
+import errno
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tiny_runs import tiny_config, tiny_record
+from warpmarks import run_folder
+from warpmarks.errors import InputError
+from warpmarks.run_folder import RunFolder, provenance
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.create(tiny_record())
+    return folder
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir())
+
+
+def full_disk(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_record_is_read_as_it_was_written(run: RunFolder) -> None:
+    assert run.record() == tiny_record()
+    assert names_in(run.path) == ["run.json"]
+    assert names_in(run.path.parent) == ["run"]
+    written = json.loads((run.path / "run.json").read_bytes())
+    assert written["config"]["num_landmarks"] == 3
+    assert written["format"] == 1
+
+
+def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "runs" / "today" / "first")
+    run.create(tiny_record())
+    assert run.record() == tiny_record()
+
+
+def test_an_empty_folder_is_taken_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be a mounted disk, or the working folder, and must stay the same folder."""
+    before = tmp_path.stat().st_ino
+    monkeypatch.chdir(tmp_path)
+    run = RunFolder(".")
+    run.create(tiny_record())
+    assert tmp_path.stat().st_ino == before
+    assert run.record() == tiny_record()
+    assert names_in(tmp_path) == ["run.json"]
+
+
+def test_an_existing_run_is_refused(run: RunFolder) -> None:
+    (run.path / "log.jsonl").write_text("precious\n")
+    with pytest.raises(InputError, match="holds a run already: go on with --resume, replace it wi"):
+        run.create(tiny_record(tiny_config(seed=5)))
+    assert names_in(run.path) == ["log.jsonl", "run.json"]
+    assert run.record() == tiny_record()
+
+
+def test_overwrite_replaces_all_of_a_run(run: RunFolder) -> None:
+    (run.path / "log.jsonl").write_text("old\n")
+    (run.path / "pictures").mkdir()
+    (run.path / "pictures" / "a.png").write_bytes(b"old")
+    other = tiny_record(tiny_config(seed=5))
+    run.create(other, overwrite=True)
+    assert names_in(run.path) == ["run.json"]
+    assert run.record() == other
+    assert names_in(run.path.parent) == ["run"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_folder_that_is_no_run_is_never_replaced(tmp_path: Path, *, overwrite: bool) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="exists and is no run: choose another --run"):
+        RunFolder(tmp_path).create(tiny_record(), overwrite=overwrite)
+    with pytest.raises(InputError, match="exists and is no run"):
+        RunFolder(tmp_path / "thesis.tex").create(tiny_record(), overwrite=overwrite)
+    assert names_in(tmp_path) == ["thesis.tex"]
+
+
+def test_a_link_to_a_run_stays_a_link(run: RunFolder, tmp_path: Path) -> None:
+    link = tmp_path / "latest"
+    link.symlink_to(run.path, target_is_directory=True)
+    other = tiny_record(tiny_config(seed=5))
+    RunFolder(link).create(other, overwrite=True)
+    assert link.is_symlink()
+    assert run.record() == other
+
+
+def test_a_run_that_cannot_be_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(InputError, match=r"cannot be written \(No space left"):
+        RunFolder(tmp_path / "run").create(tiny_record())
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("failing_rename", [1, 2])
+def test_a_run_that_cannot_be_replaced_is_as_it_was(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, failing_rename: int
+) -> None:
+    (run.path / "weights.safetensors").write_bytes(b"an hour of training")
+    rename, calls = Path.rename, iter(range(1, 100))
+
+    def rename_or_fail(self: Path, target: Path) -> Path:
+        if next(calls) == failing_rename:
+            full_disk()
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename_or_fail)
+    with pytest.raises(InputError, match=r"--run .* cannot be written \(No space left.*make room"):
+        run.create(tiny_record(tiny_config(seed=5)), overwrite=True)
+    assert names_in(run.path.parent) == ["run"]
+    assert names_in(run.path) == ["run.json", "weights.safetensors"]
+    assert run.record() == tiny_record()
+
+
+def test_a_run_can_be_moved(run: RunFolder, tmp_path: Path) -> None:
+    run.append_log({"step": 5, "loss": 0.5})
+    elsewhere = tmp_path / "an archive" / "moved"
+    elsewhere.parent.mkdir()
+    run.path.rename(elsewhere)
+    moved = RunFolder(elsewhere)
+    assert moved.record() == tiny_record()
+    assert moved.read_log() == [{"step": 5, "loss": 0.5}]
+    assert str(tmp_path) not in (elsewhere / "run.json").read_text()
+
+
+def test_no_run(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing"):
+        assert not RunFolder(path).exists()
+        with pytest.raises(InputError, match=r"is no run: there is no run\.json in it"):
+            RunFolder(path).record()
+
+
+def damaged_records() -> dict[str, bytes]:
+    whole = tiny_record().model_dump_json().encode()
+    record = json.loads(whole)
+    return {
+        "cut off": whole[: len(whole) // 2],
+        "empty": b"",
+        "a list": b"[1, 2]",
+        "not text": b"\xff\xfe\x00",
+        "a key less": json.dumps({k: v for k, v in record.items() if k != "view_width"}).encode(),
+        "a key more": json.dumps({**record, "favourite": 1}).encode(),
+        "no landmarks": json.dumps(
+            {**record, "config": {**record["config"], "num_landmarks": 0}}
+        ).encode(),
+        "format in words": json.dumps({**record, "format": "one"}).encode(),
+    }
+
+
+@pytest.mark.parametrize("damage", damaged_records())
+def test_a_damaged_record(run: RunFolder, damage: str) -> None:
+    (run.path / "run.json").write_bytes(damaged_records()[damage])
+    with pytest.raises(InputError, match=r"run\.json is damaged \(.*\): train again") as caught:
+        run.record()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_later_format(run: RunFolder) -> None:
+    path = run.path / "run.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps({**record, "format": 2, "new_in_2": True}))
+    with pytest.raises(InputError, match=r"format 2 by a later warpmarks.*up to 1: upgrade"):
+        run.record()
+
+
+def test_the_log(run: RunFolder) -> None:
+    assert run.read_log() == []
+    lines = [{"step": 5, "dead": [], "name": "Käfer\u2028"}, {"step": 10, "dead": [1]}]
+    for line in lines:
+        run.append_log(line)
+    assert run.read_log() == lines
+    assert run.log_path.read_text().count("\n") == 2
+
+
+@pytest.mark.parametrize("torn", ['{"step": 15, "lo', '{"step": 1', "{", '"ste', "\x00\x00"])
+def test_a_torn_last_line_is_left_out_and_then_written_over(run: RunFolder, torn: str) -> None:
+    run.append_log({"step": 5})
+    run.append_log({"step": 10})
+    with run.log_path.open("a") as log:
+        log.write(torn)
+    assert [line["step"] for line in run.read_log()] == [5, 10]
+    assert [line["step"] for line in run.truncate_log(10)] == [5, 10]
+    run.append_log({"step": 15})
+    assert [line["step"] for line in run.read_log()] == [5, 10, 15]
+
+
+@pytest.mark.parametrize("line", ['{"step": 7, "lo', "", "7", '{"loss": 1}', "\udcff\udcfe"])
+def test_a_damaged_line_before_the_last_is_told(run: RunFolder, line: str) -> None:
+    text = f'{{"step": 5}}\n{line}\n{{"step": 10}}\n'
+    run.log_path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(InputError, match=r"log\.jsonl, line 2: expected an evaluation as JSON"):
+        run.read_log()
+
+
+def test_the_log_is_cut_at_a_step(run: RunFolder) -> None:
+    assert run.truncate_log(10) == []
+    for step in (5, 10, 15, 20):
+        run.append_log({"step": step})
+    assert [line["step"] for line in run.truncate_log(12)] == [5, 10]
+    assert [line["step"] for line in run.read_log()] == [5, 10]
+    assert [line["step"] for line in run.truncate_log(5)] == [5]
+
+
+def test_a_log_on_a_full_disk(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    run.append_log({"step": 5})
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(InputError, match=r"log\.jsonl cannot be written \(No space.*--resume"):
+        run.append_log({"step": 10})
+    assert run.read_log()[0] == {"step": 5}
+
+
+def test_unreadable_images_are_a_table_whatever_their_names(run: RunFolder) -> None:
+    images = [
+        ("a,b.jpg", 'not "really" an image'),
+        ("two\nlines.png", "truncated"),
+        ("Käfer.png", ""),
+    ]
+    run.write_unreadable(images)
+    with (run.path / "unreadable.csv").open(newline="", encoding="utf-8") as file:
+        assert [tuple(row) for row in csv.reader(file)] == [("image", "reason"), *images]
+
+
+def test_no_unreadable_images_no_table(run: RunFolder) -> None:
+    run.write_unreadable([])
+    assert names_in(run.path) == ["run.json"]
+
+
+def test_provenance_in_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    identity = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+    for command in (["init", "-q"], [*identity, "commit", "-q", "--allow-empty", "-m", "first"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.chdir(tmp_path)
+    created, versions, commit = provenance()
+    assert commit is not None
+    assert len(commit) == 40
+    assert created.endswith("+00:00")
+    assert {"warpmarks", "torch", "numpy", "python", "platform"} <= versions.keys()
+    assert all(isinstance(version, str) for version in versions.values())
+
+
+def test_provenance_without_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert provenance()[2] is None
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    assert provenance()[2] is None
+
+
+def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hangs(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("git", 10)
+
+    monkeypatch.setattr(run_folder.subprocess, "run", hangs)
+    assert provenance()[2] is None
+    monkeypatch.setattr(run_folder.shutil, "which", lambda _: None)
+    assert provenance()[2] is None

@@ -1,0 +1,53 @@
+"""Runs so small that a test can make one: settings, records and networks."""
+
+from pathlib import Path
+from typing import Any
+
+from warpmarks.configuration import TrainingConfig, build_config
+from warpmarks.datasets.image_set import find_images
+from warpmarks.run_folder import ImageSource, RunRecord
+from warpmarks.training import TrainingResult, train
+
+TINY_NETWORK = {"filters": [4, 6, 6, 6, 8]}
+
+
+def tiny_config(**changes: Any) -> TrainingConfig:
+    """Three landmarks on views of about 16 px; sections are given as mappings of what differs."""
+    settings: dict[str, Any] = {
+        "num_landmarks": 3,
+        "batch_size": 4,
+        "image": {"size": 16},
+        "loss": {"pooling": 2},
+        "network": TINY_NETWORK,
+        "photometric": {"contrast": 0.1, "brightness": 0.05, "colour": 0.05},
+    }
+    return build_config(settings | changes, source="tiny_config")
+
+
+def tiny_record(
+    config: TrainingConfig | None = None,
+    *,
+    view: tuple[int, int] = (16, 20),
+    picture: tuple[int, int] = (20, 25),
+) -> RunRecord:
+    """The record of a run that nobody has made; sizes are (height, width)."""
+    return RunRecord(
+        config=config or tiny_config(),
+        recipe="default",
+        view_height=view[0],
+        view_width=view[1],
+        picture_height=picture[0],
+        picture_width=picture[1],
+        images=ImageSource(name="cats", digest="0123", count=7, unreadable=1),
+        created="2024-05-06T07:08:09+00:00",
+        versions={"python": "3.11"},
+        git_commit=None,
+    )
+
+
+def train_tiny(images: Path, run: Path, **arguments: Any) -> TrainingResult:
+    """Train on one CPU thread, with ``tiny_config`` unless a config is given or resumed."""
+    if not arguments.get("resume"):
+        arguments.setdefault("config", tiny_config())
+    settings: dict[str, Any] = {"device": "cpu", "threads": 1, "evaluate_every": 5}
+    return train(find_images(images), run, **(settings | arguments))
