@@ -2,7 +2,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -48,21 +47,20 @@ def test_version_is_that_of_the_distribution():
     assert re.fullmatch(r"\d+\.\d+\.\d+", warpmarks.__version__)
 
 
-@pytest.mark.parametrize(
-    "module", ["warpmarks.detector", "warpmarks.training", "warpmarks.report", "warpmarks.cli"]
-)
-def test_modules_are_imported_quickly_once_torch_is_there(module):
-    code = (
-        "import time, torch; start = time.perf_counter(); "
-        f"import {module}; print(time.perf_counter() - start)"
-    )
+def test_modules_are_imported_quickly_once_torch_is_there():
+    modules = ["configuration", "training", "detector", "report.run_report", "cli.train", "demo"]
+    imports = "".join(f"import warpmarks.{module}; " for module in modules)
+    clock = "time.process_time()"  # other programs' work does not count
+    code = f"import time, torch; start = {clock}; {imports}print({clock} - start)"
     done = run_python("-c", code)
     assert float(done.stdout) < 0.2 * BUSY, done.stderr
 
 
 def test_help_is_quick():
-    start = time.perf_counter()
+    before = os.times()
     done = run_python("-m", "warpmarks", "--help")
+    after = os.times()
     assert done.returncode == 0
     assert "detect" in done.stdout
-    assert time.perf_counter() - start < 0.3 * BUSY
+    spent = after.children_user - before.children_user
+    assert spent < 0.3 * BUSY

@@ -51,10 +51,11 @@ def _stoppable(verb: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         print(f"warpmarks {warpmarks.__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

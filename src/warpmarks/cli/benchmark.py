@@ -29,7 +29,9 @@ def benchmark(
     from warpmarks.benchmark import run_benchmark
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.configuration import load_recipe
 
+    load_recipe(recipe)  # one that is not there is told before anything is measured
     where = prepare(device, threads)
     with terminal_progress() as progress:
         result = run_benchmark(

@@ -1,0 +1,70 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from warpmarks.cli import main
+
+# The least that trains: 16 x 16 views, 4 x 4 blocks of cells.
+_TINY = [
+    "--image-size",
+    "16",
+    "--batch-size",
+    "2",
+    "--landmarks",
+    "3",
+    "--set",
+    "loss.pooling=2",
+    "--threads",
+    "1",
+]
+
+
+REPORT_RUN = "warpmarks.report.run_report.report_run"
+
+
+def _blank_report(run: Path, images: object, **_: object) -> Path:
+    page = run / "report.html"
+    page.touch()
+    return page
+
+
+@pytest.fixture
+def tiny() -> list[str]:
+    """Flags of a training that takes no time."""
+    return list(_TINY)
+
+
+@pytest.fixture
+def warpmarks(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command line in this process: its exit code, stdout and stderr."""
+
+    def run(*argv: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([str(argument) for argument in argv])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory, image_folder: Path) -> Path:
+    """A run of two steps; its report is blank."""
+    run = tmp_path_factory.mktemp("runs") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(REPORT_RUN, _blank_report)
+        assert main(["train", str(image_folder), "--run", str(run), "--steps", "2", *_TINY]) == 0
+    return run
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than everything else; the tests of `show` do it once."""
+    monkeypatch.setattr(REPORT_RUN, _blank_report)
+
+
+@pytest.fixture
+def run_copy(trained_run: Path, tmp_path: Path) -> Path:
+    """The run, to be changed."""
+    return Path(shutil.copytree(trained_run, tmp_path / "run"))

@@ -1,0 +1,150 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from warpmarks.detector import Detector
+
+
+def read(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_file_holds_what_the_detector_finds_in_pixels(
+    warpmarks, trained_run, image_folder, tmp_path
+):
+    output = tmp_path / "landmarks.csv"
+    code, out, err = warpmarks("detect", trained_run, image_folder, "--output", output, "--scores")
+    assert code == 0, err
+    assert out == f"{output}: 3 landmarks on 12 images\n"
+    header, *rows = read(output)
+    assert header == ["image", "x1", "y1", "x2", "y2", "x3", "y3", "score1", "score2", "score3"]
+    assert [row[0] for row in rows] == [f"{index:02}.png" for index in range(12)]
+    found = Detector.load(trained_run)(image_folder / "07.png")
+    assert np.array(rows[7][1:7], float).reshape(3, 2) == pytest.approx(found.landmarks, abs=1e-3)
+    assert np.array(rows[7][7:], float) == pytest.approx(found.scores, abs=1e-3)
+
+
+def test_scores_are_left_out_by_default(warpmarks, trained_run, image_folder, tmp_path):
+    output = tmp_path / "landmarks.csv"
+    assert warpmarks("detect", trained_run, image_folder, "--output", output)[0] == 0
+    assert {len(row) for row in read(output)} == {7}
+
+
+def test_unreadable_images_are_left_out_and_named(warpmarks, trained_run, image_folder, tmp_path):
+    listed = tmp_path / "list.txt"
+    (tmp_path / "letter.jpg").write_text("Dear reader")
+    listed.write_text(f"{image_folder / '04.png'}\nletter.jpg\n")
+    output = tmp_path / "landmarks.csv"
+    code, _, err = warpmarks("detect", trained_run, listed, "--output", output)
+    assert code == 2
+    assert "1 of 2 images cannot be read" in err
+    assert not output.exists()
+    code, out, err = warpmarks(
+        "detect", trained_run, listed, "--output", output, "--allow-unreadable"
+    )
+    assert (code, out) == (0, f"{output}: 3 landmarks on 1 images\n")
+    assert "1 images could not be read and were left out:\n  letter.jpg: " in err
+    assert len(read(output)) == 2
+
+
+def test_no_readable_image_writes_no_file(warpmarks, trained_run, tmp_path):
+    (tmp_path / "letter.jpg").write_text("Dear reader")
+    output = tmp_path / "landmarks.csv"
+    code, _, err = warpmarks(
+        "detect", trained_run, tmp_path, "--output", output, "--allow-unreadable"
+    )
+    assert (code, output.exists()) == (2, False)
+    assert "none of its 1 images can be read" in err
+
+
+def test_an_existing_file_is_kept_without_overwrite(warpmarks, trained_run, image_folder, tmp_path):
+    output = tmp_path / "landmarks.csv"
+    output.write_text("precious")
+    code, _, err = warpmarks("detect", trained_run, image_folder, "--output", output)
+    assert (code, output.read_text()) == (2, "precious")
+    assert err == (
+        f"error: --output {output} exists: choose another name or replace it with --overwrite\n"
+    )
+    code, _, _ = warpmarks("detect", trained_run, image_folder, "--output", output, "--overwrite")
+    assert (code, len(read(output))) == (0, 13)
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [("", "is a folder: expected the name of a file"), ("no/such/l.csv", "there is no folder")],
+)
+def test_a_place_that_cannot_be_written(
+    warpmarks, trained_run, image_folder, tmp_path, output, sentence
+):
+    code, _, err = warpmarks("detect", trained_run, image_folder, "--output", tmp_path / output)
+    assert (code, sentence in err) == (2, True)
+
+
+def test_a_folder_that_is_no_run(warpmarks, image_folder, tmp_path):
+    code, _, err = warpmarks("detect", image_folder, image_folder, "--output", tmp_path / "l.csv")
+    assert (code, "is no run" in err) == (2, True)
+
+
+def damage_weights(run):
+    path = run / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+
+
+def lose_weights(run):
+    (run / "weights.safetensors").unlink()
+
+
+def bring_other_weights(run):
+    record = json.loads((run / "run.json").read_text())
+    record["config"]["num_landmarks"] = 4
+    (run / "run.json").write_text(json.dumps(record))
+
+
+def bring_foreign_weights(run):
+    import torch
+    from safetensors.torch import save_file
+
+    save_file({"layer.weight": torch.zeros(2, 3)}, run / "weights.safetensors")
+
+
+def damage_record(run):
+    (run / "run.json").write_text('{"format": 1, "config": ')
+
+
+def come_from_the_future(run):
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(record | {"format": 99}))
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (damage_weights, "weights.safetensors is damaged"),
+        (lose_weights, "weights.safetensors is missing"),
+        (bring_other_weights, "belongs to another network"),
+        (bring_foreign_weights, "is a foreign weights file"),
+        (damage_record, "run.json is damaged"),
+        (come_from_the_future, "upgrade warpmarks"),
+    ],
+)
+def test_a_run_that_cannot_be_used(warpmarks, run_copy, image_folder, tmp_path, harm, sentence):
+    harm(run_copy)
+    output = tmp_path / "l.csv"
+    code, _, err = warpmarks("detect", run_copy, image_folder, "--output", output)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert sentence in err
+    assert not output.exists()
+
+
+def test_no_cuda(warpmarks, trained_run, image_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    output = tmp_path / "l.csv"
+    code, _, err = warpmarks(
+        "detect", trained_run, image_folder, "--output", output, "--device", "cuda"
+    )
+    assert (code, "--device is cuda" in err) == (2, True)

@@ -1,0 +1,206 @@
+import json
+import shutil
+
+import pytest
+
+from warpmarks.cli.train import choose_config
+from warpmarks.configuration import load_recipe
+from warpmarks.errors import InputError
+
+
+def log_steps(run):
+    return [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_holds_detector_log_and_report(trained_run):
+    there = {path.name for path in trained_run.iterdir()}
+    assert {"run.json", "log.jsonl", "weights.safetensors", "report.html"} <= there
+    config = json.loads((trained_run / "run.json").read_text())["config"]
+    assert config["num_landmarks"] == 3
+    assert config["image"]["size"] == 16
+    assert config["loss"]["pooling"] == 2
+    assert log_steps(trained_run) == [2]
+
+
+def test_resume_needs_no_settings_and_goes_on(warpmarks, run_copy, image_folder, no_pictures):
+    code, out, err = warpmarks(
+        "train", image_folder, "--run", run_copy, "--resume", "--steps", 3, "--threads", 1
+    )
+    assert code == 0, err
+    assert "3 steps" in out
+    assert "moves off" in err  # the header of the table of health
+    assert "report.html" in out
+    assert log_steps(run_copy)[-1] == 3
+
+
+def test_an_existing_run_is_kept_without_overwrite(warpmarks, run_copy, image_folder, tiny):
+    before = (run_copy / "weights.safetensors").read_bytes()
+    code, _, err = warpmarks("train", image_folder, "--run", run_copy, "--steps", 2, *tiny)
+    assert code == 2
+    assert err == (
+        f"error: {run_copy} holds a run already: go on with --resume, replace it with "
+        "--overwrite, or choose another --run\n"
+    )
+    assert (run_copy / "weights.safetensors").read_bytes() == before
+
+
+def test_a_run_of_another_k_is_not_resumed(warpmarks, run_copy, image_folder):
+    code, _, err = warpmarks(
+        "train", image_folder, "--run", run_copy, "--resume", "--landmarks", 4, "--steps", 3
+    )
+    assert code == 2
+    assert "num_landmarks is 4 now and was 3" in err
+
+
+def test_resume_without_a_run_is_refused(warpmarks, tmp_path, image_folder):
+    code, _, err = warpmarks("train", image_folder, "--run", tmp_path / "none", "--resume")
+    assert (code, "is no run" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--steps", 5, "--minutes", 1], "--steps and --minutes were both given"),
+        (["--resume", "--overwrite"], "--resume and --overwrite were both given"),
+        (["--minutes", 0], "--minutes is 0.0: expected more than 0"),
+        (["--landmarks", 17], "--landmarks 17"),
+        (["--set", "warps.first.rotaton=3"], "did you mean warps.first.rotation?"),
+        (["--set", "warps.first.rotation"], "expected key=value"),
+        (["--set", "warps.first.rotation=400"], "warps.first.rotation"),
+        (["--batch-size", 0], "batch_size"),
+        (["--image-size", 7], "image.size"),
+        (["--recipe", "defalt"], "recipe defalt: neither a file nor one of the recipes"),
+        (["--split", "train"], "split.csv"),
+        (["--batch-size", 3, "--devices", 2], "cannot be divided among 2 devices"),
+    ],
+)
+def test_unusable_flags_are_told_in_one_sentence(
+    warpmarks, tmp_path, image_folder, tiny, flags, sentence
+):
+    run = tmp_path / "run"
+    code, out, err = warpmarks("train", image_folder, "--run", run, *tiny, *flags)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert sentence in err
+    assert out == ""
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--landmarks", 0], "--landmarks"),
+        (["--steps", 0], "--steps"),
+        (["--minutes", "nan"], "--minutes"),
+        (["--devices", 0], "--devices"),
+        (["--device", "gpu"], "--device"),
+        (["--landmark", 3], "--landmarks"),  # a typing error, and the nearest option
+    ],
+)
+def test_flags_out_of_range_exit_with_two(warpmarks, tmp_path, image_folder, flags, words):
+    code, _, err = warpmarks("train", image_folder, "--run", tmp_path / "run", *flags)
+    assert code == 2
+    assert words in err
+    assert "Traceback" not in err
+
+
+def test_no_cuda_is_told_before_anything_is_made(
+    warpmarks, tmp_path, image_folder, tiny, monkeypatch
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    run = tmp_path / "run"
+    code, _, err = warpmarks("train", image_folder, "--run", run, *tiny, "--device", "cuda")
+    assert (code, "torch sees no CUDA device" in err, run.exists()) == (2, True, False)
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run(warpmarks, tmp_path, image_folder, tiny):
+    flags = ["--steps", 20, "--set", "optimiser.learning_rate=1e30"]
+    code, _, err = warpmarks("train", image_folder, "--run", tmp_path / "run", *tiny, *flags)
+    assert code == 2
+    assert "the loss is not a number at step" in err
+    assert "--set optimiser.learning_rate=" in err
+
+
+class TestImages:
+    def train(self, warpmarks, images, tmp_path, tiny, *flags):
+        run = tmp_path / "run"
+        code, out, err = warpmarks("train", images, "--run", run, "--steps", 2, *tiny, *flags)
+        assert "Traceback" not in err
+        return code, out, err, run
+
+    def test_missing_folder(self, warpmarks, tmp_path, tiny):
+        code, _, err, _ = self.train(warpmarks, tmp_path / "nowhere", tmp_path, tiny)
+        assert (code, "nowhere does not exist" in err) == (2, True)
+
+    def test_folder_without_images(self, warpmarks, tmp_path, tiny):
+        (tmp_path / "empty").mkdir()
+        code, _, err, run = self.train(warpmarks, tmp_path / "empty", tmp_path, tiny)
+        assert (code, "holds no images" in err, run.exists()) == (2, True, False)
+
+    def test_one_image(self, warpmarks, tmp_path, image_folder, tiny):
+        (tmp_path / "one").mkdir()
+        shutil.copy(image_folder / "00.png", tmp_path / "one")
+        code, _, err, run = self.train(warpmarks, tmp_path / "one", tmp_path, tiny)
+        assert (code, "found 1 readable image" in err, run.exists()) == (2, True, False)
+
+    def test_unreadable_images_are_named_and_stop_the_run_unless_allowed(
+        self, warpmarks, tmp_path, image_folder, tiny, no_pictures
+    ):
+        images = tmp_path / "images"
+        shutil.copytree(image_folder, images)
+        whole = (images / "03.png").read_bytes()
+        (images / "03.png").write_bytes(whole[: len(whole) // 2])
+        (images / "letter.jpg").write_text("Dear reader")
+        code, _, err, run = self.train(warpmarks, images, tmp_path, tiny)
+        assert code == 2
+        assert "2 of 13 images" in err
+        assert "03.png" in err
+        assert "letter.jpg" in err
+        assert not run.exists()
+
+        code, out, err, run = self.train(warpmarks, images, tmp_path, tiny, "--allow-unreadable")
+        assert code == 0, err
+        assert "2 images could not be read and were left out:" in out
+        listed = (run / "unreadable.csv").read_text()
+        assert "03.png" in listed
+        assert "letter.jpg" in listed
+
+
+def test_ctrl_c_ends_with_one_sentence_and_130(warpmarks, run_copy, image_folder, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("warpmarks.training.train", interrupted)
+    code, _, err = warpmarks("train", image_folder, "--run", run_copy, "--resume")
+    assert (code, err) == (130, "stopped; go on with the same command and --resume\n")
+    (run_copy / "training_state.safetensors").unlink()
+    code, _, err = warpmarks("train", image_folder, "--run", run_copy, "--resume")
+    assert (code, err) == (130, "stopped\n")
+
+
+def test_a_bug_keeps_its_traceback(warpmarks, run_copy, image_folder, monkeypatch):
+    def broken(*args, **kwargs):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("warpmarks.training.train", broken)
+    with pytest.raises(ZeroDivisionError):
+        warpmarks("train", image_folder, "--run", run_copy, "--resume")
+
+
+def test_landmarks_are_judged_on_the_map_that_the_other_flags_make():
+    chosen = choose_config(
+        None, recipe="default", settings=["image.size=16", "loss.pooling=4"], landmarks=4
+    )
+    assert chosen.num_landmarks == 4  # the recipe's 10 would not fit
+    with pytest.raises(InputError, match="--landmarks 5: num_landmarks is 5, but a view of 16 px"):
+        choose_config(
+            None, recipe="default", settings=["image.size=16", "loss.pooling=4"], landmarks=5
+        )
+
+
+def test_a_resumed_run_keeps_its_settings_unless_a_recipe_is_named():
+    run = load_recipe("default").model_copy(update={"seed": 7})
+    assert choose_config(run, recipe=None, settings=[], landmarks=None) == run
+    named = choose_config(run, recipe="paper", settings=[], landmarks=None)
+    assert named == load_recipe("paper")
