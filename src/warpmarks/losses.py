@@ -10,7 +10,8 @@ same constraint.)
 u in {1..H} x {1..W}, the cells of the score map: ``unit`` = (columns / 2, rows / 2), see
 ``cells_unit``. Its weight gamma = 500 belongs to that unit. ``view_unit`` measures in halves of
 the view's shorter side instead, which does not change with the map's size; a weight of gamma per
-squared cell is gamma / (cells / 2)^2 there: 500 on a 40 x 40 map is 1.25.
+squared cell is gamma / (cells / 2)^2 there, cells along the shorter side: 500 on a 40 x 40 map is
+1.25.
 """
 
 from dataclasses import dataclass
@@ -143,8 +144,7 @@ def objective(
         unit: see the module.
         pooling: m of L''_div.
         per_landmark: divide the diversity by K. As printed, equivariance is a mean over landmarks
-        and
-            diversity a sum, so that a given gamma weighs more the more landmarks there are.
+            and diversity a sum, so that a given gamma weighs more the more landmarks there are.
     """
     spread = diversity(original, pooling=pooling) + diversity(warped, pooling=pooling)
     return ObjectiveTerms(

@@ -9,7 +9,13 @@ def first_draws(*key) -> list[float]:
 
 def test_draws_follow_from_seed_purpose_and_index_alone():
     assert first_draws(3, "step", 17) == first_draws(3, "step", 17)
-    others = [(4, "step", 17), (3, "held out", 17), (3, "step", 18), (31, "step", 7), (3, "step", 1)]
+    others = [
+        (4, "step", 17),
+        (3, "held out", 17),
+        (3, "step", 18),
+        (31, "step", 7),
+        (3, "step", 1),
+    ]
     assert all(first_draws(*other) != first_draws(3, "step", 17) for other in others)
     torch.manual_seed(1)
     before = torch.random.get_rng_state()
@@ -28,7 +34,9 @@ def test_steps_may_be_asked_for_in_any_order():
     forwards = ShuffledOrder(10, batch_size=4, seed=7)
     expected = [forwards.batch(step).tolist() for step in range(8)]
     anew = ShuffledOrder(10, batch_size=4, seed=7)
-    assert [anew.batch(step).tolist() for step in (7, 2, 5, 0)] == [expected[i] for i in (7, 2, 5, 0)]
+    assert [anew.batch(step).tolist() for step in (7, 2, 5, 0)] == [
+        expected[i] for i in (7, 2, 5, 0)
+    ]
     assert ShuffledOrder(10, batch_size=4, seed=8).batch(0).tolist() != expected[0]
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-import reference
 import torch
 from torch.testing import assert_close
 
+import reference
 from warpmarks.configuration import LossConfig, TrainingConfig
 from warpmarks.geometry import Geometry, plan_geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
@@ -104,7 +104,9 @@ def test_the_shares_of_two_processes_are_the_whole_batch(pictures, photometric):
 def test_warped_cells_are_those_of_the_batch_s_warp(pictures):
     batch = maker(pictures).batch(0)
     rows, columns = geometry().cells
-    centres = [reference.cell_centre(i, j, rows, columns) for i, j in reference.cells(rows, columns)]
+    centres = [
+        reference.cell_centre(i, j, rows, columns) for i, j in reference.cells(rows, columns)
+    ]
     points = torch.from_numpy(np.array(centres, dtype=np.float32)).expand(4, -1, -1)
     assert_close(batch.warp(points), batch.warped_cells, rtol=0, atol=1e-5)
 
@@ -163,9 +165,7 @@ def random_case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, ThinPlateSp
 def test_the_terms_that_the_settings_ask_for(equivariance, per_landmark):
     original, warped, cells, warp = random_case()
     unit = torch.tensor([3.5, 2.5], dtype=torch.float64)
-    settings = LossConfig(
-        equivariance=equivariance, pooling=2, diversity_per_landmark=per_landmark
-    )
+    settings = LossConfig(equivariance=equivariance, pooling=2, diversity_per_landmark=per_landmark)
     terms = objective_of_maps(original, warped, cells, warp, unit, settings)
     expected = []
     for one in range(2):
@@ -178,7 +178,9 @@ def test_the_terms_that_the_settings_ask_for(equivariance, per_landmark):
                 reference.equation_5(reference.soft_argmax(p), moved.numpy(), unit.numpy())
             )
     spread = [
-        reference.pooled_diversity(maps.numpy(), 2) for image in (original, warped) for maps in image
+        reference.pooled_diversity(maps.numpy(), 2)
+        for image in (original, warped)
+        for maps in image
     ]
     assert_close(terms.equivariance.item(), np.mean(expected), rtol=1e-9, atol=0)
     share = 1 / 3 if per_landmark else 1

@@ -12,13 +12,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from warpmarks.coordinates import pixel_centres
-from warpmarks.warps.thin_plate_spline import ThinPlateSpline, spline_solver
+from warpmarks.warps.thin_plate_spline import ThinPlateSpline, spline_slopes, spline_solver
 
 REDRAWS = 20
 """How often folded warps are drawn again before their deformation is halved."""
 
 REACH = 1.3
 """Warps are checked for folds on [-REACH, REACH]^2: a second warp looks beyond the first's view."""
+
+CHECKS = 6
+"""Points checked for folds between one control of a grid and the next."""
+
+LEAST_AREA = 0.05
+"""A warp counts as folded below this share of its mean change of area: it may fold near by."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,8 @@ class WarpRange:
 
 def control_grid(rows: int, columns: int) -> Float[Tensor, "controls 2"]:
     """A regular grid of controls over [-1, 1]^2, edges included, in float64."""
-    y, x = torch.linspace(-1, 1, rows).double(), torch.linspace(-1, 1, columns).double()
+    y = torch.linspace(-1, 1, rows, dtype=torch.float64)
+    x = torch.linspace(-1, 1, columns, dtype=torch.float64)
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1).reshape(-1, 2)
 
 
@@ -54,8 +61,8 @@ class RandomWarps:
 
     Args:
         warp_range: from what to draw.
-        aspect: width over height of the view. Rotation, scale and deformation are isotropic in the
-            view's pixels, also where its normalised coordinates are not.
+        aspect: width over height of the view. Rotation, scale, translation and deformation are
+            isotropic in the view's pixels, also where its normalised coordinates are not.
         controls: where the splines are pinned, in normalised coordinates of the view.
     """
 
@@ -67,24 +74,29 @@ class RandomWarps:
         self.solver = spline_solver(self.controls)
         shorter = min(aspect, 1.0)
         self._half_size = torch.tensor([aspect / shorter, 1 / shorter], dtype=torch.float64)
-        self._check_points = REACH * pixel_centres(16, 16, dtype=torch.float64).reshape(-1, 2)
+        side = CHECKS * math.ceil(math.sqrt(len(self.controls)))
+        checked = REACH * pixel_centres(side, side, dtype=torch.float64).reshape(-1, 2)
+        self._slopes = spline_slopes(checked, self.controls).flatten(0, 1)
 
     def draw(self, count: int, generator: torch.Generator) -> ThinPlateSpline:
         """``count`` warps g in float64, none of which folds."""
-        targets = self._draw_targets(count, generator, 1.0)
-        for attempt in range(1, 2 * REDRAWS):
-            spline = ThinPlateSpline.fit(self.controls, targets, self.solver)
-            folded = self.folds(spline)
-            if not folded.any():
-                return spline
+        targets = torch.empty(count, len(self.controls), 2, dtype=torch.float64)
+        folded = torch.arange(count)
+        for attempt in range(2 * REDRAWS):
             damping = 0.5 ** max(0, attempt - REDRAWS)
-            targets[folded] = self._draw_targets(int(folded.sum()), generator, damping)
+            drawn = self._draw_targets(len(folded), generator, damping)
+            targets[folded] = drawn
+            folded = folded[self.folds(ThinPlateSpline.fit(self.controls, drawn, self.solver))]
+            if len(folded) == 0:
+                break
         return ThinPlateSpline.fit(self.controls, targets, self.solver)
 
     def folds(self, spline: ThinPlateSpline) -> Bool[Tensor, " batch"]:
-        """Whether a warp turns the plane over anywhere on the check points: det J <= 0."""
-        points = self._check_points.expand(len(spline.weights), -1, -1)
-        return (torch.linalg.det(spline.jacobian(points)) <= 0).any(dim=1)
+        """Whether splines over these controls turn the plane over, or nearly: see LEAST_AREA."""
+        by_term = spline.solution.permute(1, 0, 2).flatten(1)
+        by_x, by_y = (self._slopes @ by_term).reshape(-1, 2, len(spline.weights), 2).unbind(1)
+        areas = by_x[..., 0] * by_y[..., 1] - by_x[..., 1] * by_y[..., 0]
+        return areas.amin(dim=0) <= LEAST_AREA * areas.mean(dim=0)
 
     def _draw_targets(
         self, count: int, generator: torch.Generator, damping: float

@@ -1,7 +1,7 @@
 """A picture seen through a warp: inverse image warping, (I o g)(v) = I(g(v))."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,7 +26,7 @@ def sample_view(
     margin: float,
 ) -> Float[Tensor, "batch channels rows columns"]:
     """Values of pictures at points of the view, which lies ``margin`` inside their edges."""
-    return sample(pictures, (1 - 2 * margin) * points)
+    return sample(pictures, view_to_picture(points, margin))
 
 
 def picture_to_view(points: Float[Tensor, "*shape 2"], margin: float) -> Float[Tensor, "*shape 2"]:
@@ -39,7 +39,9 @@ def view_to_picture(points: Float[Tensor, "*shape 2"], margin: float) -> Float[T
     return points * (1 - 2 * margin)
 
 
-def to_float_images(pictures: Tensor, device: torch.device | str | None = None) -> Tensor:
-    """(B, H, W, 3) bytes to (B, 3, H, W) in [0, 1], laid out channels last."""
+def to_float_images(
+    pictures: UInt8[Tensor, "batch height width 3"], device: torch.device | str | None = None
+) -> Float[Tensor, "batch 3 height width"]:
+    """Bytes to [0, 1], laid out channels last in memory."""
     on_device = pictures.to(device, non_blocking=True)
     return on_device.permute(0, 3, 1, 2).to(torch.float32).div_(255)

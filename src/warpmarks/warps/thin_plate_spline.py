@@ -20,8 +20,8 @@ from torch import Tensor
 
 
 def spline_kernel(squared_distance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """U(r) = r^2 log r as a function of r^2; zero at r = 0."""
-    return 0.5 * torch.special.xlogy(squared_distance, squared_distance)
+    """U(r) = r^2 log r as a function of r^2; zero at r = 0, and so is its gradient in the plane."""
+    return 0.5 * squared_distance * _finite_log(squared_distance)
 
 
 def squared_distances(
@@ -37,13 +37,16 @@ def spline_solver(controls: Float[Tensor, "controls 2"]) -> Float[Tensor, "solut
     """The matrix, in float64, that takes N targets to the N weights and the 3 affine rows.
 
     Raises:
-        ValueError: fewer than three controls, or all of them on one line: no unique spline.
+        ValueError: fewer than three controls, all of them on one line, or two at one place: there
+            is no unique spline.
     """
     controls = controls.double()
     count = len(controls)
     ones_xy = torch.cat([controls.new_ones(count, 1), controls], dim=1)
     if count < 3 or torch.linalg.matrix_rank(ones_xy) < 3:
-        raise ValueError(f"a spline needs 3 controls that are not on one line, got {count}")
+        raise ValueError(f"a spline needs 3 controls off one line, got {controls.tolist()}")
+    if len(controls.unique(dim=0)) < count:
+        raise ValueError(f"a spline needs controls apart, got {controls.tolist()}")
     system = controls.new_zeros(count + 3, count + 3)
     system[:count, :count] = spline_kernel(squared_distances(controls, controls))
     system[:count, count:] = ones_xy
@@ -57,6 +60,20 @@ def spline_basis(
 ) -> Float[Tensor, "points controls"]:
     """Cardinal basis in float64: a spline's values at fixed points are ``basis @ targets``."""
     return _features(points.double(), controls.double()) @ spline_solver(controls)
+
+
+def spline_slopes(
+    points: Float[Tensor, "*batch points 2"], controls: Float[Tensor, "controls 2"]
+) -> Float[Tensor, "*batch points 2 solution"]:
+    """d/dx and d/dy of a spline's terms at points: ``slopes @ [weights; affine]`` is D g^T.
+
+    The gradient of U is (2 log r + 1) (p - c), which is 0 at the control c.
+    """
+    offsets = points[..., None, :] - controls
+    squared = offsets.square().sum(-1, keepdim=True)
+    bend = ((_finite_log(squared) + 1) * offsets).transpose(-1, -2)
+    linear = torch.eye(3, dtype=points.dtype, device=points.device)[1:]
+    return torch.cat([bend, linear.expand(*bend.shape[:-1], 3)], dim=-1)
 
 
 @dataclass(frozen=True)
@@ -92,43 +109,48 @@ class ThinPlateSpline:
         """Some splines of the batch."""
         return ThinPlateSpline(self.controls, self.weights[chosen], self.affine[chosen])
 
+    @property
+    def solution(self) -> Float[Tensor, "batch solution 2"]:
+        """The weights and below them the three affine rows."""
+        return torch.cat([self.weights, self.affine], dim=1)
+
     def __call__(self, points: Float[Tensor, "batch points 2"]) -> Float[Tensor, "batch points 2"]:
         """Each batch's points moved by its own spline."""
-        solution = torch.cat([self.weights, self.affine], dim=1)
-        return _features(points, self.controls) @ solution
+        return _features(points, self.controls) @ self.solution
 
     def jacobian(
         self, points: Float[Tensor, "batch points 2"]
     ) -> Float[Tensor, "batch points 2 2"]:
-        """D g_row / d p_column at points. The gradient of U is (2 log r + 1) (p - c), 0 at c."""
-        offsets = points[..., None, :] - self.controls
-        squared = offsets.square().sum(-1)
-        slope = torch.where(squared > 0, squared.clamp_min(1e-300).log() + 1, 0.0)
-        bend = torch.einsum("bpn,bpnj,bni->bpij", slope, offsets, self.weights)
-        return bend + self.affine[:, None, 1:].transpose(-1, -2)
+        """D g_row / d p_column at points."""
+        slopes = spline_slopes(points, self.controls)
+        return (slopes @ self.solution[:, None]).transpose(-1, -2)
 
     def inverse(
         self, points: Float[Tensor, "batch points 2"], *, iterations: int = 12
     ) -> Float[Tensor, "batch points 2"]:
-        """The points that the splines take to ``points``, by damped Newton steps in float64.
+        """The points that the splines take to ``points``, by Newton steps in float64.
 
-        Where the spline does not fold the result is exact to rounding. For plots and tests; the
-        objective never needs an inverse.
+        A step is at most a quarter of the controls' extent. Where the spline does not fold the
+        result is exact to rounding. For plots and tests; the objective never needs an inverse.
         """
         wanted = points.double()
         spline = self.to(wanted)
         linear = spline.affine[:, 1:]
         found = torch.linalg.solve(linear, wanted - spline.affine[:, :1], left=False)
-        residual = wanted - spline(found)
+        longest = float((spline.controls.amax(0) - spline.controls.amin(0)).max() / 4)
         for _ in range(iterations):
-            step = torch.linalg.solve(spline.jacobian(found), residual.unsqueeze(-1)).squeeze(-1)
-            step = step * (0.5 / step.norm(dim=-1, keepdim=True).clamp_min(0.5))
-            found = found + step
             residual = wanted - spline(found)
+            step = torch.linalg.solve(spline.jacobian(found), residual.unsqueeze(-1)).squeeze(-1)
+            found = found + step * (longest / step.norm(dim=-1, keepdim=True).clamp_min(longest))
         return found.to(points.dtype)
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.controls, self.weights, self.affine
+
+
+def _finite_log(positive: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    # Times zero it is zero, and so are its gradients, which log(0) would make not a number.
+    return positive.clamp_min(torch.finfo(positive.dtype).tiny).log()
 
 
 def _features(

@@ -1,0 +1,87 @@
+import numpy as np
+import torch
+from torch.testing import assert_close
+
+import reference
+from warpmarks.heatmaps import concentration, flatness, soft_argmax, spatial_softmax
+
+
+def random_maps(*shape: int, sharpness: float = 1.5) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    scores = sharpness * torch.randn(*shape, dtype=torch.float64, generator=generator)
+    return spatial_softmax(scores)
+
+
+def test_softmax_is_over_the_cells_of_each_map():
+    scores = torch.randn(
+        2, 4, 3, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
+    maps = spatial_softmax(scores)
+    assert_close(maps.sum(dim=(2, 3)), torch.ones(2, 4, dtype=torch.float64))
+    expected = np.stack([reference.spatial_softmax(image) for image in scores.numpy()])
+    assert_close(maps, torch.from_numpy(expected))
+
+
+def test_softmax_of_large_scores_is_finite():
+    scores = torch.zeros(1, 1, 3, 7)
+    scores[..., 2, 1] = 1e4
+    maps = spatial_softmax(scores)
+    assert maps[0, 0, 2, 1] == 1
+    assert maps.isfinite().all()
+
+
+def test_soft_argmax_of_an_off_centre_peak_is_the_peak():
+    scores = torch.full((2, 5, 3, 7), -1e4)
+    scores[..., 1, 6] = 0.0
+    expected = torch.tensor([2 * 6.5 / 7 - 1, 0.0])
+    assert_close(soft_argmax(spatial_softmax(scores)), expected.expand(2, 5, 2))
+
+
+def test_soft_argmax_is_the_expectation():
+    maps = random_maps(2, 4, 3, 7)
+    expected = np.stack([reference.soft_argmax(image) for image in maps.numpy()])
+    assert_close(soft_argmax(maps), torch.from_numpy(expected), rtol=0, atol=1e-12)
+
+
+def test_soft_argmax_has_exact_gradients():
+    scores = torch.randn(
+        1, 2, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
+    )
+    assert torch.autograd.gradcheck(
+        lambda s: soft_argmax(spatial_softmax(s)), scores.requires_grad_()
+    )
+
+
+def test_concentration_is_the_probability_near_the_landmark():
+    maps = random_maps(2, 4, 8, 13)
+    landmarks = soft_argmax(maps)
+    for radius in (0.4, 1.7, 2.5, 4.0):
+        expected = np.stack(
+            [
+                reference.concentration(image, points, radius)
+                for image, points in zip(maps.numpy(), landmarks.numpy(), strict=True)
+            ]
+        )
+        found = concentration(maps, landmarks, radius=radius)
+        assert_close(found, torch.from_numpy(expected), rtol=0, atol=1e-12)
+
+
+def test_concentration_tells_a_peak_from_two_peaks_and_from_none():
+    maps = torch.zeros(1, 3, 9, 21)
+    maps[0, 0, 2, 17] = 1
+    maps[0, 1, 2, 3] = maps[0, 1, 2, 17] = 0.5
+    maps[0, 2] = 1 / (9 * 21)
+    scores = concentration(maps, soft_argmax(maps))[0]
+    assert_close(scores[:2], torch.tensor([1.0, 0.0]))
+    assert_close(scores[2], torch.tensor(21 / (9 * 21)))  # the cells (i, j) with i^2 + j^2 <= 6.25
+
+
+def test_flatness_from_one_cell_to_all():
+    maps = torch.zeros(1, 3, 4, 9, dtype=torch.float64)
+    maps[0, 0, 3, 1] = 1
+    maps[0, 1, :, :3] = 1 / 12
+    maps[0, 2] = 1 / 36
+    expected = torch.tensor([[1 / 36, 12 / 36, 1.0]], dtype=torch.float64)
+    assert_close(flatness(maps), expected)
+    between = flatness(random_maps(2, 4, 3, 7))
+    assert ((between > 1 / 21) & (between < 1)).all()

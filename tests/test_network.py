@@ -1,0 +1,143 @@
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from warpmarks.network import LandmarkNetwork
+
+NEURIPS_2017 = {"kernels": (5, 5, 5, 3, 3, 1), "dilations": (1, 1, 2, 4, 2, 1)}
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def settled(num_landmarks: int = 3, **options) -> LandmarkNetwork:
+    """A network in float64 as it detects, whose normalisation does something."""
+    network = LandmarkNetwork(num_landmarks, generator=generator(), **options).double()
+    draws = generator(1)
+    with torch.no_grad():
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.running_mean.normal_(0, 0.1, generator=draws)
+                module.running_var.uniform_(0.5, 2, generator=draws)
+    return network.eval()
+
+
+def random_images(height: int, width: int, batch: int = 1) -> torch.Tensor:
+    return torch.rand(batch, 3, height, width, dtype=torch.float64, generator=generator(2))
+
+
+@pytest.mark.parametrize("options", [{}, NEURIPS_2017, {"padding": "reflect"}], ids=str)
+def test_a_map_has_half_the_image_s_height_and_width(options):
+    network = LandmarkNetwork(7, generator=generator(), **options)
+    assert network(torch.rand(2, 3, 32, 44, generator=generator())).shape == (2, 7, 16, 22)
+
+
+def test_six_convolutions_with_the_paper_s_filters():
+    network = LandmarkNetwork(7)
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
+    assert [c.out_channels for c in convolutions] == [20, 48, 64, 80, 256, 7]
+    weights = 3 * 20 * 25 + 20 * 48 * 9 + 48 * 64 * 9 + 64 * 80 * 9 + 80 * 256 + 256 * 7
+    normalisation = 2 * (20 + 48 + 64 + 80 + 256)
+    assert sum(p.numel() for p in network.parameters()) == weights + normalisation + 7
+
+
+def test_layers_stand_in_the_paper_s_order():
+    stage = ["Conv2d", "BatchNorm2d", "ReLU"]
+    kinds = [type(layer).__name__ for layer in LandmarkNetwork(7).layers]
+    assert kinds == [*stage, "MaxPool2d", *4 * stage, "Conv2d"]
+    literal = [
+        type(layer).__name__ for layer in LandmarkNetwork(7, last_layer="batchnorm_relu").layers
+    ]
+    assert literal == [*stage, "MaxPool2d", *5 * stage]
+
+
+def test_the_literal_last_layer_cuts_scores_off_at_zero_and_the_plain_one_does_not():
+    images = random_images(16, 24, batch=2)
+    literal = settled(6, last_layer="batchnorm_relu")(images)
+    assert literal.min() == 0
+    assert literal.max() > 0
+    assert settled(6)(images).min() < 0
+
+
+def test_the_score_scale_multiplies_the_scores():
+    images = random_images(16, 24)
+    assert_close(settled(score_scale=5.0)(images), 5 * settled()(images))
+
+
+@pytest.mark.parametrize(
+    ("options", "pixels"), [({}, 62), (NEURIPS_2017, 54)], ids=["default", "paper"]
+)
+def test_how_far_a_cell_sees(options, pixels):
+    network = settled(**options)
+    seen = torch.zeros(80, 96)
+    for seed in range(4):
+        images = torch.rand(1, 3, 80, 96, dtype=torch.float64, generator=generator(seed))
+        network(images.requires_grad_())[0, :, 20, 26].sum().backward()
+        seen += images.grad.abs().sum(dim=(0, 1))
+    rows, columns = (seen.sum(dim=axis).nonzero().flatten() for axis in (1, 0))
+    assert rows[-1] - rows[0] + 1 == columns[-1] - columns[0] + 1 == pixels
+    assert (rows[0] + rows[-1]) / 2 == 2 * 20 + 0.5  # a cell stands in the middle of its 2 x 2
+    assert (columns[0] + columns[-1]) / 2 == 2 * 26 + 0.5
+
+
+def test_scores_move_with_the_image():
+    images = random_images(84, 98)
+    network = settled()
+    here, moved = network(images[..., 2:, 4:]), network(images[..., :-2, :-4])
+    away = 18  # cells from the border, half of what a cell sees and more
+    assert_close(
+        here[..., away:-away, away:-away],
+        moved[..., away + 1 : -away + 1, away + 2 : -away + 2],
+        rtol=0,
+        atol=1e-10,
+    )
+
+
+def test_replicated_edges_do_not_tell_a_cell_where_it_is_and_zeros_do():
+    grey = torch.full((1, 3, 32, 48), 0.7, dtype=torch.float64)
+
+    def unevenness(padding):
+        maps = settled(padding=padding)(grey)
+        return (maps - maps.mean(dim=(2, 3), keepdim=True)).abs().max().item()
+
+    assert unevenness("replicate") < 1e-10
+    assert unevenness("reflect") < 1e-10
+    assert unevenness("zeros") > 1e-3
+
+
+def test_the_same_generator_gives_the_same_weights():
+    torch.manual_seed(0)
+    first = LandmarkNetwork(3, generator=generator(5))
+    torch.manual_seed(1)
+    second, other = LandmarkNetwork(3, generator=generator(5)), LandmarkNetwork(3)
+    for a, b in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert not torch.equal(first.layers[0].weight, other.layers[0].weight)
+
+
+def test_weights_are_normal_with_variance_2_over_fan_in():
+    convolutions = [
+        m for m in LandmarkNetwork(40, generator=generator()).layers if isinstance(m, nn.Conv2d)
+    ]
+    for convolution in convolutions:
+        fan_in = convolution.weight[0].numel()
+        expected = (2 / fan_in) ** 0.5
+        assert convolution.weight.std().item() == pytest.approx(expected, rel=0.06)
+        assert abs(convolution.weight.mean().item()) < 0.1 * expected
+    assert convolutions[-1].bias.abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"kernels": (3, 3)}, "5 filters need 6 kernels and dilations, got 2 and 6"),
+        ({"dilations": (1,) * 7}, "got 6 and 7"),
+        ({"filters": (20,)}, "1 filters need 2"),
+        ({"kernels": (5, 3, 4, 3, 1, 1)}, "kernels must be odd"),
+    ],
+)
+def test_lists_that_do_not_fit_are_refused(options, told):
+    with pytest.raises(ValueError, match=told):
+        LandmarkNetwork(3, **options)

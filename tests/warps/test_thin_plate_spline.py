@@ -1,0 +1,189 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.interpolate import RBFInterpolator
+from torch.testing import assert_close
+
+import reference
+from warpmarks.warps import (
+    RandomWarps,
+    ThinPlateSpline,
+    WarpRange,
+    control_grid,
+    spline_basis,
+    spline_solver,
+)
+
+few = settings(max_examples=10, deadline=None, derandomize=True, database=None)
+DEFAULT = WarpRange(rotation=15, scale=0.15, translation=0.1, deformation=0.06)
+WIDE = WarpRange(rotation=60, scale=0.5, translation=0.4, deformation=0.12)
+
+
+def draw(seed: int, *shape: int) -> torch.Tensor:
+    """Uniform in [-1, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    return 2 * torch.rand(*shape, dtype=torch.float64, generator=generator) - 1
+
+
+def scattered_spline(seed: int, controls: int = 9, batch: int = 2) -> ThinPlateSpline:
+    return ThinPlateSpline.fit(draw(seed, controls, 2), draw(seed + 1, batch, controls, 2))
+
+
+def scipy_spline(controls: torch.Tensor, targets: torch.Tensor) -> RBFInterpolator:
+    return RBFInterpolator(controls.numpy(), targets.numpy(), kernel="thin_plate_spline", degree=1)
+
+
+@given(seed=st.integers(0, 10_000), controls=st.integers(4, 30))
+@few
+def test_equals_scipy_inside_and_outside_the_controls(seed, controls):
+    where, targets = draw(seed, controls, 2), draw(seed + 1, 2, controls, 2)
+    points = 3 * draw(seed + 2, 2, 40, 2)
+    found = ThinPlateSpline.fit(where, targets)(points)
+    for one in range(2):
+        expected = scipy_spline(where, targets[one])(points[one].numpy())
+        # Controls may come close to each other, and the spline then swings far.
+        scale = max(1.0, float(np.abs(expected).max()))
+        assert_close(found[one], torch.from_numpy(expected), rtol=0, atol=1e-9 * scale)
+
+
+def test_equals_scipy_on_the_control_grid():
+    controls = control_grid(4, 6)
+    targets = controls + 0.2 * draw(0, 3, 24, 2)
+    points = 1.5 * draw(1, 3, 50, 2)
+    found = ThinPlateSpline.fit(controls, targets)(points)
+    for one in range(3):
+        expected = scipy_spline(controls, targets[one])(points[one].numpy())
+        assert_close(found[one], torch.from_numpy(expected), rtol=0, atol=1e-9)
+
+
+def test_equals_its_terms_summed_one_by_one():
+    controls, targets, points = draw(0, 7, 2), draw(1, 1, 7, 2), 2 * draw(2, 1, 20, 2)
+    expected = reference.spline(controls.numpy(), targets[0].numpy(), points[0].numpy())
+    found = ThinPlateSpline.fit(controls, targets)(points)[0]
+    assert_close(found, torch.from_numpy(expected), rtol=0, atol=1e-10)
+
+
+def test_goes_through_its_controls():
+    controls, targets = draw(3, 9, 2), draw(4, 2, 9, 2)
+    found = ThinPlateSpline.fit(controls, targets)(controls.expand(2, -1, -1))
+    assert_close(found, targets, rtol=0, atol=1e-10)
+
+
+def test_affine_targets_give_exactly_the_affine_map():
+    matrix, shift = draw(5, 2, 2, 2), draw(6, 2, 1, 2)
+    controls, points = control_grid(3, 5), 4 * draw(7, 2, 30, 2)
+    warp = ThinPlateSpline.fit(controls, controls @ matrix + shift)
+    assert_close(warp(points), points @ matrix + shift, rtol=0, atol=1e-10)
+    assert warp.weights.abs().max() < 1e-10
+    expected = matrix.transpose(-1, -2)[:, None].expand(-1, 30, -1, -1)
+    assert_close(warp.jacobian(points), expected, rtol=0, atol=1e-10)
+
+
+def test_basis_times_targets_is_the_spline():
+    controls, targets, points = draw(8, 9, 2), draw(9, 2, 9, 2), 2 * draw(10, 30, 2)
+    expected = ThinPlateSpline.fit(controls, targets)(points.expand(2, -1, -1))
+    assert_close(spline_basis(points, controls) @ targets, expected, rtol=0, atol=1e-9)
+
+
+def test_basis_is_in_float64_whatever_comes_in():
+    controls, points = control_grid(3, 4), draw(11, 5, 2)
+    single = spline_basis(points.float(), controls.float())
+    assert single.dtype == torch.float64
+    assert_close(single, spline_basis(points, controls), rtol=0, atol=1e-5)
+
+
+def test_a_solver_at_hand_changes_nothing():
+    controls, targets = draw(12, 9, 2), draw(13, 2, 9, 2)
+    with_solver = ThinPlateSpline.fit(controls, targets, spline_solver(controls))
+    assert torch.equal(with_solver.weights, ThinPlateSpline.fit(controls, targets).weights)
+
+
+def test_precision_is_that_of_the_targets_and_changes_on_request():
+    controls, targets = draw(14, 9, 2), draw(15, 2, 9, 2)
+    single = ThinPlateSpline.fit(controls, targets.float())
+    assert single(controls.float().expand(2, -1, -1)).dtype == torch.float32
+    double = ThinPlateSpline.fit(controls, targets)
+    assert_close(single.weights, double.to(single.weights).weights, rtol=1e-5, atol=1e-5)
+
+
+def test_a_part_of_the_batch():
+    warp, points = scattered_spline(16, batch=4), draw(17, 4, 5, 2)
+    assert_close(warp.part(slice(1, 3))(points[1:3]), warp(points)[1:3])
+
+
+def test_jacobian_equals_autograd():
+    warp, points = scattered_spline(18), 1.5 * draw(19, 2, 6, 2)
+    found = warp.jacobian(points)
+    for one in range(2):
+        for index in range(6):
+            expected = torch.autograd.functional.jacobian(
+                lambda p, one=one: warp.part(slice(one, one + 1))(p[None, None])[0, 0],
+                points[one, index],
+            )
+            assert_close(found[one, index], expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_jacobian_and_gradient_at_a_control_are_finite_and_true(dtype):
+    warp = scattered_spline(20)
+    points = warp.controls[:3].expand(2, -1, -1)
+    step = 1e-6
+    columns = [
+        (warp(points + offset) - warp(points - offset)) / (2 * step)
+        for offset in step * torch.eye(2, dtype=torch.float64)
+    ]
+    expected = torch.stack(columns, dim=-1).to(dtype)
+    warp, points = warp.to(expected), points.to(dtype)
+    tolerance = {"rtol": 1e-4, "atol": 1e-4}
+    assert_close(warp.jacobian(points), expected, **tolerance)
+    points = points.clone().requires_grad_()
+    warp(points).sum().backward()
+    assert_close(points.grad, expected.sum(dim=-2), **tolerance)
+
+
+def test_exact_gradients_in_points_and_targets():
+    controls, targets, points = draw(21, 5, 2), draw(22, 2, 5, 2), draw(23, 2, 3, 2)
+    assert torch.autograd.gradcheck(
+        lambda t, p: ThinPlateSpline.fit(controls, t)(p),
+        (targets.requires_grad_(), points.requires_grad_()),
+    )
+
+
+@pytest.mark.parametrize("aspect", [0.6, 1.7])
+@pytest.mark.parametrize("warp_range", [DEFAULT, WIDE], ids=["default", "wide"])
+def test_inverse_takes_back(warp_range, aspect):
+    """Asked for: 0.1 px of 128; where the warp does not fold it is exact."""
+    draws = RandomWarps(warp_range, aspect=aspect, controls=control_grid(5, 5))
+    warp = draws.draw(12, torch.Generator().manual_seed(0))
+    points = 0.98 * draw(24, 12, 200, 2)
+    assert_close(warp.inverse(warp(points)), points, rtol=0, atol=1e-9)
+    reachable = warp(points).clamp(-1, 1)
+    assert_close(warp(warp.inverse(reachable)), reachable, rtol=0, atol=1e-9)
+
+
+def test_inverse_works_in_any_frame():
+    controls = 64 * (control_grid(4, 5) + 1)
+    warp = ThinPlateSpline.fit(controls, controls.flip(1) + 5 * draw(25, 2, 20, 2))
+    points = 64 * (draw(26, 2, 50, 2) + 1)
+    assert_close(warp.inverse(warp(points)), points, rtol=0, atol=1e-7)
+
+
+def test_inverse_keeps_the_precision_of_its_points():
+    warp = scattered_spline(27).to(torch.zeros(1))
+    assert warp.inverse(torch.zeros(2, 3, 2)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("controls", "told"),
+    [
+        ([[0, 0], [1, 2]], "3 controls off one line"),
+        ([[0, 0], [1, 2], [2, 4], [-1, -2]], "3 controls off one line"),
+        ([[0, 0], [1, 0], [0, 1], [1, 0]], "controls apart"),
+    ],
+    ids=["two", "on a line", "twice the same"],
+)
+def test_controls_without_a_unique_spline_are_refused(controls, told):
+    with pytest.raises(ValueError, match=told):
+        spline_solver(torch.tensor(controls, dtype=torch.float64))
