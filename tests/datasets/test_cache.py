@@ -117,7 +117,7 @@ def test_changed_bytes_and_names_are_another_cache(folder, load, reads):
     os.utime(folder / "03.png", ns=(status.st_atime_ns, status.st_mtime_ns))
     second = load()
     np.testing.assert_array_equal(second.pictures[3], first.pictures[4])
-    (folder / "00.png").rename(folder / "zero.png")
+    (folder / "29.png").rename(folder / "zero.png")
     assert load().names[-1] == "zero.png"
     assert len(reads) == 3 * COUNT
 

@@ -26,14 +26,19 @@ def test_hidden_files_and_folders_are_skipped(tmp_path):
 
 
 def test_links_are_followed_once(tmp_path):
-    touch(tmp_path, "set/b/a.jpg", "elsewhere/c.jpg")
+    touch(tmp_path, "set/b/far/down/a.jpg", "elsewhere/c.jpg")
     root = tmp_path / "set"
-    (root / "a link to b").symlink_to(root / "b")
+    (root / "a short way").symlink_to(root / "b" / "far" / "down")
     (root / "b" / "loop").symlink_to(root)
     (root / "other").symlink_to(tmp_path / "elsewhere")
     (root / "file.jpg").symlink_to(tmp_path / "elsewhere" / "c.jpg")
     (root / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
-    assert find_images(root).names == ("b/a.jpg", "file.jpg", "gone.jpg", "other/c.jpg")
+    assert find_images(root).names == (
+        "b/far/down/a.jpg",
+        "file.jpg",
+        "gone.jpg",
+        "other/c.jpg",
+    )
 
 
 def test_pipes_are_no_images(tmp_path):
