@@ -41,8 +41,8 @@ class NetworkConfig(Section):
     """The landmark network; see ``warpmarks.network`` for what each choice means."""
 
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
-    kernels: tuple[PositiveInt, ...] = (5, 3, 3, 3, 1, 1)
-    dilations: tuple[PositiveInt, ...] = (1, 2, 4, 8, 1, 1)
+    kernels: tuple[PositiveInt, ...] = (5, 5, 3, 3, 1, 1)
+    dilations: tuple[PositiveInt, ...] = (1, 1, 3, 6, 1, 1)
     padding: Literal["replicate", "reflect", "zeros"] = "replicate"
     last_layer: Literal["plain", "batchnorm_relu"] = "plain"
     score_scale: Positive = 1.0
