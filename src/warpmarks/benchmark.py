@@ -8,9 +8,10 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,7 @@ class _Stopwatch:
     seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     @contextmanager
-    def __call__(self, stage: str):  # noqa: ANN204
+    def __call__(self, stage: str) -> Iterator[None]:
         began = _now(self.device)
         yield
         self.seconds[stage] += _now(self.device) - began
@@ -149,7 +150,7 @@ def _convolution_gflops(device: torch.device, seconds: float) -> float:
         laid_out = maps.contiguous(memory_format=layout)
         layer.to(memory_format=layout)  # type: ignore[call-overload]
         with torch.no_grad():
-            seconds_taken = _best_time(lambda x=laid_out: layer(x), device, seconds / 2)
+            seconds_taken = _best_time(partial(layer, laid_out), device, seconds / 2)
         rates.append(work / seconds_taken)
     return max(rates)
 
@@ -188,7 +189,8 @@ def _time_training(
     with FlopCounterMode(display=False) as counter:
         step(0)
     step(1)
-    timings, began = [], time.perf_counter()
+    timings: list[dict[str, float]] = []
+    began = time.perf_counter()
     while len(timings) < 3 or time.perf_counter() - began < seconds:
         timings.append(step(2 + len(timings)))
     middle = sorted(timings, key=lambda stages: sum(stages.values()))[len(timings) // 2]

@@ -6,8 +6,11 @@ from typing import Protocol
 class Progress(Protocol):
     """A listener: a bar in a terminal, a line in a log, or nobody."""
 
-    def start(self, description: str, total: int | None) -> None:
-        """A piece of work of ``total`` units begins; None where the number is not known."""
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
+        """A piece of work of ``total`` units begins; None where the number is not known.
+
+        ``done`` units were done before, by an earlier process.
+        """
 
     def advance(self, amount: int = 1) -> None:
         """So many more units are done."""
@@ -22,7 +25,7 @@ class Progress(Protocol):
 class SilentProgress:
     """The default listener: nobody."""
 
-    def start(self, description: str, total: int | None) -> None:
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
         """Ignore the beginning."""
 
     def advance(self, amount: int = 1) -> None:

@@ -25,9 +25,9 @@ def test_an_image_set_holds_what_was_rendered(tmp_path):
     assert len(landmarks[0]) == 1 + 2 * len(POINT_NAMES)
     assert visibility[0] == ["image", *(f"v{n}" for n in range(1, len(POINT_NAMES) + 1))]
     for instance in range(5):
-        name = f"images/{instance:06d}.png"
+        name = f"{instance:06d}.png"
         sample = render(instance, size=24, seed=9)
-        with Image.open(root / name) as image:
+        with Image.open(root / "images" / name) as image:
             np.testing.assert_array_equal(np.asarray(image), sample.image)
         assert landmarks[instance + 1][0] == visibility[instance + 1][0] == name
         written = np.array(landmarks[instance + 1][1:], float).reshape(-1, 2)
@@ -35,7 +35,7 @@ def test_an_image_set_holds_what_was_rendered(tmp_path):
         assert [v == "1" for v in visibility[instance + 1][1:]] == sample.visible.tolist()
     assert rows_of(root / "split.csv") == [
         ["image", "split"],
-        *([f"images/{n:06d}.png", "train" if n < 3 else "val"] for n in range(5)),
+        *([f"{n:06d}.png", "train" if n < 3 else "val"] for n in range(5)),
     ]
 
 

@@ -46,12 +46,13 @@ class LineProgress:
         self._clock = clock
         self._description = ""
         self._total: int | None = None
-        self._done = 0
+        self._done = self._before = 0
         self._begun = self._told = 0.0
 
-    def start(self, description: str, total: int | None) -> None:
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
         """A piece of work begins."""
-        self._description, self._total, self._done = description, total, 0
+        self._description, self._total = description, total
+        self._done = self._before = done
         self._begun = self._told = self._clock()
 
     def advance(self, amount: int = 1) -> None:
@@ -74,7 +75,7 @@ class LineProgress:
         self._begun = self._told = now
 
     def _state(self, now: float) -> str:
-        rate = self._done / (now - self._begun)
+        rate = (self._done - self._before) / (now - self._begun)
         if self._total is None:
             return f"{self._done}, {per_second(rate)}"
         left = (self._total - self._done) / rate if rate else None
@@ -91,7 +92,7 @@ class BarProgress:
         self._bar: Bar | None = None
         self._task = TaskID(0)
 
-    def start(self, description: str, total: int | None) -> None:
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
         """A piece of work begins."""
         self.finish()
         self._bar = Bar(
@@ -102,7 +103,7 @@ class BarProgress:
             transient=True,
         )
         self._bar.start()
-        self._task = self._bar.add_task(description, total=total)
+        self._task = self._bar.add_task(description, total=total, completed=done)
 
     def advance(self, amount: int = 1) -> None:
         """So many more units are done."""

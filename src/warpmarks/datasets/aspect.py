@@ -14,7 +14,8 @@ _ORIENTATION = 0x0112
 def middle_aspect(images: ImageSet) -> float:
     """Median of width over height over images spread evenly; 1 where it is within 5 % of square.
 
-    Nothing is decoded. Images that cannot be opened are passed over, to be told of when they are read.
+    Nothing is decoded. Images that cannot be opened are passed over, to be told of when they are
+    read.
     """
     paths = images.paths()
     chosen = paths[:: max(1, len(paths) // SAMPLED)]

@@ -4,15 +4,11 @@ import base64
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from warpmarks.errors import InputError
 
-if TYPE_CHECKING:
-    import PIL.Image
-
 _WIDEST = 1800  # pixels; beyond what a page shows even when a picture is opened
-_SMALL_LOSSLESS = 120_000  # bytes: line drawings stay below, photographs do not
+_COLOURS_OF_A_DRAWING = 1 << 14  # photographs have more, and would be large without loss
 _QUALITY = 82
 
 
@@ -43,14 +39,8 @@ def embed_image(path: Path) -> EmbeddedImage:
     if image.width > _WIDEST:
         size = (_WIDEST, max(1, round(image.height * _WIDEST / image.width)))
         image = image.resize(size, Image.Resampling.LANCZOS)
-    encoded = _webp(image, lossless=True, quality=20)
-    if len(encoded) > _SMALL_LOSSLESS:
-        encoded = _webp(image, lossless=False, quality=_QUALITY)
-    uri = "data:image/webp;base64," + base64.b64encode(encoded).decode("ascii")
-    return EmbeddedImage(uri, image.width, image.height)
-
-
-def _webp(image: "PIL.Image.Image", *, lossless: bool, quality: int) -> bytes:
+    drawn = image.getcolors(_COLOURS_OF_A_DRAWING) is not None
     buffer = BytesIO()
-    image.save(buffer, format="WEBP", lossless=lossless, quality=quality, method=2)
-    return buffer.getvalue()
+    image.save(buffer, format="WEBP", lossless=drawn, quality=_QUALITY, method=2)
+    uri = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return EmbeddedImage(uri, image.width, image.height)

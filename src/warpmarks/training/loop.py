@@ -236,11 +236,9 @@ class TrainingLoop:
     def _announce(self, progress: Progress) -> None:
         budget, done = self.schedule.budget, self.progressed
         if budget.minutes is not None and budget.steps is None:
-            progress.start("Training (seconds)", math.ceil(60 * budget.minutes))
-            progress.advance(int(done.seconds))
+            progress.start("Training (seconds)", math.ceil(60 * budget.minutes), int(done.seconds))
         else:
-            progress.start("Training (steps)", budget.steps)
-            progress.advance(done.step)
+            progress.start("Training (steps)", budget.steps, done.step)
 
     def _advance(self, progress: Progress, before: float, after: float) -> None:
         budget = self.schedule.budget

@@ -64,8 +64,8 @@ def _fill(
     progress.start("drawing the synthetic category", count)
     for instance in range(count):
         sample = render(instance, size=size, seed=seed)
-        name = f"images/{instance:06d}.png"
-        Image.fromarray(sample.image).save(folder / name)
+        name = f"{instance:06d}.png"
+        Image.fromarray(sample.image).save(folder / "images" / name)
         landmarks.append([name, *(f"{value:.4f}" for value in sample.annotations.ravel())])
         visibility.append([name, *(int(seen) for seen in sample.visible)])
         split.append([name, "train" if instance < train else "val"])
