@@ -213,6 +213,11 @@ def shorten_pictures(folder):
     os.truncate(folder / "pictures.uint8", 100)
 
 
+def lengthen_pictures(folder):
+    with (folder / "pictures.uint8").open("ab") as file:
+        file.write(b"1")
+
+
 def remove_pictures(folder):
     (folder / "pictures.uint8").unlink()
 
@@ -235,6 +240,7 @@ def empty_folder(folder):
         strip_index,
         list_index,
         shorten_pictures,
+        lengthen_pictures,
         remove_pictures,
         forget_a_size,
         empty_folder,
