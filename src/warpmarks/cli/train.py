@@ -71,12 +71,17 @@ def train(
     image_size: Annotated[
         int | None,
         typer.Option(
-            show_default=f"{RECIPES}, 80", help="Side in pixels of the view the network sees."
+            min=16,
+            max=1024,
+            show_default=f"{RECIPES}, 80",
+            help="Side in pixels of the view the network sees.",
         ),
     ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(show_default=f"{RECIPES}, 16", help="Pairs of images a step."),
+        typer.Option(
+            min=1, max=4096, show_default=f"{RECIPES}, 16", help="Pairs of images a step."
+        ),
     ] = None,
     resume: Annotated[
         bool,
