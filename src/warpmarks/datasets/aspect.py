@@ -2,13 +2,10 @@
 
 import statistics
 
-from PIL import Image
-
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.reading import UnreadableImage, read_size
 
-SAMPLED = 201
-_TURNED = {5, 6, 7, 8}  # EXIF orientations with the sides exchanged
-_ORIENTATION = 0x0112
+SAMPLED = 200
 
 
 def middle_aspect(images: ImageSet) -> float:
@@ -18,15 +15,12 @@ def middle_aspect(images: ImageSet) -> float:
     read.
     """
     paths = images.paths()
-    chosen = paths[:: max(1, len(paths) // SAMPLED)]
     aspects = []
-    for path in chosen:
+    for path in paths[:: max(1, len(paths) // SAMPLED)]:
         try:
-            with Image.open(path) as image:
-                width, height = image.size
-                turned = image.getexif().get(_ORIENTATION) in _TURNED
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            height, width = read_size(path)
+        except UnreadableImage:
             continue
-        aspects.append(height / width if turned else width / height)
+        aspects.append(width / height)
     middle = statistics.median(aspects) if aspects else 1.0
     return 1.0 if abs(middle - 1) < 0.05 else min(4.0, max(0.25, middle))
