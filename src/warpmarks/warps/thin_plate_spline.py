@@ -21,7 +21,7 @@ from torch import Tensor
 
 def spline_kernel(squared_distance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """U(r) = r^2 log r as a function of r^2; zero at r = 0, and so is its gradient in the plane."""
-    return 0.5 * squared_distance * _finite_log(squared_distance)
+    return torch.special.xlogy(squared_distance, _positive(squared_distance)).mul_(0.5)
 
 
 def squared_distances(
@@ -71,7 +71,7 @@ def spline_slopes(
     """
     offsets = points[..., None, :] - controls
     squared = offsets.square().sum(-1, keepdim=True)
-    bend = ((_finite_log(squared) + 1) * offsets).transpose(-1, -2)
+    bend = ((_positive(squared).log() + 1) * offsets).transpose(-1, -2)
     linear = torch.eye(3, dtype=points.dtype, device=points.device)[1:]
     return torch.cat([bend, linear.expand(*bend.shape[:-1], 3)], dim=-1)
 
@@ -148,9 +148,9 @@ class ThinPlateSpline:
         return self.controls, self.weights, self.affine
 
 
-def _finite_log(positive: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    # Times zero it is zero, and so are its gradients, which log(0) would make not a number.
-    return positive.clamp_min(torch.finfo(positive.dtype).tiny).log()
+def _positive(squares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    # The logarithm of zero, and the gradient there, would not be numbers.
+    return squares.clamp_min(torch.finfo(squares.dtype).tiny)
 
 
 def _features(
