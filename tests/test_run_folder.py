@@ -43,9 +43,7 @@ def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
     assert run.record() == tiny_record()
 
 
-def test_an_empty_folder_is_taken_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_empty_folder_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be a mounted disk, or the working folder, and must stay the same folder."""
     before = tmp_path.stat().st_ino
     monkeypatch.chdir(tmp_path)

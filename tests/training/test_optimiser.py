@@ -1,8 +1,8 @@
 import pytest
 import torch
-from tiny_runs import tiny_config
 from torch import nn
 
+from tiny_runs import tiny_config
 from warpmarks.configuration import OptimiserConfig
 from warpmarks.training.optimiser import make_optimiser, set_learning_rate
 from warpmarks.weights import build_network

@@ -1,0 +1,602 @@
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tiny_runs import tiny_config, train_tiny
+from warpmarks.configuration import override
+from warpmarks.detector import Detector
+from warpmarks.errors import InputError
+from warpmarks.losses import ObjectiveTerms
+from warpmarks.run_folder import RunFolder
+from warpmarks.training import Evaluation, loop
+from warpmarks.training.checkpoint import save_checkpoint
+from warpmarks.weights import read_tensors
+
+SCRIPT = Path(__file__).parent / "interrupted_run.py"
+STEPS = 22  # not a multiple of the evaluations' 5
+LINE = {
+    "step": int,
+    "seconds": float,
+    "pairs_per_second": float,
+    "learning_rate": float,
+    "loss": float,
+    "equivariance": float,
+    "diversity": float,
+    "equivariance_error_percent": float,
+    "spread_percent": list,
+    "dead": list,
+    "nailed": list,
+    "doubled": list,
+    "mean_concentration": float,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def unbroken(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    train_tiny(image_folder, run, steps=STEPS)
+    return RunFolder(run)
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.done: list[int] = []
+        self.messages: list[str] = []
+        self.pieces: list[tuple[str, int | None]] = []
+
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
+        self.pieces.append((description, total))
+        self.done.append(done)
+
+    def advance(self, amount: int = 1) -> None:
+        self.done[-1] += amount
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def finish(self) -> None:
+        pass
+
+
+def lines_but_times(run: RunFolder) -> list[dict[str, Any]]:
+    timed = {"seconds", "pairs_per_second"}
+    return [{k: v for k, v in line.items() if k not in timed} for line in run.read_log()]
+
+
+def assert_same_outcome(run: RunFolder, expected: RunFolder) -> None:
+    tensors, about = read_tensors(run.weights_path)
+    wanted, wanted_about = read_tensors(expected.weights_path)
+    assert about["step"] == wanted_about["step"]
+    assert tensors.keys() == wanted.keys()
+    for name in wanted:
+        torch.testing.assert_close(tensors[name], wanted[name], rtol=0, atol=0)
+    assert lines_but_times(run) == lines_but_times(expected)
+
+
+def stopped_at(step: int, images: Path, run: Path, **arguments: Any) -> None:
+    """Train until Ctrl-C at an evaluation."""
+
+    def press(evaluation: Evaluation) -> None:
+        if evaluation.step == step:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(images, run, on_evaluation=press, **arguments)
+
+
+# A run and what it leaves
+
+
+def test_what_a_run_leaves(unbroken: RunFolder) -> None:
+    assert sorted(path.name for path in unbroken.path.iterdir()) == [
+        "log.jsonl",
+        "run.json",
+        "training_state.safetensors",
+        "weights.safetensors",
+    ]
+    record = unbroken.record()
+    assert record.config == tiny_config()
+    assert (record.images.count, record.images.unreadable) == (12, 0)
+    assert record.recipe == "default"
+    # 36 x 28 images: a view of about 16 x 16 pixels in their aspect, in a picture a fifth larger.
+    assert (record.view_height, record.view_width) == (16, 20)
+    assert (record.picture_height, record.picture_width) == (20, 25)
+
+
+def test_evaluations_are_complete_and_plain(unbroken: RunFolder) -> None:
+    texts = unbroken.log_path.read_text().splitlines()
+    lines = [json.loads(text, parse_constant=pytest.fail) for text in texts]
+    assert [line["step"] for line in lines] == [*range(5, STEPS, 5), STEPS]
+    for line in lines:
+        assert {name: type(value) for name, value in line.items()} == LINE
+        assert len(line["spread_percent"]) == 3
+        weighted = line["equivariance"] + 1.2 * line["diversity"]
+        assert line["loss"] == pytest.approx(weighted)
+    assert lines[-1]["learning_rate"] == 0
+    assert [line["seconds"] for line in lines] == sorted(line["seconds"] for line in lines)
+    assert all(line["pairs_per_second"] > 0 for line in lines)
+
+
+def test_a_seed_makes_a_run(unbroken: RunFolder, image_folder: Path, tmp_path: Path) -> None:
+    train_tiny(image_folder, tmp_path / "again", steps=STEPS, evaluate_every=5)
+    assert_same_outcome(RunFolder(tmp_path / "again"), unbroken)
+    train_tiny(image_folder, tmp_path / "other", steps=5, config=tiny_config(seed=1))
+    assert lines_but_times(RunFolder(tmp_path / "other"))[0] != lines_but_times(unbroken)[0]
+
+
+def test_a_run_moved_and_without_its_images_still_detects(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    image = next(image_folder.iterdir())
+    before = Detector.load(unbroken.path, device="cpu")(image)
+    shutil.copytree(unbroken.path, tmp_path / "elsewhere" / "moved")
+    after = Detector.load(tmp_path / "elsewhere" / "moved", device="cpu")(image)
+    np.testing.assert_array_equal(after.landmarks, before.landmarks)
+
+
+def test_the_listener_hears_of_every_step(image_folder: Path, tmp_path: Path) -> None:
+    listener, heard = Listener(), []
+    result = train_tiny(
+        image_folder, tmp_path / "run", steps=7, progress=listener, on_evaluation=heard.append
+    )
+    assert listener.pieces[-1] == ("Training (steps)", 7)
+    assert listener.done[-1] == 7
+    assert [evaluation.step for evaluation in heard] == [5, 7]
+    assert result.evaluation == heard[-1]
+    assert result.steps == 7
+    assert result.run == tmp_path / "run"
+
+
+def test_a_collapse_is_told_while_it_trains_and_at_the_end(
+    image_folder: Path, tmp_path: Path
+) -> None:
+    """Scores scaled down to nothing: every map stays flat."""
+    listener = Listener()
+    config = tiny_config(network={"filters": [4, 6, 6, 6, 8], "score_scale": 1e-6})
+    result = train_tiny(
+        image_folder, tmp_path / "run", config=config, steps=10, evaluate_every=2, progress=listener
+    )
+    assert result.evaluation.health.dead == [0, 1, 2]
+    (told,) = listener.messages
+    assert told.startswith("the run is collapsing: 3 of 3 landmarks are dead")
+    assert any("3 of 3 landmarks are dead" in problem for problem in result.problems)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 30])
+def test_any_batch_size_goes_with_any_number_of_images(
+    image_folder: Path, tmp_path: Path, batch_size: int
+) -> None:
+    config = tiny_config(batch_size=batch_size)
+    assert train_tiny(image_folder, tmp_path / "run", config=config, steps=3).steps == 3
+
+
+def test_two_grey_images_are_enough(tmp_path: Path) -> None:
+    folder = tmp_path / "grey"
+    folder.mkdir()
+    for index in range(2):
+        pixels = np.random.default_rng(index).integers(0, 255, (40, 20), np.uint8)
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    result = train_tiny(folder, tmp_path / "run", steps=3)
+    record = RunFolder(result.run).record()
+    assert (record.view_height, record.view_width) == (24, 12)
+    assert Detector.load(result.run, device="cpu")(folder / "0.png").landmarks.shape == (3, 2)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+def test_every_fit_and_a_set_aspect(image_folder: Path, tmp_path: Path, fit: str) -> None:
+    config = tiny_config(image={"size": 16, "aspect": 0.5, "fit": fit})
+    result = train_tiny(image_folder, tmp_path / "run", config=config, steps=2)
+    record = RunFolder(result.run).record()
+    assert (record.view_height, record.view_width) == (24, 12)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"loss": {"pooling": 2, "equivariance": "landmark", "unit": "cells"}},
+        {"loss": {"pooling": 1, "diversity_per_landmark": False}},
+        {"optimiser": {"decoupled": False}, "schedule": {"kind": "plateau"}},
+        {"network": {"filters": [4, 6, 6, 6, 8], "last_layer": "batchnorm_relu"}},
+        {"network": {"filters": [4, 6, 6, 6, 8], "padding": "zeros"}},
+        {"image": {"size": 16, "margin": 0}},
+    ],
+    ids=str,
+)
+def test_settings_train(image_folder: Path, tmp_path: Path, settings: dict) -> None:
+    result = train_tiny(image_folder, tmp_path / "run", config=tiny_config(**settings), steps=2)
+    assert math.isfinite(result.evaluation.loss)
+
+
+# When a run ends
+
+
+def test_a_budget_in_minutes_ends_in_time(image_folder: Path, tmp_path: Path) -> None:
+    listener = Listener()
+    began = time.monotonic()
+    result = train_tiny(
+        image_folder, tmp_path / "run", minutes=2 / 60, evaluate_every=10**6, progress=listener
+    )
+    took = time.monotonic() - began
+    assert 2 <= result.seconds < 3
+    assert took < 6
+    assert result.evaluation.learning_rate == 0
+    assert listener.pieces[-1] == ("Training (seconds)", 2)
+    assert listener.done[-1] in {2, 3}
+
+
+def test_without_a_budget_a_run_ends_when_it_has_converged(
+    image_folder: Path, tmp_path: Path
+) -> None:
+    """A threshold that no loss can beat makes a plateau at once: at 10, then 5 steps down."""
+    config = tiny_config(schedule={"patience": 5, "threshold": 0.9})
+    result = train_tiny(image_folder, tmp_path / "run", config=config)
+    assert result.steps == 15
+    rates = [line["learning_rate"] for line in RunFolder(result.run).read_log()]
+    assert rates == pytest.approx([3e-3, 3e-3, 0])
+
+
+# Stopping and going on
+
+
+@pytest.mark.parametrize("step", [5, 20])
+def test_a_stopped_run_goes_on_to_the_same_end(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path, step: int
+) -> None:
+    stopped_at(step, image_folder, tmp_path / "run", steps=STEPS)
+    stopped = RunFolder(tmp_path / "run")
+    # The key is heard between steps: at the next one.
+    assert read_tensors(stopped.state_path)[1]["step"] == step + 1
+    result = train_tiny(image_folder, tmp_path / "run", steps=STEPS, resume=True)
+    assert_same_outcome(stopped, unbroken)
+    assert result.steps == STEPS
+    assert [line["seconds"] for line in stopped.read_log()] == sorted(
+        line["seconds"] for line in stopped.read_log()
+    )
+
+
+def test_a_run_without_a_budget_goes_on_to_the_same_end(image_folder: Path, tmp_path: Path) -> None:
+    schedule = {"kind": "plateau", "patience": 10, "threshold": 0.5}
+    config = tiny_config(schedule=schedule, optimiser={"learning_rate": 0.02})
+    train_tiny(image_folder, tmp_path / "whole", config=config)
+    stopped_at(15, image_folder, tmp_path / "run", config=config)
+    train_tiny(image_folder, tmp_path / "run", resume=True)
+    assert_same_outcome(RunFolder(tmp_path / "run"), RunFolder(tmp_path / "whole"))
+
+
+def test_ctrl_c_in_another_process(unbroken: RunFolder, image_folder: Path, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with started(image_folder, run.path) as process:
+        wait_for(process, "step 10")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert 10 <= read_tensors(run.state_path)[1]["step"] < STEPS
+    train_tiny(image_folder, run.path, steps=STEPS, resume=True)
+    assert_same_outcome(run, unbroken)
+
+
+def test_killed_at_any_moment(unbroken: RunFolder, image_folder: Path, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with started(image_folder, run.path) as process:
+        wait_for(process, "step 5")
+        time.sleep(random.Random(os.getpid()).uniform(0, 0.1))
+        process.kill()
+        process.wait(60)
+    assert run.record().config == tiny_config()
+    assert Detector.load(run.path, device="cpu").num_landmarks == 3
+    assert run.read_log()[0] == unbroken.read_log()[0] | {
+        name: run.read_log()[0][name] for name in ("seconds", "pairs_per_second")
+    }
+    train_tiny(image_folder, run.path, steps=STEPS, resume=True)
+    assert_same_outcome(run, unbroken)
+
+
+class Killed(BaseException):
+    """What follows in the process does not happen."""
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 12, 13])
+def test_killed_at_each_renaming_of_a_file(
+    unbroken: RunFolder,
+    image_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    call: int,
+) -> None:
+    """A file is there or not only by renaming: whichever was the last, the run goes on from it."""
+    replace, calls = Path.replace, iter(range(1, 1000))
+
+    def replace_or_die(self: Path, target: Path) -> Path:
+        if next(calls) == call:
+            raise Killed
+        return replace(self, target)
+
+    run = RunFolder(tmp_path / "run")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace_or_die)
+        with pytest.raises(Killed):
+            train_tiny(image_folder, run.path, steps=STEPS, checkpoint_seconds=0)
+    if call == 1:  # the record itself
+        assert not run.path.exists()
+        return
+    (run.path / ".weights.safetensors.abc").write_bytes(b"what a killed process leaves")
+    train_tiny(image_folder, run.path, steps=STEPS, resume=True)
+    assert_same_outcome(run, unbroken)
+
+
+def test_a_log_that_is_ahead_or_torn_is_brought_back(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    stopped_at(10, image_folder, tmp_path / "run", steps=STEPS)
+    run = RunFolder(tmp_path / "run")
+    run.append_log({"step": 15, "loss": 7.0})
+    with run.log_path.open("a") as log:
+        log.write('{"step": 20, "lo')
+    train_tiny(image_folder, run.path, steps=STEPS, resume=True)
+    assert_same_outcome(run, unbroken)
+
+
+def test_a_finished_run_resumed_is_as_it_was(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(unbroken.path, tmp_path / "run")
+    result = train_tiny(image_folder, tmp_path / "run", steps=STEPS, resume=True)
+    assert result.steps == STEPS
+    assert_same_outcome(RunFolder(tmp_path / "run"), unbroken)
+
+
+def test_a_finished_run_goes_on_with_more_steps(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(unbroken.path, tmp_path / "run")
+    result = train_tiny(image_folder, tmp_path / "run", steps=STEPS + 4, resume=True)
+    assert result.steps == STEPS + 4
+    steps = [line["step"] for line in RunFolder(result.run).read_log()]
+    assert steps == [*range(5, STEPS, 5), STEPS, 25, 26]
+
+
+def test_checkpoints_come_as_often_as_asked(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = []
+
+    def count(*arguments: Any) -> None:
+        saved.append(arguments[3].step)
+        save_checkpoint(*arguments)
+
+    monkeypatch.setattr(loop, "save_checkpoint", count)
+    train_tiny(image_folder, tmp_path / "often", steps=4, checkpoint_seconds=0)
+    assert saved == [1, 2, 3, 4, 4]
+    saved.clear()
+    train_tiny(image_folder, tmp_path / "seldom", steps=4, checkpoint_seconds=1000)
+    assert saved == [4]
+
+
+# What is refused
+
+
+def test_a_run_that_is_there_is_refused_or_replaced(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(unbroken.path, tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(InputError, match="holds a run already"):
+        train_tiny(image_folder, run.path, steps=2)
+    assert_same_outcome(run, unbroken)
+    train_tiny(image_folder, run.path, steps=2, overwrite=True)
+    assert [line["step"] for line in run.read_log()] == [2]
+
+
+def test_going_on_with_other_settings_is_refused(unbroken: RunFolder, image_folder: Path) -> None:
+    other = override(tiny_config(), ["warps.second.scale=0.25"])
+    with pytest.raises(
+        InputError, match=r"other settings \(warps.second.scale is 0.25 now and was"
+    ):
+        train_tiny(image_folder, unbroken.path, steps=STEPS, resume=True, config=other)
+    # The same settings, given again, are no others.
+    train_tiny(image_folder, unbroken.path, steps=STEPS, resume=True, config=tiny_config())
+
+
+def test_going_on_with_other_images_is_refused(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(image_folder, tmp_path / "images")
+    (tmp_path / "images" / "00.png").unlink()
+    with pytest.raises(InputError, match=r"these are not the 12 images that .* was trained on"):
+        train_tiny(tmp_path / "images", unbroken.path, steps=STEPS + 5, resume=True)
+
+
+def test_going_on_where_nothing_is_is_refused(image_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none is no run: there is no run\.json in it"):
+        train_tiny(image_folder, tmp_path / "none", resume=True)
+    assert not (tmp_path / "none").exists()
+
+
+def test_going_on_without_the_state_is_refused(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    """Beginning again would write over weights that are good."""
+    shutil.copytree(unbroken.path, tmp_path / "run")
+    (tmp_path / "run" / "training_state.safetensors").unlink()
+    with pytest.raises(InputError, match=r"training_state\.safetensors is missing"):
+        train_tiny(image_folder, tmp_path / "run", steps=STEPS + 5, resume=True)
+    assert lines_but_times(RunFolder(tmp_path / "run")) == lines_but_times(unbroken)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"steps": 0}, "--steps is 0: expected at least 1"),
+        ({"minutes": 0.0}, "--minutes is 0.0: expected more than 0"),
+        ({"minutes": math.inf}, "--minutes is inf: expected more than 0"),
+        ({"minutes": math.nan}, "--minutes is nan: expected more than 0"),
+        ({"device": "abacus"}, "--device is abacus: expected auto, cpu or cuda"),
+        ({"devices": 0}, "devices is 0: expected at least 1"),
+        ({"devices": 3}, "batch_size 4 cannot be divided among 3 devices"),
+        ({"threads": 0}, "threads is 0: expected at least 1"),
+        ({"evaluate_every": 0}, "evaluate_every is 0: expected at least 1"),
+        ({"resume": True, "overwrite": True}, "resume and overwrite were both asked for"),
+    ],
+)
+def test_arguments_that_cannot_be(
+    image_folder: Path, tmp_path: Path, arguments: dict, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        train_tiny(image_folder, tmp_path / "run", **({"steps": 2} | arguments))
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_image_is_not_enough(image_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "one"
+    folder.mkdir()
+    shutil.copy(image_folder / "00.png", folder)
+    with pytest.raises(InputError, match="found 1 readable image, expected at least 2"):
+        train_tiny(folder, tmp_path / "run", steps=2)
+    assert not (tmp_path / "run").exists()
+
+
+def test_unreadable_images_stop_a_run_unless_allowed(image_folder: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    shutil.copytree(image_folder, folder)
+    (folder / "a, b.jpg").write_text("not an image")
+    with pytest.raises(InputError, match=r"1 of 13 images in .* cannot be read"):
+        train_tiny(folder, tmp_path / "run", steps=2)
+    assert not (tmp_path / "run").exists()
+    result = train_tiny(folder, tmp_path / "run", steps=2, allow_unreadable=True)
+    assert [name for name, _ in result.unreadable] == ["a, b.jpg"]
+    assert (
+        (tmp_path / "run" / "unreadable.csv").read_text().splitlines()[1].startswith('"a, b.jpg"')
+    )
+    assert RunFolder(result.run).record().images.unreadable == 1
+
+
+# What goes wrong on the way
+
+
+def poisoned(monkeypatch: pytest.MonkeyPatch, at_call: int) -> None:
+    calls, objective = iter(range(1, 1000)), loop.objective_of_batch
+
+    def objective_or_nan(*arguments: Any) -> ObjectiveTerms:
+        terms = objective(*arguments)
+        factor = math.nan if next(calls) == at_call else 1.0
+        return ObjectiveTerms(factor * terms.equivariance, terms.diversity)
+
+    monkeypatch.setattr(loop, "objective_of_batch", objective_or_nan)
+
+
+def test_a_loss_that_is_no_number_leaves_the_last_checkpoint(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    train_tiny(image_folder, run.path, steps=10)
+    before = run.weights_path.read_bytes(), run.state_path.read_bytes()
+    poisoned(monkeypatch, at_call=4)
+    with pytest.raises(InputError, match=r"not a number at step 14; .*learning_rate=0\.001 --over"):
+        train_tiny(image_folder, run.path, steps=20, resume=True)
+    assert (run.weights_path.read_bytes(), run.state_path.read_bytes()) == before
+    assert all(tensor.isfinite().all() for tensor in read_tensors(run.weights_path)[0].values())
+    assert [line["step"] for line in run.read_log()] == [5, 10]
+
+
+def test_a_learning_rate_that_is_far_too_high(image_folder: Path, tmp_path: Path) -> None:
+    config = tiny_config(optimiser={"learning_rate": 1e30})
+    run = RunFolder(tmp_path / "run")
+    with pytest.raises(InputError, match="the loss is not a number at step"):
+        train_tiny(image_folder, run.path, config=config, steps=20, checkpoint_seconds=0)
+    assert run.record().config == config
+    if run.weights_path.exists():
+        assert all(t.isfinite().all() for t in read_tensors(run.weights_path)[0].values())
+
+
+def test_a_full_disk_at_a_checkpoint_leaves_the_last_one(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped_at(20, image_folder, tmp_path / "run", steps=STEPS)
+    run = RunFolder(tmp_path / "run")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
+            train_tiny(image_folder, run.path, steps=STEPS, resume=True, evaluate_every=100)
+    assert read_tensors(run.state_path)[1]["step"] == 21
+    train_tiny(image_folder, run.path, steps=STEPS, resume=True)
+    assert_same_outcome(run, unbroken)
+
+
+# Several processes
+
+
+@pytest.mark.slow
+def test_two_processes_make_one_run(image_folder: Path, tmp_path: Path) -> None:
+    """Each normalises its half of a batch, so that the weights are not those of one process."""
+    run = RunFolder(tmp_path / "run")
+    with started(image_folder, run.path, devices=2) as process:
+        assert process.wait(120) == 0
+    assert [line["step"] for line in run.read_log()] == [*range(5, STEPS, 5), STEPS]
+    tensors, about = read_tensors(run.weights_path)
+    assert about["step"] == STEPS
+    assert not any(name.startswith("module.") for name in tensors)
+    Detector.load(run.path, device="cpu")
+    one = run.read_log()[0]["loss"]
+    two = run.read_log()[-1]["loss"]
+    assert two < one
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together(image_folder: Path, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    with started(image_folder, run.path, devices=2, steps=100_000) as process:
+        wait_for(process, "step 5")
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process
+        process.wait(60)
+    tensors, about = read_tensors(run.state_path)
+    assert about["step"] >= 5
+    assert tensors
+
+
+def started(
+    images: Path, run: Path, *, devices: int = 1, steps: int = STEPS
+) -> "subprocess.Popen[str]":
+    command = [sys.executable, str(SCRIPT), str(images), str(run), str(steps), str(devices)]
+    tests = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": tests, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(process: "subprocess.Popen[str]", line: str) -> None:
+    assert process.stdout is not None
+    for told in process.stdout:
+        if told.strip() == line:
+            return
+    pytest.fail(f"the process ended without telling {line!r}")
