@@ -1,0 +1,259 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional as F
+
+from tiny_runs import tiny_config, tiny_record
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.detector import Detection, Detector
+from warpmarks.errors import InputError
+from warpmarks.network import LandmarkNetwork
+from warpmarks.run_folder import RunFolder, RunRecord
+from warpmarks.weights import build_network, write_tensors
+
+VIEW, PICTURE, MARGIN = (32, 40), (40, 50), 0.1  # (height, width)
+BLOBS = {"bright": (61.3, 30.8), "dark": (38.4, 45.1)}  # (x, y) in pixels of the original
+SIZE = (75, 110)  # (height, width) of the original
+
+
+class Brightness(LandmarkNetwork):
+    """Two maps without weights: one finds what is bright, the other what is dark."""
+
+    def __init__(self) -> None:
+        super().__init__(2, filters=[1], kernels=[1, 1], dilations=[1, 1])
+
+    def forward(self, images: Tensor) -> Tensor:
+        cells = F.avg_pool2d(images.mean(dim=1, keepdim=True), 2)
+        return 25 * torch.cat([cells, -cells], dim=1)
+
+
+def blobs(size: tuple[int, int] = SIZE, shift: float = 0.0) -> np.ndarray:
+    """A picture of one bright and one dark blob on grey."""
+    y, x = np.mgrid[0 : size[0], 0 : size[1]]
+    pixels = np.full(size, 120.0)
+    for sign, (centre_x, centre_y) in zip((1, -1), BLOBS.values(), strict=True):
+        near = (x - centre_x - shift) ** 2 + (y - centre_y) ** 2
+        pixels += sign * 115 * np.exp(-near / (2 * 5.0**2))
+    return np.repeat(pixels.round().astype(np.uint8)[..., None], 3, axis=2)
+
+
+def record(fit: str = "stretch") -> RunRecord:
+    config = tiny_config(num_landmarks=2, image={"size": 36, "fit": fit, "margin": MARGIN})
+    return tiny_record(config, view=VIEW, picture=PICTURE)
+
+
+@pytest.fixture
+def finder() -> Detector:
+    return Detector(Brightness(), record(), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained() -> Detector:
+    """Not really: random weights, whose landmarks hang on every pixel."""
+    made = record()
+    network = build_network(made.config, torch.Generator().manual_seed(0))
+    return Detector(network, made, device="cpu")
+
+
+def same(first: Detection, second: Detection) -> None:
+    np.testing.assert_allclose(first.landmarks, second.landmarks, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(first.scores, second.scores, atol=1e-5, rtol=0)
+
+
+def save_set(folder: Path, count: int, broken: tuple[int, ...] = ()) -> ImageSet:
+    for index in range(count):
+        path = folder / f"{index:02}.png"
+        if index in broken:
+            path.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+        else:
+            Image.fromarray(blobs((60 + index, 80), shift=index)).save(path)
+    return ImageSet(folder, tuple(f"{index:02}.png" for index in range(count)))
+
+
+# Where a landmark is
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
+@pytest.mark.parametrize("size", [SIZE, (75, 95), (100, 80), (80, 130)])
+def test_landmarks_are_in_pixels_of_the_original(fit: str, size: tuple[int, int]) -> None:
+    detector = Detector(Brightness(), record(fit), device="cpu")
+    found = detector(blobs(size))
+    # A cell is two pixels of the view, in the original's pixels at most:
+    cell = max(size[0] / PICTURE[0], size[1] / PICTURE[1]) * 2
+    expected = np.array(list(BLOBS.values()))
+    assert np.abs(found.landmarks - expected).max() < 0.2 * cell
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_landmarks_are_in_the_upright_image(
+    finder: Detector, tmp_path: Path, orientation: int
+) -> None:
+    stored_from_upright = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    upright = Image.fromarray(blobs())
+    turn = stored_from_upright.get(orientation)
+    stored = upright if turn is None else upright.transpose(turn)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored.save(tmp_path / "turned.png", exif=exif)
+    same(finder(tmp_path / "turned.png"), finder(upright))
+
+
+def test_scores_tell_a_peak_from_a_flat_map(finder: Detector) -> None:
+    peaked = finder(blobs()).scores
+    flat = finder(np.full((*SIZE, 3), 120, np.uint8)).scores
+    assert (peaked > 0.9).all()
+    assert (flat < 0.15).all()
+    assert (flat > 0).all()
+
+
+# What can be given
+
+
+def test_one_image_in_every_form_is_the_same(trained: Detector, tmp_path: Path) -> None:
+    pixels = blobs()
+    path = tmp_path / "image.png"
+    Image.fromarray(pixels).save(path)
+    expected = trained(pixels)
+    assert expected.landmarks.shape == (2, 2)
+    assert expected.scores.shape == (2,)
+    with Image.open(path) as opened:
+        forms: list[Any] = [path, str(path), opened, Image.fromarray(pixels).convert("L")]
+        forms += [pixels[..., 0], pixels[..., :1], Image.fromarray(pixels).convert("RGBA")]
+        for form in forms:
+            same(trained(form), expected)
+
+
+def test_several_images_in_every_form_are_the_same(trained: Detector, tmp_path: Path) -> None:
+    batch = np.stack([blobs(shift=3 * index) for index in range(3)])
+    paths = [tmp_path / f"{index}.png" for index in range(3)]
+    for path, pixels in zip(paths, batch, strict=True):
+        Image.fromarray(pixels).save(path)
+    each = [trained(pixels) for pixels in batch]
+    expected = Detection(
+        np.stack([one.landmarks for one in each]), np.stack([one.scores for one in each])
+    )
+    assert expected.landmarks.shape == (3, 2, 2)
+    for form in (batch, list(batch), tuple(batch), paths, [str(paths[0]), batch[1], paths[2]]):
+        same(trained(form), expected)
+    same(trained(batch[:1]), Detection(expected.landmarks[:1], expected.scores[:1]))
+
+
+def test_images_of_different_sizes_in_one_list(trained: Detector) -> None:
+    images = [blobs((50, 90)), blobs((200, 120))]
+    together = trained(images)
+    for index, image in enumerate(images):
+        alone = trained(image)
+        same(Detection(together.landmarks[index], together.scores[index]), alone)
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        ([], "no images were given to the detector"),
+        (np.zeros((0, 8, 8, 3), np.uint8), "no images were given to the detector"),
+        ("none.png", r"none\.png cannot be read as an image: No such file"),
+        (np.zeros((8,), np.uint8), "expected"),
+    ],
+    ids=["empty list", "empty batch", "no file", "a row"],
+)
+def test_what_is_no_image_is_told(trained: Detector, images: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        trained(images)
+
+
+# Many images
+
+
+def test_a_set_is_detected_in_its_order(trained: Detector, tmp_path: Path) -> None:
+    images = save_set(tmp_path, 11)
+    backwards = replace(images, names=images.names[::-1])
+    found = list(trained.detect_images(backwards, batch_size=4))
+    assert [one.name for one in found] == list(backwards.names)
+    expected = trained(backwards.paths())
+    for index, one in enumerate(found):
+        assert one.detection is not None
+        assert one.reason is None
+        same(one.detection, Detection(expected.landmarks[index], expected.scores[index]))
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 50])
+def test_the_batch_size_changes_nothing(trained: Detector, tmp_path: Path, batch_size: int) -> None:
+    images = save_set(tmp_path, 8)
+    one = list(trained.detect_images(images, batch_size=8))
+    other = list(trained.detect_images(images, batch_size=batch_size, workers=1))
+    for first, second in zip(one, other, strict=True):
+        assert first.detection is not None
+        assert second.detection is not None
+        same(first.detection, second.detection)
+
+
+def test_unreadable_images_keep_their_place(trained: Detector, tmp_path: Path) -> None:
+    images = save_set(tmp_path, 24, broken=(3,))
+    found = list(trained.detect_images(images, batch_size=5))
+    assert [one.name for one in found] == list(images.names)
+    assert [one.name for one in found if one.detection is None] == ["03.png"]
+    reason = found[3].reason
+    assert reason
+    assert "03.png" not in reason
+    after = found[4].detection
+    assert after is not None
+    same(after, trained(tmp_path / "04.png"))
+
+
+def test_too_many_unreadable_images_stop_it_unless_allowed(
+    trained: Detector, tmp_path: Path
+) -> None:
+    images = save_set(tmp_path, 24, broken=(2, 5))
+    with pytest.raises(InputError, match=r"2 of 24 images cannot be read, for instance 02\.png \("):
+        list(trained.detect_images(images, batch_size=4))
+    found = list(trained.detect_images(images, batch_size=2, allow_unreadable=True))
+    assert len(found) == 24
+    assert [one.name for one in found if one.detection is None] == ["02.png", "05.png"]
+
+
+def test_probability_maps_are_those_of_the_views(finder: Detector) -> None:
+    views, maps = finder.probability_maps([blobs(), blobs(shift=9)])
+    assert views.shape == (2, *VIEW, 3)
+    assert views.dtype == np.uint8
+    assert maps.shape == (2, 2, VIEW[0] // 2, VIEW[1] // 2)
+    np.testing.assert_allclose(maps.sum(axis=(2, 3)), 1, atol=1e-5)
+    for index in range(2):
+        brightest = views[index].sum(-1).reshape(16, 2, 20, 2).sum(axis=(1, 3)).argmax()
+        assert maps[index, 0].argmax() == brightest
+
+
+# From a run folder
+
+
+def test_a_detector_is_loaded_from_its_run(trained: Detector, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.create(trained.record)
+    with pytest.raises(InputError, match=r"weights\.safetensors is missing"):
+        Detector.load(run.path)
+    write_tensors(run.weights_path, trained.network.state_dict(), {})
+    loaded = Detector.load(str(run.path), device="cpu")
+    assert loaded.num_landmarks == 2
+    assert not loaded.network.training
+    same(loaded(blobs()), trained(blobs()))
+
+
+def test_weights_of_another_run_are_refused(trained: Detector, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.create(tiny_record(tiny_config(num_landmarks=5)))
+    write_tensors(run.weights_path, trained.network.state_dict(), {})
+    with pytest.raises(InputError, match=r"weights\.safetensors belongs to another network"):
+        Detector.load(run.path)
