@@ -16,6 +16,7 @@ from warpmarks.losses import (
     objective,
     overlap_diversity,
     probability_equivariance,
+    roomy_pooling,
     sum_pool,
     view_unit,
 )
@@ -223,3 +224,13 @@ def test_exact_gradients():
 
     assert torch.autograd.gradcheck(total, scores.requires_grad_())
     assert torch.autograd.gradcheck(other_terms, scores)
+
+
+@pytest.mark.parametrize(
+    ("num_landmarks", "rows", "columns", "expected"),
+    [(10, 40, 40, 4), (30, 32, 32, 2), (30, 40, 40, 3), (2, 20, 60, 4), (500, 32, 32, 1)],
+)
+def test_roomy_pooling_leaves_four_fifths_of_the_map_free(num_landmarks, rows, columns, expected):
+    pooling = roomy_pooling(num_landmarks, rows, columns)
+    assert pooling == expected
+    assert pooling == 1 or num_landmarks * pooling**2 <= rows * columns / 5

@@ -102,8 +102,9 @@ class LossConfig(Section):
     """gamma."""
     diversity_per_landmark: bool = True
     """Divide the diversity by K; printed as a sum over landmarks beside a mean over landmarks."""
-    pooling: Annotated[int, Field(ge=1, le=32)] = 4
-    """m: side in cells of the blocks that landmarks should not share."""
+    pooling: Literal["auto"] | Annotated[int, Field(ge=1, le=32)] = "auto"
+    """m: side in cells of the blocks that landmarks should not share; auto leaves them room, see
+    ``warpmarks.losses.roomy_pooling``."""
 
 
 class OptimiserConfig(Section):
@@ -151,7 +152,8 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _fits_map(self) -> "TrainingConfig":
-        pooled = (self.image.size // 2 // self.loss.pooling) ** 2
+        pooling = 1 if self.loss.pooling == "auto" else self.loss.pooling
+        pooled = (self.image.size // 2 // pooling) ** 2
         if self.num_landmarks > pooled:
             raise ValueError(
                 f"num_landmarks is {self.num_landmarks}, but a view of {self.image.size} px with "

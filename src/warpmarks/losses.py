@@ -14,6 +14,7 @@ squared cell is gamma / (cells / 2)^2 there, cells along the shorter side: 500 o
 1.25.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -101,6 +102,16 @@ def diversity(
     """
     pooled = sum_pool(probability_maps, pooling)
     return probability_maps.shape[1] - pooled.amax(dim=1).flatten(1).sum(-1)
+
+
+def roomy_pooling(num_landmarks: int, rows: int, columns: int) -> int:
+    """The largest m, up to 4, at which the landmarks' own blocks fill at most a fifth of the map.
+
+    The paper does not say its m. Where blocks of m x m cells for K landmarks fill much of the map,
+    the landmarks can only be packed as a stiff grid, whatever the object looks like.
+    """
+    fitting = math.isqrt(rows * columns // (5 * num_landmarks))
+    return max(1, min(4, fitting))
 
 
 def sum_pool(

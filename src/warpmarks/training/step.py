@@ -16,6 +16,7 @@ from warpmarks.losses import (
     cells_unit,
     landmark_equivariance,
     objective,
+    roomy_pooling,
     view_unit,
 )
 from warpmarks.training.health import HeldOutPairs
@@ -136,12 +137,15 @@ def objective_of_maps(
     config: LossConfig,
 ) -> ObjectiveTerms:
     """The terms of eq. 9 that the settings ask for."""
+    pooling = config.pooling
+    if pooling == "auto":
+        pooling = roomy_pooling(*original.shape[1:])
     terms = objective(
         original,
         warped,
         warped_cells,
         unit,
-        pooling=config.pooling,
+        pooling=pooling,
         per_landmark=config.diversity_per_landmark,
     )
     if config.equivariance == "probability":
