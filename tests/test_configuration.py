@@ -167,7 +167,7 @@ def test_later_overrides_win_and_are_judged_together() -> None:
         ("warps.first={rotation: 5}", "warps.first is a group: set its members warps.first.rot"),
         ("num_landmarks=0", "num_landmarks is 0: Input should be greater than or equal to 1"),
         ("num_landmarks=many", "num_landmarks is 'many': Input should be a valid integer"),
-        ("num_landmarks=101", "view of 80 px with loss.pooling 4 has room for 100 landmarks"),
+        ("loss.pooling=16", "view of 80 px with loss.pooling 16 has room for 4 landmarks"),
         ("batch_size=2.5", "batch_size is 2.5: Input should be a valid integer"),
         ("image.size=15", "image.size is 15: Input should be greater than or equal to 16"),
         ("image.aspect=5", "image.aspect is 5: Input should be 'auto' or less than or equal to 4"),
