@@ -1,8 +1,11 @@
+import inspect
+
 import pytest
 import torch
 from torch import nn
 from torch.testing import assert_close
 
+from warpmarks.configuration import NetworkConfig
 from warpmarks.network import LandmarkNetwork
 
 NEURIPS_2017 = {"kernels": (5, 5, 5, 3, 3, 1), "dilations": (1, 1, 2, 4, 2, 1)}
@@ -35,12 +38,18 @@ def test_a_map_has_half_the_image_s_height_and_width(options):
 
 
 def test_six_convolutions_with_the_paper_s_filters():
-    network = LandmarkNetwork(7)
+    network = LandmarkNetwork(7, **NEURIPS_2017)
     convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     assert [c.out_channels for c in convolutions] == [20, 48, 64, 80, 256, 7]
-    weights = 3 * 20 * 25 + 20 * 48 * 9 + 48 * 64 * 9 + 64 * 80 * 9 + 80 * 256 + 256 * 7
+    weights = (60 + 20 * 48 + 48 * 64) * 25 + (64 * 80 + 80 * 256) * 9 + 256 * 7
     normalisation = 2 * (20 + 48 + 64 + 80 + 256)
     assert sum(p.numel() for p in network.parameters()) == weights + normalisation + 7
+
+
+def test_the_settings_have_the_network_s_own_defaults():
+    made = inspect.signature(LandmarkNetwork).parameters
+    for name, value in NetworkConfig():
+        assert made[name].default == value, name
 
 
 def test_layers_stand_in_the_paper_s_order():
@@ -67,7 +76,7 @@ def test_the_score_scale_multiplies_the_scores():
 
 
 @pytest.mark.parametrize(
-    ("options", "pixels"), [({}, 62), (NEURIPS_2017, 54)], ids=["default", "paper"]
+    ("options", "pixels"), [({}, 50), (NEURIPS_2017, 54)], ids=["default", "paper"]
 )
 def test_how_far_a_cell_sees(options, pixels):
     network = settled(**options)

@@ -162,10 +162,13 @@ def random_case() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, ThinPlateSp
 
 @pytest.mark.parametrize("equivariance", ["probability", "landmark"])
 @pytest.mark.parametrize("per_landmark", [False, True])
-def test_the_terms_that_the_settings_ask_for(equivariance, per_landmark):
+@pytest.mark.parametrize(("pooling", "blocks"), [(2, 2), ("auto", 1)])
+def test_the_terms_that_the_settings_ask_for(equivariance, per_landmark, pooling, blocks):
     original, warped, cells, warp = random_case()
     unit = torch.tensor([3.5, 2.5], dtype=torch.float64)
-    settings = LossConfig(equivariance=equivariance, pooling=2, diversity_per_landmark=per_landmark)
+    settings = LossConfig(
+        equivariance=equivariance, pooling=pooling, diversity_per_landmark=per_landmark
+    )
     terms = objective_of_maps(original, warped, cells, warp, unit, settings)
     expected = []
     for one in range(2):
@@ -178,7 +181,7 @@ def test_the_terms_that_the_settings_ask_for(equivariance, per_landmark):
                 reference.equation_5(reference.soft_argmax(p), moved.numpy(), unit.numpy())
             )
     spread = [
-        reference.pooled_diversity(maps.numpy(), 2)
+        reference.pooled_diversity(maps.numpy(), blocks)
         for image in (original, warped)
         for maps in image
     ]
