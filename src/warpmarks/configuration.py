@@ -88,7 +88,7 @@ class PhotometricConfig(Section):
     brightness: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Added to all channels, uniform in +-brightness; images are in [0, 1]."""
     colour: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Factor on each channel, exp(uniform in +-colour)."""
+    """Factor on each channel's distance from grey, exp(uniform in +-colour)."""
 
 
 class LossConfig(Section):

@@ -68,11 +68,6 @@ def test_without_ranges_a_warp_is_the_identity():
     assert_close(random_warps().draw(1, generator())(points), points, rtol=0, atol=1e-12)
 
 
-def test_a_zoom_below_one_shows_less_of_the_picture():
-    points = pixel_centres(5, 7, dtype=torch.float64).reshape(1, -1, 2)
-    assert_close(random_warps(zoom=0.7).draw(1, generator())(points), 0.7 * points)
-
-
 @pytest.mark.parametrize(("height", "width"), [(40, 80), (80, 40)], ids=["wide", "tall"])
 def test_ranges_are_honoured_and_used_in_pixels_of_a_view_that_is_not_square(height, width):
     draws = random_warps(rotation=25, scale=0.3, translation=0.2, aspect=width / height)

@@ -12,6 +12,7 @@ import torch
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
 from warpmarks.geometry import Geometry
+from warpmarks.losses import view_unit
 from warpmarks.progress import Progress
 from warpmarks.run_folder import RunFolder
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
@@ -83,7 +84,7 @@ class TrainingLoop:
             share=Share(fabric.global_rank, fabric.world_size),
         )
         self.unit = objective_unit(config.loss, geometry).to(fabric.device)
-        self.health_unit = objective_unit(config.loss.model_copy(update={"unit": "view"}), geometry)
+        self.health_unit = view_unit(*geometry.cells).to(fabric.device)
         self.held_out = self.batches.held_out(max(8, config.batch_size))
         self.progressed = Progressed()
         self._logged_step = -1
@@ -164,9 +165,8 @@ class TrainingLoop:
     def _evaluate(self, pairs_per_second: float) -> Evaluation:
         done, config = self.progressed, self.config
         self.bare_network.eval()
-        unit = self.health_unit.to(self.fabric.device)
         sums, parts, count = torch.zeros(2, dtype=torch.float64), [], 0
-        for chunk, original, warped, landmarks in locate(self.bare_network, self.held_out, unit):
+        for chunk, original, warped, landmarks in locate(self.bare_network, self.held_out, self.health_unit):
             terms = objective_of_maps(
                 original, warped, chunk.warped_cells, chunk.warp, self.unit, config.loss
             )

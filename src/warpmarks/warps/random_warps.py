@@ -39,14 +39,12 @@ class WarpRange:
         scale: the factor is exp(uniform in +-scale).
         translation: each axis uniform in +-translation.
         deformation: each control is moved by a normal draw of this standard deviation on each axis.
-        zoom: constant factor on top of ``scale``; below 1 the view shows less of the picture.
     """
 
     rotation: float
     scale: float
     translation: float
     deformation: float
-    zoom: float = 1.0
 
 
 def control_grid(rows: int, columns: int) -> Float[Tensor, "controls 2"]:
@@ -105,7 +103,7 @@ class RandomWarps:
             return 2 * torch.rand(*shape, generator=generator, dtype=torch.float64) - 1
 
         angle = math.radians(self.range.rotation) * uniform(count)
-        factor = self.range.zoom * torch.exp(self.range.scale * uniform(count))
+        factor = torch.exp(self.range.scale * uniform(count))
         shift = self.range.translation * uniform(count, 1, 2)
         noise = torch.randn(count, len(self.controls), 2, generator=generator, dtype=torch.float64)
         cos, sin = factor * angle.cos(), factor * angle.sin()
