@@ -166,7 +166,8 @@ class TrainingLoop:
         done, config = self.progressed, self.config
         self.bare_network.eval()
         sums, parts, count = torch.zeros(2, dtype=torch.float64), [], 0
-        for chunk, original, warped, landmarks in locate(self.bare_network, self.held_out, self.health_unit):
+        located = locate(self.bare_network, self.held_out, self.health_unit)
+        for chunk, original, warped, landmarks in located:
             terms = objective_of_maps(
                 original, warped, chunk.warped_cells, chunk.warp, self.unit, config.loss
             )
