@@ -190,7 +190,8 @@ class _Known:
 def _provide_heads(heads: Path, count: int, progress: Progress) -> None:
     """The image set, unless an earlier demo has left just the same."""
     if (heads / "visibility.csv").is_file():
-        first = np.asarray(Image.open(heads / "images" / "000000.png"))
+        with Image.open(heads / "images" / "000000.png") as image:
+            first = np.asarray(image)
         if len(read_landmarks(heads / "landmarks.csv").images) == count and np.array_equal(
             first, render(0, size=IMAGE_SIZE).image
         ):

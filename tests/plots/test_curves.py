@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from warpmarks.errors import InputError
 from warpmarks.plots.curves import PANELS, Panel, draw_curves, draw_panel
 from warpmarks.plots.history import History
 from warpmarks.plots.saving import rendered
@@ -84,18 +83,3 @@ def test_what_the_log_does_not_say_is_nan():
     assert np.isnan(history.loss).tolist() == [True, False]
     assert np.isnan(history.dead).tolist() == [True, False]
     assert np.isnan(history.spread_percent).all(axis=1).tolist() == [True, False]
-
-
-def test_a_log_cut_short_is_read_up_to_there(tmp_path):
-    log = tmp_path / "log.jsonl"
-    log.write_text('{"step": 1, "loss": NaN}\n{"step": 2, "loss": 3.5}\n{"step": 3, "lo')
-    history = History.read(log)
-    assert history.steps.tolist() == [1, 2]
-    np.testing.assert_array_equal(history.loss, [NAN, 3.5])
-
-
-def test_a_damaged_log_is_named_with_its_line(tmp_path):
-    log = tmp_path / "log.jsonl"
-    log.write_text('{"step": 1}\nnonsense\n{"step": 3}\n')
-    with pytest.raises(InputError, match=r"log\.jsonl, line 2: found 'nonsense'"):
-        History.read(log)

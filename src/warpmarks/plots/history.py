@@ -1,14 +1,10 @@
 """What a run has logged, as columns that can be drawn."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-
-from warpmarks.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -62,29 +58,6 @@ class History:
             doubled=count("doubled"),
             spread_percent=spread_percent,
         )
-
-    @classmethod
-    def read(cls, log: Path) -> "History":
-        """Columns from a log of one JSON object per line; a last line cut short is left out.
-
-        Raises:
-            InputError: a line other than the last is not a JSON object.
-        """
-        texts = [text for text in log.read_text(encoding="utf-8").splitlines() if text.strip()]
-        lines: list[Mapping[str, object]] = []
-        for number, text in enumerate(texts, start=1):
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError:
-                line = None
-            if isinstance(line, dict):
-                lines.append(line)
-            elif number < len(texts):
-                raise InputError(
-                    f"{log}, line {number}: found {text[:40]!r}, expected a JSON object: "
-                    "the log is damaged; restore it from a copy or delete that line"
-                )
-        return cls.from_lines(lines)
 
 
 def _number(value: object) -> float:
