@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig, load_recipe
+    from warpmarks.datasets.image_set import find_images
     from warpmarks.detector import Detection, Detector
     from warpmarks.errors import InputError
     from warpmarks.training import train
@@ -20,6 +21,7 @@ __all__ = [
     "InputError",
     "TrainingConfig",
     "__version__",
+    "find_images",
     "load_recipe",
     "train",
 ]
@@ -29,6 +31,7 @@ _HOME_OF = {
     "Detector": "warpmarks.detector",
     "InputError": "warpmarks.errors",
     "TrainingConfig": "warpmarks.configuration",
+    "find_images": "warpmarks.datasets.image_set",
     "load_recipe": "warpmarks.configuration",
     "train": "warpmarks.training",
 }
