@@ -67,8 +67,6 @@ def test_resume_without_a_run_is_refused(warpmarks, tmp_path, image_folder):
         (["--set", "warps.first.rotaton=3"], "did you mean warps.first.rotation?"),
         (["--set", "warps.first.rotation"], "expected key=value"),
         (["--set", "warps.first.rotation=400"], "warps.first.rotation"),
-        (["--batch-size", 0], "batch_size"),
-        (["--image-size", 7], "image.size"),
         (["--recipe", "defalt"], "recipe defalt: neither a file nor one of the recipes"),
         (["--split", "train"], "split.csv"),
         (["--batch-size", 3, "--devices", 2], "cannot be divided among 2 devices"),
@@ -91,6 +89,8 @@ def test_unusable_flags_are_told_in_one_sentence(
     ("flags", "words"),
     [
         (["--landmarks", 0], "--landmarks"),
+        (["--batch-size", 0], "--batch-size"),
+        (["--image-size", 7], "--image-size"),
         (["--steps", 0], "--steps"),
         (["--minutes", "nan"], "--minutes"),
         (["--devices", 0], "--devices"),
