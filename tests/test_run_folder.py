@@ -70,7 +70,23 @@ def test_overwrite_replaces_all_of_a_run(run: RunFolder) -> None:
     run.create(other, overwrite=True)
     assert names_in(run.path) == ["run.json"]
     assert run.record() == other
+    assert names_in(run.path.parent) == [".run.replaced", "run"]
+    run.drop_replaced()
     assert names_in(run.path.parent) == ["run"]
+
+
+def test_a_replaced_run_comes_back_unless_the_new_one_has_a_checkpoint(run: RunFolder) -> None:
+    run.state_path.write_bytes(b"hours of training")
+    run.create(tiny_record(tiny_config(seed=5)), overwrite=True)
+    run.create(tiny_record(tiny_config(seed=6)), overwrite=True)  # the one in between is empty
+    run.bring_back_replaced()
+    assert run.record() == tiny_record()
+    assert run.state_path.read_bytes() == b"hours of training"
+    assert names_in(run.path.parent) == ["run"]
+    run.create(tiny_record(tiny_config(seed=7)), overwrite=True)
+    run.state_path.write_bytes(b"new")
+    run.bring_back_replaced()
+    assert run.state_path.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -234,25 +250,30 @@ def test_no_unreadable_images_no_table(run: RunFolder) -> None:
     assert names_in(run.path) == ["run.json"]
 
 
-def test_provenance_in_a_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    identity = ("-c", "user.name=n", "-c", "user.email=e@example.org")
-    for command in (["init", "-q"], [*identity, "commit", "-q", "--allow-empty", "-m", "first"]):
-        subprocess.run(["git", *command], cwd=tmp_path, check=True)
-    monkeypatch.chdir(tmp_path)
+def test_provenance_names_the_commit_of_the_packages_own_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "run_folder.py"
+    module.write_text("# a copy\n")
+    monkeypatch.setattr(run_folder, "__file__", str(module))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+    def git(*words: str) -> None:
+        identity = ("-c", "user.name=n", "-c", "user.email=e@example.org")
+        subprocess.run(["git", *identity, *words], cwd=tmp_path, check=True)
+
+    assert provenance()[2] is None  # no repository
+    git("init", "-q")
+    git("commit", "-q", "--allow-empty", "-m", "somebody's project")
+    assert provenance()[2] is None  # a repository that only holds where the package is installed
+    git("add", "run_folder.py")
+    git("commit", "-q", "-m", "the package itself")
     created, versions, commit = provenance()
     assert commit is not None
     assert len(commit) == 40
     assert created.endswith("+00:00")
     assert {"warpmarks", "torch", "numpy", "python", "platform"} <= versions.keys()
     assert all(isinstance(version, str) for version in versions.values())
-
-
-def test_provenance_without_a_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert provenance()[2] is None
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    assert provenance()[2] is None
 
 
 def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -156,3 +156,11 @@ def test_what_is_told_about_tensors_is_plain_json(tmp_path: Path) -> None:
     content = path.read_bytes()
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     assert json.loads(header["__metadata__"]["about"]) == {"step": 3}
+
+
+def test_weights_that_are_not_numbers_are_refused() -> None:
+    network = build_network(tiny_config())
+    weights = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    weights["layers.0.weight"][0, 0, 0, 0] = float("nan")
+    with pytest.raises(InputError, match=r"w\.safetensors is damaged: layers\.0\.weight holds"):
+        load_weights(network, weights, "w.safetensors")

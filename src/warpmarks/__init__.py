@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from warpmarks.datasets.image_set import find_images
     from warpmarks.detector import Detection, Detector
     from warpmarks.errors import InputError
+    from warpmarks.report.run_report import report_run
     from warpmarks.training import train
 
     __version__: str
@@ -23,6 +24,7 @@ __all__ = [
     "__version__",
     "find_images",
     "load_recipe",
+    "report_run",
     "train",
 ]
 
@@ -33,6 +35,7 @@ _HOME_OF = {
     "TrainingConfig": "warpmarks.configuration",
     "find_images": "warpmarks.datasets.image_set",
     "load_recipe": "warpmarks.configuration",
+    "report_run": "warpmarks.report.run_report",
     "train": "warpmarks.training",
 }
 

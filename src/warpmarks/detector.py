@@ -72,6 +72,8 @@ class Detector:
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(device)
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise InputError(f"device is {device}, but torch sees no CUDA device: use cpu")
         self.network = network.to(self.device).eval()
         self.record = record
         self._view = pixel_centres(record.view_height, record.view_width, device=self.device)
@@ -106,6 +108,11 @@ class Detector:
         single = isinstance(images, str | Path | Image.Image) or (
             isinstance(images, np.ndarray) and images.ndim < 4
         )
+        if not single and not isinstance(images, Sequence | np.ndarray):
+            raise InputError(
+                f"the detector was given {type(images).__name__}: expected a path, a PIL image, an "
+                "array, or a list of them"
+            )
         sources = cast("list[Source]", [images] if single else list(cast("Sequence", images)))
         if not sources:
             raise InputError("no images were given to the detector: expected at least one")

@@ -83,6 +83,12 @@ class RunFolder:
         """Everything that training goes on from."""
         return self.path / "training_state.safetensors"
 
+    @property
+    def replaced_path(self) -> Path:
+        """Where a run that this one replaces waits for this one's first checkpoint."""
+        target = self.path.resolve()
+        return target.with_name(f".{target.name}.replaced")
+
     def exists(self) -> bool:
         """Whether there is a run here."""
         return (self.path / "run.json").is_file()
@@ -104,7 +110,9 @@ class RunFolder:
             )
 
     def create(self, record: RunRecord, *, overwrite: bool = False) -> None:
-        """Make the folder with its record, whole or not at all; what it replaces goes last.
+        """Make the folder with its record, whole or not at all.
+
+        A run that it replaces is kept beside it, hidden, until ``drop_replaced``.
 
         Raises:
             InputError: a run is there and ``overwrite`` is not set, something else is there, or the
@@ -121,7 +129,7 @@ class RunFolder:
             target.parent.mkdir(parents=True, exist_ok=True)
             made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
             try:
-                _replace_folder(made, target, text)
+                _replace_folder(made, target, self.replaced_path, text)
             finally:
                 shutil.rmtree(made, ignore_errors=True)
         except OSError as error:
@@ -129,6 +137,17 @@ class RunFolder:
             raise InputError(
                 f"--run {self.path} cannot be written ({reason}): choose another place or make room"
             ) from error
+
+    def drop_replaced(self) -> None:
+        """Delete the run that this one replaced, now that this one has come to something."""
+        shutil.rmtree(self.replaced_path, ignore_errors=True)
+
+    def bring_back_replaced(self) -> None:
+        """Put the replaced run back, unless this one has come to a checkpoint."""
+        if self.replaced_path.is_dir() and not self.state_path.exists():
+            target = self.path.resolve()
+            shutil.rmtree(target)
+            self.replaced_path.rename(target)
 
     def record(self) -> RunRecord:
         """What the run is.
@@ -201,7 +220,7 @@ class RunFolder:
 
 
 def provenance() -> tuple[str, dict[str, str], str | None]:
-    """Time, versions and, where there is one, the git commit of the working folder."""
+    """Time, versions and, where there is one, the git commit of the package's checkout."""
     names = ("warpmarks", "torch", "numpy", "pillow", "lightning-fabric", "safetensors")
     versions = {name: _version(name) for name in names}
     versions["python"] = platform.python_version()
@@ -209,8 +228,8 @@ def provenance() -> tuple[str, dict[str, str], str | None]:
     return datetime.now(UTC).isoformat(timespec="seconds"), versions, _git_commit()
 
 
-def _replace_folder(made: Path, target: Path, record: str) -> None:
-    """Put a folder with the record at ``target``; all that has to go is left in ``made``."""
+def _replace_folder(made: Path, target: Path, replaced: Path, record: str) -> None:
+    """Put a folder with the record at ``target``, and what was there at ``replaced``."""
     fresh, old = made / "new", made / "old"
     fresh.mkdir()
     write_text(fresh / "run.json", record)
@@ -223,6 +242,10 @@ def _replace_folder(made: Path, target: Path, record: str) -> None:
     except BaseException:
         old.rename(target)
         raise
+    if replaced.is_dir() and not (old / "training_state.safetensors").exists():
+        return  # An earlier replacement never came to a checkpoint: what it replaced still waits.
+    shutil.rmtree(replaced, ignore_errors=True)
+    old.rename(replaced)
 
 
 def _evaluation(text: str) -> dict[str, Any] | None:
@@ -241,13 +264,18 @@ def _version(name: str) -> str:
 
 
 def _git_commit() -> str | None:
-    git = shutil.which("git")
+    """The commit of the package's own checkout, where it is run from one."""
+    git, here = shutil.which("git"), Path(__file__).resolve()
     if git is None:
         return None
+
+    def ask(*words: str) -> str:
+        command = [git, "-C", str(here.parent), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+        return done.stdout.strip()
+
     try:
-        asked = subprocess.run(
-            [git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10
-        )
+        ask("ls-files", "--error-unmatch", here.name)
+        return ask("rev-parse", "HEAD") or None
     except (OSError, subprocess.SubprocessError):
         return None
-    return asked.stdout.strip() or None

@@ -75,4 +75,9 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], path: object) -
                 f"{path} belongs to another network: {name} is {found}, the run's settings make it "
                 f"{expected}; use the weights that were written with this run.json"
             )
+        if weights[name].is_floating_point() and not weights[name].isfinite().all():
+            raise InputError(
+                f"{path} is damaged: {name} holds values that are not numbers; restore it from a "
+                "copy or train again"
+            )
     network.load_state_dict(weights)

@@ -600,3 +600,18 @@ def wait_for(process: "subprocess.Popen[str]", line: str) -> None:
         if told.strip() == line:
             return
     pytest.fail(f"the process ended without telling {line!r}")
+
+
+def test_a_replacement_that_fails_at_once_brings_the_old_run_back(
+    image_folder: Path, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    train_tiny(image_folder, run.path, steps=10)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+    config = tiny_config(optimiser={"learning_rate": 1e30})
+    with pytest.raises(InputError, match="there is no checkpoint yet"):
+        train_tiny(image_folder, run.path, config=config, steps=20, overwrite=True)
+    assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+    train_tiny(image_folder, run.path, config=tiny_config(seed=3), steps=5, overwrite=True)
+    assert run.record().config.seed == 3
+    assert [path.name for path in tmp_path.iterdir() if "run" in path.name] == ["run"]

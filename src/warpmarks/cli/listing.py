@@ -9,7 +9,9 @@ def left_out(unreadable: Sequence[tuple[str, str]]) -> list[str]:
     """Lines that count and name the images that could not be read."""
     if not unreadable:
         return []
-    lines = [f"{len(unreadable)} images could not be read and were left out:"]
+    images = "1 image" if len(unreadable) == 1 else f"{len(unreadable)} images"
+    were = "was" if len(unreadable) == 1 else "were"
+    lines = [f"{images} could not be read and {were} left out:"]
     lines += [f"  {name}: {reason}" for name, reason in unreadable[:SHOWN]]
     if len(unreadable) > SHOWN:
         lines.append(f"  and {len(unreadable) - SHOWN} more")

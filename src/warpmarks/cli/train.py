@@ -115,6 +115,10 @@ def train(
     from warpmarks.training import train as run_training
 
     folder = RunFolder(run)
+    if resume and not folder.exists():
+        raise InputError(
+            f"--run {run} is no run: there is nothing to go on with, leave --resume out"
+        )
     config = choose_config(
         folder.record().config if resume else None,
         recipe=recipe,
@@ -149,13 +153,18 @@ def train(
         if not is_first_process():
             return
         print(summary(result))
-        page = report_run(
-            run,
-            image_set,
-            ending=ending(steps, minutes),
-            advice=result.problems,
-            progress=progress,
-        )
+        try:
+            page = report_run(
+                run,
+                image_set,
+                ending=ending(steps, minutes),
+                advice=result.problems,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                "training is complete; draw the pictures with warpmarks show"
+            ) from None
     print(f"pictures and report: {page}")
 
 
@@ -186,17 +195,19 @@ def summary(result: "TrainingResult") -> str:
     """What came out, for stdout."""
     from warpmarks.cli.listing import left_out
     from warpmarks.cli.progress import clock_time
+    from warpmarks.report.run_report import summarise
+    from warpmarks.report.verdict import verdict_on
+    from warpmarks.run_folder import RunFolder
 
     health = result.evaluation.health
+    verdict = verdict_on(summarise(RunFolder(result.run)))
     lines = [
         f"{result.run}: {result.steps} steps in {clock_time(result.seconds)}, landmarks move off "
         f"by {health.equivariance_error_percent:.2f} % of the view under held-out warps",
         *left_out(result.unreadable),
     ]
-    if result.problems:
-        lines += [f"problem: {problem}" for problem in result.problems]
-    else:
-        lines.append("no landmark is dead, nailed to the image or on top of another")
+    lines.append(verdict.sentence)
+    lines += [f"problem: {problem}" for problem in result.problems]
     return "\n".join(lines)
 
 

@@ -31,7 +31,7 @@ def draw_instances(
         landmarks: in pixels of the images.
         columns: None makes the grid somewhat wider than high.
         tile_width: pixels of the picture per image.
-        numbers: write each landmark's index in its dot; readable up to 20 of them or so.
+        numbers: write each landmark's number in its dot; readable up to 20 of them or so.
     """
     count, height, width = images.shape[:3]
     tile_height = max(1, round(tile_width * height / width))

@@ -33,7 +33,7 @@ def draw_landmarks(
         axes: of a sheet.
         tile: landmarks outside it (or NaN) are left out, for there they would lie on a neighbour.
         landmarks: in pixels of the sheet.
-        numbers: write each landmark's index in its dot, which becomes larger.
+        numbers: write each landmark's number, counted from 1, in its dot, which becomes larger.
     """
     shown = np.flatnonzero(tile.holds(landmarks))
     points = landmarks[shown]
@@ -56,7 +56,7 @@ def draw_landmarks(
             axes.text(
                 float(centre[0]),
                 float(centre[1]),
-                str(index),
+                str(index + 1),
                 fontsize=in_points(0.62 * diameter),
                 color=ink_on(colour),
                 ha="center",

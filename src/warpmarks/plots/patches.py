@@ -106,7 +106,7 @@ def draw_patches(
         axes.text(
             left + _CHIP_WIDTH / 2,
             top + cell / 2,
-            str(index),
+            str(index + 1),
             fontsize=in_points(0.36 * cell),
             fontweight="bold",
             color=ink_on(colours[index]),

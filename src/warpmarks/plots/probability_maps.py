@@ -140,7 +140,7 @@ def _draw_chip(
     axes.text(
         tile.left + 0.35 * size,
         tile.top + 0.35 * size,
-        str(index),
+        str(index + 1),
         fontsize=in_points(size),
         fontweight="bold",
         color=ink_on(colour),

@@ -69,7 +69,7 @@ def draw_scatter(
         axes.text(
             float(mean[0]),
             float(mean[1]),
-            str(index),
+            str(index + 1),
             fontsize=in_points(0.56 * diameter),
             fontweight="bold",
             color=ink_on(colour),

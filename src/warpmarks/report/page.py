@@ -83,7 +83,7 @@ def _legend(summary: RunSummary) -> str:
     for index, colour in enumerate(landmark_colours(summary.num_landmarks)):
         flag = f" <small>{_text(flags[index])}</small>" if index in flags else ""
         look = f"background:{colour_code(colour)};color:{ink_on(colour)}"
-        chips.append(f'<li style="{look}">{index}{flag}</li>')
+        chips.append(f'<li style="{look}">{index + 1}{flag}</li>')
     return "".join(chips)
 
 

@@ -74,7 +74,7 @@ def report_run(
         raise InputError(f"{output} cannot be made ({error.strerror}): choose another") from error
     summary = summarise(folder, ending=ending, advice=advice)
     progress.start("Drawing pictures", 3)
-    instances, deformations = survey(detector, images)
+    instances, deformations = survey(detector, images, progress)
     progress.advance()
     sections: tuple[Section, ...] = draw_pictures(
         output / "pictures",
@@ -112,13 +112,18 @@ def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()
     )
 
 
-def survey(detector: Detector, images: ImageSet) -> tuple[Instances, Deformations]:
-    """What the detector finds on images spread over the set, and on deformations of the first."""
+def survey(
+    detector: Detector, images: ImageSet, progress: Progress | None = None
+) -> tuple[Instances, Deformations]:
+    """What the detector finds on images spread over the set, and on deformations of the first.
+
+    ``progress`` is told of images that cannot be read.
+    """
     record = detector.record
     enlarged = max(1.0, DISPLAY_SIDE / min(record.view_height, record.view_width))
     picture_size = round(record.picture_height * enlarged), round(record.picture_width * enlarged)
     view_size = round(record.view_height * enlarged), round(record.view_width * enlarged)
-    small, large = _read_spread(detector, images, picture_size)
+    small, large = _read_spread(detector, images, picture_size, progress or SilentProgress())
 
     views = detector.views(small)
     shown = _shown(large, pixel_centres(*view_size)[None], record.config.image.margin)
@@ -131,7 +136,7 @@ def survey(detector: Detector, images: ImageSet) -> tuple[Instances, Deformation
 
 
 def _read_spread(
-    detector: Detector, images: ImageSet, large_size: tuple[int, int]
+    detector: Detector, images: ImageSet, large_size: tuple[int, int], progress: Progress
 ) -> tuple[Tensor, Tensor]:
     """Pictures at the detector's size and at ``large_size`` of images spread over the set."""
     record = detector.record
@@ -141,10 +146,13 @@ def _read_spread(
     for path in (paths[index] for index in order):
         try:
             fit = record.config.image.fit
-            small.append(read_picture(path, record.picture_height, record.picture_width, fit)[0])
-            large.append(read_picture(path, *large_size, fit)[0])
-        except UnreadableImage:
+            seen, _ = read_picture(path, record.picture_height, record.picture_width, fit)
+            shown, _ = read_picture(path, *large_size, fit)
+        except UnreadableImage as error:
+            progress.message(f"left out, as it cannot be read: {error}")
             continue
+        small.append(seen)
+        large.append(shown)
         if len(small) == SHOWN_INSTANCES:
             break
     if not small:

@@ -82,10 +82,11 @@ def _troubles(summary: RunSummary) -> tuple[str, ...]:
     if summary.nailed:
         sentences.append(f"Nailed to one place whatever the image: {_listed(summary.nailed)}.")
     if summary.doubled:
-        pairs = ", ".join(f"{first} and {second}" for first, second in summary.doubled)
+        pairs = ", ".join(f"{first + 1} and {second + 1}" for first, second in summary.doubled)
         sentences.append(f"Doubled, on top of each other: {pairs}.")
     return tuple(sentences)
 
 
 def _listed(landmarks: tuple[int, ...]) -> str:
-    return ("landmark " if len(landmarks) == 1 else "landmarks ") + ", ".join(map(str, landmarks))
+    numbers = ", ".join(str(landmark + 1) for landmark in landmarks)
+    return ("landmark " if len(landmarks) == 1 else "landmarks ") + numbers

@@ -6,7 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder
+from warpmarks.training.schedule import PlateauWatch
 from warpmarks.weights import load_weights, read_tensors, write_tensors
 
 
@@ -34,6 +36,7 @@ def save_checkpoint(
             state[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
     write_tensors(folder.state_path, state, {**about, "schedule": schedule})
     write_tensors(folder.weights_path, weights, about)
+    folder.drop_replaced()
 
 
 def load_checkpoint(
@@ -51,6 +54,18 @@ def load_checkpoint(
         if name.startswith("network/")
     }
     load_weights(network, weights, folder.state_path)
+    try:
+        return _load_optimiser(optimiser, tensors, about)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder.state_path} is a foreign training state ({error!r}): "
+            "start anew with --overwrite"
+        ) from error
+
+
+def _load_optimiser(
+    optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor], about: dict[str, Any]
+) -> tuple[Progressed, dict[str, Any]]:
     shapes = [parameter for group in optimiser.param_groups for parameter in group["params"]]
     states: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
@@ -60,6 +75,7 @@ def load_checkpoint(
             states.setdefault(int(index), {})[key] = _laid_out_as(shapes[int(index)], tensor)
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": states, "param_groups": groups})
+    PlateauWatch(**about["schedule"])
     return Progressed(about["step"], about["seconds"]), about["schedule"]
 
 

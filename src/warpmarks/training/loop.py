@@ -91,7 +91,12 @@ class TrainingLoop:
 
     def resume(self) -> None:
         """Go on from the last checkpoint; from the beginning if the run was stopped before one."""
-        if self.folder.state_path.exists() or self.folder.weights_path.exists():
+        if self.folder.weights_path.exists() and not self.folder.state_path.exists():
+            raise InputError(
+                f"{self.folder.state_path} is missing: this run can still detect, but training "
+                "cannot go on from it; start anew with --overwrite"
+            )
+        if self.folder.state_path.exists():
             self.progressed, state = load_checkpoint(self.folder, self.bare_network, self.optimiser)
             self.schedule.restore(state)
         if self.fabric.is_global_zero:
@@ -227,11 +232,14 @@ class TrainingLoop:
             )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:
-        lower = f"optimiser.learning_rate={self.config.optimiser.learning_rate / 3:.2g}"
+        lower = min(self.config.optimiser.learning_rate / 3, 3e-3)
+        kept = "there is no checkpoint yet"
+        if self.folder.state_path.exists():
+            kept = "the last checkpoint is as it was"
         raise InputError(
-            f"{self.folder.path}: the loss is not a number at step {done.step}; the last "
-            "checkpoint is as it was: train again with a lower rate, for instance "
-            f"--set {lower} --overwrite"
+            f"{self.folder.path}: the loss is not a number at step {done.step}; {kept}: train "
+            f"again with a lower rate, for instance --set optimiser.learning_rate={lower:.2g} "
+            "--overwrite"
         )
 
     def _announce(self, progress: Progress) -> None:

@@ -148,17 +148,22 @@ def train(
         folder.create(_new_record(config, recipe, geometry, images, cache), overwrite=overwrite)
         folder.write_unreadable(cache.unreadable)
     fabric.barrier()
-    loop = TrainingLoop(
-        fabric, folder, config, geometry, cache.pictures, Schedule(config.schedule, budget)
-    )
-    if record is not None:
-        loop.resume()
-    evaluation = loop.run(
-        checkpoint_seconds=checkpoint_seconds,
-        evaluate_every=evaluate_every,
-        progress=progress if fabric.is_global_zero else SilentProgress(),
-        on_evaluation=on_evaluation if fabric.is_global_zero else None,
-    )
+    try:
+        loop = TrainingLoop(
+            fabric, folder, config, geometry, cache.pictures, Schedule(config.schedule, budget)
+        )
+        if record is not None:
+            loop.resume()
+        evaluation = loop.run(
+            checkpoint_seconds=checkpoint_seconds,
+            evaluate_every=evaluate_every,
+            progress=progress if fabric.is_global_zero else SilentProgress(),
+            on_evaluation=on_evaluation if fabric.is_global_zero else None,
+        )
+    except Exception:
+        if fabric.is_global_zero and record is None:
+            folder.bring_back_replaced()
+        raise
     return TrainingResult(
         run=folder.path,
         steps=loop.progressed.step,
