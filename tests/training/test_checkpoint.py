@@ -11,7 +11,7 @@ from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from warpmarks.training.optimiser import make_optimiser
-from warpmarks.weights import build_network
+from warpmarks.weights import build_network, read_tensors, write_tensors
 
 SCHEDULE = {"best": None, "reductions": 1, "converged": False}
 
@@ -104,3 +104,14 @@ def test_a_state_that_cannot_be_gone_on_from(folder: RunFolder, damage: str) -> 
     config = tiny_config(num_landmarks=4 if damage == "another K" else 3)
     with pytest.raises(InputError, match=rf"training_state\.safetensors {message}"):
         load_checkpoint(folder, *new_pair(config, 2))
+
+
+@pytest.mark.parametrize("about", [{}, {"step": 3, "seconds": 1.5, "schedule": {"lowest": 0.1}}])
+def test_a_state_that_something_else_wrote_is_refused(folder: RunFolder, about: dict) -> None:
+    network, optimiser = new_pair(tiny_config(), 1)
+    train_steps(network, optimiser, 1)
+    save_checkpoint(folder, network, optimiser, Progressed(3, 1.5), SCHEDULE)
+    tensors, _ = read_tensors(folder.state_path)
+    write_tensors(folder.state_path, tensors, about)
+    with pytest.raises(InputError, match="is a foreign training state"):
+        load_checkpoint(folder, network, optimiser)
