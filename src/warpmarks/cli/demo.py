@@ -15,7 +15,7 @@ def demo(
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for images, run, pictures and coordinates.")
     ] = Path("demo"),
-    minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 4.0,
+    minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 6.0,
     steps: Annotated[
         int | None,
         typer.Option(
