@@ -105,13 +105,13 @@ def diversity(
 
 
 def roomy_pooling(num_landmarks: int, rows: int, columns: int) -> int:
-    """The largest m, up to 4, at which the landmarks' own blocks fill at most a fifth of the map.
+    """m = 2, or 1 where the landmarks' own blocks of 2 x 2 cells would fill over a fifth of the map.
 
-    The paper does not say its m. Where blocks of m x m cells for K landmarks fill much of the map,
-    the landmarks can only be packed as a stiff grid, whatever the object looks like.
+    The paper does not say its m. Larger blocks keep landmarks so far apart that they are first
+    packed as a stiff grid, whatever the object looks like.
     """
     fitting = math.isqrt(rows * columns // (5 * num_landmarks))
-    return max(1, min(4, fitting))
+    return max(1, min(2, fitting))
 
 
 def sum_pool(
