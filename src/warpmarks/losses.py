@@ -105,7 +105,7 @@ def diversity(
 
 
 def roomy_pooling(num_landmarks: int, rows: int, columns: int) -> int:
-    """m = 2, or 1 where the landmarks' own blocks of 2 x 2 cells would fill over a fifth of the map.
+    """The m that ``auto`` means: 2, or 1 where blocks of 2 x 2 would fill over a fifth of the map.
 
     The paper does not say its m. Larger blocks keep landmarks so far apart that they are first
     packed as a stiff grid, whatever the object looks like.
