@@ -46,7 +46,7 @@ def test_unreadable_images_are_left_out_and_named(warpmarks, trained_run, image_
         "detect", trained_run, listed, "--output", output, "--allow-unreadable"
     )
     assert (code, out) == (0, f"{output}: 3 landmarks on 1 images\n")
-    assert "1 images could not be read and were left out:\n  letter.jpg: " in err
+    assert "1 image could not be read and was left out:\n  letter.jpg: " in err
     assert len(read(output)) == 2
 
 
