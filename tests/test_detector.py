@@ -64,6 +64,7 @@ def trained() -> Detector:
 def same(first: Detection, second: Detection) -> None:
     np.testing.assert_allclose(first.landmarks, second.landmarks, atol=1e-4, rtol=0)
     np.testing.assert_allclose(first.scores, second.scores, atol=1e-5, rtol=0)
+    np.testing.assert_array_equal(first.size, second.size)
 
 
 def save_set(folder: Path, count: int, broken: tuple[int, ...] = ()) -> ImageSet:
@@ -144,12 +145,15 @@ def test_several_images_in_every_form_are_the_same(trained: Detector, tmp_path: 
         Image.fromarray(pixels).save(path)
     each = [trained(pixels) for pixels in batch]
     expected = Detection(
-        np.stack([one.landmarks for one in each]), np.stack([one.scores for one in each])
+        np.stack([one.landmarks for one in each]),
+        np.stack([one.scores for one in each]),
+        np.stack([one.size for one in each]),
     )
     assert expected.landmarks.shape == (3, 2, 2)
     for form in (batch, list(batch), tuple(batch), paths, [str(paths[0]), batch[1], paths[2]]):
         same(trained(form), expected)
-    same(trained(batch[:1]), Detection(expected.landmarks[:1], expected.scores[:1]))
+    first = Detection(expected.landmarks[:1], expected.scores[:1], expected.size[:1])
+    same(trained(batch[:1]), first)
 
 
 def test_images_of_different_sizes_in_one_list(trained: Detector) -> None:
@@ -157,7 +161,8 @@ def test_images_of_different_sizes_in_one_list(trained: Detector) -> None:
     together = trained(images)
     for index, image in enumerate(images):
         alone = trained(image)
-        same(Detection(together.landmarks[index], together.scores[index]), alone)
+        same(together.of(index), alone)
+        assert alone.size.tolist() == [image.shape[1], image.shape[0]]
 
 
 @pytest.mark.parametrize(
@@ -187,7 +192,7 @@ def test_a_set_is_detected_in_its_order(trained: Detector, tmp_path: Path) -> No
     for index, one in enumerate(found):
         assert one.detection is not None
         assert one.reason is None
-        same(one.detection, Detection(expected.landmarks[index], expected.scores[index]))
+        same(one.detection, expected.of(index))
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 50])

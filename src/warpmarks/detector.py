@@ -39,10 +39,16 @@ class Detection:
             integers.
         scores: (K,) or (B, K), the share of each probability map that lies near its landmark, in
             [0, 1]; low where the point is hidden or was not found.
+        size: (2,) or (B, 2), width and height of the original image in pixels.
     """
 
     landmarks: Float[np.ndarray, "*batch landmarks 2"]
     scores: Float[np.ndarray, "*batch landmarks"]
+    size: Float[np.ndarray, "*batch 2"]
+
+    def of(self, index: int) -> "Detection":
+        """One image's part of a detection of several."""
+        return Detection(self.landmarks[index], self.scores[index], self.size[index])
 
 
 @dataclass(frozen=True)
@@ -118,9 +124,12 @@ class Detector:
             raise InputError("no images were given to the detector: expected at least one")
         read = [self._read(source) for source in sources]
         parts = [self._detect(read[i : i + 32]) for i in range(0, len(read), 32)]
-        landmarks = np.concatenate([part.landmarks for part in parts])
-        scores = np.concatenate([part.scores for part in parts])
-        return Detection(landmarks[0], scores[0]) if single else Detection(landmarks, scores)
+        together = Detection(
+            np.concatenate([part.landmarks for part in parts]),
+            np.concatenate([part.scores for part in parts]),
+            np.concatenate([part.size for part in parts]),
+        )
+        return together.of(0) if single else together
 
     def detect_images(
         self,
@@ -151,10 +160,7 @@ class Detector:
                         yield NamedDetection(name, None, read.reason)
                         continue
                     assert found is not None
-                    yield NamedDetection(
-                        name,
-                        Detection(found.landmarks[place_in_found], found.scores[place_in_found]),
-                    )
+                    yield NamedDetection(name, found.of(place_in_found))
                     place_in_found += 1
                 if not allow_unreadable and len(failed) > MAX_UNREADABLE * len(images.names):
                     raise InputError(
@@ -230,7 +236,8 @@ class Detector:
             place(original, size, self.record.config.image.fit).to_original(points)
             for (_, original), points in zip(read, normalised, strict=True)
         ]
-        return Detection(np.stack(landmarks), scores.double().cpu().numpy())
+        sizes = np.array([(width, height) for _, (height, width) in read], dtype=np.float64)
+        return Detection(np.stack(landmarks), scores.double().cpu().numpy(), sizes)
 
 
 _Read: TypeAlias = tuple[np.ndarray, tuple[int, int]]  # a picture, (height, width) of its original

@@ -1,0 +1,164 @@
+"""Image sets with annotated points, and the scheme of a set in our layout.
+
+Beside ``landmarks.csv`` (see `warpmarks.datasets.layout`) a set may have a ``points.json``:
+
+    {"names": ["left eye", "right eye", "nose"],
+     "normaliser": "left eye:right eye",
+     "mirror": [["left eye", "right eye"]]}
+
+All its keys are optional. ``names``: one for each point of landmarks.csv (without: 1 to N).
+``normaliser``: what errors are divided by, see `warpmarks.points.parse_normaliser` (without:
+``box``). ``mirror``: pairs of names or numbers from 1 that change places in a mirror.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.datasets.image_set import ImageSet, find_images
+from warpmarks.datasets.layout import read_landmarks
+from warpmarks.errors import InputError
+from warpmarks.points import (
+    Normaliser,
+    PointScheme,
+    check_names,
+    numbered_names,
+    parse_normaliser,
+)
+
+KEYS = ("names", "normaliser", "mirror")
+
+
+@dataclass(frozen=True)
+class AnnotatedSet:
+    """Images of which at least one point is annotated.
+
+    Attributes:
+        name: of the set and its split, for tables.
+        images: in the order of their names.
+        points: in pixels of the original images; nan where a point is not annotated.
+        scheme: names, normaliser and mirror pairs of the points.
+        source: the file that the points were read from, for messages.
+    """
+
+    name: str
+    images: ImageSet
+    points: Float[np.ndarray, "images points 2"]
+    scheme: PointScheme
+    source: Path
+
+    def subset(self, indices: np.ndarray) -> "AnnotatedSet":
+        """The images at ``indices``, in that order."""
+        names = tuple(self.images.names[index] for index in indices)
+        return AnnotatedSet(
+            self.name,
+            ImageSet(self.images.root, names),
+            self.points[indices],
+            self.scheme,
+            self.source,
+        )
+
+
+def read_annotated(
+    root: str | Path, *, split: str | None = None, normaliser: str | None = None
+) -> AnnotatedSet:
+    """The annotated images of a set in our layout, or of one split of it.
+
+    Args:
+        root: the folder with images/, landmarks.csv, and perhaps points.json and split.csv.
+        split: only the images of this split; all of them if not given.
+        normaliser: in place of the one in points.json, see `warpmarks.points.parse_normaliser`.
+
+    Raises:
+        InputError: a file is missing or wrong, an annotated image is not there, or no image of the
+            split is annotated.
+    """
+    root = Path(root)
+    table_path = root / "landmarks.csv"
+    if not table_path.is_file():
+        raise InputError(
+            f"{table_path} does not exist: give a set with images/ and landmarks.csv "
+            "(image,x1,y1,...)"
+        )
+    table = read_landmarks(table_path)
+    scheme = _read_scheme(root / "points.json", table.points.shape[1], normaliser)
+    rows = {name: row for row, name in enumerate(table.images)}
+    found = find_images(root, split=split)
+    there = set(found.names)
+    if split is None and (missing := [name for name in table.images if name not in there]):
+        raise InputError(
+            f"{table_path} has points on {missing[0]}, but {found.root / missing[0]} is not "
+            f"there ({len(missing)} such images): correct the table or bring the images"
+        )
+    names = [
+        name for name in found.names if name in rows and np.isfinite(table.points[rows[name]]).any()
+    ]
+    if not names:
+        where = f" of split {split!r}" if split is not None else ""
+        raise InputError(f"{table_path}: no image{where} is annotated: annotate some")
+    return AnnotatedSet(
+        f"{root.resolve().name} {split}" if split is not None else root.resolve().name,
+        ImageSet(found.root, tuple(names)),
+        table.points[[rows[name] for name in names]],
+        scheme,
+        table_path,
+    )
+
+
+def _read_scheme(path: Path, count: int, normaliser: str | None) -> PointScheme:
+    settings = _read_json(path) if path.exists() else {}
+    names = settings.get("names", list(numbered_names(count)))
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise InputError(f"{path}: names is {names!r}: expected a list of texts")
+    if len(names) != count:
+        raise InputError(
+            f"{path} names {len(names)} points, but {path.with_name('landmarks.csv')} has {count}: "
+            "name each of them once"
+        )
+    names = tuple(names)
+    check_names(names, source=str(path))
+    if normaliser is not None:
+        text, source = normaliser, "--normaliser"
+    else:
+        text, source = settings.get("normaliser", "box"), f"{path}: normaliser"
+    if not isinstance(text, str):
+        raise InputError(f"{source} is {text!r}: expected a text such as box or 1:2")
+    return PointScheme(
+        names, parse_normaliser(text, names, source=source), _mirror_pairs(path, settings, names)
+    )
+
+
+def _mirror_pairs(
+    path: Path, settings: dict[str, Any], names: tuple[str, ...]
+) -> tuple[tuple[int, int], ...]:
+    pairs, used = [], set[int]()
+    listed = settings.get("mirror", [])
+    if not isinstance(listed, list):
+        raise InputError(f"{path}: mirror is {listed!r}: expected a list of pairs of points")
+    for pair in listed:
+        if not (isinstance(pair, list) and len(pair) == 2):
+            raise InputError(f"{path}: mirror has {pair!r}: expected pairs of points")
+        between: Normaliser = parse_normaliser(
+            ":".join(str(point) for point in pair), names, source=f"{path}: mirror"
+        )
+        first, second = between.first[0], between.second[0]
+        if used & {first, second}:
+            raise InputError(f"{path}: mirror has a point of {pair!r} twice: name each once")
+        used |= {first, second}
+        pairs.append((first, second))
+    return tuple(pairs)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read as JSON ({error}): correct it") from error
+    if not isinstance(settings, dict) or (unknown := sorted(set(settings) - set(KEYS))):
+        found = unknown[0] if isinstance(settings, dict) else type(settings).__name__
+        raise InputError(f"{path} has {found!r}: expected an object with {', '.join(KEYS)}")
+    return settings

@@ -1,0 +1,52 @@
+"""Landmarks of annotated images."""
+
+import numpy as np
+
+from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.detector import Detector
+from warpmarks.errors import InputError
+from warpmarks.progress import Progress
+from warpmarks.regression.examples import Examples
+
+ROOM = 0.25
+"""How far outside its image, in sides of the image, an annotated point may lie."""
+
+
+def locate_annotated(
+    detector: Detector, annotated: AnnotatedSet, *, progress: Progress | None = None
+) -> Examples:
+    """The landmarks of a set's annotated images, beside their annotations.
+
+    Raises:
+        InputError: an image cannot be read, or a point lies far outside its image.
+    """
+    landmarks, scores, sizes = [], [], []
+    found = detector.detect_images(annotated.images, allow_unreadable=True, progress=progress)
+    for points, one in zip(annotated.points, found, strict=True):
+        if one.detection is None:
+            raise InputError(
+                f"{annotated.source}: {one.name} is annotated but cannot be read ({one.reason}): "
+                "mend the image or take it out of the table"
+            )
+        _check_inside(points, one.detection.size, one.name, annotated)
+        landmarks.append(one.detection.landmarks)
+        scores.append(one.detection.scores)
+        sizes.append(one.detection.size)
+    return Examples(
+        annotated.images.names,
+        np.stack(landmarks),
+        np.stack(scores),
+        annotated.points,
+        np.stack(sizes),
+    )
+
+
+def _check_inside(points: np.ndarray, size: np.ndarray, name: str, annotated: AnnotatedSet) -> None:
+    far = (points < -ROOM * size) | (points > (1 + ROOM) * size)
+    if far.any():
+        index = int(np.flatnonzero(far.any(axis=1))[0])
+        x, y = points[index]
+        raise InputError(
+            f"{annotated.source}: point {annotated.scheme.names[index]} of {name} is at "
+            f"({x:g}, {y:g}), but the image has {size[0]:.0f} x {size[1]:.0f} pixels: correct it"
+        )

@@ -1,0 +1,144 @@
+"""What annotated points are called, and what their errors are divided by."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.errors import InputError
+
+
+@dataclass(frozen=True)
+class Normaliser:
+    """The length that errors are divided by.
+
+    Attributes:
+        kind: ``points``: the distance between the means of two groups of annotated points of the
+            same image; ``box``: the square root of the area of the box around the image's annotated
+            points; ``image``: the square root of the image's area.
+        first, second: the groups of ``points``, counted from 0.
+        text: as the user writes it: ``A:B``, ``box`` or ``image``, see `parse_normaliser`.
+    """
+
+    kind: Literal["points", "box", "image"]
+    text: str
+    first: tuple[int, ...] = ()
+    second: tuple[int, ...] = ()
+
+    def lengths(
+        self,
+        points: Float[np.ndarray, "images points 2"],
+        sizes: Float[np.ndarray, "images 2"],
+    ) -> Float[np.ndarray, " images"]:
+        """In pixels, one for each image; nan where a point that it needs is not annotated.
+
+        Args:
+            points: annotated, in pixels; nan where not annotated.
+            sizes: width and height of the images in pixels.
+        """
+        if self.kind == "image":
+            return np.sqrt(sizes.prod(axis=1))
+        if self.kind == "box":
+            sides = _ignoring_nan(np.fmax, points) - _ignoring_nan(np.fmin, points)
+            return np.sqrt(sides.prod(axis=1))
+        between = points[:, list(self.first)].mean(axis=1) - points[:, list(self.second)].mean(
+            axis=1
+        )
+        return np.linalg.norm(between, axis=1)
+
+
+@dataclass(frozen=True)
+class PointScheme:
+    """The points of a set: names, what errors are divided by, and which are mirror images.
+
+    Attributes:
+        names: of the N points, in the order of the columns of landmarks.csv; each once, also when
+            upper and lower case are not told apart.
+        normaliser: what errors are divided by.
+        mirror: pairs of points, counted from 0, that change places when the image is mirrored left
+            to right; a point in no pair is its own mirror image.
+    """
+
+    names: tuple[str, ...]
+    normaliser: Normaliser
+    mirror: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def count(self) -> int:
+        """N."""
+        return len(self.names)
+
+
+def numbered_names(count: int) -> tuple[str, ...]:
+    """Names of points that nobody has named: 1 to N."""
+    return tuple(str(number) for number in range(1, count + 1))
+
+
+def parse_normaliser(text: str, names: tuple[str, ...], *, source: str) -> Normaliser:
+    """A normaliser from what the user writes.
+
+    ``box``, ``image``, or two points ``A:B``, each by name or by number from 1; several points
+    joined by ``+`` stand for their mean and ``37-42`` for 37 to 42, so that ``37-42:43-48`` is the
+    distance between the pupils of the 68 facial points. A name wins over a number.
+
+    Raises:
+        InputError: no such form or point; ``source`` names the flag or file.
+    """
+    if text in ("box", "image"):
+        return Normaliser("box" if text == "box" else "image", text)
+    halves = text.split(":")
+    if len(halves) != 2:
+        raise InputError(
+            f"{source} is {text!r}: expected box, image, or two points such as "
+            f"{names[0]}:{names[-1]}"
+        )
+    first, second = (_group(half, names, source) for half in halves)
+    if set(first) == set(second):
+        raise InputError(f"{source} is {text!r}: the distance of a point to itself is 0")
+    return Normaliser("points", text, first, second)
+
+
+def check_names(names: tuple[str, ...], *, source: str) -> None:
+    """Raise unless every name is there and stands alone.
+
+    Raises:
+        InputError: an empty name, or two that differ at most in upper and lower case.
+    """
+    seen: dict[str, str] = {}
+    for number, name in enumerate(names, start=1):
+        if not name.strip():
+            raise InputError(f"{source}: point {number} has an empty name: give it one")
+        same = seen.setdefault(name.strip().casefold(), name)
+        if same is not name:
+            raise InputError(
+                f"{source}: the points {same!r} and {name!r} have the same name but for upper and "
+                "lower case and spaces: rename one"
+            )
+
+
+def _group(text: str, names: tuple[str, ...], source: str) -> tuple[int, ...]:
+    by_name = {name.strip().casefold(): index for index, name in enumerate(names)}
+    indices: list[int] = []
+    for part in text.split("+"):
+        word = part.strip()
+        numbers = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
+        if word.casefold() in by_name:
+            indices.append(by_name[word.casefold()])
+        elif numbers and 1 <= int(numbers[1]) <= int(numbers[2] or numbers[1]) <= len(names):
+            indices += range(int(numbers[1]) - 1, int(numbers[2] or numbers[1]))
+        else:
+            known = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            raise InputError(
+                f"{source}: there is no point {word!r}: expected a name or a number from 1 to "
+                f"{len(names)} of {known}"
+            )
+    return tuple(dict.fromkeys(indices))
+
+
+def _ignoring_nan(
+    extreme: np.ufunc, points: Float[np.ndarray, "images points 2"]
+) -> Float[np.ndarray, "images 2"]:
+    result: np.ndarray = extreme.reduce(points, axis=1)
+    return result

@@ -1,0 +1,1 @@
+"""From discovered landmarks to annotated points (sec. 4.3)."""

@@ -1,0 +1,39 @@
+"""What a regression is fitted on and scored on: landmarks and annotated points of the same images."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Landmarks and annotations of n images, in pixels of the original images.
+
+    Attributes:
+        names: of the images.
+        landmarks: discovered.
+        scores: of the landmarks, in [0, 1].
+        annotations: nan where a point is not annotated.
+        sizes: width and height of each image.
+    """
+
+    names: tuple[str, ...]
+    landmarks: Float[np.ndarray, "images landmarks 2"]
+    scores: Float[np.ndarray, "images landmarks"]
+    annotations: Float[np.ndarray, "images points 2"]
+    sizes: Float[np.ndarray, "images 2"]
+
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.names)
+
+    def subset(self, indices: np.ndarray) -> "Examples":
+        """The images at ``indices``, in that order."""
+        return Examples(
+            tuple(self.names[index] for index in indices),
+            self.landmarks[indices],
+            self.scores[indices],
+            self.annotations[indices],
+            self.sizes[indices],
+        )
