@@ -1,4 +1,4 @@
-"""What a regression is fitted on and scored on: landmarks and annotated points of the same images."""
+"""What a regression is fitted and scored on: landmarks and annotated points of images."""
 
 from dataclasses import dataclass
 
