@@ -71,8 +71,11 @@ def _options(
 for _verb in (train.train, detect.detect, show.show, demo.demo, benchmark.benchmark, system.system):
     app.command()(_stoppable(_verb))
 
-_datasets = typer.Typer(no_args_is_help=False)
-_datasets.callback(invoke_without_command=True)(datasets.datasets)
+_datasets = typer.Typer(
+    help="Published image sets: list those that are known, check a copy, prepare it for use.",
+    cls=datasets.ListedByDefault,
+)
+_datasets.command("list")(_stoppable(datasets.list_sets))
 _datasets.command()(_stoppable(datasets.check))
 _datasets.command()(_stoppable(datasets.prepare))
 app.add_typer(_datasets, name="datasets")

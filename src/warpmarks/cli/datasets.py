@@ -2,9 +2,10 @@
 
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from warpmarks.cli.options import Overwrite
 
@@ -31,10 +32,16 @@ Folders = Annotated[
 ]
 
 
-def datasets(context: typer.Context) -> None:
-    """List the published image sets that are known; check a copy of one; prepare it for use."""
-    if context.invoked_subcommand is not None:
-        return
+class ListedByDefault(TyperGroup):
+    """``warpmarks datasets`` alone is ``warpmarks datasets list``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Take ``list`` where no verb is given."""
+        return super().parse_args(ctx, args or ["list"])
+
+
+def list_sets() -> None:
+    """List the sets that are known: where to get them, their licences, counts and conventions."""
     from warpmarks.datasets.published.registry import PUBLISHED
 
     print("\n\n".join(describe(known) for known in PUBLISHED.values()))

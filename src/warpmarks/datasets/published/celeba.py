@@ -13,6 +13,7 @@ The paper takes the test images of MAFL out of CelebA before it trains on it. Th
 their own here, "mafl-test", whatever CelebA's split of them was.
 """
 
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -156,8 +157,8 @@ def _names(path: Path) -> list[str]:
     return names
 
 
-def _gaps(table: Path, there: dict, wanted: object, who: str) -> tuple[str, ...]:
-    lost = [name for name in wanted if name not in there]  # type: ignore[attr-defined]
+def _gaps(table: Path, there: Container[str], wanted: Iterable[str], who: str) -> tuple[str, ...]:
+    lost = [name for name in wanted if name not in there]
     if not lost:
         return ()
     return (f"{table} lacks {len(lost)} of the images that {who} names, such as {lost[0]}",)

@@ -70,11 +70,11 @@ def to_crop(
 ) -> Float[np.ndarray, "images points 2"]:
     """Pixels of the pictures to pixels of their crops, as `cut` makes them."""
     moved = points.copy()
-    for index, box in enumerate(boxes):
-        if box.any():
-            side = box[2:] - box[:2]
-            scale = np.array(reduced(side[0], side[1], size)) / side
-            moved[index] = (points[index] + 0.5 - box[:2]) * scale - 0.5
+    for index, (left, top, right, bottom) in enumerate(boxes.tolist()):
+        if right > left:
+            width, height = reduced(right - left, bottom - top, size)
+            scale = (width / (right - left), height / (bottom - top))
+            moved[index] = (points[index] + 0.5 - (left, top)) * scale - 0.5
     return moved
 
 
@@ -103,5 +103,5 @@ def reduced(width: int, height: int, size: int) -> tuple[int, int]:
     """Width and height with the longer one at most ``size``."""
     longer = max(width, height)
     if longer <= size:
-        return int(width), int(height)
+        return width, height
     return max(round(width * size / longer), 1), max(round(height * size / longer), 1)
