@@ -27,13 +27,13 @@ def test_a_part_of_a_set_is_told_from_the_whole(warpmarks, tmp_path):
     copies.three_hundred_w(tmp_path)
     code, out, err = warpmarks("datasets", "check", "300w", tmp_path)
     assert code == 2
-    assert err == "error: train has 3 images of 3,148\n"
+    assert err == "error: train has 3 of 3,148 images\n"
     assert out.splitlines()[:3] == [
         "300-W",
         "                  found  published",
         "train                 3      3,148",
     ]
-    assert "gap: test/challenging has 1 images of 135" in out
+    assert "gap: test/challenging has 1 of 135 images" in out
 
 
 def test_a_whole_set_is_complete(warpmarks, tmp_path):
@@ -63,7 +63,7 @@ def test_several_folders_may_hold_one_set(warpmarks, tmp_path):
         *("datasets", "prepare", "mafl", *parts, "--output", tmp_path / "set", "--partial"),
         *("--crop", "whole"),
     )
-    assert (code, "train has 3 images of 19,000" in err) == (0, True)
+    assert (code, "train has 3 of 19,000 images" in err) == (0, True)
     prepared = read_annotated(tmp_path / "set", split="test")
     assert (prepared.points[0] == points["000003.jpg"]).all()
 

@@ -19,7 +19,7 @@ def test_counts_are_held_against_the_published_ones(tmp_path):
         SplitCount("test/challenging", 1, 135),
         SplitCount("all", 6, None),
     )
-    assert found.gaps[0] == "train has 3 images of 3,148"
+    assert found.gaps[0] == "train has 3 of 3,148 images"
     assert len(found.gaps) == 4
 
 

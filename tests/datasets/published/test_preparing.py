@@ -120,6 +120,7 @@ def test_where_each_image_comes_from_is_written_down(tmp_path):
     assert listed == [f"{number:06}.jpg" for number in (1, 2, 3, 7, 10)]
     for row in rows:
         left, top, right, bottom = (int(row[side]) for side in ("left", "top", "right", "bottom"))
+        assert (left, top, right, bottom) == (0, 30, 178, 208)
         original = copies.load(row["file"]).crop((left, top, right, bottom))
         np.testing.assert_allclose(
             copies.seen(original), points[row["image"]][:3] - [left, top], atol=0.3

@@ -30,9 +30,11 @@ def splits(source: SourceImages) -> dict[str, str]:
     return dict(zip(source.names, source.splits, strict=True))
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_celeba_without_the_test_images_of_mafl(tmp_path, end):
+@pytest.mark.parametrize(("mark", "end"), [("", "\n"), ("\ufeff", "\r\n")])
+def test_celeba_without_the_test_images_of_mafl(tmp_path, mark, end):
     points = copies.celeba(tmp_path, end=end)
+    partition = tmp_path / "Eval" / "list_eval_partition.txt"
+    partition.write_bytes(mark.encode() + partition.read_bytes())
     source = read_celeba(Places([tmp_path]))
     assert_found(source, points)
     assert source.gaps == ()
@@ -58,6 +60,13 @@ def test_mafl(tmp_path):
     }
     assert splits(source) == expected
     assert_found(source, {name: points[name] for name in expected})
+
+
+def test_the_lists_of_mafl_are_told_from_those_of_mtfl(tmp_path):
+    copies.celeba(tmp_path / "faces" / "CelebA")
+    copies.mtfl(tmp_path / "faces")
+    assert len(read_mafl(Places([tmp_path / "faces"])).names) == 5
+    assert len(read_mtfl(Places([tmp_path / "faces"])).names) == 4
 
 
 def test_celeba_as_kaggle_has_it(tmp_path):
@@ -218,7 +227,7 @@ def test_300w_says_which_parts_and_images_are_missing(tmp_path):
     source = read_300w(Places([tmp_path]))
     assert len(source.names) == 4
     assert source.gaps == (
-        f"{tmp_path / 'lfpw/testset'} has no image for 1 .pts files, such as image_0001.pts",
+        f"{tmp_path / 'lfpw/testset'} has .pts files without an image: 1, such as image_0001.pts",
         f"{tmp_path} has no folder ibug with .pts files",
     )
 
@@ -328,6 +337,8 @@ def test_aflw_says_what_is_missing(tmp_path):
 
 def test_cats(tmp_path):
     points = copies.cats(tmp_path)
+    for name in ("._00000001_000.jpg", "._00000001_000.jpg.cat", "Thumbs.db"):
+        (tmp_path / "CAT_00" / name).write_bytes(b"\0\5\26\7")
     source = read_cats(Places([tmp_path]))
     assert_found(source, points)
     assert source.gaps == ()
@@ -347,8 +358,8 @@ def test_cats_with_missing_photographs_points_and_folders(tmp_path):
     source = read_cats(Places([tmp_path]))
     assert len(source.names) == 10
     assert source.gaps == (
-        f"{first / 'CAT_01'} has no image for 1 .cat files, such as 00000002_000.jpg.cat",
-        f"{first / 'CAT_01'} has no .cat file for 1 images, such as 00000003_000.jpg",
+        f"{first / 'CAT_01'} has .cat files without an image: 1, such as 00000002_000.jpg.cat",
+        f"{first / 'CAT_01'} has images without a .cat file: 1, such as 00000003_000.jpg",
         f"{tmp_path} has no folder CAT_06 with .jpg.cat files",
     )
 

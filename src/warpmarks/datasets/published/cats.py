@@ -59,7 +59,7 @@ def read_cats(places: Places) -> SourceImages:
             continue
         pictures = Pictures(folder)
         lost = []
-        for table in sorted(folder.glob("*.cat")):
+        for table in sorted(folder.glob("[!.]*.cat")):
             image = pictures.find(table.stem)
             if image is not None:
                 names.append(f"{end}/{image.name}")
@@ -68,7 +68,7 @@ def read_cats(places: Places) -> SourceImages:
             elif table.name not in _KNOWN_DEFECTS:
                 lost.append(table.name)
         if lost:
-            gaps.append(f"{folder} has no image for {len(lost)} .cat files, such as {lost[0]}")
+            gaps.append(f"{folder} has .cat files without an image: {len(lost)}, such as {lost[0]}")
         gaps += _without_points(folder)
     if not names:
         raise InputError(
@@ -113,9 +113,14 @@ def _without_points(folder: Path) -> list[str]:
     bare = sorted(
         name
         for name in there
-        if name.endswith(".jpg") and f"{name}.cat" not in there and name not in _KNOWN_DEFECTS
+        if name.endswith(".jpg")
+        and not name.startswith(".")
+        and f"{name}.cat" not in there
+        and name not in _KNOWN_DEFECTS
     )
-    return [f"{folder} has no .cat file for {len(bare)} images, such as {bare[0]}"] if bare else []
+    return (
+        [f"{folder} has images without a .cat file: {len(bare)}, such as {bare[0]}"] if bare else []
+    )
 
 
 CATS = PublishedSet(

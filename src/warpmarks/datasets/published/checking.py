@@ -50,7 +50,7 @@ def check(published: PublishedSet, folders: Sequence[str | Path]) -> Check:
     gaps = [*images.gaps]
     for count in counts:
         if count.published is not None and count.found < count.published:
-            gaps.append(f"{count.split} has {count.found:,} images of {count.published:,}")
+            gaps.append(f"{count.split} has {count.found:,} of {count.published:,} images")
     gaps += _odd_sizes(published, images)
     notes = [*images.notes]
     for count in counts:

@@ -67,7 +67,7 @@ def read_300w(places: Places) -> SourceImages:
             splits.append(split)
             points.append(read_pts(table, 68))
         if lost:
-            gaps.append(f"{folder} has no image for {len(lost)} .pts files, such as {lost[0]}")
+            gaps.append(f"{folder} has .pts files without an image: {len(lost)}, such as {lost[0]}")
     if not names:
         other = (
             "; 01_Indoor and 02_Outdoor are the challenge's own test set, which is another"
