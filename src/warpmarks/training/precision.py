@@ -5,6 +5,8 @@ from typing import Literal
 
 import torch
 
+_PROCESSOR_CHECKS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+
 
 def choose_precision(
     setting: Literal["auto", "float32", "bfloat16"], device: torch.device
@@ -19,7 +21,9 @@ def has_bfloat16_arithmetic(device: torch.device) -> bool:
     """Whether the device multiplies bfloat16 in hardware; others only imitate it, slowly."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    # Not every release of torch asks the processor for each of these.
+    asked = (getattr(torch.cpu, name, None) for name in _PROCESSOR_CHECKS)
+    return any(check() for check in asked if check is not None)
 
 
 def arithmetic(precision: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
