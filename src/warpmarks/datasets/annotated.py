@@ -85,7 +85,7 @@ def read_annotated(
             "(image,x1,y1,...)"
         )
     table = read_landmarks(table_path)
-    scheme = _read_scheme(root / "points.json", table.points.shape[1], normaliser)
+    scheme = read_scheme(root / "points.json", table.points.shape[1], normaliser=normaliser)
     rows = {name: row for row, name in enumerate(table.images)}
     found = find_images(root, split=split)
     there = set(found.names)
@@ -109,7 +109,12 @@ def read_annotated(
     )
 
 
-def _read_scheme(path: Path, count: int, normaliser: str | None) -> PointScheme:
+def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> PointScheme:
+    """The scheme of ``count`` points from a points.json, or the default one if there is none.
+
+    Raises:
+        InputError: the file cannot be read, does not name as many points, or is wrong otherwise.
+    """
     settings = _read_json(path) if path.exists() else {}
     names = settings.get("names", list(numbered_names(count)))
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
