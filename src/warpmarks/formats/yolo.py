@@ -101,7 +101,8 @@ def write(path: Path, table: PointTable) -> None:
     check_texts(table.images, what="image", kind="a YOLO set", refuse=BREAKS)
     owners: dict[Path, int] = {}
     for row, name in enumerate(table.images):
-        target = path_within(path / "labels", name, ".txt")
+        path_within(path, name, ".txt")
+        _, target = _name_and_label(path / "images" / name, path)
         if owners.setdefault(target, row) != row:
             other = table.images[owners[target]]
             raise InputError(f"the images {other!r} and {name!r} would share {target}: rename one")
@@ -229,7 +230,7 @@ def _mirror(path: Path, settings: dict[str, Any], count: int) -> tuple[tuple[int
 
 
 def _images(path: Path, settings: dict[str, Any]) -> dict[str, Path]:
-    """The images of all splits, from the lists or folders that data.yaml names, and their labels."""
+    """The images of all splits, from the lists or folders in data.yaml, and their labels."""
     root = path.parent
     given = settings.get("path")
     base = root / given if isinstance(given, str) and (root / given).is_dir() else root
