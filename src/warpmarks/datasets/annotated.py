@@ -23,9 +23,9 @@ from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.errors import InputError
 from warpmarks.points import (
-    Normaliser,
     PointScheme,
     check_names,
+    find_point,
     numbered_names,
     parse_normaliser,
 )
@@ -147,10 +147,9 @@ def _mirror_pairs(
     for pair in listed:
         if not (isinstance(pair, list) and len(pair) == 2):
             raise InputError(f"{path}: mirror has {pair!r}: expected pairs of points")
-        between: Normaliser = parse_normaliser(
-            ":".join(str(point) for point in pair), names, source=f"{path}: mirror"
-        )
-        first, second = between.first[0], between.second[0]
+        first, second = (find_point(str(point), names, source=f"{path}: mirror") for point in pair)
+        if first == second:
+            raise InputError(f"{path}: mirror pairs {pair[0]!r} with itself: leave it out")
         if used & {first, second}:
             raise InputError(f"{path}: mirror has a point of {pair!r} twice: name each once")
         used |= {first, second}
