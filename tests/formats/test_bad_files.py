@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from point_tables import fish
 
 from warpmarks.errors import InputError
-from warpmarks.formats.registry import FORMATS, read
+from warpmarks.formats.registry import FORMATS, read, write
 
 IMAGE = {"id": 1, "file_name": "i.png", "width": 8, "height": 9}
 ANNOTATION = {"id": 1, "image_id": 1, "category_id": 1, "keypoints": [1, 2, 2]}
@@ -209,3 +210,14 @@ def test_pts_files_of_unlike_numbers_of_points(tmp_path):
     (tmp_path / "b.pts").write_text("version: 1\nn_points: 2\n{\n1 1\n2 2\n}\n")
     with pytest.raises(InputError, match=r"b.pts has 2 points, but .*a.pts has 1"):
         read(tmp_path)
+
+
+def test_tps_refuses_what_it_would_give_back_as_missing(tmp_path):
+    table = fish()
+    table.points[0, 0] = -3, 40  # to the left of an image 32 high, and below it
+    with pytest.raises(InputError, match="'tank/one.png' has a point to the left of and below"):
+        write(tmp_path / "o.tps", "tps", table)
+    assert not (tmp_path / "o.tps").exists()
+    table.points[0, 0] = -3, 20
+    write(tmp_path / "o.tps", "tps", table)
+    assert (tmp_path / "o.tps").read_text().startswith("LM=3\n-3 12\n")

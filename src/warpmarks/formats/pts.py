@@ -86,7 +86,7 @@ def write(path: Path, table: PointTable) -> None:
             )
     for target, points in zip(targets, table.points, strict=True):
         make_folder(target.parent)
-        write_text(target, _text(points))
+        write_text(target, _text(points), sync=False)
 
 
 def _points(path: Path) -> np.ndarray:

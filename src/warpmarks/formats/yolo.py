@@ -108,7 +108,7 @@ def write(path: Path, table: PointTable) -> None:
             raise InputError(f"the images {other!r} and {name!r} would share {target}: rename one")
     for target, row in owners.items():
         make_folder(target.parent)
-        write_text(target, _label(table, row))
+        write_text(target, _label(table, row), sync=False)
     flip = list(range(len(table.names)))
     for first, second in table.mirror:
         flip[first], flip[second] = second, first
