@@ -6,7 +6,7 @@ from warpmarks.points import check_names, find_point
 
 @pytest.mark.parametrize("names", [("a", "b", "a"), ("Eye", "eye"), ("eye", " eye ")])
 def test_a_name_twice_is_refused(names):
-    with pytest.raises(InputError, match="the points .* and .* have the same name"):
+    with pytest.raises(InputError, match=r"the points .* and .* have the same name"):
         check_names(names, source="here")
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from point_tables import fish
 
+from point_tables import fish
 from warpmarks.errors import InputError
 from warpmarks.formats.registry import FORMATS, read, write
 
@@ -215,7 +215,7 @@ def test_pts_files_of_unlike_numbers_of_points(tmp_path):
 def test_tps_refuses_what_it_would_give_back_as_missing(tmp_path):
     table = fish()
     table.points[0, 0] = -3, 40  # to the left of an image 32 high, and below it
-    with pytest.raises(InputError, match="'tank/one.png' has a point to the left of and below"):
+    with pytest.raises(InputError, match=r"'tank/one.png' has a point to the left of and below"):
         write(tmp_path / "o.tps", "tps", table)
     assert not (tmp_path / "o.tps").exists()
     table.points[0, 0] = -3, 20

@@ -42,11 +42,18 @@ def convert(
     ],
     source_format: Annotated[
         FormatName | None,
-        typer.Option("--from", show_default="recognised from A", help="The format of A."),
+        typer.Option(
+            "--from",
+            metavar="FORMAT",
+            show_default="recognised from A",
+            help="The format of A: " + ", ".join(FormatName) + ".",
+        ),
     ] = None,
     target_format: Annotated[
         FormatName | None,
-        typer.Option("--to", show_default="by the name of B", help="The format of B."),
+        typer.Option(
+            "--to", metavar="FORMAT", show_default="by the name of B", help="The format of B."
+        ),
     ] = None,
     images: Annotated[
         Path | None,
