@@ -106,21 +106,6 @@ def test_an_xml_parser_reads_our_dlib_file(tmp_path):
     assert root.find("images/image/box/label").text == "fish"
 
 
-def test_dlib_reads_our_file_for_its_training(tmp_path, images):
-    dlib = pytest.importorskip("dlib", reason="dlib is not installed")
-    # An outline of dlib's training: it stops where a part is missing or has a decimal.
-    table = fish()
-    table.points[0, 2] = 30.75, 20
-    write(images / "d.xml", "dlib", table)
-    options = dlib.shape_predictor_training_options()
-    options.cascade_depth, options.num_trees_per_cascade_level = 2, 2
-    options.oversampling_amount, options.num_test_splits = 1, 2
-    dlib.train_shape_predictor(str(images / "d.xml"), str(tmp_path / "d.dat"), options)
-    predictor = dlib.shape_predictor(str(tmp_path / "d.dat"))
-    shape = predictor(np.zeros((50, 40), np.uint8), dlib.rectangle(0, 0, 39, 49))
-    assert shape.num_parts == 3
-
-
 def test_label_studios_arithmetic_leads_to_the_same_pixels(tmp_path, images):
     write(tmp_path / "l.json", "label-studio", scored(), ImageFiles((images,)))
     first, second = json.loads((tmp_path / "l.json").read_text())
