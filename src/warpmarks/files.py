@@ -11,8 +11,12 @@ from warpmarks.errors import InputError
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that takes its place when the block ends well.
+
+    Args:
+        path: where the file is to be.
+        sync: wait until it is on the disk; thousands of files in a row do without.
 
     Raises:
         InputError: the file cannot be written (no such folder, no permission, disk full); what
@@ -28,8 +32,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
+        if sync:
+            with temporary.open("rb+") as written:
+                os.fsync(written.fileno())
         temporary.chmod(0o666 & ~_umask())
         temporary.replace(path)
     except OSError as error:
@@ -38,9 +43,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
-    with atomic_path(path) as temporary:
+def write_text(path: Path, text: str, *, sync: bool = True) -> None:
+    """Write a text file whole or not at all; ``sync`` as in `atomic_path`."""
+    with atomic_path(path, sync=sync) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -100,6 +100,21 @@ def parse_normaliser(text: str, names: tuple[str, ...], *, source: str) -> Norma
     return Normaliser("points", text, first, second)
 
 
+def find_point(text: str, names: tuple[str, ...], *, source: str) -> int:
+    """The point of that name, or of that number from 1, counted from 0; a name wins.
+
+    Raises:
+        InputError: there is none; ``source`` names the flag or file.
+    """
+    word = text.strip()
+    by_name = {name.strip().casefold(): index for index, name in enumerate(names)}
+    if word.casefold() in by_name:
+        return by_name[word.casefold()]
+    if re.fullmatch(r"\d{1,9}", word) and 1 <= int(word) <= len(names):
+        return int(word) - 1
+    raise InputError(f"{source}: {_expected(word, names)}")
+
+
 def check_names(names: tuple[str, ...], *, source: str) -> None:
     """Raise unless every name is there and stands alone.
 
@@ -110,12 +125,13 @@ def check_names(names: tuple[str, ...], *, source: str) -> None:
     for number, name in enumerate(names, start=1):
         if not name.strip():
             raise InputError(f"{source}: point {number} has an empty name: give it one")
-        same = seen.setdefault(name.strip().casefold(), name)
-        if same is not name:
+        key = name.strip().casefold()
+        if key in seen:
             raise InputError(
-                f"{source}: the points {same!r} and {name!r} have the same name but for upper and "
-                "lower case and spaces: rename one"
+                f"{source}: the points {seen[key]!r} and {name!r} have the same name but for upper "
+                "and lower case and spaces: rename one"
             )
+        seen[key] = name
 
 
 def _group(text: str, names: tuple[str, ...], source: str) -> tuple[int, ...]:
@@ -129,12 +145,15 @@ def _group(text: str, names: tuple[str, ...], source: str) -> tuple[int, ...]:
         elif numbers and 1 <= int(numbers[1]) <= int(numbers[2] or numbers[1]) <= len(names):
             indices += range(int(numbers[1]) - 1, int(numbers[2] or numbers[1]))
         else:
-            known = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
-            raise InputError(
-                f"{source}: there is no point {word!r}: expected a name or a number from 1 to "
-                f"{len(names)} of {known}"
-            )
+            raise InputError(f"{source}: {_expected(word, names)}")
     return tuple(dict.fromkeys(indices))
+
+
+def _expected(word: str, names: tuple[str, ...]) -> str:
+    known = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+    return (
+        f"there is no point {word!r}: expected a name or a number from 1 to {len(names)} of {known}"
+    )
 
 
 def _ignoring_nan(

@@ -1,6 +1,7 @@
 """Checks of where results go, made before any work is done."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from warpmarks.errors import InputError
@@ -42,3 +43,26 @@ def check_output_folder(path: Path, *, overwrite: bool) -> None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--output {path} cannot be made ({error.strerror})") from error
+
+
+def check_target(path: Path, *, files: Sequence[str], overwrite: bool) -> None:
+    """Raise where B of ``convert A B`` could not be written in the end.
+
+    Args:
+        path: B.
+        files: patterns of what is written into the folder B; none if B is a file.
+        overwrite: whether what is there may be replaced.
+
+    Raises:
+        InputError: it exists and may not be replaced, or its folder is not there or not writable.
+    """
+    if path.is_dir() and not files:
+        raise InputError(f"{path} is a folder: expected the name of a file")
+    there = [path] if path.is_file() else [found for each in files for found in path.glob(each)]
+    if there and not overwrite:
+        raise InputError(f"{there[0]} exists: choose another name or replace it with --overwrite")
+    folder = path if path.is_dir() else path.parent
+    if not folder.is_dir():
+        raise InputError(f"{path}: there is no folder {folder}, make it first")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"{path}: the folder {folder} cannot be written")

@@ -23,9 +23,9 @@ from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.errors import InputError
 from warpmarks.points import (
-    Normaliser,
     PointScheme,
     check_names,
+    find_point,
     numbered_names,
     parse_normaliser,
 )
@@ -85,7 +85,7 @@ def read_annotated(
             "(image,x1,y1,...)"
         )
     table = read_landmarks(table_path)
-    scheme = _read_scheme(root / "points.json", table.points.shape[1], normaliser)
+    scheme = read_scheme(root / "points.json", table.points.shape[1], normaliser=normaliser)
     rows = {name: row for row, name in enumerate(table.images)}
     found = find_images(root, split=split)
     there = set(found.names)
@@ -109,7 +109,12 @@ def read_annotated(
     )
 
 
-def _read_scheme(path: Path, count: int, normaliser: str | None) -> PointScheme:
+def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> PointScheme:
+    """The scheme of ``count`` points from a points.json, or the default one if there is none.
+
+    Raises:
+        InputError: the file cannot be read, does not name as many points, or is wrong otherwise.
+    """
     settings = _read_json(path) if path.exists() else {}
     names = settings.get("names", list(numbered_names(count)))
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
@@ -142,10 +147,9 @@ def _mirror_pairs(
     for pair in listed:
         if not (isinstance(pair, list) and len(pair) == 2):
             raise InputError(f"{path}: mirror has {pair!r}: expected pairs of points")
-        between: Normaliser = parse_normaliser(
-            ":".join(str(point) for point in pair), names, source=f"{path}: mirror"
-        )
-        first, second = between.first[0], between.second[0]
+        first, second = (find_point(str(point), names, source=f"{path}: mirror") for point in pair)
+        if first == second:
+            raise InputError(f"{path}: mirror pairs {pair[0]!r} with itself: leave it out")
         if used & {first, second}:
             raise InputError(f"{path}: mirror has a point of {pair!r} twice: name each once")
         used |= {first, second}

@@ -9,8 +9,8 @@
     image            name of the image relative to images/, with "/" between folders
     x1,y1,...,xN,yN  the points, in pixels of the original image: x to the right, y downwards, pixel
                      centres at integers; both cells of a point empty: not annotated
-    score1,...       only in files of detected landmarks, and skipped when points are read: how sure
-                     the detector is of each, from 0 to 1
+    score1,...       only in files of detected landmarks: how sure the detector is of each, from 0
+                     to 1; empty: not known
 
 *split.csv* has the columns ``image`` (as above) and ``split`` (any word; usually train or val).
 """
@@ -31,10 +31,14 @@ from warpmarks.files import atomic_path
 
 @dataclass(frozen=True)
 class LandmarkTable:
-    """Points on images, in pixels of the original image; nan where a point is not annotated."""
+    """Points on images, in pixels of the original image; nan where a point is not annotated.
+
+    Scores are from 0 to 1 and nan where unknown, None where the file has no such columns.
+    """
 
     images: tuple[str, ...]
     points: Float[np.ndarray, "images points 2"]
+    scores: Float[np.ndarray, "images points"] | None = None
 
 
 def read_landmarks(path: str | Path) -> LandmarkTable:
@@ -47,7 +51,7 @@ def read_landmarks(path: str | Path) -> LandmarkTable:
     rows = _rows(path, "image,x1,y1,...")
     _, header = next(rows)
     count = _count_points(path, header)
-    names, values = [], []
+    names, values, scores = [], [], []
     for line, row in rows:
         names.append(row[0])
         cells = [
@@ -61,8 +65,12 @@ def read_landmarks(path: str | Path) -> LandmarkTable:
                     "fill both, or leave both empty where the point is not annotated"
                 )
         values.append(cells[: 2 * count])
+        scores.append(cells[2 * count :])
+    scored = len(header) > 1 + 2 * count
     return LandmarkTable(
-        tuple(names), np.array(values, dtype=np.float64).reshape(len(names), count, 2)
+        tuple(names),
+        np.array(values, dtype=np.float64).reshape(len(names), count, 2),
+        np.array(scores, dtype=np.float64).reshape(len(names), count) if scored else None,
     )
 
 

@@ -1,0 +1,146 @@
+"""``warpmarks convert``: points on images from one tool's files into another's."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warpmarks.cli.options import Overwrite
+
+
+class FormatName(StrEnum):
+    """The formats, as `warpmarks.formats.registry.FORMATS` names them."""
+
+    COCO = "coco"
+    DEEPLABCUT = "deeplabcut"
+    DLIB = "dlib"
+    LABEL_STUDIO = "label-studio"
+    LIGHTNING_POSE = "lightning-pose"
+    PTS = "pts"
+    SLEAP = "sleap"
+    TPS = "tps"
+    WARPMARKS = "warpmarks"
+    YOLO = "yolo"
+
+
+def convert(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="A", show_default=False, help="File or folder with points on images."
+        ),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="B",
+            show_default=False,
+            help="What to write: a file, or a folder for pts, yolo and warpmarks.",
+        ),
+    ],
+    source_format: Annotated[
+        FormatName | None,
+        typer.Option(
+            "--from",
+            metavar="FORMAT",
+            show_default="recognised from A",
+            help="The format of A: " + ", ".join(FormatName) + ".",
+        ),
+    ] = None,
+    target_format: Annotated[
+        FormatName | None,
+        typer.Option(
+            "--to", metavar="FORMAT", show_default="by the name of B", help="The format of B."
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            show_default="around A",
+            help="The folder of the images. tps and yolo need their sizes both ways, label-studio "
+            "to be written.",
+        ),
+    ] = None,
+    names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            show_default=False,
+            help='Call the points of A so, in their order, e.g. "snout,left ear,right ear"; or a '
+            "points.json. For pts and tps, which hold no names.",
+        ),
+    ] = None,
+    points: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            show_default="all, in A's order",
+            help="Write these points of A, found by name, in this order; or a points.json.",
+        ),
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default="A's, else object",
+            help="What kind of object it is: CVAT's label, YOLO's class, SLEAP's skeleton.",
+        ),
+    ] = None,
+    scorer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default="A's, else warpmarks",
+            help="The scorer of a DeepLabCut project.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Convert points on images between the formats of annotators, pose trackers and morphometrics.
+
+    Reads and writes COCO, DeepLabCut, dlib, Label Studio, Lightning Pose, 300-W .pts, SLEAP, TPS,
+    YOLO and warpmarks' own CSV. What B's format cannot hold is listed.
+    """
+    from dataclasses import replace
+
+    from warpmarks.cli.outputs import check_target
+    from warpmarks.formats.image_files import images_beside
+    from warpmarks.formats.recognition import recognise_target
+    from warpmarks.formats.registry import FORMATS, read, write
+    from warpmarks.formats.table import rename_points, select_points
+
+    to = target_format.value if target_format else recognise_target(target, flag="--to")
+    check_target(target, files=FORMATS[to].files, overwrite=overwrite)
+    table = read(source, source_format.value if source_format else None, images)
+    if names is not None:
+        table = rename_points(table, listed_names(names, "--names"), source="--names")
+    if points is not None:
+        table = select_points(table, listed_names(points, "--points"), source="--points")
+    table = replace(table, category=category or table.category, scorer=scorer or table.scorer)
+    dropped = write(target, to, table, images_beside(source, images))
+    if dropped:
+        print(f"{FORMATS[to].title} does not keep: {', '.join(dropped)}", file=sys.stderr)
+    print(f"{target}: {len(table.names)} points on {len(table.images)} images")
+
+
+def listed_names(text: str, flag: str) -> list[str]:
+    """The names of a list with commas, or of a points.json, where a name may have commas.
+
+    Raises:
+        InputError: the file is wrong.
+    """
+    from warpmarks.errors import InputError
+    from warpmarks.formats.sources import read_json
+
+    if not text.lower().endswith(".json"):
+        return [name.strip() for name in text.split(",")]
+    content = read_json(Path(text), "a points.json with names")
+    listed = content.get("names") if isinstance(content, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise InputError(
+            f'{flag} {text} has no list of names: expected {{"names": ["left eye", "right eye"]}}'
+        )
+    return listed

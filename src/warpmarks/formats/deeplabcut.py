@@ -1,0 +1,219 @@
+"""DeepLabCut's CSV: three header rows (scorer, bodyparts, coords), one row per image.
+
+Images stand in the first column as paths, or in the first three as labeled-data, video and image,
+which newer versions write; both are read, and the first is written, which every version reads.
+With ``likelihood`` beside x and y where there are scores. Files of several animals (a fourth header
+row) are read if only one of them has points. Other columns than x, y, likelihood and visible (those
+of ensembles) are skipped.
+
+Pixels: as ours. People label in napari, whose pixel centres are at integers (napari issue 310), and
+the maintainers count the first pixel as (0, 0) (DeepLabCut issue 2906).
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from warpmarks.errors import InputError
+from warpmarks.files import write_text
+from warpmarks.formats.image_files import ImageFiles
+from warpmarks.formats.sources import (
+    check_texts,
+    decimal,
+    number,
+    read_text,
+    slashes,
+    whole,
+)
+from warpmarks.formats.table import (
+    HIDDEN,
+    UNLABELLED,
+    VISIBLE,
+    ImagePoints,
+    PointTable,
+    assemble,
+    check_room,
+    empty_row,
+)
+
+KIND = "a CSV file with the header rows scorer, bodyparts and coords"
+SCORER = "warpmarks"
+_READ = ("x", "y", "likelihood", "visible")
+
+
+def read(path: Path, files: ImageFiles) -> PointTable:
+    """Read labels or predictions.
+
+    Raises:
+        InputError: the header or a cell is wrong; the message names the line.
+    """
+    lines = _lines(path)
+    header = _header(path, lines)
+    names, columns = _columns(path, header)
+    index = _index_columns(header)
+    rows = []
+    for line, cells in lines:
+        if not any(cells):
+            continue
+        if len(cells) != len(header[0]):
+            raise InputError(
+                f"{path}, line {line}: {len(cells)} columns, where the header has "
+                f"{len(header[0])}: make them the same"
+            )
+        rows.append(_row(f"{path}, line {line}", cells, index, names, columns))
+        check_room(len(rows), len(names), source=str(path))
+    return assemble(names, rows, source=str(path), scorer=header[0][index])
+
+
+def write(path: Path, table: PointTable) -> None:
+    """Write labels, with ``likelihood`` if there are scores; the scorer is `SCORER` if not known.
+
+    Raises:
+        InputError: a name cannot be held, or the file cannot be written.
+    """
+    values = [table.points]
+    coords = ["x", "y"]
+    if table.scores is not None:
+        coords.append("likelihood")
+        values.append(table.scores[..., None])
+    write_table(path, table, coords, np.concatenate(values, axis=2), "DeepLabCut's CSV")
+
+
+def write_table(
+    path: Path, table: PointTable, coords: Sequence[str], values: np.ndarray, kind: str
+) -> None:
+    """Write three header rows and ``values`` (images, points, coords); nan becomes empty."""
+    scorer = table.scorer or SCORER
+    check_texts([*table.names, scorer], what="name", kind=kind)
+    check_texts(table.images, what="image", kind=kind)
+    check_slashes(table.images, kind)
+    count = len(table.names)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["scorer"] + [scorer] * count * len(coords))
+    writer.writerow(["bodyparts"] + [name for name in table.names for _ in coords])
+    writer.writerow(["coords"] + list(coords) * count)
+    for name, row in zip(table.images, values.reshape(len(values), -1), strict=True):
+        writer.writerow([name, *(decimal(cell) if np.isfinite(cell) else "" for cell in row)])
+    write_text(path, text.getvalue())
+
+
+def check_slashes(images: Sequence[str], kind: str) -> None:
+    """Raise where a backslash would be taken for a folder of Windows.
+
+    Raises:
+        InputError: a name has one.
+    """
+    for name in images:
+        if "\\" in name:
+            raise InputError(
+                f"the image {name!r} has a backslash, which {kind} takes for a folder: rename it"
+            )
+
+
+def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(read_text(path, KIND), newline=""), strict=True)
+    try:
+        for cells in reader:
+            yield reader.line_num, cells
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}: expected {KIND}") from error
+
+
+def _header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> list[list[str]]:
+    """The rows scorer, bodyparts and coords; of several animals, the row between is checked."""
+    titles = ["scorer", "bodyparts", "coords"]
+    rows = [next(lines, (0, [""]))[1] for _ in titles]
+    if rows[1][:1] == ["individuals"]:
+        titles.insert(1, "individuals")
+        rows.append(next(lines, (0, [""]))[1])
+    for title, cells in zip(titles, rows, strict=True):
+        if cells[:1] != [title]:
+            found = cells[0] if cells else ""
+            raise InputError(
+                f"{path} has {found!r} where its header row {title} begins: expected {KIND}"
+            )
+    if len({len(cells) for cells in rows}) != 1:
+        raise InputError(f"{path}: the header rows have different lengths: expected {KIND}")
+    if len(rows) == 4:
+        animals = sorted(set(rows.pop(1)[_index_columns(rows) :]))
+        if len(animals) > 1:
+            raise InputError(
+                f"{path} has the animals {', '.join(map(repr, animals))}: expected one object on "
+                "each image, so keep one of them"
+            )
+    return rows
+
+
+def _index_columns(header: list[list[str]]) -> int:
+    """How many columns name the image: those before the first scorer."""
+    return next((n for n, cell in enumerate(header[0]) if n and cell), len(header[0]))
+
+
+def _columns(path: Path, header: list[list[str]]) -> tuple[list[str], dict[tuple[str, str], int]]:
+    """Names of the points, and the column of each (point, coordinate)."""
+    columns: dict[tuple[str, str], int] = {}
+    for column in range(_index_columns(header), len(header[0])):
+        key = (header[1][column], header[2][column])
+        if header[0][column] != header[0][_index_columns(header)] or key in columns:
+            raise InputError(
+                f"{path} has {key[1]} of {key[0]!r} twice, or two scorers: keep one of the two"
+            )
+        columns[key] = column
+    names = list(dict.fromkeys(name for name, _ in columns))
+    for name in names:
+        if (name, "x") not in columns or (name, "y") not in columns:
+            raise InputError(f"{path} has no x and y of {name!r}: expected {KIND}")
+    return names, {key: column for key, column in columns.items() if key[1] in _READ}
+
+
+def _row(
+    where: str,
+    cells: list[str],
+    index: int,
+    names: list[str],
+    columns: dict[tuple[str, str], int],
+) -> ImagePoints:
+    image = slashes("/".join(cells[:index]))
+    if not image.strip("/"):
+        raise InputError(f"{where}: the name of the image is missing: add it")
+    points, visibility = empty_row(len(names))
+    scores = np.full(len(names), np.nan)
+    scored = False
+
+    def cell(name: str, coordinate: str) -> str:
+        column = columns.get((name, coordinate))
+        text = "" if column is None else cells[column].strip()
+        return "" if text.lower() in ("nan", "na") else text
+
+    for point, name in enumerate(names):
+        x, y = cell(name, "x"), cell(name, "y")
+        if bool(x) != bool(y):
+            raise InputError(
+                f"{where}: only one of x and y of {name!r} is filled: fill both, or leave both "
+                "empty where the point is not annotated"
+            )
+        if x:
+            points[point] = number(x, where), number(y, where)
+            visibility[point] = VISIBLE
+        if seen := cell(name, "visible"):
+            visibility[point] = _state(where, name, seen, placed=bool(x))
+            if visibility[point] == UNLABELLED:
+                points[point] = np.nan
+        if likelihood := cell(name, "likelihood"):
+            scores[point] = number(likelihood, where)
+            scored = True
+    return ImagePoints(image, points, visibility, scores=scores if scored else None)
+
+
+def _state(where: str, name: str, text: str, *, placed: bool) -> int:
+    state = whole(text, f"{where}, visible of {name!r}", high=VISIBLE)
+    if state == VISIBLE and not placed:
+        raise InputError(
+            f"{where}: {name!r} is visible (2), but has no x and y: fill them, or write 1 (hidden) "
+            "or 0 (not labelled)"
+        )
+    return HIDDEN if state == HIDDEN else state

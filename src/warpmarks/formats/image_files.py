@@ -1,0 +1,133 @@
+"""Finding image files, for the sizes that some formats need and do not hold."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from warpmarks.datasets.decoders import readable_extensions
+from warpmarks.datasets.reading import read_size
+from warpmarks.errors import InputError
+from warpmarks.formats.table import PointTable
+
+
+@dataclass
+class ImageFiles:
+    """Folders in which images may be, in the order in which they are searched.
+
+    An image ``a/b.jpg`` is looked for as ``folder/a/b.jpg``, then as ``folder/b.jpg``.
+    """
+
+    folders: tuple[Path, ...] = ()
+    _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    _listings: dict[Path, dict[str, str]] = field(default_factory=dict)
+
+    def find(self, name: str) -> Path | None:
+        """The file of an image."""
+        for folder in self.folders:
+            for tail in dict.fromkeys((name, PurePosixPath(name).name)):
+                path = folder / tail
+                if tail and "\0" not in tail and _is_file(path):
+                    return path
+        return None
+
+    def find_stem(self, stem: str) -> str | None:
+        """The name of the image ``stem`` and some extension."""
+        for folder in self.folders:
+            place = (folder / stem).parent
+            if place not in self._listings:
+                self._listings[place] = _image_stems(place)
+            ending = self._listings[place].get(PurePosixPath(stem).name)
+            if ending is not None:
+                return f"{stem}{ending}"
+        return None
+
+    def size(self, name: str) -> tuple[int, int] | None:
+        """Width and height of an image, upright; None where it is not found.
+
+        Raises:
+            InputError: its file is no image.
+        """
+        if name not in self._sizes:
+            path = self.find(name)
+            height_and_width = read_size(path) if path else None
+            self._sizes[name] = height_and_width and height_and_width[::-1]
+        return self._sizes[name]
+
+    def needed_size(self, name: str, why: str) -> tuple[int, int]:
+        """Width and height of an image.
+
+        Raises:
+            InputError: it is not found; ``why`` says what its size is needed for.
+        """
+        size = self.size(name)
+        if size is None:
+            searched = " or ".join(str(folder) for folder in self.folders) or "no folder"
+            raise InputError(
+                f"{why} needs the size of {name!r}, which is not in {searched}: "
+                "name the folder of the images with --images"
+            )
+        return size
+
+
+def images_beside(path: Path, given: Path | None = None) -> ImageFiles:
+    """Where the images of an annotation file may be: the folder given, else around the file.
+
+    Raises:
+        InputError: the folder given does not exist.
+    """
+    if given is not None:
+        if not given.is_dir():
+            raise InputError(f"--images {given} is no folder: name the folder of the images")
+        inside = (given / "images",) if (given / "images").is_dir() else ()
+        return ImageFiles((given, *inside))
+    home = path if path.is_dir() else path.parent
+    return ImageFiles((home, home / "images", home.parent / "images"))
+
+
+def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -> PointTable:
+    """The table with the sizes of the images that are found.
+
+    Args:
+        table: with or without sizes.
+        files: where the images may be.
+        needed_by: the format that cannot do without sizes, or None.
+
+    Raises:
+        InputError: a size is needed and not known, or a file has another size than the table says.
+    """
+    sizes = table.sizes.copy()
+    for row, name in enumerate(table.images):
+        known = np.isfinite(sizes[row]).all()
+        found = files.size(name)
+        if known and found is not None and tuple(sizes[row]) != found:
+            width, height = sizes[row]
+            raise InputError(
+                f"the points on {name!r} are of an image of {width:g} x {height:g}, but "
+                f"{files.find(name)} has {found[0]} x {found[1]}: bring the images that were "
+                "annotated"
+            )
+        if found is not None:
+            sizes[row] = found
+        elif not known and needed_by is not None:
+            files.needed_size(name, needed_by)
+    return replace(table, sizes=sizes)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _image_stems(folder: Path) -> dict[str, str]:
+    """Names of the images in a folder without their extensions, and these."""
+    try:
+        names = sorted((path.name for path in folder.iterdir()), reverse=True)
+    except (OSError, ValueError):
+        return {}
+    images = (PurePosixPath(name) for name in names)
+    return {
+        path.stem: path.suffix for path in images if path.suffix.lower() in readable_extensions()
+    }

@@ -1,0 +1,48 @@
+"""What a format cannot hold, so that nothing goes without a word."""
+
+from collections.abc import Container
+from enum import StrEnum
+
+import numpy as np
+
+from warpmarks.formats.table import HIDDEN, PointTable
+from warpmarks.formats.yolo import outside
+
+
+class Keeps(StrEnum):
+    """What a format may hold beside images and places."""
+
+    NAMES = "names of points"
+    HIDDEN = "marks of hidden points"
+    HIDDEN_NOWHERE = "marks of hidden points without a place"
+    SCORES = "scores"
+    BOXES = "boxes"
+    LINES = "curves and outlines"
+    SCALES = "scales"
+    NOTES = "identifiers and notes"
+    SKELETON = "lines between points"
+    MIRROR = "mirror pairs"
+    FRACTIONS = "fractions of pixels"
+    OUTSIDE = "points outside of their image"
+
+
+def lost(table: PointTable, keeps: Container[Keeps]) -> list[str]:
+    """What the table has and a format does not keep, with how much of it there is."""
+    hidden = table.visibility == HIDDEN
+    counts = {
+        Keeps.NAMES: len(table.names) if table.named else 0,
+        Keeps.HIDDEN: int((hidden & table.placed).sum()),
+        Keeps.HIDDEN_NOWHERE: int((hidden & ~table.placed).sum()),
+        Keeps.SCORES: 0 if table.scores is None else int(np.isfinite(table.scores).sum()),
+        Keeps.BOXES: sum(extras.box is not None for extras in table.extras),
+        Keeps.LINES: sum(len(extras.curves) + len(extras.outlines) for extras in table.extras),
+        Keeps.SCALES: sum(extras.scale is not None for extras in table.extras),
+        Keeps.NOTES: sum(bool(extras.identifier or extras.notes) for extras in table.extras),
+        Keeps.SKELETON: len(table.skeleton),
+        Keeps.MIRROR: len(table.mirror),
+        Keeps.FRACTIONS: int((table.points[table.placed] % 1 != 0).any(axis=1).sum()),
+        Keeps.OUTSIDE: int(outside(table).sum()),
+    }
+    return [
+        f"{what.value} ({counts[what]})" for what in Keeps if counts[what] and what not in keeps
+    ]

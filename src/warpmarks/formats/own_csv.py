@@ -1,0 +1,82 @@
+"""Our own files: landmarks.csv, and points.json with the names of the points.
+
+Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.annotated` for
+points.json, which is read where it lies beside landmarks.csv and names as many points.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from warpmarks.datasets.annotated import read_scheme
+from warpmarks.datasets.layout import read_landmarks, write_landmarks
+from warpmarks.errors import InputError
+from warpmarks.files import write_json
+from warpmarks.formats.image_files import ImageFiles
+from warpmarks.formats.sources import make_folder
+from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
+from warpmarks.points import numbered_names
+
+TABLE, SCHEME = "landmarks.csv", "points.json"
+
+
+def read(path: Path, files: ImageFiles) -> PointTable:
+    """Read a landmarks.csv or the folder that holds it.
+
+    Raises:
+        InputError: a file is missing or wrong.
+    """
+    if path.is_dir():
+        path = path / TABLE
+    table = read_landmarks(path)
+    count = table.points.shape[1]
+    scheme_path = path.with_name(SCHEME)
+    named = path.name == TABLE and scheme_path.exists()
+    scheme = read_scheme(scheme_path, count) if named else None
+    scores = [None] * len(table.images) if table.scores is None else table.scores
+    rows = [
+        ImagePoints(image, points, seen_where_placed(points), scores=score)
+        for image, points, score in zip(table.images, table.points, scores, strict=True)
+    ]
+    return assemble(
+        scheme.names if scheme else numbered_names(count),
+        rows,
+        source=str(path),
+        named=named,
+        mirror=scheme.mirror if scheme else (),
+        normaliser=scheme.normaliser.text if scheme else None,
+    )
+
+
+def write(path: Path, table: PointTable) -> None:
+    """Write landmarks.csv with three decimals, and points.json, into a folder.
+
+    Args:
+        path: the folder, which is made, or its landmarks.csv.
+        table: what to write.
+
+    Raises:
+        InputError: a name cannot be held, or a file cannot be written.
+    """
+    folder = path.parent if path.name == TABLE else path
+    if folder.suffix.lower() == ".csv":
+        raise InputError(f"{path}: our points have two files: name a folder or its {TABLE}")
+    if name := next((name for name in table.images if "\r" in name or "\0" in name), None):
+        raise InputError(f"the image {name!r} has a character that {TABLE} cannot hold: rename it")
+    make_folder(folder)
+    scheme: dict[str, Any] = {"names": list(table.names)}
+    if table.normaliser is not None:
+        scheme["normaliser"] = table.normaliser
+    if table.mirror:
+        scheme["mirror"] = [
+            [table.names[first], table.names[second]] for first, second in table.mirror
+        ]
+    scores = table.scores
+    write_json(folder / SCHEME, scheme)
+    write_landmarks(
+        folder / TABLE,
+        table.images,
+        table.points,
+        None if scores is None else np.where(table.placed, scores, np.nan),
+    )

@@ -1,0 +1,109 @@
+"""Which format a file is in: from what it holds when it is read, from its name when written."""
+
+import csv
+import io
+from pathlib import Path
+
+from warpmarks.errors import InputError
+from warpmarks.formats.own_csv import TABLE
+from warpmarks.formats.sources import decode, read_json
+from warpmarks.formats.yolo import find_yaml
+
+_HEAD = 65_536
+_BY_EXTENSION = {
+    ".pts": "pts",
+    ".slp": "sleap",
+    ".tps": "tps",
+    ".xml": "dlib",
+    ".yaml": "yolo",
+    ".yml": "yolo",
+}
+
+
+def recognise(path: Path, *, flag: str) -> str:
+    """The format of a file or folder that exists.
+
+    Raises:
+        InputError: it is none that is known, or a folder holds several; ``flag`` names the format.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist: give a file or folder with points on images")
+    if path.is_dir():
+        return _folder(path, flag)
+    extension = path.suffix.lower()
+    if extension in _BY_EXTENSION:
+        return _BY_EXTENSION[extension]
+    found = {".json": _json, ".csv": _csv}.get(extension, lambda _: None)(path)
+    if found is None:
+        raise InputError(f"{path} is in no format that is recognised: name it with {flag}")
+    return found
+
+
+def recognise_target(path: Path, *, flag: str) -> str:
+    """The format that a name to be written stands for.
+
+    Raises:
+        InputError: several formats are written under such a name; ``flag`` names one.
+    """
+    extension = path.suffix.lower()
+    if extension in _BY_EXTENSION and extension not in (".yaml", ".yml"):
+        return _BY_EXTENSION[extension]
+    if path.name == TABLE:
+        return "warpmarks"
+    if path.name.startswith("CollectedData_") and extension == ".csv":
+        return "deeplabcut"
+    choices = {
+        ".json": "coco or label-studio",
+        ".csv": "deeplabcut or lightning-pose",
+        "": "warpmarks, pts or yolo",
+    }.get(extension)
+    if choices is None:
+        raise InputError(f"{path} has the name of no format: name it with {flag}")
+    raise InputError(f"{path} could be {choices}: name the format with {flag}")
+
+
+def _folder(path: Path, flag: str) -> str:
+    found = []
+    if (path / TABLE).is_file():
+        found.append("warpmarks")
+    if find_yaml(path) is not None:
+        found.append("yolo")
+    if next(path.rglob("*.pts"), None) is not None:
+        found.append("pts")
+    if len(found) > 1:
+        raise InputError(f"{path} holds {' and '.join(found)}: name one of them with {flag}")
+    if not found:
+        raise InputError(
+            f"{path} holds no {TABLE}, no data.yaml of YOLO and no .pts files: name the file "
+            "with the points"
+        )
+    return found[0]
+
+
+def _json(path: Path) -> str | None:
+    content = read_json(path, "JSON")
+    if isinstance(content, dict) and {"annotations", "categories"} <= content.keys():
+        return "coco"
+    if (
+        isinstance(content, list)
+        and content
+        and all(isinstance(task, dict) and "data" in task for task in content)
+    ):
+        return "label-studio"
+    return None
+
+
+def _csv(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            head = decode(file.read(_HEAD))
+        rows = list(csv.reader(io.StringIO(head, newline="")))[:4]
+    except (OSError, csv.Error):
+        return None
+    firsts = [row[0].strip() if row else "" for row in rows]
+    if firsts[:1] == ["image"]:
+        return "warpmarks"
+    if firsts[:1] != ["scorer"]:
+        return None
+    coords = next((row for row in rows if row[:1] == ["coords"]), [])
+    return "lightning-pose" if "visible" in coords else "deeplabcut"

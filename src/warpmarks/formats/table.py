@@ -1,0 +1,253 @@
+"""The points of a set of images, as every format is read into and written from.
+
+Coordinates are the package's own pixels: x to the right, y downwards, centres at integers, so an
+image of width W spans -0.5 to W - 0.5. Each format's module says how its file counts.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+import numpy as np
+from jaxtyping import Float, Int8
+
+from warpmarks.errors import InputError
+from warpmarks.points import check_names
+
+UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
+"""Whether a point is annotated, as COCO counts it; a hidden one may have a place or not."""
+
+MAX_POINTS = 50_000_000
+"""Most points that a table holds, over all images: 1.2 GB."""
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What some formats tell of one image beside its points.
+
+    Attributes:
+        box: left, top, width and height of the object, between its edges; in pixels.
+        curves, outlines: points along lines, in pixels.
+        scale: length of a pixel in the unit that the annotator chose.
+        identifier: of the specimen.
+        notes: other keys of the format and their values.
+    """
+
+    box: tuple[float, float, float, float] | None = None
+    curves: tuple[Float[np.ndarray, "_ 2"], ...] = ()
+    outlines: tuple[Float[np.ndarray, "_ 2"], ...] = ()
+    scale: float | None = None
+    identifier: str | None = None
+    notes: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class ImagePoints:
+    """The points of one image, in the order of the table's names."""
+
+    image: str
+    points: Float[np.ndarray, "points 2"]
+    visibility: Int8[np.ndarray, " points"]
+    size: tuple[float, float] | None = None
+    scores: Float[np.ndarray, " points"] | None = None
+    extras: Extras = Extras()
+
+
+@dataclass(frozen=True)
+class PointTable:
+    """One object on each image, with the same points.
+
+    Attributes:
+        names: of the points; numbers from 1 if not ``named``.
+        images: names, with "/" between folders.
+        points: in pixels; nan where a point has no place.
+        visibility: `UNLABELLED`, `HIDDEN` or `VISIBLE`.
+        sizes: width and height; nan where unknown.
+        scores: confidence from 0 to 1, nan where none; None where the source has no scores.
+        extras: one for each image.
+        named: whether the source names its points.
+        skeleton: pairs of points, counted from 0, that are drawn with a line between them.
+        mirror: pairs of points, counted from 0, that change places in a mirror.
+        normaliser: what errors are divided by, see `warpmarks.points.parse_normaliser`.
+        category: what kind of object it is.
+        scorer: who annotated.
+    """
+
+    names: tuple[str, ...]
+    images: tuple[str, ...]
+    points: Float[np.ndarray, "images points 2"]
+    visibility: Int8[np.ndarray, "images points"]
+    sizes: Float[np.ndarray, "images 2"]
+    scores: Float[np.ndarray, "images points"] | None = None
+    extras: tuple[Extras, ...] = ()
+    named: bool = True
+    skeleton: tuple[tuple[int, int], ...] = ()
+    mirror: tuple[tuple[int, int], ...] = ()
+    normaliser: str | None = None
+    category: str | None = None
+    scorer: str | None = None
+
+    @property
+    def placed(self) -> np.ndarray:
+        """Which points have a place: (images, points), bool."""
+        return np.isfinite(self.points).all(axis=2)
+
+
+def assemble(
+    names: Sequence[str],
+    rows: Sequence[ImagePoints],
+    *,
+    source: str,
+    named: bool = True,
+    skeleton: tuple[tuple[int, int], ...] = (),
+    mirror: tuple[tuple[int, int], ...] = (),
+    normaliser: str | None = None,
+    category: str | None = None,
+    scorer: str | None = None,
+) -> PointTable:
+    """A table of rows that were read one after the other.
+
+    Raises:
+        InputError: no image, no point, an image twice or two points of one name; ``source`` names
+            the file.
+    """
+    if not names:
+        raise InputError(f"{source} has no points: expected at least one")
+    if not rows:
+        raise InputError(f"{source} has no images: expected points on at least one")
+    check_names(tuple(names), source=source)
+    alike: dict[str, str] = {}
+    for name in names:
+        if alike.setdefault(_key(name), name) != name:
+            raise InputError(
+                f"{source}: the points {alike[_key(name)]!r} and {name!r} look the same: rename one"
+            )
+    check_room(len(rows), len(names), source=source)
+    seen: set[str] = set()
+    for row in rows:
+        if row.image in seen:
+            raise InputError(
+                f"{source} has the image {row.image!r} twice: expected one object on each image, "
+                "so keep one of the two"
+            )
+        seen.add(row.image)
+    nowhere = np.full(len(names), np.nan)
+    scored = any(row.scores is not None for row in rows)
+    return PointTable(
+        names=tuple(names),
+        images=tuple(row.image for row in rows),
+        points=np.stack([row.points for row in rows]),
+        visibility=np.stack([row.visibility for row in rows]),
+        sizes=np.array([row.size or (np.nan, np.nan) for row in rows], dtype=np.float64),
+        scores=np.stack([nowhere if row.scores is None else row.scores for row in rows])
+        if scored
+        else None,
+        extras=tuple(row.extras for row in rows),
+        named=named,
+        skeleton=skeleton,
+        mirror=mirror,
+        normaliser=normaliser,
+        category=category,
+        scorer=scorer,
+    )
+
+
+def check_room(images: int, points: int, *, source: str) -> None:
+    """Raise where a table would not fit into memory.
+
+    Raises:
+        InputError: more than `MAX_POINTS`.
+    """
+    if images * points > MAX_POINTS:
+        raise InputError(
+            f"{source} has {points} points on each of {images} images: expected at most "
+            f"{MAX_POINTS:,} in all, so split it"
+        )
+
+
+def empty_row(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Points and visibility of an image on which nothing is annotated."""
+    return np.full((count, 2), np.nan), np.zeros(count, dtype=np.int8)
+
+
+def seen_where_placed(points: Float[np.ndarray, "*shape 2"]) -> Int8[np.ndarray, "*shape"]:
+    """Visibility for formats that have none: a point with a place is visible."""
+    return np.where(np.isfinite(points).all(axis=-1), VISIBLE, UNLABELLED).astype(np.int8)
+
+
+def box_around(
+    points: Float[np.ndarray, "points 2"], extras: Extras
+) -> tuple[float, float, float, float] | None:
+    """Left, top, width and height of the object: as annotated, else around its points' pixels.
+
+    None where no point has a place.
+    """
+    if extras.box is not None:
+        return extras.box
+    placed = points[np.isfinite(points).all(axis=1)]
+    if not len(placed):
+        return None
+    (left, top), (right, bottom) = placed.min(axis=0) - 0.5, placed.max(axis=0) + 0.5
+    return float(left), float(top), float(right - left), float(bottom - top)
+
+
+def rename_points(table: PointTable, names: Sequence[str], *, source: str) -> PointTable:
+    """The table with its points called ``names``, in the order of the file.
+
+    Raises:
+        InputError: another number of names, or two that are the same.
+    """
+    if len(names) != len(table.names):
+        raise InputError(
+            f"{source} names {len(names)} points, but there are {len(table.names)}: "
+            "name each of them once"
+        )
+    check_names(tuple(names), source=source)
+    return replace(table, names=tuple(names), named=True, normaliser=None)
+
+
+def select_points(table: PointTable, names: Sequence[str], *, source: str) -> PointTable:
+    """The points called ``names``, in that order; upper and lower case are not told apart.
+
+    Raises:
+        InputError: there is no such point, with the nearest one, or one is asked for twice.
+    """
+    places = {_key(name): index for index, name in enumerate(table.names)}
+    chosen: list[int] = []
+    for name in names:
+        index = places.get(_key(name))
+        if index is None:
+            raise InputError(f"{source}: there is no point {name!r}: {_nearest(name, table.names)}")
+        if index in chosen:
+            raise InputError(f"{source} has the point {name!r} twice: name it once")
+        chosen.append(index)
+    new = {old: position for position, old in enumerate(chosen)}
+
+    def kept(pairs: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+        return tuple((new[a], new[b]) for a, b in pairs if a in new and b in new)
+
+    return replace(
+        table,
+        names=tuple(names),
+        points=table.points[:, chosen],
+        visibility=table.visibility[:, chosen],
+        scores=None if table.scores is None else table.scores[:, chosen],
+        skeleton=kept(table.skeleton),
+        mirror=kept(table.mirror),
+        # A normaliser may name points by number or a point that is gone.
+        normaliser=table.normaliser if table.normaliser in ("box", "image") else None,
+    )
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name.strip()).casefold()
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    close = get_close_matches(_key(name), [_key(known) for known in names], n=1)
+    if close:
+        meant = next(known for known in names if _key(known) == close[0])
+        return f"did you mean {meant!r}?"
+    listed = ", ".join(map(repr, names[:12])) + (", ..." if len(names) > 12 else "")
+    return f"expected one of {listed}"

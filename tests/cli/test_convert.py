@@ -1,0 +1,177 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from warpmarks.cli.convert import FormatName
+from warpmarks.formats.registry import FORMATS, read
+
+TPS = (
+    "LM=3\n3 10\n12.5 4\n-1 -1\nIMAGE=a.png\nID=A1\nSCALE=0.25\n"
+    "LM=3\n1 2\n3 4\n5 6\nIMAGE=b.png\nID=B1\n"
+)
+
+
+@pytest.fixture
+def fish(tmp_path):
+    """A TPS file and its images of 20 x 16 and 10 x 30."""
+    for name, size in (("a.png", (20, 16)), ("b.png", (10, 30))):
+        Image.new("L", size).save(tmp_path / name)
+    (tmp_path / "fish.tps").write_text(TPS)
+    return tmp_path / "fish.tps"
+
+
+def test_the_flags_offer_every_format():
+    assert [each.value for each in FormatName] == list(FORMATS)
+
+
+def test_morphometrics_to_pose_tracking(warpmarks, fish, tmp_path):
+    output = tmp_path / "CollectedData_Ana.csv"
+    code, out, err = warpmarks(
+        "convert", fish, output, "--names", "snout,eye,fin", "--scorer", "Ana"
+    )
+    assert (code, out) == (0, f"{output}: 3 points on 2 images\n")
+    assert err == "DeepLabCut CSV does not keep: scales (1), identifiers and notes (2)\n"
+    assert output.read_text() == (
+        "scorer,Ana,Ana,Ana,Ana,Ana,Ana\n"
+        "bodyparts,snout,snout,eye,eye,fin,fin\n"
+        "coords,x,y,x,y,x,y\n"
+        "a.png,3,6,12.5,12,,\n"
+        "b.png,1,28,3,26,5,24\n"
+    )
+
+
+def test_points_by_name_in_another_order(warpmarks, fish, tmp_path):
+    output = tmp_path / "c.json"
+    arguments = ["--to", "coco", "--names", "snout,eye,fin", "--category", "perch"]
+    code, out, _ = warpmarks("convert", fish, output, *arguments, "--points", "FIN, snout")
+    assert (code, out) == (0, f"{output}: 2 points on 2 images\n")
+    content = json.loads(output.read_text())
+    assert content["categories"][0]["keypoints"] == ["FIN", "snout"]
+    assert content["categories"][0]["name"] == "perch"
+    assert content["annotations"][1]["keypoints"] == [5, 24, 2, 1, 28, 2]
+
+
+def test_names_with_commas_come_from_a_file(warpmarks, fish, tmp_path):
+    (tmp_path / "points.json").write_text('{"names": ["fin, left", "eye", "tip"]}')
+    (tmp_path / "set").mkdir()
+    code, _, _ = warpmarks(
+        "convert", fish, tmp_path / "set", "--to", "warpmarks", "--names", tmp_path / "points.json"
+    )
+    assert code == 0
+    assert read(tmp_path / "set").names == ("fin, left", "eye", "tip")
+    (tmp_path / "points.json").write_text('["fin"]')
+    code, _, err = warpmarks(
+        "convert", fish, tmp_path / "o.xml", "--names", tmp_path / "points.json"
+    )
+    assert (code, 'has no list of names: expected {"names"' in err) == (2, True)
+
+
+def test_a_way_around_every_format_leads_back(warpmarks, fish, tmp_path):
+    """Our half pixels and flips cancel out only if each is right in both directions."""
+    steps = [
+        ("1.json", "coco"),
+        ("2.json", "label-studio"),
+        ("3", "yolo"),
+        ("4.csv", "lightning-pose"),
+        ("5", "pts"),
+        ("6", "warpmarks"),
+        ("7.csv", "deeplabcut"),
+        ("8.tps", "tps"),
+    ]
+    source = fish
+    for name, format in steps:
+        code, _, err = warpmarks(
+            "convert", source, tmp_path / name, "--to", format, "--images", tmp_path
+        )
+        assert code == 0, err
+        source = tmp_path / name
+    end = read(source, images=tmp_path)
+    start = read(fish)
+    np.testing.assert_allclose(end.points, start.points, atol=1e-3)
+    assert end.images == start.images
+
+
+def test_images_in_another_folder(warpmarks, fish, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).rename(tmp_path / "photos" / name)
+    code, _, err = warpmarks("convert", fish, tmp_path / "o.xml")
+    assert code == 2
+    assert err.startswith(f"error: {fish}, line 1: to turn y over, warpmarks needs the size of")
+    assert err.endswith("name the folder of the images with --images\n")
+    code, _, _ = warpmarks("convert", fish, tmp_path / "o.xml", "--images", tmp_path / "photos")
+    assert code == 0
+
+
+def test_an_existing_target_is_kept_without_overwrite(warpmarks, fish, tmp_path):
+    target = tmp_path / "o.xml"
+    target.write_text("precious")
+    code, _, err = warpmarks("convert", fish, target)
+    assert (code, target.read_text()) == (2, "precious")
+    assert err == (f"error: {target} exists: choose another name or replace it with --overwrite\n")
+    assert warpmarks("convert", fish, target, "--overwrite")[0] == 0
+    assert "<dataset>" in target.read_text()
+
+
+@pytest.mark.parametrize(
+    ("format", "mine"),
+    [("warpmarks", "points.json"), ("yolo", "data.yaml"), ("pts", "deep/x.pts")],
+)
+def test_a_folder_with_images_is_written_into_but_files_are_kept(
+    warpmarks, fish, tmp_path, format, mine
+):
+    folder = tmp_path / "set"
+    (folder / "images").mkdir(parents=True)
+    assert warpmarks("convert", fish, folder, "--to", format)[0] == 0
+    other = tmp_path / "other" / mine
+    other.parent.mkdir(parents=True)
+    other.write_text("precious")
+    code, _, err = warpmarks("convert", fish, tmp_path / "other", "--to", format)
+    assert (code, other.read_text()) == (2, "precious")
+    assert f"{other} exists" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["o.json"], "could be coco or label-studio: name the format with --to"),
+        (["o.xml", "--points", "1,4"], "--points: there is no point '4': expected one of '1',"),
+        (["o.xml", "--names", "a,b"], "--names names 2 points, but there are 3"),
+        (["o.xml", "--names", "a,b,a"], "same name"),
+        (["o.xml", "--from", "coco"], "fish.tps is damaged"),
+        (["o.xml", "--images", "nowhere"], "--images nowhere is no folder"),
+        (["no/such/o.xml"], "there is no folder"),
+        ([".", "--to", "coco"], "is a folder: expected the name of a file"),
+        (["o.csv", "--to", "warpmarks"], "our points have two files"),
+        (["o.pts"], "is one file, but there are 2 images"),
+    ],
+)
+def test_what_cannot_be_converted(warpmarks, fish, tmp_path, arguments, sentence):
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = warpmarks("convert", fish, tmp_path / arguments[0], *arguments[1:])
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("error: ")
+    assert sentence in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_sleap_without_sleap_io(warpmarks, fish, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "sleap_io", None)
+    code, _, err = warpmarks("convert", fish, tmp_path / "o.slp")
+    assert code == 2
+    assert "pip install 'warpmarks[sleap]'" in err
+
+
+def test_what_detect_writes_is_converted_with_its_scores(warpmarks, fish, tmp_path):
+    (tmp_path / "landmarks.csv").write_text(
+        "image,x1,y1,x2,y2,score1,score2\na.png,1.500,2.000,3.000,4.000,0.500,0.250\n"
+    )
+    output = tmp_path / "p.csv"
+    code, _, _ = warpmarks("convert", tmp_path / "landmarks.csv", output, "--to", "deeplabcut")
+    assert code == 0
+    assert output.read_text().splitlines()[2:] == [
+        "coords,x,y,likelihood,x,y,likelihood",
+        "a.png,1.5,2,0.5,3,4,0.25",
+    ]

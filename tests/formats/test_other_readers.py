@@ -1,0 +1,167 @@
+"""Our files as the other tools' own code reads them."""
+
+import csv
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from point_tables import fish, make_images
+from warpmarks.formats.image_files import ImageFiles
+from warpmarks.formats.registry import read, write
+
+pandas = pytest.importorskip("pandas", reason="pandas is not installed: the extra dev")
+
+
+@pytest.fixture
+def images(tmp_path):
+    return make_images(fish(), tmp_path / "images")
+
+
+def scored():
+    return replace(fish(), scores=np.array([[0.5, 0.25, np.nan], [1, 0, 0.125]]))
+
+
+def test_deeplabcut_reads_our_labels(tmp_path):
+    write(tmp_path / "CollectedData_Ana.csv", "deeplabcut", fish())
+    frame = pandas.read_csv(tmp_path / "CollectedData_Ana.csv", header=[0, 1, 2], index_col=0)
+    assert list(frame.index) == ["tank/one.png", "two.png"]
+    assert frame.columns.names == ["scorer", "bodyparts", "coords"]
+    assert frame["Ana", "left fin", "x"].tolist() == [20.5, 39]
+    assert frame["Ana", "tail, tip", "y"].tolist()[1] == 40
+    assert np.isnan(frame["Ana", "tail, tip", "x"].iloc[0])
+    assert all(np.issubdtype(kind, np.number) for kind in frame.dtypes)
+
+
+def test_deeplabcut_reads_our_predictions(tmp_path):
+    write(tmp_path / "p.csv", "deeplabcut", scored())
+    frame = pandas.read_csv(tmp_path / "p.csv", header=[0, 1, 2], index_col=0)
+    assert frame.columns.get_level_values("coords")[:3].tolist() == ["x", "y", "likelihood"]
+    assert frame["Ana", "left fin", "likelihood"].tolist() == [0.25, 0]
+
+
+@pytest.mark.parametrize("levels", [1, 3])
+def test_we_read_what_pandas_writes_for_deeplabcut(tmp_path, levels):
+    columns = pandas.MultiIndex.from_product(
+        [["Ana"], ["nose", "tail"], ["x", "y"]], names=["scorer", "bodyparts", "coords"]
+    )
+    paths = ["labeled-data/film/img001.png", "labeled-data/film/img002.png"]
+    index = paths if levels == 1 else pandas.MultiIndex.from_tuples([p.split("/") for p in paths])
+    cells = [[1.5, 2.5, np.nan, np.nan], [3, 4, 5, 6]]
+    pandas.DataFrame(cells, columns=columns, index=index).to_csv(tmp_path / "c.csv")
+    table = read(tmp_path / "c.csv")
+    assert (table.names, table.images, table.scorer) == (("nose", "tail"), tuple(paths), "Ana")
+    np.testing.assert_array_equal(table.points.reshape(2, 4), cells)
+
+
+def test_lightning_pose_finds_its_columns(tmp_path):
+    write(tmp_path / "l.csv", "lightning-pose", fish())
+    frame = pandas.read_csv(tmp_path / "l.csv", header=[0, 1, 2], index_col=0)
+    seen = frame.loc[:, frame.columns.get_level_values("coords") == "visible"].to_numpy()
+    np.testing.assert_array_equal(seen, [[2, 1, 0], [2, 2, 2]])
+
+
+def test_pycocotools_reads_our_coco(tmp_path, images, capsys):
+    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
+    write(tmp_path / "c.json", "coco", fish(), ImageFiles((images,)))
+    found = coco.COCO(str(tmp_path / "c.json"))
+    (category,) = found.loadCats(found.getCatIds(catNms=["fish"]))
+    assert category["keypoints"] == ["snout", "left fin", "tail, tip"]
+    assert category["skeleton"] == [[1, 2], [2, 3]]
+    (annotation,) = found.loadAnns(found.getAnnIds(imgIds=[1]))
+    assert annotation["keypoints"] == [4, 7, 2, 20.5, 3.25, 1, 0, 0, 0]
+    assert annotation["num_keypoints"] == 2
+    assert annotation["bbox"] == [2, 1, 30, 20]
+    assert found.loadImgs([1])[0]["height"] == 32
+
+
+def test_pycocotools_scores_our_points_as_perfect_against_themselves(tmp_path, images, capsys):
+    pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    write(tmp_path / "c.json", "coco", fish(), ImageFiles((images,)))
+    truth = COCO(str(tmp_path / "c.json"))
+    results = [
+        {key: annotation[key] for key in ("image_id", "category_id", "keypoints")} | {"score": 1.0}
+        for annotation in truth.dataset["annotations"]
+    ]
+    scoring = COCOeval(truth, truth.loadRes(results), "keypoints")
+    scoring.params.kpt_oks_sigmas = np.full(3, 0.05)
+    scoring.evaluate()
+    similarities = [similarity for each in scoring.ious.values() for similarity in np.ravel(each)]
+    assert len(similarities) == 2
+    np.testing.assert_allclose(similarities, 1)
+
+
+def test_an_xml_parser_reads_our_dlib_file(tmp_path):
+    odd = replace(fish(), names=("<script>", "a & b", '"quoted" ümläut 🐟'))
+    write(tmp_path / "d.xml", "dlib", odd)
+    root = ET.parse(tmp_path / "d.xml").getroot()
+    parts = {part.get("name"): (part.get("x"), part.get("y")) for part in root.iter("part")}
+    assert parts["<script>"] == ("0", "0")
+    assert parts['"quoted" ümläut 🐟'] == ("10", "40")
+    assert root.find("images/image/box/label").text == "fish"
+
+
+def test_label_studios_arithmetic_leads_to_the_same_pixels(tmp_path, images):
+    write(tmp_path / "l.json", "label-studio", scored(), ImageFiles((images,)))
+    first, second = json.loads((tmp_path / "l.json").read_text())
+    assert first["data"]["image"] == "/data/local-files/?d=tank/one.png"
+    (prediction,) = first["predictions"]
+    assert prediction["score"] == 0.375
+    item = prediction["result"][1]
+    assert item["value"]["keypointlabels"] == ["left fin"]
+    # The share of the way from the left edge of the image to its right one.
+    assert item["value"]["x"] / 100 * item["original_width"] == pytest.approx(20.5 + 0.5, abs=1e-5)
+    assert item["value"]["y"] / 100 * item["original_height"] == pytest.approx(3.25 + 0.5, abs=1e-5)
+    assert len(second["predictions"][0]["result"]) == 3
+
+
+def test_a_spreadsheet_reads_our_csv(tmp_path):
+    write(tmp_path / "set", "warpmarks", scored())
+    with (tmp_path / "set" / "landmarks.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[1][:7] == ["tank/one.png", "4.000", "7.000", "20.500", "3.250", "", ""]
+    assert rows[1][7:] == ["0.500", "0.250", ""]
+    assert json.loads((tmp_path / "set" / "points.json").read_text()) == {
+        "names": ["snout", "left fin", "tail, tip"],
+        "mirror": [["left fin", "tail, tip"]],
+    }
+
+
+def test_sleap_io_reads_our_files(tmp_path, images):
+    sleap_io = pytest.importorskip("sleap_io", reason="sleap-io is not installed: the extra sleap")
+    files = ImageFiles((images,))
+    write(tmp_path / "s.slp", "sleap", fish(), files)
+    labels = sleap_io.load_slp(str(tmp_path / "s.slp"), open_videos=False)
+    assert labels.skeletons[0].node_names == ["snout", "left fin", "tail, tip"]
+    first = labels.labeled_frames[0].instances[0]
+    np.testing.assert_array_equal(first.numpy(invisible_as_nan=False)[:2, 0], [4, 20.5])
+    assert first.points["visible"].tolist() == [True, False, False]
+    write(images / "c.json", "coco", fish(), files)
+    coco = sleap_io.load_coco(str(images / "c.json"), dataset_root=str(images))
+    np.testing.assert_array_equal(coco.labeled_frames[1].instances[0].numpy(), fish().points[1])
+
+
+def test_we_read_what_sleap_io_writes(tmp_path, images):
+    sleap_io = pytest.importorskip("sleap_io", reason="sleap-io is not installed: the extra sleap")
+    skeleton = sleap_io.Skeleton(nodes=["a", "b"], edges=[("a", "b")], name="fly")
+    video = sleap_io.Video(filename="film.mp4", open_backend=False)
+    user = sleap_io.Instance.from_numpy(np.array([[1, 2], [np.nan, np.nan]]), skeleton=skeleton)
+    guess = sleap_io.PredictedInstance.from_numpy(
+        np.array([[5, 6], [7, 8]]), skeleton=skeleton, point_scores=np.array([0.5, 0.75])
+    )
+    frames = [
+        sleap_io.LabeledFrame(video=video, frame_idx=7, instances=[guess, user]),
+        sleap_io.LabeledFrame(video=video, frame_idx=9, instances=[guess]),
+    ]
+    sleap_io.Labels(frames).save(str(tmp_path / "w.slp"), embed=False, verbose=False)
+    table = read(tmp_path / "w.slp")
+    assert table.images == ("film.mp4#7", "film.mp4#9")
+    np.testing.assert_array_equal(table.points[0], [[1, 2], [np.nan, np.nan]])
+    np.testing.assert_array_equal(table.points[1], [[5, 6], [7, 8]])
+    np.testing.assert_array_equal(table.scores[1], [0.5, 0.75])
+    assert (table.skeleton, table.category) == (((0, 1),), "fly")

@@ -1,0 +1,161 @@
+import json
+
+import pytest
+from PIL import Image
+
+from point_tables import fish, make_images
+from warpmarks.errors import InputError
+from warpmarks.formats.image_files import ImageFiles, images_beside, with_sizes
+from warpmarks.formats.recognition import recognise, recognise_target
+from warpmarks.formats.registry import FORMATS, find_format, read, write
+
+TARGETS = {
+    "coco": "points.json",
+    "deeplabcut": "points.csv",
+    "dlib": "points.xml",
+    "label-studio": "points.json",
+    "lightning-pose": "points.csv",
+    "pts": "set",
+    "tps": "points.tps",
+    "warpmarks": "set",
+    "yolo": "set",
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_we_write_is_recognised(tmp_path, name):
+    images = make_images(fish(), tmp_path / "images")
+    write(tmp_path / TARGETS[name], name, fish(), ImageFiles((images,)))
+    assert recognise(tmp_path / TARGETS[name], flag="--from") == name
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("a.json", "{}", "is in no format that is recognised: name it with --from"),
+        ("a.json", "[]", "is in no format"),
+        ("a.csv", "frame,x,y\n", "is in no format"),
+        ("a.txt", "LM=1", "is in no format"),
+        ("a.json", "{", "is damaged"),
+        ("folder/readme.md", "", "holds no landmarks.csv, no data.yaml of YOLO and no .pts"),
+    ],
+)
+def test_what_is_not_recognised(tmp_path, file, content, sentence):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / file).write_text(content)
+    path = tmp_path / file.split("/")[0]
+    with pytest.raises(InputError, match=sentence) as caught:
+        recognise(path, flag="--from")
+    assert str(path) in str(caught.value)
+
+
+def test_a_folder_of_two_formats(tmp_path):
+    write(tmp_path, "pts", fish())
+    write(tmp_path, "warpmarks", fish())
+    with pytest.raises(InputError, match="holds warpmarks and pts: name one of them with --from"):
+        recognise(tmp_path, flag="--from")
+    assert read(tmp_path, "warpmarks").names == fish().names
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("a.tps", "tps"),
+        ("A.TPS", "tps"),
+        ("a.xml", "dlib"),
+        ("a.slp", "sleap"),
+        ("one.pts", "pts"),
+        ("set/landmarks.csv", "warpmarks"),
+        ("CollectedData_Ana.csv", "deeplabcut"),
+    ],
+)
+def test_names_that_say_their_format(tmp_path, target, name):
+    assert recognise_target(tmp_path / target, flag="--to") == name
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("a.json", "could be coco or label-studio: name the format with --to"),
+        ("a.csv", "could be deeplabcut or lightning-pose"),
+        ("folder", "could be warpmarks, pts or yolo"),
+        ("a.doc", "has the name of no format"),
+        ("data.yaml", "has the name of no format"),
+    ],
+)
+def test_names_that_could_be_several(tmp_path, target, sentence):
+    with pytest.raises(InputError, match=sentence):
+        recognise_target(tmp_path / target, flag="--to")
+
+
+def test_a_name_of_no_format():
+    with pytest.raises(InputError, match="--to is 'voc': expected one of coco, deeplabcut"):
+        find_format("voc", flag="--to")
+    assert find_format("tps", flag="--to") is FORMATS["tps"]
+
+
+def test_what_is_not_there_or_a_folder(tmp_path):
+    for name in (None, "coco"):
+        with pytest.raises(InputError, match="does not exist"):
+            read(tmp_path / "none.json", name)
+    with pytest.raises(InputError, match="is a folder: expected a file of COCO keypoints"):
+        read(tmp_path, "coco")
+
+
+def test_images_are_looked_for_around_the_file(tmp_path):
+    (tmp_path / "images").mkdir()
+    Image.new("L", (5, 7)).save(tmp_path / "images" / "i.png")
+    (tmp_path / "labels").mkdir()
+    for path in (tmp_path / "a.tps", tmp_path / "labels", tmp_path / "images" / "a.tps"):
+        assert images_beside(path).size("deep/i.png") == (5, 7)
+    assert images_beside(tmp_path / "labels" / "deeper" / "a.tps").size("i.png") is None
+    assert images_beside(tmp_path / "x", tmp_path).size("i.png") == (5, 7)
+    with pytest.raises(InputError, match=r"--images .*none is no folder"):
+        images_beside(tmp_path, tmp_path / "none")
+
+
+def test_an_image_of_another_size_is_told(tmp_path):
+    images = make_images(fish(), tmp_path)
+    Image.new("L", (24, 16)).save(images / "tank" / "one.png")
+    with pytest.raises(InputError, match=r"of an image of 48 x 32, but .*one.png has 24 x 16"):
+        with_sizes(fish(), ImageFiles((images,)), needed_by=None)
+
+
+def test_roboflows_layout_of_yolo(tmp_path):
+    for split in ("train", "valid"):
+        (tmp_path / split / "images").mkdir(parents=True)
+        (tmp_path / split / "labels").mkdir()
+        Image.new("L", (10, 20)).save(tmp_path / split / "images" / f"{split}.png")
+        label = "0 0.5 0.5 1 1 0.25 0.75\n"
+        (tmp_path / split / "labels" / f"{split}.txt").write_text(label)
+    (tmp_path / "data.yaml").write_text(
+        "train: ../train/images\nval: ../valid/images\nkpt_shape: [1, 2]\nnames: ['fish']\n"
+    )
+    table = read(tmp_path)
+    assert table.images == ("train/images/train.png", "valid/images/valid.png")
+    assert table.points.tolist() == [[[2, 14.5]], [[2, 14.5]]]
+    assert (table.names, table.named, table.category) == (("1",), False, "fish")
+
+
+def test_coco_of_one_kind_among_others(tmp_path):
+    content = {
+        "images": [{"id": 7, "file_name": "b.png"}, {"id": 2, "file_name": "a.png"}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 5, "keypoints": [3, 4, 1]},
+            {"id": 2, "image_id": 7, "category_id": 1, "bbox": [0, 0, 2, 2]},
+            {"id": 3, "image_id": 7, "category_id": 5, "keypoints": [0, 0, 0], "iscrowd": 1},
+        ],
+        "categories": [
+            {"id": 1, "name": "tank"},
+            {"id": 3, "name": "cat", "keypoints": ["ear"]},
+            {"id": 5, "name": "fish", "keypoints": ["fin"]},
+        ],
+    }
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    table = read(tmp_path / "c.json")
+    assert (table.names, table.images, table.category) == (("fin",), ("b.png", "a.png"), "fish")
+    assert table.visibility.tolist() == [[1], [0]]
+    content["annotations"][2] |= {"image_id": 2, "category_id": 3, "iscrowd": 0}
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match="has points of 'fish' and of 'cat'"):
+        read(tmp_path / "c.json")

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from point_tables import fish
+from warpmarks.errors import InputError
+from warpmarks.formats.losses import Keeps, lost
+from warpmarks.formats.table import (
+    Extras,
+    ImagePoints,
+    assemble,
+    box_around,
+    empty_row,
+    rename_points,
+    select_points,
+)
+
+
+def rows(count, *images):
+    return [ImagePoints(image, *empty_row(count)) for image in images]
+
+
+def test_points_are_chosen_by_name_in_the_order_asked_for():
+    chosen = select_points(fish(), ["tail, tip", "snout"], source="--points")
+    assert chosen.names == ("tail, tip", "snout")
+    np.testing.assert_array_equal(chosen.points, fish().points[:, [2, 0]])
+    np.testing.assert_array_equal(chosen.visibility, fish().visibility[:, [2, 0]])
+    assert (chosen.skeleton, chosen.mirror) == ((), ())
+    swapped = select_points(fish(), ["tail, tip", "left fin", "snout"], source="--points")
+    assert (swapped.skeleton, swapped.mirror) == (((2, 1), (1, 0)), ((1, 0),))
+
+
+def test_case_spaces_and_ways_to_compose_a_letter_are_not_told_apart():
+    table = rename_points(fish(), ["Å", "b", "c"], source="--names")
+    assert select_points(table, [" a\u030a ".upper()], source="--points").names == (" A\u030a ",)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (["snuot"], "there is no point 'snuot': did you mean 'snout'?"),
+        (["Left  fin"], "there is no point 'Left  fin': did you mean 'left fin'?"),
+        (["xyz"], "there is no point 'xyz': expected one of 'snout', 'left fin', 'tail, tip'"),
+        (["snout", "SNOUT"], "the point 'SNOUT' twice"),
+    ],
+)
+def test_points_that_are_not_there(asked, sentence):
+    with pytest.raises(InputError) as caught:
+        select_points(fish(), asked, source="--points")
+    assert sentence in str(caught.value)
+
+
+def test_as_many_names_as_points():
+    with pytest.raises(InputError, match="--names names 2 points, but there are 3"):
+        rename_points(fish(), ["a", "b"], source="--names")
+    with pytest.raises(InputError, match="same name"):
+        rename_points(fish(), ["a", "b", "A"], source="--names")
+
+
+@pytest.mark.parametrize(
+    ("names", "images", "sentence"),
+    [
+        ([], ["a"], "has no points"),
+        (["p"], [], "has no images"),
+        (["p"], ["a", "a"], "has the image 'a' twice"),
+        (["p", "P "], ["a"], "same name"),
+        (["Å", "A\u030a"], ["a"], "look the same"),
+        (["p", " "], ["a"], "empty name"),
+    ],
+)
+def test_tables_that_are_none(names, images, sentence):
+    with pytest.raises(InputError, match=sentence):
+        assemble(names, rows(len(names), *images), source="file")
+
+
+def test_too_many_points_for_the_memory(monkeypatch):
+    monkeypatch.setattr("warpmarks.formats.table.MAX_POINTS", 5)
+    with pytest.raises(InputError, match="3 points on each of 2 images: expected at most 5"):
+        assemble(["a", "b", "c"], rows(3, "x", "y"), source="file")
+
+
+def test_a_box_is_the_annotated_one_or_spans_the_pixels_of_the_points():
+    points = np.array([[3.0, 10.0], [np.nan, np.nan], [5.5, 4.0]])
+    assert box_around(points, Extras()) == (2.5, 3.5, 3.5, 7)
+    assert box_around(points, Extras(box=(1, 2, 3, 4))) == (1, 2, 3, 4)
+    assert box_around(points[1:2], Extras()) is None
+
+
+def test_losses_are_counted():
+    assert lost(fish(), frozenset(Keeps)) == []
+    assert lost(fish(), frozenset()) == [
+        "names of points (3)",
+        "marks of hidden points (1)",
+        "boxes (1)",
+        "curves and outlines (1)",
+        "scales (1)",
+        "identifiers and notes (1)",
+        "lines between points (2)",
+        "mirror pairs (1)",
+        "fractions of pixels (2)",
+    ]
