@@ -12,6 +12,7 @@ from warpmarks.configuration import TrainingConfig, load_recipe
 from warpmarks.datasets.aspect import middle_aspect
 from warpmarks.datasets.cache import PictureCache, load_pictures
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.devices import choose_device
 from warpmarks.errors import InputError
 from warpmarks.geometry import Geometry, plan_geometry
 from warpmarks.progress import Progress, SilentProgress
@@ -196,15 +197,12 @@ def _launch(device: str, devices: int) -> "Fabric":
     """Lightning Fabric takes seconds to import: only training pays for it."""
     from lightning_fabric import Fabric
 
-    if device not in {"auto", "cpu", "cuda"}:
-        raise InputError(f"--device is {device}: expected auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device is cuda, but torch sees no CUDA device: use --device cpu")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and devices > torch.cuda.device_count():
+    kind = choose_device(device).type
+    if device not in {"auto", kind}:
+        raise InputError(f"--device is {device}: training takes auto, cpu or cuda, not one of them")
+    if kind == "cuda" and devices > torch.cuda.device_count():
         raise InputError(f"--devices is {devices}, but there are {torch.cuda.device_count()}")
-    fabric = Fabric(accelerator=device, devices=devices, strategy="ddp" if devices > 1 else "auto")
+    fabric = Fabric(accelerator=kind, devices=devices, strategy="ddp" if devices > 1 else "auto")
     fabric.launch()
     return fabric
 
