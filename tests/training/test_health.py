@@ -144,8 +144,10 @@ def health(**changes: object) -> Health:
     values: dict = {
         "equivariance_error_percent": 3.0,
         "spread_percent": [10.0] * 8,
+        "follow": [0.95] * 8,
         "dead": [],
         "nailed": [],
+        "lagging": [],
         "doubled": [],
         "mean_concentration": 0.8,
     }

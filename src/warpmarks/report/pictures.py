@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from warpmarks.plots.curves import PANELS, draw_panel
+from warpmarks.plots.curves import draw_panel, panels_for
 from warpmarks.plots.deformations import draw_deformations
 from warpmarks.plots.history import History
 from warpmarks.plots.instances import draw_instances
@@ -192,7 +192,7 @@ def _training(folder: Path, history: History) -> Section:
                 panel.title,
                 panel.caption,
             )
-            for panel in PANELS
+            for panel in panels_for(history)
         ),
         narrow=True,
     )

@@ -27,6 +27,14 @@ def verdict_on(summary: RunSummary) -> Verdict:
     if lost:
         good = total - len(lost)
         return Verdict("warning", f"{good} of {total} landmarks are sound; {follow}.", details)
+    if summary.lagging:
+        lag = len(summary.lagging)
+        return Verdict(
+            "warning",
+            f"{lag} of {total} landmarks follow the object only in part, as in a stiff grid; "
+            f"{follow}.",
+            details,
+        )
     if error > _HIGH_ERROR_PERCENT:
         return Verdict(
             "warning",
@@ -43,6 +51,11 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
     error = summary.equivariance_error_percent
     left_out = f"{summary.num_unreadable:,} unreadable left out" if summary.num_unreadable else ""
     troubles = (len(summary.dead), len(summary.nailed), len(summary.doubled))
+    of_training = (
+        (Fact("Training error", *summary.training_error.split(" of ", 1)),)
+        if summary.training_error is not None
+        else ()
+    )
     return (
         Fact("Landmarks", f"{summary.num_landmarks:,}"),
         Fact("Images", f"{summary.num_images:,}", left_out),
@@ -53,6 +66,7 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
             f"{error:.2f} %" if math.isfinite(error) else "none",
             "of the image side, on held-out warps",
         ),
+        *of_training,
         Fact("Dead, nailed, doubled", " · ".join(map(str, troubles)), "0 · 0 · 0 is best"),
     )
 
@@ -81,6 +95,8 @@ def _troubles(summary: RunSummary) -> tuple[str, ...]:
         sentences.append(f"Dead, without a clear peak anywhere: {_listed(summary.dead)}.")
     if summary.nailed:
         sentences.append(f"Nailed to one place whatever the image: {_listed(summary.nailed)}.")
+    if summary.lagging:
+        sentences.append(f"Lagging behind the object: {_listed(summary.lagging)}.")
     if summary.doubled:
         pairs = ", ".join(f"{first + 1} and {second + 1}" for first, second in summary.doubled)
         sentences.append(f"Doubled, on top of each other: {pairs}.")
