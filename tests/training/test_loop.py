@@ -584,8 +584,8 @@ def started(
     images: Path, run: Path, *, devices: int = 1, steps: int = STEPS
 ) -> "subprocess.Popen[str]":
     command = [sys.executable, str(SCRIPT), str(images), str(run), str(steps), str(devices)]
-    tests = str(Path(__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": tests, "OMP_NUM_THREADS": "1"}
+    places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         command,
         env=environment,

@@ -24,17 +24,9 @@ def verdict_on(summary: RunSummary) -> Verdict:
         sentence = f"The run has collapsed: {len(lost)} of {total} landmarks are of no use."
         return Verdict("bad", sentence, details)
     follow = f"they follow a deformation to within {error:.2f} % of the image side on average"
-    if lost:
-        good = total - len(lost)
+    if unsound := lost.union(summary.lagging):
+        good = total - len(unsound)
         return Verdict("warning", f"{good} of {total} landmarks are sound; {follow}.", details)
-    if summary.lagging:
-        lag = len(summary.lagging)
-        return Verdict(
-            "warning",
-            f"{lag} of {total} landmarks follow the object only in part, as in a stiff grid; "
-            f"{follow}.",
-            details,
-        )
     if error > _HIGH_ERROR_PERCENT:
         return Verdict(
             "warning",
@@ -96,7 +88,7 @@ def _troubles(summary: RunSummary) -> tuple[str, ...]:
     if summary.nailed:
         sentences.append(f"Nailed to one place whatever the image: {_listed(summary.nailed)}.")
     if summary.lagging:
-        sentences.append(f"Lagging behind the object: {_listed(summary.lagging)}.")
+        sentences.append(f"Following the object only in part: {_listed(summary.lagging)}.")
     if summary.doubled:
         pairs = ", ".join(f"{first + 1} and {second + 1}" for first, second in summary.doubled)
         sentences.append(f"Doubled, on top of each other: {pairs}.")

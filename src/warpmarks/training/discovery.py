@@ -12,6 +12,7 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.geometry import Geometry
 from warpmarks.losses import view_unit
 from warpmarks.training.health import Health, diagnose, locate, measure_health
+from warpmarks.training.precision import choose_precision
 from warpmarks.training.step import (
     BatchMaker,
     Share,
@@ -60,6 +61,7 @@ class Discovery(Task[PairMeasures]):
     ) -> None:
         self.config = config
         self.batches = BatchMaker(pictures, config, geometry, device=device, share=share)
+        self.precision = choose_precision(config.precision, torch.device(device))
         self.unit = objective_unit(config.loss, geometry).to(device)
         self.health_unit = view_unit(*geometry.cells).to(device)
         self.held_out = self.batches.held_out(max(8, config.batch_size))
@@ -67,7 +69,7 @@ class Discovery(Task[PairMeasures]):
     def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
         """Eq. 9 for the pairs of a step."""
         batch = self.batches.batch(step)
-        terms = objective_of_batch(network, batch, self.unit, self.config.loss)
+        terms = objective_of_batch(network, batch, self.unit, self.config.loss, self.precision)
         return terms.total(self.config.loss.diversity_weight)
 
     def measure(self, network: nn.Module) -> PairMeasures:

@@ -15,6 +15,7 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.devices import choose_device
 from warpmarks.errors import InputError
 from warpmarks.geometry import Geometry, plan_geometry, require_room_for_padding
+from warpmarks.memory import keep_freed_memory
 from warpmarks.progress import SilentProgress
 from warpmarks.run_folder import RunFolder, provenance
 from warpmarks.run_record import FORMAT, ImageSource, RunBudget, RunRecord
@@ -160,6 +161,7 @@ class Start:
             load_weights(network, *plan.weights)
         budget = self._budget(default_budget or Budget())
 
+        keep_freed_memory()
         fabric = launch(conduct.get("device", "auto"), devices)
         if (threads := conduct.get("threads")) is not None:
             torch.set_num_threads(threads)

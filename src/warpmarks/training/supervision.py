@@ -28,6 +28,7 @@ from warpmarks.training.annotated_batches import (
     pictures_at,
 )
 from warpmarks.training.health import LAGGING_SHARE, Health, locate, measure_health
+from warpmarks.training.precision import arithmetic, choose_precision
 from warpmarks.training.step import HELD_OUT_PAIRS, BatchMaker, Share
 from warpmarks.training.task import Measures, Task
 from warpmarks.warps.sampling import sample_view, view_to_picture
@@ -91,6 +92,7 @@ class Supervision(Task[PointMeasures]):
     ) -> None:
         self.annotated, self.config, self.device = annotated, config, device
         self.batches = AnnotatedBatchMaker(annotated, config, geometry, device=device, share=share)
+        self.precision = choose_precision(config.precision, torch.device(device))
         self.unit = view_unit(*geometry.cells).to(device)
         self._view = pixel_centres(*geometry.view, device=device)
         self._chunk = max(8, config.batch_size)
@@ -101,7 +103,7 @@ class Supervision(Task[PointMeasures]):
 
     def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
         """The distance to the annotations of a step's images."""
-        return distance_in_batch(network, self.batches.batch(step), self.unit)
+        return distance_in_batch(network, self.batches.batch(step), self.unit, self.precision)
 
     def measure(self, network: nn.Module) -> PointMeasures:
         """On the images as they are, on warps of them, and on pairs of warps."""
@@ -154,8 +156,13 @@ def spread_over(images: Int[np.ndarray, " images"]) -> Int[Tensor, " chosen"]:
 
 
 def distance_in_batch(
-    network: Callable[[Tensor], Tensor], batch: AnnotatedBatch, unit: Float[Tensor, " 2"]
+    network: Callable[[Tensor], Tensor],
+    batch: AnnotatedBatch,
+    unit: Float[Tensor, " 2"],
+    precision: torch.dtype = torch.float32,
 ) -> Float[Tensor, ""]:
-    """The supervised objective of a batch."""
-    landmarks = soft_argmax(spatial_softmax(network(batch.images)))
+    """The supervised objective of a batch, the network's arithmetic in ``precision``."""
+    with arithmetic(precision, batch.images.device):
+        score_maps = network(batch.images)
+    landmarks = soft_argmax(spatial_softmax(score_maps.float()))
     return annotation_distance(landmarks, batch.annotations, batch.there, unit)
