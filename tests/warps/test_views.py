@@ -4,13 +4,13 @@ import torch
 from torch.testing import assert_close
 
 from warpmarks.coordinates import pixel_centres, to_pixels
-from warpmarks.warps import RandomWarps, WarpRange, control_grid
+from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.views import ViewSampler, seen_points
 
-SIZE, PICTURE, MARGIN = (72, 120), (90, 150), 0.1
+SIZE, PICTURE, MARGIN = (144, 240), (180, 300), 0.1
 RANGES = {
     "affine": WarpRange(rotation=30, scale=0.2, translation=0.15, deformation=0),
-    "bent": WarpRange(rotation=15, scale=0.15, translation=0.1, deformation=0.08),
+    "bent": WarpRange(rotation=15, scale=0.15, translation=0.1, deformation=0.06),
 }
 
 
@@ -28,13 +28,13 @@ def blob_pictures(points: torch.Tensor) -> torch.Tensor:
     half = torch.tensor([width / 2, height / 2])
     centres = pixel_centres(height, width)
     offsets = (centres - points[:, None, None] * (1 - 2 * MARGIN)) * half
-    blob = torch.exp(-offsets.square().sum(-1) / (2 * 2.5**2))
+    blob = torch.exp(-offsets.square().sum(-1) / (2 * 2.0**2))
     return torch.stack([blob, torch.zeros_like(blob), torch.full_like(blob, 0.2)], dim=1)
 
 
 @pytest.mark.parametrize("name", RANGES)
 def test_a_blob_is_seen_where_its_point_is_said_to_be(name: str) -> None:
-    """To a tenth of a pixel, on pictures and views that are not square."""
+    """On pictures and views that are not square; a bend moves the middle of a blob a little."""
     count = 12
     points = 1.2 * torch.rand(count, 2, generator=generator(1)) - 0.6
     warp = random_warps(name).draw(count, generator(2))
@@ -48,9 +48,10 @@ def test_a_blob_is_seen_where_its_point_is_said_to_be(name: str) -> None:
     off = to_pixels(found.double(), *SIZE) - to_pixels(seen[:, 0], *SIZE)
     inner = there[:, 0] & (seen[:, 0].abs() < 0.8).all(-1)  # the whole blob is in view
     assert inner.sum() >= 8
-    assert off[inner].norm(dim=-1).max() < 0.1
+    assert off[inner].norm(dim=-1).max() < (0.02 if name == "affine" else 0.25)
+    assert off[inner].mean(dim=0).norm() < 0.1
     moved = to_pixels(seen[:, 0], *SIZE) - to_pixels(points.double(), *SIZE)
-    assert moved[inner].norm(dim=-1).mean() > 3
+    assert moved[inner].norm(dim=-1).mean() > 6
 
 
 def test_a_view_through_no_warp_is_the_view() -> None:
@@ -66,11 +67,9 @@ def test_a_view_through_no_warp_is_the_view() -> None:
 def test_points_out_of_view_and_unknown_ones_are_not_there() -> None:
     """Shifted by hand: g1(v) = v + 0.5 in x, so that a point is seen 0.5 further left."""
     controls = control_grid(3, 3)
-    from warpmarks.warps import ThinPlateSpline
-
     shift = ThinPlateSpline.fit(controls, (controls + torch.tensor([0.5, 0.0]))[None])
     points = torch.tensor(
-        [[[0.6, 0.2], [-0.6, 0.2], [-0.49, 1.0], [1.3, -0.3], [0.0, -1.01], [np.nan, 0.1]]],
+        [[[0.6, 0.2], [-0.6, 0.2], [-0.49, 0.99], [1.3, -0.3], [0.0, -1.01], [np.nan, 0.1]]],
         dtype=torch.float64,
     )
     seen, there = seen_points(points, shift)
