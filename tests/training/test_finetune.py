@@ -124,7 +124,7 @@ def test_killed_before_its_first_checkpoint(
     finetune_tiny(source, others, tmp_path / "whole", steps=4)
     run = without_checkpoint(shutil.copytree(tmp_path / "whole", tmp_path / "run"))
     train_tiny(image_folder, tmp_path / "another", steps=2)
-    with pytest.raises(InputError, match="began from other weights than those of .*another"):
+    with pytest.raises(InputError, match=r"began from other weights than those of .*another"):
         finetune_tiny(tmp_path / "another", others, run, resume=True)
     with pytest.raises(InputError, match="none is no run"):
         finetune_tiny(tmp_path / "none", others, run, resume=True)
@@ -148,7 +148,7 @@ def test_what_is_refused(source: Path, others: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="was not made by warpmarks finetune"):
         finetune_tiny(source, others, source, resume=True)
     empty = without_checkpoint(shutil.copytree(source, tmp_path / "empty"))
-    with pytest.raises(InputError, match="weights.safetensors is missing: the run has not come"):
+    with pytest.raises(InputError, match=r"weights\.safetensors is missing: the run has not come"):
         finetune_tiny(empty, others, tmp_path / "run", steps=2)
     assert not (tmp_path / "run").exists()
 

@@ -171,15 +171,15 @@ def test_changed_annotations_are_refused_to_go_on(
 def test_kinds_of_runs_are_not_mixed_up(
     whole: Path, image_folder: Path, annotated_folder: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="was trained on annotations: go on with .* supervise"):
+    with pytest.raises(InputError, match=r"was trained on annotations: go on with .* supervise"):
         train_tiny(image_folder, whole, resume=True)
     train_tiny(image_folder, tmp_path / "run", steps=2)
-    with pytest.raises(InputError, match="was trained without annotations: go on with .* train"):
+    with pytest.raises(InputError, match=r"was trained without annotations: go on with .* train"):
         supervise_tiny(blobs(annotated_folder), tmp_path / "run", resume=True)
 
 
 def test_another_number_of_landmarks_than_points(annotated_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="num_landmarks is 3, but .* has 2 points: leave it out"):
+    with pytest.raises(InputError, match=r"num_landmarks is 3, but .* has 2 points: leave it out"):
         supervise_tiny(blobs(annotated_folder), tmp_path / "run", tiny_config(), steps=2)
 
 
