@@ -84,6 +84,7 @@ def report_run(
         deformations,
         History.from_lines(folder.read_log()),
         flags=summary.flags(),
+        supervised=folder.record().kind == "supervised",
     )
     progress.advance()
     page = build_report(output, summary, sections)

@@ -34,6 +34,14 @@ def verdict_on(summary: RunSummary) -> Verdict:
             f"to within {error:.2f} % of the image side: longer training should help.",
             details,
         )
+    if summary.training_error is not None:
+        return Verdict(
+            "warning",
+            f"On the annotated images themselves the points are learned to within "
+            f"{summary.training_error}; how well they are found on others can only be told by "
+            "annotated images that were kept away from training.",
+            details,
+        )
     subject = "The one landmark is" if total == 1 else f"All {total} landmarks are"
     return Verdict("good", f"{subject} sound: {follow}.", details)
 
