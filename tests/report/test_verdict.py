@@ -31,7 +31,15 @@ def test_some_lost_landmarks_are_counted_once_and_named():
     assert "2 and 3, 2 and 4" in verdict.details[2]
 
 
-def test_a_stiff_grid_is_not_called_sound():
+@pytest.mark.parametrize(("middle", "mood"), [(0.43, "warning"), (0.75, "good")])
+def test_a_stiff_grid_is_not_called_sound(middle: float, mood: str):
+    verdict = verdict_on(replace(SOUND, follow=(0.95, middle, 0.55)))
+    assert verdict.mood == mood
+    told = "a stiff grid: the middle one follows 55 % of the object's motion" in verdict.sentence
+    assert told == (mood == "warning")
+
+
+def test_lagging_landmarks_are_not_called_sound():
     verdict = verdict_on(replace(SOUND, dead=(4,), lagging=(0, 7, 8)))
     assert verdict.mood == "warning"
     assert verdict.sentence.startswith("6 of 10 landmarks are sound")

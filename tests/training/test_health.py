@@ -107,7 +107,7 @@ def test_nailed_is_following_less_than_a_share(share: float, *, nailed: bool) ->
     ("share", "lagging"), [(LAGGING_SHARE - 0.02, [1]), (LAGGING_SHARE + 0.02, []), (0.3, [])]
 )
 def test_lagging_is_following_in_part(share: float, lagging: list) -> None:
-    """A stiff grid follows about 43 %; below NAILED_SHARE a landmark is nailed instead."""
+    """Below NAILED_SHARE a landmark is nailed instead."""
     warped, moved = followers(3)
     original = moved.clone()
     original[:, 1] = (warped + share * (moved - warped))[:, 1]
@@ -195,7 +195,9 @@ def test_each_failure_is_told_with_its_count_and_what_to_try() -> None:
     assert nailed.startswith("3 of 8 landmarks are nailed to one place of the image")
     assert "loss.diversity_weight" in nailed
     (lagging,) = diagnose(health(lagging=[1, 2, 3, 4]))
-    assert lagging.startswith("4 of 8 landmarks follow the object only in part (less than 70 %")
+    assert lagging.startswith("4 of 8 landmarks follow the object only in part (less than 50 %")
+    (stiff,) = diagnose(health(follow=[0.9, 0.9, 0.43, 0.43, 0.43, 0.42, 0.42, 0.9]))
+    assert stiff.startswith("the landmarks are a stiff grid: the middle one follows 43 % of the")
     (doubled,) = diagnose(health(doubled=[(0, 1), (0, 2), (1, 2), (4, 6)]))
     assert doubled.startswith("5 of 8 landmarks sit on top of another")
     assert "raise loss.diversity_weight" in doubled

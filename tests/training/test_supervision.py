@@ -109,10 +109,10 @@ def test_measured_images_are_spread_evenly() -> None:
 
 
 def test_problems_are_told_and_no_collapse() -> None:
-    health = Health(5.0, [1.0] * 3, [0.1, 0.5, 0.9], [], [0], [1], [], 0.4)
+    health = Health(5.0, [1.0] * 3, [0.1, 0.45, 0.9], [], [0], [1], [], 0.4)
     measures = PointMeasures(0.1, 3.0, [1.0, 2.0, None], health)
     (told,) = measures.problems()
-    assert told.startswith("2 of 3 points follow the object only in part (less than 70 %")
+    assert told.startswith("2 of 3 points follow the object only in part (less than 50 %")
     assert not measures.collapsing()
     assert measures.line()["nailed"] == [0]
     (dead,) = replace(measures, health=replace(health, dead=[2], nailed=[], lagging=[])).problems()

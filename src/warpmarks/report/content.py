@@ -50,6 +50,7 @@ class RunSummary:
         nailed: indices of landmarks that stay at one place whatever the image shows.
         doubled: pairs of landmarks that share a place.
         lagging: indices of landmarks that follow the object only in part.
+        follow: for each landmark how much of the object's motion it follows, 1 is all of it.
         training_error: of a supervised run, with its unit.
         advice: sentences on what to try.
         settings: the configuration; may be nested.
@@ -68,6 +69,7 @@ class RunSummary:
     nailed: tuple[int, ...] = ()
     doubled: tuple[tuple[int, int], ...] = ()
     lagging: tuple[int, ...] = ()
+    follow: tuple[float, ...] = ()
     training_error: str | None = None
     advice: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)

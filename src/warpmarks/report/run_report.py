@@ -110,6 +110,7 @@ def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()
         nailed=tuple(last.get("nailed", ())),
         doubled=tuple((i, j) for i, j in last.get("doubled", ())),
         lagging=tuple(last.get("lagging", ())),
+        follow=tuple(last.get("follow", ())),
         training_error=_training_error(record, last),
         advice=tuple(advice),
         settings=record.config.model_dump(),

@@ -1,8 +1,10 @@
 """From the numbers of a run to plain sentences."""
 
 import math
+from statistics import median
 
 from warpmarks.report.content import Fact, RunSummary, Verdict
+from warpmarks.training.health import STIFF_SHARE
 
 _HIGH_ERROR_PERCENT = 5.0  # of the image side: then dots visibly slide on the object
 _COLLAPSED_SHARE = 0.5
@@ -24,26 +26,34 @@ def verdict_on(summary: RunSummary) -> Verdict:
         sentence = f"The run has collapsed: {len(lost)} of {total} landmarks are of no use."
         return Verdict("bad", sentence, details)
     follow = f"they follow a deformation to within {error:.2f} % of the image side on average"
-    if unsound := lost.union(summary.lagging):
-        good = total - len(unsound)
-        return Verdict("warning", f"{good} of {total} landmarks are sound; {follow}.", details)
-    if error > _HIGH_ERROR_PERCENT:
-        return Verdict(
-            "warning",
-            f"All {total} landmarks have a place of their own, but they follow a deformation only "
-            f"to within {error:.2f} % of the image side: longer training should help.",
-            details,
-        )
-    if summary.training_error is not None:
-        return Verdict(
-            "warning",
-            f"On the annotated images themselves the points are learned to within "
-            f"{summary.training_error}; how well they are found on others can only be told by "
-            "annotated images that were kept away from training.",
-            details,
-        )
+    if reservation := _reservation(summary, follow):
+        return Verdict("warning", reservation, details)
     subject = "The one landmark is" if total == 1 else f"All {total} landmarks are"
     return Verdict("good", f"{subject} sound: {follow}.", details)
+
+
+def _reservation(summary: RunSummary, follow: str) -> str | None:
+    """Why a run that has not collapsed is not called sound."""
+    total, error = summary.num_landmarks, summary.equivariance_error_percent
+    if unsound := _lost(summary).union(summary.lagging):
+        return f"{total - len(unsound)} of {total} landmarks are sound; {follow}."
+    if summary.follow and (middle := median(summary.follow)) < STIFF_SHARE:
+        return (
+            f"The landmarks are a stiff grid: the middle one follows {100 * middle:.0f} % of the "
+            f"object's motion; {follow}."
+        )
+    if error > _HIGH_ERROR_PERCENT:
+        return (
+            f"All {total} landmarks have a place of their own, but they follow a deformation only "
+            f"to within {error:.2f} % of the image side: longer training should help."
+        )
+    if summary.training_error is not None:
+        return (
+            "On the annotated images themselves the points are learned to within "
+            f"{summary.training_error}; how well they are found on others can only be told by "
+            "annotated images that were kept away from training."
+        )
+    return None
 
 
 def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:

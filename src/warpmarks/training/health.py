@@ -7,6 +7,7 @@ detect.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
 import torch
 from jaxtyping import Float
@@ -21,8 +22,12 @@ DEAD_FLATNESS = 0.5
 NAILED_SHARE = 0.35
 """A landmark is nailed to the image when it follows less than this share of the warps' motion."""
 
-LAGGING_SHARE = 0.7
-"""Below this share it lags behind: half on the object and half on the image, as in a stiff grid."""
+LAGGING_SHARE = 0.5
+"""Below this share it lags behind: half on the object and half on the image."""
+
+STIFF_SHARE = 0.65
+"""Below this share of the middle landmark all of them are a stiff grid: 43 % was seen in one, and 75
+to 77 % in runs whose landmarks predict annotated points well."""
 
 DOUBLED_DISTANCE = 2.5
 """Two landmarks are one below this distance (rms), in % of the view's shorter side."""
@@ -147,8 +152,13 @@ def diagnose(health: Health) -> list[str]:
     if health.lagging:
         sentences.append(
             f"{len(health.lagging)} of {count} landmarks follow the object only in part (less than "
-            f"{100 * LAGGING_SHARE:.0f} % of its motion): train longer, lower loss.pooling or "
-            "loss.diversity_weight, or widen the warps"
+            f"{100 * LAGGING_SHARE:.0f} % of its motion): train longer, or ask for fewer landmarks"
+        )
+    if (middle := median(health.follow)) < STIFF_SHARE:
+        sentences.append(
+            f"the landmarks are a stiff grid: the middle one follows {100 * middle:.0f} % of the "
+            "object's motion: train longer, lower loss.pooling or loss.diversity_weight, or widen "
+            "the warps"
         )
     if health.doubled:
         several = len({index for pair in health.doubled for index in pair})
