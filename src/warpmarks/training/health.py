@@ -26,8 +26,8 @@ LAGGING_SHARE = 0.5
 """Below this share it lags behind: half on the object and half on the image."""
 
 STIFF_SHARE = 0.65
-"""Below this share of the middle landmark all of them are a stiff grid: 43 % was seen in one, and 75
-to 77 % in runs whose landmarks predict annotated points well."""
+"""Below this share of the middle landmark all are a stiff grid: 43 % was seen in one, and 75 to
+77 % in runs whose landmarks predict annotated points well."""
 
 DOUBLED_DISTANCE = 2.5
 """Two landmarks are one below this distance (rms), in % of the view's shorter side."""
