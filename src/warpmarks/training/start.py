@@ -21,6 +21,7 @@ from warpmarks.run_folder import RunFolder, provenance
 from warpmarks.run_record import FORMAT, ImageSource, RunBudget, RunRecord
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
+from warpmarks.training.naming import first_difference, source_name
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Budget, Schedule
 from warpmarks.training.step import Share
@@ -265,7 +266,7 @@ def new_record(
         picture_height=geometry.picture[0],
         picture_width=geometry.picture[1],
         images=ImageSource(
-            name=_source_name(plan.images.root),
+            name=source_name(plan.images.root),
             digest=cache.key,
             count=len(cache.names),
             unreadable=len(cache.unreadable),
@@ -276,24 +277,3 @@ def new_record(
         git_commit=commit,
         **plan.about,
     )
-
-
-def _source_name(root: Path) -> str:
-    """The folder's name; in our layout that of the whole set, whose images/ the root is."""
-    root = root.absolute()
-    return root.parent.name if root.name == "images" else root.name
-
-
-def first_difference(given: TrainingConfig, run: TrainingConfig) -> str:
-    """The first setting in which two configs differ, with both values."""
-
-    def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-        pairs: dict[str, Any] = {}
-        for key, value in values.items():
-            name = f"{prefix}{key}"
-            pairs |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
-        return pairs
-
-    one, other = flat(given.model_dump()), flat(run.model_dump())
-    name = next(name for name in one if one[name] != other[name])
-    return f"{name} is {one[name]} now and was {other[name]}"

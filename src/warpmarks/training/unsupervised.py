@@ -12,7 +12,8 @@ from warpmarks.run_folder import RunFolder
 from warpmarks.run_record import SourceRun
 from warpmarks.training.conduct import Conduct
 from warpmarks.training.discovery import Discovery, PairMeasures
-from warpmarks.training.start import Materials, Plan, Start, TrainingResult, first_difference
+from warpmarks.training.naming import first_difference
+from warpmarks.training.start import Materials, Plan, Start, TrainingResult
 from warpmarks.weights import read_tensors
 
 FEWEST_IMAGES = 2
