@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from annotated_examples import make_annotated_set
+
 DATASETS = "WARPMARKS_DATASETS"
 
 
@@ -48,3 +50,9 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
         image.save(folder / f"{index:02}.png")
     return folder
+
+
+@pytest.fixture(scope="session")
+def annotated_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight images with two annotated points, see ``make_annotated_set``; not to be changed."""
+    return make_annotated_set(tmp_path_factory.mktemp("annotated") / "blobs")

@@ -1,9 +1,12 @@
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warpmarks.configuration import ImageConfig
-from warpmarks.geometry import Geometry, plan_geometry
+from warpmarks.configuration import ImageConfig, NetworkConfig
+from warpmarks.errors import InputError
+from warpmarks.geometry import Geometry, plan_geometry, require_room_for_padding
+from warpmarks.network import LandmarkNetwork
 
 
 def test_a_square_view_inside_its_margin():
@@ -40,3 +43,21 @@ def test_any_view_is_near_what_was_asked_for(size, margin, aspect):
     assert width == pytest.approx(size * aspect**0.5, abs=2.001)
     for picture, view in zip(geometry.picture, geometry.view, strict=True):
         assert picture * (1 - 2 * margin) == pytest.approx(view, abs=0.51)
+
+
+@pytest.mark.parametrize(("dilation", "fits"), [(7, True), (8, False)])
+def test_reflection_needs_a_map_wider_than_it_reaches(dilation: int, fits: bool) -> None:
+    """As torch says it: padding must be less than the size of the map's shorter side."""
+    geometry = Geometry(picture=(20, 25), view=(16, 20))
+    config = NetworkConfig(padding="reflect", dilations=(1, 1, 3, dilation, 1, 1))
+    network = LandmarkNetwork(3, **config.model_dump())
+    images = torch.zeros(1, 3, *geometry.view)
+    if fits:
+        require_room_for_padding(config, geometry)
+        assert network(images).shape == (1, 3, 8, 10)
+        return
+    with pytest.raises(InputError, match=r"layer 4 reaches 8 cells .* map of 10 x 8"):
+        require_room_for_padding(config, geometry)
+    with pytest.raises(RuntimeError, match="less than the corresponding input dimension"):
+        network(images)
+    require_room_for_padding(config.model_copy(update={"padding": "replicate"}), geometry)

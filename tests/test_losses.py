@@ -168,7 +168,8 @@ def test_diversity_of_disjoint_and_of_equal_maps():
 def test_the_objective_is_made_of_its_parts(per_landmark, share):
     original, warped, warped_cells = random_maps(1), random_maps(2), bent_cells(3)
     unit = view_unit(ROWS, COLUMNS).double()
-    terms = objective(original, warped, warped_cells, unit, pooling=2, per_landmark=per_landmark)
+    by_maps = probability_equivariance(original, warped, warped_cells, unit)
+    terms = objective(by_maps, original, warped, pooling=2, per_landmark=per_landmark)
     equivariance = [
         reference.equation_6(*parts, unit.numpy())
         for parts in zip(original.numpy(), warped.numpy(), warped_cells.numpy(), strict=True)
@@ -214,7 +215,8 @@ def test_exact_gradients():
 
     def total(both):
         original, warped = spatial_softmax(both).chunk(2)
-        return objective(original, warped, warp(centres), unit, pooling=2).total(3.0)
+        by_maps = probability_equivariance(original, warped, warp(centres), unit)
+        return objective(by_maps, original, warped, pooling=2).total(3.0)
 
     def other_terms(both):
         original, warped = spatial_softmax(both).chunk(2)

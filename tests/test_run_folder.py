@@ -11,6 +11,7 @@ from tiny_runs import tiny_config, tiny_record
 from warpmarks import run_folder
 from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder, provenance
+from warpmarks.run_record import FORMAT
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_a_record_is_read_as_it_was_written(run: RunFolder) -> None:
     assert names_in(run.path.parent) == ["run"]
     written = json.loads((run.path / "run.json").read_bytes())
     assert written["config"]["num_landmarks"] == 3
-    assert written["format"] == 1
+    assert written["format"] == FORMAT
 
 
 def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
@@ -183,8 +184,10 @@ def test_a_damaged_record(run: RunFolder, damage: str) -> None:
 def test_a_later_format(run: RunFolder) -> None:
     path = run.path / "run.json"
     record = json.loads(path.read_text())
-    path.write_text(json.dumps({**record, "format": 2, "new_in_2": True}))
-    with pytest.raises(InputError, match=r"format 2 by a later warpmarks.*up to 1: upgrade"):
+    path.write_text(json.dumps({**record, "format": FORMAT + 1, "new": True}))
+    with pytest.raises(
+        InputError, match=rf"format {FORMAT + 1} by a later .*up to {FORMAT}: upgrade"
+    ):
         run.record()
 
 

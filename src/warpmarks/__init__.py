@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig, load_recipe
+    from warpmarks.datasets.annotated import read_annotated
     from warpmarks.datasets.image_set import find_images
     from warpmarks.detector import Detection, Detector
     from warpmarks.errors import InputError
     from warpmarks.report.run_report import report_run
-    from warpmarks.training import train
+    from warpmarks.training import finetune, supervise, train
 
     __version__: str
 
@@ -23,8 +24,11 @@ __all__ = [
     "TrainingConfig",
     "__version__",
     "find_images",
+    "finetune",
     "load_recipe",
+    "read_annotated",
     "report_run",
+    "supervise",
     "train",
 ]
 
@@ -34,8 +38,11 @@ _HOME_OF = {
     "InputError": "warpmarks.errors",
     "TrainingConfig": "warpmarks.configuration",
     "find_images": "warpmarks.datasets.image_set",
+    "finetune": "warpmarks.training",
     "load_recipe": "warpmarks.configuration",
+    "read_annotated": "warpmarks.datasets.annotated",
     "report_run": "warpmarks.report.run_report",
+    "supervise": "warpmarks.training",
     "train": "warpmarks.training",
 }
 

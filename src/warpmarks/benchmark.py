@@ -23,6 +23,7 @@ from warpmarks.configuration import TrainingConfig, load_recipe, override
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.synthetic import render, write_image_set
 from warpmarks.detector import Detector
+from warpmarks.devices import choose_device
 from warpmarks.geometry import plan_geometry
 from warpmarks.heatmaps import spatial_softmax
 from warpmarks.memory import keep_freed_memory
@@ -90,7 +91,7 @@ class _Stopwatch:
 
 def run_benchmark(
     *,
-    device: str = "auto",
+    device: str | torch.device = "auto",
     threads: int | None = None,
     sizes: tuple[int, ...] = (64, 80, 128),
     num_landmarks: int = 10,
@@ -102,10 +103,8 @@ def run_benchmark(
     progress = progress or SilentProgress()
     if threads is not None:
         torch.set_num_threads(threads)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    where = choose_device(device)
     keep_freed_memory()
-    where = torch.device(device)
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     progress.start("Measuring", len(sizes) + 3)
     product = _product_gflops(where, seconds_each / 2)
@@ -123,7 +122,7 @@ def run_benchmark(
     progress.finish()
     return BenchmarkResult(
         machine=_machine(where),
-        device=device,
+        device=str(where),
         threads=torch.get_num_threads(),
         load_before=load_before,
         num_landmarks=num_landmarks,

@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Bool, Float
 from PIL import Image
 
-from warpmarks.configuration import load_recipe, override
+from warpmarks.configuration import build_config, load_recipe, override
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.datasets.synthetic import EYES, render, write_image_set
@@ -24,7 +24,8 @@ from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.run_report import report_run
-from warpmarks.training import Evaluation, TrainingResult, train
+from warpmarks.training import Evaluation, PairMeasures, TrainingResult, train
+from warpmarks.training.schedule import Budget
 from warpmarks.weights import build_network
 
 IMAGE_SIZE = 128
@@ -53,7 +54,7 @@ class DemoResult:
     images: Path
     landmarks: Path
     report: Path
-    training: TrainingResult
+    training: TrainingResult[PairMeasures]
     error: float
     untrained_error: float
     mean_error: float
@@ -72,7 +73,7 @@ def run_demo(
     threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
-    on_evaluation: Callable[[Evaluation], None] | None = None,
+    on_evaluation: Callable[[Evaluation[PairMeasures]], None] | None = None,
 ) -> DemoResult:
     """Make ``output`` with heads/ (the images), run/ (the detector) and landmarks.csv.
 
@@ -94,9 +95,10 @@ def run_demo(
             written.
     """
     progress = progress or SilentProgress()
-    config = override(
-        load_recipe("default"),
-        [f"image.size={VIEW_SIZE}", *(settings or []), f"num_landmarks={num_landmarks}"],
+    Budget(steps, minutes)  # one that cannot be is told before anything is rendered
+    config = override(load_recipe("default"), [f"image.size={VIEW_SIZE}", *(settings or [])])
+    config = build_config(
+        {**config.model_dump(), "num_landmarks": num_landmarks}, source="--landmarks"
     )
     heads, run, table = output / "heads", output / "run", output / "landmarks.csv"
     if output.is_dir() and any(output.iterdir()) and not overwrite:

@@ -17,6 +17,7 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage, read_picture
+from warpmarks.devices import choose_device
 from warpmarks.errors import InputError
 from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
 from warpmarks.network import LandmarkNetwork
@@ -75,11 +76,7 @@ class Detector:
     def __init__(
         self, network: LandmarkNetwork, record: RunRecord, *, device: str | torch.device = "auto"
     ) -> None:
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.device = torch.device(device)
-        if self.device.type == "cuda" and not torch.cuda.is_available():
-            raise InputError(f"device is {device}, but torch sees no CUDA device: use cpu")
+        self.device = choose_device(device)
         self.network = network.to(self.device).eval()
         self.record = record
         self._view = pixel_centres(record.view_height, record.view_width, device=self.device)

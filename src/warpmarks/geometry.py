@@ -3,7 +3,8 @@
 import math
 from dataclasses import dataclass
 
-from warpmarks.configuration import ImageConfig
+from warpmarks.configuration import ImageConfig, NetworkConfig
+from warpmarks.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,24 @@ def plan_geometry(image: ImageConfig, aspect: float) -> Geometry:
     view = to_four(image.size / stretch), to_four(image.size * stretch)
     shrink = 1 - 2 * image.margin
     return Geometry(picture=(round(view[0] / shrink), round(view[1] / shrink)), view=view)
+
+
+def require_room_for_padding(network: NetworkConfig, geometry: Geometry) -> None:
+    """Raise where an edge cannot be mirrored because the map has too few cells beside it.
+
+    Raises:
+        InputError: ``reflect`` with a layer whose kernel reaches as far as its map is wide.
+    """
+    if network.padding != "reflect":
+        return
+    for index, (kernel, dilation) in enumerate(
+        zip(network.kernels, network.dilations, strict=True)
+    ):
+        reach = dilation * (kernel // 2)
+        rows, columns = geometry.view if index == 0 else geometry.cells
+        if reach >= min(rows, columns):
+            raise InputError(
+                f"network.padding is reflect, but layer {index + 1} reaches {reach} cells beyond "
+                f"the edge of a map of {columns} x {rows}, which has too few to mirror: take "
+                "replicate, a smaller network.dilations or a larger image.size"
+            )

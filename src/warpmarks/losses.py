@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -49,6 +49,27 @@ def landmark_equivariance(
         unit: see the module.
     """
     return ((landmarks - moved_landmarks) * unit).square().sum(-1).mean(-1)
+
+
+def annotation_distance(
+    landmarks: Float[Tensor, "batch landmarks 2"],
+    annotations: Float[Tensor, "batch landmarks 2"],
+    there: Bool[Tensor, "batch landmarks"],
+    unit: Float[Tensor, " 2"],
+) -> Float[Tensor, ""]:
+    """The supervised objective: mean |Phi(x)_r - a_r| over the annotations that are there.
+
+    The distance itself and not its square, as errors are measured. The paper does not say what its
+    supervised network was trained with (sec. 4.3).
+
+    Args:
+        landmarks: Phi(x), soft-argmax coordinates.
+        annotations: a, where the annotated points are in x; any number where they are not there.
+        there: whether a landmark has an annotation in x; 0 is the mean over none.
+        unit: see the module.
+    """
+    distances = ((landmarks - annotations) * unit).norm(dim=-1)
+    return (distances * there).sum() / there.sum().clamp_min(1)
 
 
 def probability_equivariance(
@@ -138,10 +159,9 @@ class ObjectiveTerms:
 
 
 def objective(
+    equivariance: Float[Tensor, " batch"],
     original: Float[Tensor, "batch landmarks rows columns"],
     warped: Float[Tensor, "batch landmarks rows columns"],
-    warped_cells: Float[Tensor, "batch cells 2"],
-    unit: Float[Tensor, " 2"],
     *,
     pooling: int,
     per_landmark: bool = False,
@@ -149,17 +169,16 @@ def objective(
     """The terms of eq. 9 for a batch of pairs.
 
     Args:
+        equivariance: of each pair, by eq. 5 or eq. 6.
         original: p(u | x, r).
         warped: p(v | x', r).
-        warped_cells: g(v) for each cell centre v, row by row.
-        unit: see the module.
         pooling: m of L''_div.
         per_landmark: divide the diversity by K. As printed, equivariance is a mean over landmarks
             and diversity a sum, so that a given gamma weighs more the more landmarks there are.
     """
     spread = diversity(original, pooling=pooling) + diversity(warped, pooling=pooling)
     return ObjectiveTerms(
-        equivariance=probability_equivariance(original, warped, warped_cells, unit).mean(),
+        equivariance=equivariance.mean(),
         diversity=spread.mean() / (original.shape[1] if per_landmark else 1),
     )
 

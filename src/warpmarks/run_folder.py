@@ -9,6 +9,7 @@ pictures/, report.html        what there is to look at
 """
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -20,46 +21,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
 from warpmarks.files import write_text
+from warpmarks.run_record import FORMAT, ImageSource, RunRecord
 
-FORMAT = 1
-
-
-class ImageSource(BaseModel):
-    """Which images a run was made from."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    """Of the set's folder, without its path: a run can be moved, its images may be elsewhere."""
-    digest: str
-    """Hash of the decoded pictures' names, contents and settings."""
-    count: int
-    unreadable: int
-
-
-class RunRecord(BaseModel):
-    """What a run is; ``run.json``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Annotated[int, Field(ge=1)] = FORMAT
-    config: TrainingConfig
-    recipe: str
-    view_height: Annotated[int, Field(ge=2)]
-    view_width: Annotated[int, Field(ge=2)]
-    picture_height: Annotated[int, Field(ge=2)]
-    picture_width: Annotated[int, Field(ge=2)]
-    images: ImageSource
-    created: str
-    versions: dict[str, str]
-    git_commit: str | None
+__all__ = ["ImageSource", "RunFolder", "RunRecord", "provenance"]
 
 
 class RunFolder:
@@ -119,7 +89,7 @@ class RunFolder:
                 place cannot be written; what was there is as it was.
         """
         self.refuse_existing(overwrite=overwrite)
-        text = record.model_dump_json(indent=2) + "\n"
+        text = _as_text(record)
         target = self.path.resolve()
         if target.is_dir() and not self.exists():
             # An empty folder may be a mounted disk or where we stand, which cannot be renamed.
@@ -172,6 +142,26 @@ class RunFolder:
                 raise
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} is damaged ({reason}): train again") from error
+
+    def update(self, record: RunRecord) -> None:
+        """Write the record of the run that is there anew, whole or not at all."""
+        write_text(self.path / "run.json", _as_text(record))
+
+    def weights_digest(self) -> str:
+        """Hash of the weights: which detector this is, wherever the run lies.
+
+        Raises:
+            InputError: there are no weights yet, or they cannot be read.
+        """
+        try:
+            with self.weights_path.open("rb") as file:
+                return hashlib.file_digest(file, _hash).hexdigest()
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{self.weights_path} is missing: the run has not come to its first checkpoint"
+            ) from error
+        except OSError as error:
+            raise InputError(f"{self.weights_path} cannot be read ({error.strerror})") from error
 
     def append_log(self, line: Mapping[str, Any]) -> None:
         """Add one evaluation."""
@@ -226,6 +216,14 @@ def provenance() -> tuple[str, dict[str, str], str | None]:
     versions["python"] = platform.python_version()
     versions["platform"] = platform.platform()
     return datetime.now(UTC).isoformat(timespec="seconds"), versions, _git_commit()
+
+
+def _as_text(record: RunRecord) -> str:
+    return record.model_dump_json(indent=2) + "\n"
+
+
+def _hash() -> "hashlib.blake2b":
+    return hashlib.blake2b(digest_size=16)
 
 
 def _replace_folder(made: Path, target: Path, replaced: Path, record: str) -> None:

@@ -20,6 +20,19 @@ def test_an_unknown_setting_is_told_before_rendering(warpmarks, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--minutes", 0], "--minutes is 0.0: expected more than 0"),
+        (["--landmarks", 0], "--landmarks: num_landmarks is 0: "),
+    ],
+)
+def test_budgets_and_counts_are_judged_before_rendering(warpmarks, tmp_path, flags, sentence):
+    code, _, err = warpmarks("demo", "--output", tmp_path, *flags)
+    assert (code, sentence in err, err.count("\n")) == (2, True, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_errors_are_measured_on_visible_points_in_eye_distances():
     # Two images to fit on, one to score; points 0 and 1 are the eyes, 20 px apart in the last.
     points = np.array(

@@ -33,6 +33,27 @@ def test_resume_needs_no_settings_and_goes_on(warpmarks, run_copy, image_folder,
     assert log_steps(run_copy)[-1] == 3
 
 
+def test_resume_goes_on_to_the_budget_that_the_run_has(
+    warpmarks, run_copy, image_folder, no_pictures
+):
+    resume = ["train", image_folder, "--run", run_copy, "--resume", "--threads", 1]
+    assert warpmarks(*resume)[0] == 0
+    assert log_steps(run_copy) == [2]
+    assert warpmarks(*resume, "--steps", 4)[0] == 0
+    assert json.loads((run_copy / "run.json").read_text())["budget"]["steps"] == 4
+    assert warpmarks(*resume)[0] == 0
+    assert log_steps(run_copy)[-1] == 4
+
+
+def test_a_dilation_that_cannot_be_mirrored(warpmarks, tmp_path, image_folder, tiny):
+    settings = ["--set", "network.padding=reflect", "--set", "network.dilations=[1,1,3,8,1,1]"]
+    run = tmp_path / "run"
+    code, _, err = warpmarks("train", image_folder, "--run", run, "--steps", 2, *tiny, *settings)
+    assert code == 2
+    assert err.startswith("error: network.padding is reflect, but layer 4 reaches 8 cells beyond")
+    assert not run.exists()
+
+
 def test_an_existing_run_is_kept_without_overwrite(warpmarks, run_copy, image_folder, tiny):
     before = (run_copy / "weights.safetensors").read_bytes()
     code, _, err = warpmarks("train", image_folder, "--run", run_copy, "--steps", 2, *tiny)
@@ -64,6 +85,7 @@ def test_resume_without_a_run_is_refused(warpmarks, tmp_path, image_folder):
         (["--resume", "--overwrite"], "--resume and --overwrite were both given"),
         (["--minutes", 0], "--minutes is 0.0: expected more than 0"),
         (["--landmarks", 17], "--landmarks 17"),
+        (["--landmarks", 0], "--landmarks 0: num_landmarks is 0: "),
         (["--set", "warps.first.rotaton=3"], "did you mean warps.first.rotation?"),
         (["--set", "warps.first.rotation"], "expected key=value"),
         (["--set", "warps.first.rotation=400"], "warps.first.rotation"),
@@ -88,7 +110,6 @@ def test_unusable_flags_are_told_in_one_sentence(
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--landmarks", 0], "--landmarks"),
         (["--batch-size", 0], "--batch-size"),
         (["--image-size", 7], "--image-size"),
         (["--steps", 0], "--steps"),

@@ -31,6 +31,38 @@ def test_some_lost_landmarks_are_counted_once_and_named():
     assert "2 and 3, 2 and 4" in verdict.details[2]
 
 
+@pytest.mark.parametrize(("middle", "mood"), [(0.43, "warning"), (0.75, "good")])
+def test_a_stiff_grid_is_not_called_sound(middle: float, mood: str):
+    verdict = verdict_on(replace(SOUND, follow=(0.95, middle, 0.55)))
+    assert verdict.mood == mood
+    told = "a stiff grid: the middle one follows 55 % of the object's motion" in verdict.sentence
+    assert told == (mood == "warning")
+
+
+def test_lagging_landmarks_are_not_called_sound():
+    verdict = verdict_on(replace(SOUND, dead=(4,), lagging=(0, 7, 8)))
+    assert verdict.mood == "warning"
+    assert verdict.sentence.startswith("6 of 10 landmarks are sound")
+    assert "Following the object only in part: landmarks 1, 8, 9." in verdict.details
+    # Not of no use, and so no collapse.
+    assert verdict_on(replace(SOUND, lagging=tuple(range(10)))).mood == "warning"
+
+
+def test_a_supervised_run_is_not_called_sound_from_its_own_images():
+    verdict = verdict_on(replace(SOUND, training_error="3.21 % of the distance 1:2"))
+    assert verdict.mood == "warning"
+    assert "within 3.21 % of the distance 1:2; how well" in verdict.sentence
+    nailed = replace(SOUND, training_error="30.00 % of box", nailed=(0, 1))
+    assert verdict_on(nailed).sentence.startswith("8 of 10 landmarks are sound")
+
+
+def test_a_supervised_run_tells_its_training_error():
+    facts = headline_facts(replace(SOUND, training_error="3.21 % of the distance 1:2"))
+    (fact,) = (fact for fact in facts if fact.label == "Training error")
+    assert (fact.value, fact.note) == ("3.21 %", "the distance 1:2")
+    assert "Training error" not in {fact.label for fact in headline_facts(SOUND)}
+
+
 def test_a_collapsed_run_says_so_and_what_to_try():
     verdict = verdict_on(replace(SOUND, nailed=tuple(range(5)), advice=("Try this.",)))
     assert verdict.mood == "bad"
@@ -49,8 +81,8 @@ def test_a_run_without_numbers():
 
 
 def test_each_landmark_in_trouble_has_its_worst_flag():
-    summary = replace(SOUND, dead=(1,), nailed=(1, 2), doubled=((2, 3),))
-    assert summary.flags() == {1: "dead", 2: "nailed", 3: "doubled"}
+    summary = replace(SOUND, dead=(1,), nailed=(1, 2), doubled=((2, 3),), lagging=(3, 4))
+    assert summary.flags() == {1: "dead", 2: "nailed", 3: "doubled", 4: "lagging"}
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from warpmarks.datasets.reading import read_picture
 from warpmarks.detector import Detector
 from warpmarks.geometry import Geometry
 from warpmarks.losses import ObjectiveTerms
-from warpmarks.training import Health, loop
+from warpmarks.training import Health, discovery
 from warpmarks.training.health import locate, measure_health
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.step import BatchMaker, objective_of_batch, objective_unit
@@ -118,7 +118,7 @@ def test_training_finds_points_that_follow_the_object(
     # detector that knows the three colours reaches 3.3.
     assert after.equivariance_error_percent < 5
 
-    monkeypatch.setattr(loop, "objective_of_batch", without_equivariance)
+    monkeypatch.setattr(discovery, "objective_of_batch", without_equivariance)
     broken = trained(tmp_path / "broken")
     assert broken.equivariance_error_percent > 2 * after.equivariance_error_percent
 

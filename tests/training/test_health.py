@@ -11,10 +11,12 @@ from warpmarks.geometry import Geometry
 from warpmarks.training.health import (
     DEAD_FLATNESS,
     DOUBLED_DISTANCE,
+    LAGGING_SHARE,
     NAILED_SHARE,
     Health,
     LandmarkPairs,
     diagnose,
+    follow_slopes,
     locate,
     measure_health,
 )
@@ -101,6 +103,37 @@ def test_nailed_is_following_less_than_a_share(share: float, *, nailed: bool) ->
     assert health.nailed == ([1] if nailed else [])
 
 
+@pytest.mark.parametrize(
+    ("share", "lagging"), [(LAGGING_SHARE - 0.02, [1]), (LAGGING_SHARE + 0.02, []), (0.3, [])]
+)
+def test_lagging_is_following_in_part(share: float, lagging: list) -> None:
+    """Below NAILED_SHARE a landmark is nailed instead."""
+    warped, moved = followers(3)
+    original = moved.clone()
+    original[:, 1] = (warped + share * (moved - warped))[:, 1]
+    health = measure_health([landmark_pairs(warped, moved, original=original)])
+    assert health.lagging == lagging
+    assert health.follow == pytest.approx([1, share, 1], abs=1e-3)
+
+
+def test_noise_is_not_following() -> None:
+    """A nailed landmark that trembles more than the object moves."""
+    warped, moved = followers(3)
+    generator = torch.Generator().manual_seed(2)
+    original = moved.clone()
+    original[:, 1] = warped[:, 1] + 0.4 * torch.randn(PAIRS, 2, generator=generator)
+    health = measure_health([landmark_pairs(warped, moved, original=original)])
+    assert health.nailed == [1]
+
+
+def test_follow_slopes_are_those_of_a_loop() -> None:
+    generator = torch.Generator().manual_seed(3)
+    followed, asked = torch.randn(2, 5, 4, 2, dtype=torch.float64, generator=generator)
+    for landmark, slope in enumerate(follow_slopes(followed, asked).tolist()):
+        x, y = asked[:, landmark].flatten().numpy(), followed[:, landmark].flatten().numpy()
+        assert slope == pytest.approx(np.linalg.lstsq(x[:, None], y, rcond=None)[0][0])
+
+
 def test_nobody_is_nailed_where_nothing_moves() -> None:
     warped, _ = followers(3)
     assert measure_health([landmark_pairs(warped, warped)]).nailed == []
@@ -144,8 +177,10 @@ def health(**changes: object) -> Health:
     values: dict = {
         "equivariance_error_percent": 3.0,
         "spread_percent": [10.0] * 8,
+        "follow": [0.95] * 8,
         "dead": [],
         "nailed": [],
+        "lagging": [],
         "doubled": [],
         "mean_concentration": 0.8,
     }
@@ -159,6 +194,10 @@ def test_each_failure_is_told_with_its_count_and_what_to_try() -> None:
     (nailed,) = diagnose(health(nailed=[1, 2, 3]))
     assert nailed.startswith("3 of 8 landmarks are nailed to one place of the image")
     assert "loss.diversity_weight" in nailed
+    (lagging,) = diagnose(health(lagging=[1, 2, 3, 4]))
+    assert lagging.startswith("4 of 8 landmarks follow the object only in part (less than 50 %")
+    (stiff,) = diagnose(health(follow=[0.9, 0.9, 0.43, 0.43, 0.43, 0.42, 0.42, 0.9]))
+    assert stiff.startswith("the landmarks are a stiff grid: the middle one follows 43 % of the")
     (doubled,) = diagnose(health(doubled=[(0, 1), (0, 2), (1, 2), (4, 6)]))
     assert doubled.startswith("5 of 8 landmarks sit on top of another")
     assert "raise loss.diversity_weight" in doubled

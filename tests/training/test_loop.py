@@ -22,7 +22,7 @@ from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.losses import ObjectiveTerms
 from warpmarks.run_folder import RunFolder
-from warpmarks.training import Evaluation, loop
+from warpmarks.training import Evaluation, discovery, loop
 from warpmarks.training.checkpoint import save_checkpoint
 from warpmarks.weights import read_tensors
 
@@ -38,8 +38,10 @@ LINE = {
     "diversity": float,
     "equivariance_error_percent": float,
     "spread_percent": list,
+    "follow": list,
     "dead": list,
     "nailed": list,
+    "lagging": list,
     "doubled": list,
     "mean_concentration": float,
 }
@@ -178,7 +180,7 @@ def test_a_collapse_is_told_while_it_trains_and_at_the_end(
     result = train_tiny(
         image_folder, tmp_path / "run", config=config, steps=10, evaluate_every=2, progress=listener
     )
-    assert result.evaluation.health.dead == [0, 1, 2]
+    assert result.evaluation.measures.health.dead == [0, 1, 2]
     (told,) = listener.messages
     assert told.startswith("the run is collapsing: 3 of 3 landmarks are dead")
     assert any("3 of 3 landmarks are dead" in problem for problem in result.problems)
@@ -226,7 +228,7 @@ def test_every_fit_and_a_set_aspect(image_folder: Path, tmp_path: Path, fit: str
 )
 def test_settings_train(image_folder: Path, tmp_path: Path, settings: dict) -> None:
     result = train_tiny(image_folder, tmp_path / "run", config=tiny_config(**settings), steps=2)
-    assert math.isfinite(result.evaluation.loss)
+    assert math.isfinite(result.evaluation.measures.loss)
 
 
 # When a run ends
@@ -495,14 +497,14 @@ def test_unreadable_images_stop_a_run_unless_allowed(image_folder: Path, tmp_pat
 
 
 def poisoned(monkeypatch: pytest.MonkeyPatch, at_call: int) -> None:
-    calls, objective = iter(range(1, 1000)), loop.objective_of_batch
+    calls, objective = iter(range(1, 1000)), discovery.objective_of_batch
 
     def objective_or_nan(*arguments: Any) -> ObjectiveTerms:
         terms = objective(*arguments)
         factor = math.nan if next(calls) == at_call else 1.0
         return ObjectiveTerms(factor * terms.equivariance, terms.diversity)
 
-    monkeypatch.setattr(loop, "objective_of_batch", objective_or_nan)
+    monkeypatch.setattr(discovery, "objective_of_batch", objective_or_nan)
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_checkpoint(
@@ -582,8 +584,8 @@ def started(
     images: Path, run: Path, *, devices: int = 1, steps: int = STEPS
 ) -> "subprocess.Popen[str]":
     command = [sys.executable, str(SCRIPT), str(images), str(run), str(steps), str(devices)]
-    tests = str(Path(__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": tests, "OMP_NUM_THREADS": "1"}
+    places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         command,
         env=environment,

@@ -11,7 +11,18 @@ from typing import Annotated, Any
 import typer
 
 import warpmarks
-from warpmarks.cli import benchmark, convert, datasets, demo, detect, show, system, train
+from warpmarks.cli import (
+    benchmark,
+    convert,
+    datasets,
+    demo,
+    detect,
+    finetune,
+    show,
+    supervise,
+    system,
+    train,
+)
 from warpmarks.errors import InputError
 
 USER_ERROR = 2
@@ -73,6 +84,8 @@ for _verb in (
     detect.detect,
     show.show,
     convert.convert,
+    finetune.finetune,
+    supervise.supervise,
     demo.demo,
     benchmark.benchmark,
     system.system,

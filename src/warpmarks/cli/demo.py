@@ -15,14 +15,16 @@ def demo(
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for images, run, pictures and coordinates.")
     ] = Path("demo"),
-    minutes: Annotated[float, typer.Option(help="Minutes of training.")] = 6.0,
+    minutes: Annotated[
+        float, typer.Option(min=0.0, help="Minutes of training, more than 0.")
+    ] = 6.0,
     steps: Annotated[
         int | None,
         typer.Option(
             min=1, show_default="as --minutes", help="Training steps, in place of minutes."
         ),
     ] = None,
-    landmarks: Annotated[int, typer.Option(min=1, help="Number of landmarks K.")] = 10,
+    landmarks: Annotated[int, typer.Option(help="Number of landmarks K, at least 1.")] = 10,
     images: Annotated[
         int, typer.Option(min=20, help="Images to render; a tenth of them is not trained on.")
     ] = 2000,
@@ -55,7 +57,7 @@ def demo(
 
 def summary(result: "DemoResult") -> str:
     """What came out, for stdout."""
-    from warpmarks.cli.train import summary as training_summary
+    from warpmarks.cli.training import summary as training_summary
 
     return "\n".join(
         [

@@ -1,19 +1,23 @@
 """Where the work is done, from the flags."""
 
+from typing import TYPE_CHECKING
+
 from warpmarks.cli.options import Device
-from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    import torch
 
 
-def prepare(device: Device, threads: int | None) -> str:
-    """Set the number of threads and name the device.
+def prepare(device: Device, threads: int | None) -> "torch.device":
+    """Set the number of threads and choose the device.
 
     Raises:
         InputError: a GPU was asked for and there is none.
     """
     import torch
 
+    from warpmarks.devices import choose_device
+
     if threads is not None:
         torch.set_num_threads(threads)
-    if device is Device.CUDA and not torch.cuda.is_available():
-        raise InputError("--device is cuda, but torch sees no CUDA device: use --device cpu")
-    return device.value
+    return choose_device(device.value)

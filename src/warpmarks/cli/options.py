@@ -67,3 +67,72 @@ Settings = Annotated[
         help="Change a setting of the recipe, e.g. warps.first.rotation=20; repeatable.",
     ),
 ]
+RunOption = Annotated[
+    Path,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        show_default=False,
+        help="Folder of the run to make: weights, log, pictures.",
+    ),
+]
+Steps = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        show_default=False,
+        help="Budget in training steps, one batch each, counted from the run's start.",
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        show_default=False,
+        help="Budget in minutes of training, counted from the run's start.",
+    ),
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE",
+        show_default=False,
+        help="Settings to start from: default, paper or a YAML file; default if not given. "
+        "A run that goes on has its own.",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, show_default="the settings', 0", help="Seed of everything random."),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        min=16,
+        max=1024,
+        show_default="the settings', 80",
+        help="Side in pixels of the view the network sees.",
+    ),
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=4096,
+        show_default="the settings', 16",
+        help="Pairs of images, or annotated images, a step.",
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on where the run was stopped or killed, to the budget it has unless another is "
+        "given.",
+    ),
+]
+Devices = Annotated[int, typer.Option(min=1, help="Devices, or CPU processes, to use.")]
+CheckpointSeconds = Annotated[
+    float,
+    typer.Option(min=0.0, help="Seconds of training between checkpoints: what a kill can lose."),
+]

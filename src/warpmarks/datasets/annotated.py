@@ -62,6 +62,20 @@ class AnnotatedSet:
             self.source,
         )
 
+    def draw(self, labels: int, seed: int) -> "AnnotatedSet":
+        """``labels`` of the images at random; with one seed, fewer are always among more.
+
+        Raises:
+            InputError: there are not so many.
+        """
+        count = len(self.images.names)
+        if not 1 <= labels <= count:
+            raise InputError(
+                f"--labels is {labels}, but {self.source} has {count} annotated images to draw "
+                f"from: ask for 1 to {count}"
+            )
+        return self.subset(np.sort(np.random.default_rng(seed).permutation(count)[:labels]))
+
 
 def read_annotated(
     root: str | Path, *, split: str | None = None, normaliser: str | None = None

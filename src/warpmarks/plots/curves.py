@@ -33,10 +33,14 @@ class Panel:
 
 def draw_curves(history: History, *, theme: Theme = LIGHT) -> "matplotlib.figure.Figure":
     """All panels in one picture, two in a row."""
-    rows = -(-len(PANELS) // 2)
+    panels = panels_for(history)
+    rows = -(-len(panels) // 2)
     figure = new_figure(rows * (_PANEL_HEIGHT + 50), 2 * _PANEL_WIDTH)
     figure.set_facecolor(theme.paper)
-    for axes, panel in zip(figure.subplots(rows, 2, squeeze=False).flat, PANELS, strict=True):
+    places = figure.subplots(rows, 2, squeeze=False).flat
+    for axes in places[len(panels) :]:
+        axes.set_axis_off()
+    for axes, panel in zip(places, panels, strict=False):
         _dress(axes, history, theme)
         axes.set_title(panel.title, loc="left", fontsize=in_points(1.15 * _FONT), color=theme.ink)
         panel.draw(axes, history, theme)
@@ -69,10 +73,28 @@ def _draw_losses(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
     _draw_legend(axes, theme)
 
 
+def _draw_distance(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    _draw_line(axes, history, history.loss, colour=theme.series[0])
+    _logarithmic_if_possible(axes, [history.loss])
+
+
+def _draw_training_error(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    _draw_percent(axes, history, history.training_error_percent, "% of the normaliser", theme)
+
+
 def _draw_error(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    values = history.equivariance_error_percent
+    _draw_percent(axes, history, history.equivariance_error_percent, "% of the image side", theme)
+
+
+def _draw_percent(
+    axes: "matplotlib.axes.Axes",
+    history: History,
+    values: Float[np.ndarray, " evaluations"],
+    unit: str,
+    theme: Theme,
+) -> None:
     _draw_line(axes, history, values, colour=theme.series[0])
-    axes.set_ylabel("% of the image side")
+    axes.set_ylabel(unit)
     _from_zero(axes, values)
     finite = np.flatnonzero(np.isfinite(values))
     if len(finite):
@@ -165,6 +187,31 @@ PANELS: tuple[Panel, ...] = (
         _draw_speed,
     ),
 )
+
+
+_SUPERVISED: tuple[Panel, ...] = (
+    Panel(
+        "training_error",
+        "Training error",
+        "How far the points lie from their annotations on the images that were trained on. It says "
+        "how well these are learned, not how well others are predicted.",
+        _draw_training_error,
+    ),
+    Panel(
+        "losses",
+        "Loss",
+        "The mean distance to the annotations on warped images, in halves of the view's shorter "
+        "side.",
+        _draw_distance,
+    ),
+)
+
+
+def panels_for(history: History) -> tuple[Panel, ...]:
+    """The drawings that there are numbers for: a supervised run has a training error."""
+    if not np.isfinite(history.training_error_percent).any():
+        return PANELS
+    return _SUPERVISED + tuple(panel for panel in PANELS if panel.name != "losses")
 
 
 def _dress(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:

@@ -23,6 +23,7 @@ class History:
     equivariance: Float[np.ndarray, " evaluations"]
     diversity: Float[np.ndarray, " evaluations"]
     equivariance_error_percent: Float[np.ndarray, " evaluations"]
+    training_error_percent: Float[np.ndarray, " evaluations"]
     dead: Float[np.ndarray, " evaluations"]
     nailed: Float[np.ndarray, " evaluations"]
     doubled: Float[np.ndarray, " evaluations"]
@@ -53,6 +54,7 @@ class History:
             equivariance=column("equivariance"),
             diversity=column("diversity"),
             equivariance_error_percent=column("equivariance_error_percent"),
+            training_error_percent=column("training_error_percent"),
             dead=count("dead"),
             nailed=count("nailed"),
             doubled=count("doubled"),

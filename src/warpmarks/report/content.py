@@ -49,6 +49,9 @@ class RunSummary:
         dead: indices of landmarks without a clear peak.
         nailed: indices of landmarks that stay at one place whatever the image shows.
         doubled: pairs of landmarks that share a place.
+        lagging: indices of landmarks that follow the object only in part.
+        follow: for each landmark how much of the object's motion it follows, 1 is all of it.
+        training_error: of a supervised run, with its unit.
         advice: sentences on what to try.
         settings: the configuration; may be nested.
         versions: of the package and what it stands on.
@@ -65,15 +68,19 @@ class RunSummary:
     dead: tuple[int, ...] = ()
     nailed: tuple[int, ...] = ()
     doubled: tuple[tuple[int, int], ...] = ()
+    lagging: tuple[int, ...] = ()
+    follow: tuple[float, ...] = ()
+    training_error: str | None = None
     advice: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
     def flags(self) -> dict[int, str]:
         """A word of warning for each landmark in trouble."""
+        lagging = dict.fromkeys(self.lagging, "lagging")
         doubled = {landmark: "doubled" for pair in self.doubled for landmark in pair}
         nailed = dict.fromkeys(self.nailed, "nailed")
-        return doubled | nailed | dict.fromkeys(self.dead, "dead")
+        return lagging | doubled | nailed | dict.fromkeys(self.dead, "dead")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from warpmarks.plots.curves import PANELS, draw_panel
+from warpmarks.plots.curves import draw_panel, panels_for
 from warpmarks.plots.deformations import draw_deformations
 from warpmarks.plots.history import History
 from warpmarks.plots.instances import draw_instances
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 _INSTANCES_SHOWN = 24
+_OF_NOBODY = (
+    "Nobody told the detector what the points mean. If it has learned something, one colour "
+    "marks one part of the object, whoever or whatever is shown."
+)
+_OF_ANNOTATIONS = (
+    "The detector was trained on annotated points. If it has learned more than the images that it "
+    "was shown, one colour marks one point of the object, whoever or whatever is shown."
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,7 @@ def draw_pictures(
     history: History | None = None,
     *,
     flags: Mapping[int, str] | None = None,
+    supervised: bool = False,
 ) -> tuple[Section, ...]:
     """Draw every picture there is something to draw from, and say what each one shows.
 
@@ -68,9 +77,11 @@ def draw_pictures(
         deformations: of single images.
         history: of the run's training.
         flags: a word of warning on a landmark, e.g. {7: "nailed"}.
+        supervised: whether the landmarks are annotated points.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sections = [_same_place_everywhere(folder, instances, flags)]
+    introduction = _OF_ANNOTATIONS if supervised else _OF_NOBODY
+    sections = [_same_place_everywhere(folder, instances, flags, introduction)]
     if deformations is not None:
         sections.append(_following(folder, deformations))
     if len(instances.probability_maps):
@@ -81,7 +92,7 @@ def draw_pictures(
 
 
 def _same_place_everywhere(
-    folder: Path, instances: Instances, flags: Mapping[int, str] | None
+    folder: Path, instances: Instances, flags: Mapping[int, str] | None, introduction: str
 ) -> Section:
     images, landmarks = instances.images, instances.landmarks
     count = min(len(images), _INSTANCES_SHOWN)
@@ -92,8 +103,7 @@ def _same_place_everywhere(
 
     return Section(
         "The same place on every instance",
-        "Nobody told the detector what the points mean. If it has learned something, one colour "
-        "marks one part of the object, whoever or whatever is shown.",
+        introduction,
         (
             Picture(
                 "Different instances",
@@ -192,7 +202,7 @@ def _training(folder: Path, history: History) -> Section:
                 panel.title,
                 panel.caption,
             )
-            for panel in PANELS
+            for panel in panels_for(history)
         ),
         narrow=True,
     )

@@ -1,7 +1,8 @@
 """A run's pictures and report: which images are shown, how they are warped, what is drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from warpmarks.report.content import RunSummary, Section
 from warpmarks.report.page import build_report
 from warpmarks.report.pictures import Deformations, Instances, draw_pictures
 from warpmarks.run_folder import RunFolder
+from warpmarks.run_record import RunRecord
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import sample_view, to_float_images
 
@@ -82,6 +84,7 @@ def report_run(
         deformations,
         History.from_lines(folder.read_log()),
         flags=summary.flags(),
+        supervised=folder.record().kind == "supervised",
     )
     progress.advance()
     page = build_report(output, summary, sections)
@@ -106,10 +109,22 @@ def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()
         dead=tuple(last.get("dead", ())),
         nailed=tuple(last.get("nailed", ())),
         doubled=tuple((i, j) for i, j in last.get("doubled", ())),
+        lagging=tuple(last.get("lagging", ())),
+        follow=tuple(last.get("follow", ())),
+        training_error=_training_error(record, last),
         advice=tuple(advice),
         settings=record.config.model_dump(),
         versions=record.versions,
     )
+
+
+def _training_error(record: RunRecord, last: Mapping[str, Any]) -> str | None:
+    percent = last.get("training_error_percent")
+    if percent is None or record.scheme is None:
+        return None
+    normaliser = record.scheme.normaliser
+    length = "the distance " if normaliser.kind == "points" else ""
+    return f"{percent:.2f} % of {length}{normaliser.text}"
 
 
 def survey(

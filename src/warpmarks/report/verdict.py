@@ -1,8 +1,10 @@
 """From the numbers of a run to plain sentences."""
 
 import math
+from statistics import median
 
 from warpmarks.report.content import Fact, RunSummary, Verdict
+from warpmarks.training.health import STIFF_SHARE
 
 _HIGH_ERROR_PERCENT = 5.0  # of the image side: then dots visibly slide on the object
 _COLLAPSED_SHARE = 0.5
@@ -24,18 +26,34 @@ def verdict_on(summary: RunSummary) -> Verdict:
         sentence = f"The run has collapsed: {len(lost)} of {total} landmarks are of no use."
         return Verdict("bad", sentence, details)
     follow = f"they follow a deformation to within {error:.2f} % of the image side on average"
-    if lost:
-        good = total - len(lost)
-        return Verdict("warning", f"{good} of {total} landmarks are sound; {follow}.", details)
-    if error > _HIGH_ERROR_PERCENT:
-        return Verdict(
-            "warning",
-            f"All {total} landmarks have a place of their own, but they follow a deformation only "
-            f"to within {error:.2f} % of the image side: longer training should help.",
-            details,
-        )
+    if reservation := _reservation(summary, follow):
+        return Verdict("warning", reservation, details)
     subject = "The one landmark is" if total == 1 else f"All {total} landmarks are"
     return Verdict("good", f"{subject} sound: {follow}.", details)
+
+
+def _reservation(summary: RunSummary, follow: str) -> str | None:
+    """Why a run that has not collapsed is not called sound."""
+    total, error = summary.num_landmarks, summary.equivariance_error_percent
+    if unsound := _lost(summary).union(summary.lagging):
+        return f"{total - len(unsound)} of {total} landmarks are sound; {follow}."
+    if summary.follow and (middle := median(summary.follow)) < STIFF_SHARE:
+        return (
+            f"The landmarks are a stiff grid: the middle one follows {100 * middle:.0f} % of the "
+            f"object's motion; {follow}."
+        )
+    if error > _HIGH_ERROR_PERCENT:
+        return (
+            f"All {total} landmarks have a place of their own, but they follow a deformation only "
+            f"to within {error:.2f} % of the image side: longer training should help."
+        )
+    if summary.training_error is not None:
+        return (
+            "On the annotated images themselves the points are learned to within "
+            f"{summary.training_error}; how well they are found on others can only be told by "
+            "annotated images that were kept away from training."
+        )
+    return None
 
 
 def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
@@ -43,6 +61,11 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
     error = summary.equivariance_error_percent
     left_out = f"{summary.num_unreadable:,} unreadable left out" if summary.num_unreadable else ""
     troubles = (len(summary.dead), len(summary.nailed), len(summary.doubled))
+    of_training = (
+        (Fact("Training error", *summary.training_error.split(" of ", 1)),)
+        if summary.training_error is not None
+        else ()
+    )
     return (
         Fact("Landmarks", f"{summary.num_landmarks:,}"),
         Fact("Images", f"{summary.num_images:,}", left_out),
@@ -53,6 +76,7 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
             f"{error:.2f} %" if math.isfinite(error) else "none",
             "of the image side, on held-out warps",
         ),
+        *of_training,
         Fact("Dead, nailed, doubled", " · ".join(map(str, troubles)), "0 · 0 · 0 is best"),
     )
 
@@ -81,6 +105,8 @@ def _troubles(summary: RunSummary) -> tuple[str, ...]:
         sentences.append(f"Dead, without a clear peak anywhere: {_listed(summary.dead)}.")
     if summary.nailed:
         sentences.append(f"Nailed to one place whatever the image: {_listed(summary.nailed)}.")
+    if summary.lagging:
+        sentences.append(f"Following the object only in part: {_listed(summary.lagging)}.")
     if summary.doubled:
         pairs = ", ".join(f"{first + 1} and {second + 1}" for first, second in summary.doubled)
         sentences.append(f"Doubled, on top of each other: {pairs}.")

@@ -1,7 +1,24 @@
-"""Training a landmark network without annotations."""
+"""Training a landmark network, without annotations or on them."""
 
+from warpmarks.training.conduct import Conduct
+from warpmarks.training.discovery import PairMeasures
 from warpmarks.training.health import Health, diagnose
-from warpmarks.training.loop import Evaluation
-from warpmarks.training.start import TrainingResult, train
+from warpmarks.training.start import TrainingResult
+from warpmarks.training.supervised import supervise
+from warpmarks.training.supervision import PointMeasures
+from warpmarks.training.task import Evaluation
+from warpmarks.training.unsupervised import finetune, finetuning_config, train
 
-__all__ = ["Evaluation", "Health", "TrainingResult", "diagnose", "train"]
+__all__ = [
+    "Conduct",
+    "Evaluation",
+    "Health",
+    "PairMeasures",
+    "PointMeasures",
+    "TrainingResult",
+    "diagnose",
+    "finetune",
+    "finetuning_config",
+    "supervise",
+    "train",
+]

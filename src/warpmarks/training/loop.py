@@ -3,33 +3,21 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-import numpy as np
 import torch
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
-from warpmarks.geometry import Geometry
-from warpmarks.losses import view_unit
+from warpmarks.network import LandmarkNetwork
 from warpmarks.progress import Progress
 from warpmarks.run_folder import RunFolder
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
-from warpmarks.training.health import Health, diagnose, locate, measure_health
 from warpmarks.training.interruption import stop_requested
 from warpmarks.training.optimiser import make_optimiser, set_learning_rate
-from warpmarks.training.precision import choose_precision
-from warpmarks.training.randomness import generator_for
+from warpmarks.training.pace import Pace
 from warpmarks.training.schedule import Schedule
-from warpmarks.training.step import (
-    BatchMaker,
-    Share,
-    objective_of_batch,
-    objective_of_maps,
-    objective_unit,
-)
-from warpmarks.weights import build_network
+from warpmarks.training.task import Evaluation, MeasuresT, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -40,56 +28,35 @@ WARN_AFTER = 0.4
 """From this share of the budget on, a collapse is told as soon as it is measured."""
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """A run's state at one step, on the held-out pairs; a line of ``log.jsonl``."""
+class TrainingLoop(Generic[MeasuresT]):
+    """The parts of a run that change as it trains.
 
-    step: int
-    seconds: float
-    pairs_per_second: float
-    learning_rate: float
-    loss: float
-    equivariance: float
-    diversity: float
-    health: Health
-
-    def line(self) -> dict[str, Any]:
-        """Flat plain values."""
-        values = asdict(self)
-        return values | values.pop("health")
-
-
-class TrainingLoop:
-    """The parts of a run that change as it trains."""
+    Args:
+        fabric: launched.
+        folder: where checkpoints and log go.
+        config: the run's settings.
+        network: with its first weights, on the CPU.
+        task: what the network learns.
+        schedule: of the learning rate, with the budget.
+    """
 
     def __init__(
         self,
         fabric: "Fabric",
         folder: RunFolder,
         config: TrainingConfig,
-        geometry: Geometry,
-        pictures: np.ndarray,
+        network: LandmarkNetwork,
+        task: Task[MeasuresT],
         schedule: Schedule,
     ) -> None:
         self.fabric, self.folder, self.config, self.schedule = fabric, folder, config, schedule
-        self.bare_network = build_network(config, generator_for(config.seed, "weights", 0)).to(
-            fabric.device
-        )
+        self.task = task
+        self.bare_network = network.to(fabric.device)
         optimiser = make_optimiser(self.bare_network, config.optimiser)
         self.network, self.optimiser = fabric.setup(self.bare_network, optimiser)
-        self.batches = BatchMaker(
-            pictures,
-            config,
-            geometry,
-            device=fabric.device,
-            share=Share(fabric.global_rank, fabric.world_size),
-        )
-        self.unit = objective_unit(config.loss, geometry).to(fabric.device)
-        self.precision = choose_precision(config.precision, fabric.device)
-        self.health_unit = view_unit(*geometry.cells).to(fabric.device)
-        self.held_out = self.batches.held_out(max(8, config.batch_size))
         self.progressed = Progressed()
         self._logged_step = -1
+        self._warned = False
 
     def resume(self) -> None:
         """Go on from the last checkpoint; from the beginning if the run was stopped before one."""
@@ -109,32 +76,36 @@ class TrainingLoop:
         self,
         *,
         checkpoint_seconds: float,
-        evaluate_every: int,
+        evaluate_every: int | None,
         progress: Progress,
-        on_evaluation: Callable[[Evaluation], None] | None,
-    ) -> Evaluation:
+        on_evaluation: Callable[[Evaluation[MeasuresT]], None] | None,
+    ) -> Evaluation[MeasuresT]:
         """Train until the schedule says that it is over; the last evaluation."""
-        done = self.progressed
+        done, pace = self.progressed, Pace(evaluate_every, self.schedule.follows_loss)
         self._announce(progress)
-        last_saved = last_evaluated = time.monotonic()
-        began, evaluated_step = last_saved - done.seconds, done.step
-        told: set[str] = set()
+        last_saved = last_told = time.monotonic()
+        began, told_step = last_saved - done.seconds, done.step
         evaluation = None
         with stop_requested() as stopped:
             while not self.schedule.over(done.step, done.seconds):
                 before = done.seconds
                 self._step(done)
                 now = time.monotonic()
-                done.seconds, stopping = self._agreed((now - began, stopped()))
+                telling = pace.telling(done.step, now - last_told)
+                done.seconds, stopping, telling = self._agreed((now - began, stopped(), telling))
                 self._advance(progress, before, done.seconds)
-                if done.step % evaluate_every == 0:
-                    rate = (done.step - evaluated_step) * self.config.batch_size
-                    evaluation = self._evaluate(rate / max(1e-9, now - last_evaluated))
-                    self._tell(evaluation, progress, told, on_evaluation)
-                    last_evaluated, evaluated_step = time.monotonic(), done.step
-                    done.seconds = self._agreed(last_evaluated - began)
+                if telling or pace.steering(done.step):
+                    evaluation = self._evaluate(
+                        self._rate(done.step - told_step, now - last_told),
+                        steering=pace.steering(done.step),
+                    )
+                    if telling:
+                        self._tell(evaluation, progress, on_evaluation)
+                        last_told, told_step = time.monotonic(), done.step
+                        pace.told(last_told - now)
+                    done.seconds = self._agreed(time.monotonic() - began)
                 if stopping or time.monotonic() - last_saved > checkpoint_seconds:
-                    self._save()
+                    self.save()
                     last_saved = time.monotonic()
                 if stopping:
                     # A process that ends takes the others with it, also one that still writes.
@@ -142,26 +113,29 @@ class TrainingLoop:
                     progress.finish()
                     raise KeyboardInterrupt
             if evaluation is None or evaluation.step != done.step:
-                rate = (done.step - evaluated_step) * self.config.batch_size
-                evaluation = self._evaluate(rate / max(1e-9, time.monotonic() - last_evaluated))
-                self._tell(evaluation, progress, told, on_evaluation)
-            self._save()
+                now = time.monotonic()
+                evaluation = self._evaluate(
+                    self._rate(done.step - told_step, now - last_told), steering=False
+                )
+            self._tell(evaluation, progress, on_evaluation)
+            self.save()
         progress.finish()
         return evaluation
+
+    def _rate(self, steps: int, seconds: float) -> float:
+        return steps * self.config.batch_size / max(1e-9, seconds)
 
     def _step(self, done: Progressed) -> None:
         rate = self.config.optimiser.learning_rate * self.schedule.factor(done.step, done.seconds)
         set_learning_rate(self.optimiser, rate)
-        batch = self.batches.batch(done.step)
         self.network.train()
-        terms = objective_of_batch(self.network, batch, self.unit, self.config.loss, self.precision)
-        total = terms.total(self.config.loss.diversity_weight)
+        loss = self.task.loss(self.network, done.step)
         self.optimiser.zero_grad()
-        self.fabric.backward(total)
+        self.fabric.backward(loss)
         self.optimiser.step()
         done.step += 1
         # Asking a GPU for a number makes it wait, so it is asked less often.
-        if (self.fabric.device.type == "cpu" or done.step % 50 == 0) and not total.isfinite():
+        if (self.fabric.device.type == "cpu" or done.step % 50 == 0) and not loss.isfinite():
             self._not_a_number(done)
 
     def _agreed(self, value: Value) -> Value:
@@ -169,42 +143,28 @@ class TrainingLoop:
         return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
 
     @torch.no_grad()
-    def _evaluate(self, pairs_per_second: float) -> Evaluation:
-        done, config = self.progressed, self.config
+    def _evaluate(self, pairs_per_second: float, *, steering: bool) -> Evaluation[MeasuresT]:
+        done = self.progressed
         self.bare_network.eval()
-        sums, parts, count = torch.zeros(2, dtype=torch.float64), [], 0
-        located = locate(self.bare_network, self.held_out, self.health_unit)
-        for chunk, original, warped, landmarks in located:
-            terms = objective_of_maps(
-                original, warped, chunk.warped_cells, chunk.warp, self.unit, config.loss
-            )
-            size = len(original)
-            sums += size * torch.stack([terms.equivariance, terms.diversity]).double().cpu()
-            count += size
-            parts.append(landmarks)
-        equivariance, diversity = (sums / count).tolist()
-        loss = equivariance + config.loss.diversity_weight * diversity
-        if not math.isfinite(loss):
+        measures = self.task.measure(self.bare_network)
+        if not math.isfinite(measures.loss):
             self._not_a_number(done)
-        self.schedule.observe(done.step, self._agreed(loss))
-        rate = config.optimiser.learning_rate * self.schedule.factor(done.step, done.seconds)
+        if steering:
+            self.schedule.observe(done.step, self._agreed(measures.loss))
+        factor = self.schedule.factor(done.step, done.seconds)
         return Evaluation(
             step=done.step,
             seconds=round(done.seconds, 2),
             pairs_per_second=round(pairs_per_second, 2),
-            learning_rate=rate,
-            loss=loss,
-            equivariance=equivariance,
-            diversity=diversity,
-            health=measure_health(parts),
+            learning_rate=self.config.optimiser.learning_rate * factor,
+            measures=measures,
         )
 
     def _tell(
         self,
-        evaluation: Evaluation,
+        evaluation: Evaluation[MeasuresT],
         progress: Progress,
-        told: set[str],
-        on_evaluation: Callable[[Evaluation], None] | None,
+        on_evaluation: Callable[[Evaluation[MeasuresT]], None] | None,
     ) -> None:
         # A finished run that is resumed with the same budget is evaluated again at its last step.
         if not self.fabric.is_global_zero or evaluation.step == self._logged_step:
@@ -215,13 +175,17 @@ class TrainingLoop:
             on_evaluation(evaluation)
         used = self.schedule.budget.share(evaluation.step, evaluation.seconds)
         late = used >= WARN_AFTER if used is not None else evaluation.step >= 2000
-        health = evaluation.health
-        failing = len(set(health.dead) | set(health.nailed))
-        if late and 2 * failing >= self.config.num_landmarks and "collapse" not in told:
-            told.add("collapse")
-            progress.message("the run is collapsing: " + "; ".join(diagnose(health)))
+        if late and not self._warned and evaluation.measures.collapsing():
+            self._warned = True
+            problems = "; ".join(evaluation.measures.problems())
+            progress.message(f"the run is collapsing: {problems}")
 
-    def _save(self) -> None:
+    def save(self) -> None:
+        """Write a checkpoint.
+
+        Raises:
+            InputError: the weights are not numbers, or the files cannot be written.
+        """
         if any(not tensor.isfinite().all() for tensor in self.bare_network.state_dict().values()):
             self._not_a_number(self.progressed)
         if self.fabric.is_global_zero:

@@ -10,14 +10,25 @@ import math
 from dataclasses import asdict, dataclass, field
 
 from warpmarks.configuration import ScheduleConfig
+from warpmarks.errors import InputError
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much a run may do; neither means: until the schedule has converged."""
+    """How much a run may do in all; neither means: until the schedule has converged.
+
+    Raises:
+        InputError: no steps or no time.
+    """
 
     steps: int | None = None
     minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise InputError(f"--steps is {self.steps}: expected at least 1")
+        if self.minutes is not None and not 0 < self.minutes < math.inf:
+            raise InputError(f"--minutes is {self.minutes}: expected more than 0")
 
     def share(self, step: int, seconds: float) -> float | None:
         """How much of it is used, from 0 to 1; None without a budget."""
@@ -69,8 +80,15 @@ class Schedule:
         cooled = watch.cooling_from is not None and step - watch.cooling_from >= watch.cooling_steps
         return watch.converged or cooled
 
+    @property
+    def follows_loss(self) -> bool:
+        """Whether the held-out loss changes the learning rate or the end."""
+        return self.config.kind == "plateau" or self.budget.share(0, 0.0) is None
+
     def observe(self, step: int, held_out_loss: float) -> None:
         """Take note of the loss on the held-out pairs after ``step`` steps."""
+        if not self.follows_loss:
+            return
         watch = self.watch
         if watch.best is None or held_out_loss < watch.best * (1 - self.config.threshold):
             watch.best, watch.best_step = held_out_loss, step
@@ -80,7 +98,7 @@ class Schedule:
             watch.converged = watch.reductions >= self.config.reductions
             watch.reductions = min(watch.reductions + 1, self.config.reductions)
             watch.best_step = step
-        elif self.budget.share(step, 0.0) is None and watch.cooling_from is None:
+        elif watch.cooling_from is None:
             watch.cooling_from, watch.cooling_steps = step, max(1, step // 2)
 
     def state(self) -> dict[str, float | int | bool | None]:

@@ -1,34 +1,39 @@
-"""From an image set to a run folder: what is checked and made before the loop goes round."""
+"""From images to a run folder: what is checked and made before the loop goes round."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import torch
+from torch import Tensor
 
-from warpmarks.configuration import TrainingConfig, load_recipe
+from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.aspect import middle_aspect
 from warpmarks.datasets.cache import PictureCache, load_pictures
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.devices import choose_device
 from warpmarks.errors import InputError
-from warpmarks.geometry import Geometry, plan_geometry
+from warpmarks.geometry import Geometry, plan_geometry, require_room_for_padding
 from warpmarks.memory import keep_freed_memory
-from warpmarks.progress import Progress, SilentProgress
-from warpmarks.run_folder import ImageSource, RunFolder, RunRecord, provenance
-from warpmarks.training.health import diagnose
-from warpmarks.training.loop import Evaluation, TrainingLoop
+from warpmarks.progress import SilentProgress
+from warpmarks.run_folder import RunFolder, provenance
+from warpmarks.run_record import FORMAT, ImageSource, RunBudget, RunRecord
+from warpmarks.training.conduct import Conduct, check_conduct
+from warpmarks.training.loop import TrainingLoop
+from warpmarks.training.naming import first_difference, source_name
+from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Budget, Schedule
+from warpmarks.training.step import Share
+from warpmarks.training.task import Evaluation, MeasuresT, Task
+from warpmarks.weights import build_network, load_weights
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-FEWEST_IMAGES = 2
-
 
 @dataclass(frozen=True)
-class TrainingResult:
+class TrainingResult(Generic[MeasuresT]):
     """What training did.
 
     Attributes:
@@ -43,215 +48,232 @@ class TrainingResult:
     run: Path
     steps: int
     seconds: float
-    evaluation: Evaluation
+    evaluation: Evaluation[MeasuresT]
     problems: tuple[str, ...]
     unreadable: tuple[tuple[str, str], ...]
 
 
-def train(
-    images: ImageSet,
-    run: str | Path,
-    config: TrainingConfig | None = None,
-    *,
-    recipe: str = "default",
-    steps: int | None = None,
-    minutes: float | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    devices: int = 1,
-    device: str = "auto",
-    threads: int | None = None,
-    cache_dir: Path | None = None,
-    allow_unreadable: bool = False,
-    checkpoint_seconds: float = 60.0,
-    evaluate_every: int = 100,
-    progress: Progress | None = None,
-    on_evaluation: Callable[[Evaluation], None] | None = None,
-) -> TrainingResult:
-    """Learn landmarks from images alone and leave a run folder.
+@dataclass(frozen=True)
+class Materials:
+    """What a task is made from, at the start and after a resume alike."""
+
+    cache: PictureCache
+    config: TrainingConfig
+    geometry: Geometry
+    device: torch.device
+    share: Share
+
+
+@dataclass(frozen=True)
+class Plan(Generic[MeasuresT]):
+    """What is particular to one kind of run.
+
+    Attributes:
+        images: to learn from.
+        config: all settings.
+        recipe: its name, for the record.
+        make_task: what the network learns.
+        fewest_images: that will do.
+        weights: the network's first ones, with the file they are from; random if None.
+        about: further fields of a new run's record.
+    """
+
+    images: ImageSet
+    config: TrainingConfig
+    recipe: str
+    make_task: Callable[[Materials], Task[MeasuresT]]
+    fewest_images: int
+    weights: tuple[dict[str, Tensor], Path] | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Start:
+    """The run folder that was asked for, free to be made or with the run that goes on.
+
+    Attributes:
+        folder: of the run.
+        record: of the run that goes on; None of a new one.
 
     Args:
-        images: what to learn from.
-        run: the folder to make, or with ``resume`` to go on in.
-        config: all settings; those of ``recipe`` if not given, and with ``resume`` the run's own.
-        recipe: name for the record.
-        steps: stop after so many steps in all.
-        minutes: stop after so many minutes of training in all. Without a budget training goes on
-            until the schedule says that it has converged.
-        resume: go on from the run's last checkpoint. On a CPU, with the same number of threads and
-            the same budget in steps or none, the weights end as those of an unbroken run, bit for
-            bit.
-        overwrite: replace a run that is there.
-        devices: processes, each on its own device; a step's batch is divided among them.
-        device: auto, cpu or cuda.
-        threads: of each process's CPU arithmetic; torch's own choice if not given.
-        cache_dir: where decoded pictures are kept.
-        allow_unreadable: go on however many images cannot be read.
-        checkpoint_seconds: at most so much work is lost when the run is killed.
-        evaluate_every: steps between evaluations.
-        progress: who is told how far it is.
-        on_evaluation: called with each evaluation.
+        run: the folder.
+        conduct: how it is carried out.
 
     Raises:
-        InputError: see its sentence; nothing that was there before has been lost.
-        KeyboardInterrupt: Ctrl-C, after a checkpoint.
+        InputError: a run is there that may not be replaced, or none that could go on.
     """
-    progress = progress or SilentProgress()
-    budget = _checked_budget(steps, minutes)
-    _check_counts(devices=devices, threads=threads, evaluate_every=evaluate_every)
-    if resume and overwrite:
-        raise InputError("resume and overwrite were both asked for: one goes on, one starts anew")
-    folder = RunFolder(run)
-    record = folder.record() if resume else None
-    if record is None:
-        folder.refuse_existing(overwrite=overwrite)
-    elif config is not None and config != record.config:
-        raise InputError(
-            f"{run} was made with other settings ({_first_difference(config, record.config)}): "
-            "leave them out to go on with --resume, or start anew with --overwrite"
+
+    def __init__(self, run: str | Path, conduct: Conduct) -> None:
+        check_conduct(conduct)
+        self._conduct = conduct
+        self._asked = Budget(conduct.get("steps"), conduct.get("minutes"))
+        self.folder = RunFolder(run)
+        self.record = self.folder.record() if conduct.get("resume") else None
+        if self.record is None:
+            self.folder.refuse_existing(overwrite=conduct.get("overwrite", False))
+
+    def settings(
+        self, asked: TrainingConfig | None, default: Callable[[], TrainingConfig]
+    ) -> TrainingConfig:
+        """The settings that were asked for, or the default's; of a run that goes on its own.
+
+        Raises:
+            InputError: other settings than the run's were asked for.
+        """
+        if self.record is None:
+            return asked if asked is not None else default()
+        if asked is not None and asked != self.record.config:
+            difference = first_difference(asked, self.record.config)
+            raise InputError(
+                f"{self.folder.path} was made with other settings ({difference}): leave them out "
+                "to go on with --resume, or start anew with --overwrite"
+            )
+        return self.record.config
+
+    def carry_out(
+        self, plan: Plan[MeasuresT], *, default_budget: Budget | None = None
+    ) -> TrainingResult[MeasuresT]:
+        """Read the images, make the folder and train.
+
+        Raises:
+            InputError: see its sentence; nothing that was there before has been lost.
+            KeyboardInterrupt: Ctrl-C, after a checkpoint.
+        """
+        conduct, folder, config = self._conduct, self.folder, plan.config
+        progress = conduct.get("progress") or SilentProgress()
+        devices = conduct.get("devices", 1)
+        if config.batch_size % devices:
+            raise InputError(
+                f"batch_size {config.batch_size} cannot be divided among {devices} devices"
+            )
+        geometry = self._geometry(plan)
+        require_room_for_padding(config.network, geometry)
+        cache = load_pictures(
+            plan.images,
+            height=geometry.picture[0],
+            width=geometry.picture[1],
+            fit=config.image.fit,
+            cache_dir=conduct.get("cache_dir"),
+            max_unreadable=1.0 if conduct.get("allow_unreadable") else 0.05,
+            progress=progress,
         )
-    config = record.config if record else config or load_recipe(recipe)
-    if config.batch_size % devices:
-        raise InputError(
-            f"batch_size {config.batch_size} cannot be divided among {devices} devices"
-        )
-    geometry = (
-        Geometry(
-            (record.picture_height, record.picture_width), (record.view_height, record.view_width)
-        )
-        if record
-        else plan_geometry(config.image, _aspect(images, config))
-    )
-    cache = load_pictures(
-        images,
-        height=geometry.picture[0],
-        width=geometry.picture[1],
-        fit=config.image.fit,
-        cache_dir=cache_dir,
-        max_unreadable=1.0 if allow_unreadable else 0.05,
-        progress=progress,
-    )
-    if len(cache.names) < FEWEST_IMAGES:
-        raise InputError(
-            f"{images.root}: found {len(cache.names)} readable image, expected at least "
-            f"{FEWEST_IMAGES}, and better some hundreds, of one kind of object"
-        )
-    if record is not None and record.images.digest != cache.key:
-        raise InputError(
-            f"{images.root}: these are not the {record.images.count} images that {run} was trained "
-            "on: give the same images to go on with --resume"
+        self._check_images(plan, cache)
+        network = build_network(config, generator_for(config.seed, "weights", 0))
+        if plan.weights is not None:
+            load_weights(network, *plan.weights)
+        budget = self._budget(default_budget or Budget())
+
+        keep_freed_memory()
+        fabric = launch(conduct.get("device", "auto"), devices)
+        if (threads := conduct.get("threads")) is not None:
+            torch.set_num_threads(threads)
+        share = Share(fabric.global_rank, fabric.world_size)
+        task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
+        if fabric.is_global_zero:
+            self._write_record(plan, geometry, cache, budget)
+        fabric.barrier()
+        try:
+            loop = TrainingLoop(
+                fabric, folder, config, network, task, Schedule(config.schedule, budget)
+            )
+            if self.record is not None:
+                loop.resume()
+            evaluation = loop.run(
+                checkpoint_seconds=conduct.get("checkpoint_seconds", 60.0),
+                evaluate_every=conduct.get("evaluate_every"),
+                progress=progress if fabric.is_global_zero else SilentProgress(),
+                on_evaluation=conduct.get("on_evaluation") if fabric.is_global_zero else None,
+            )
+        except Exception:
+            if fabric.is_global_zero and self.record is None:
+                folder.bring_back_replaced()
+            raise
+        return TrainingResult(
+            run=folder.path,
+            steps=loop.progressed.step,
+            seconds=loop.progressed.seconds,
+            evaluation=evaluation,
+            problems=tuple(evaluation.measures.problems()),
+            unreadable=cache.unreadable,
         )
 
-    keep_freed_memory()
-    fabric = _launch(device, devices)
-    if threads is not None:
-        torch.set_num_threads(threads)
-    if fabric.is_global_zero and record is None:
-        folder.create(_new_record(config, recipe, geometry, images, cache), overwrite=overwrite)
-        folder.write_unreadable(cache.unreadable)
-    fabric.barrier()
-    try:
-        loop = TrainingLoop(
-            fabric, folder, config, geometry, cache.pictures, Schedule(config.schedule, budget)
-        )
+    def _geometry(self, plan: Plan[MeasuresT]) -> Geometry:
+        record, image = self.record, plan.config.image
         if record is not None:
-            loop.resume()
-        evaluation = loop.run(
-            checkpoint_seconds=checkpoint_seconds,
-            evaluate_every=evaluate_every,
-            progress=progress if fabric.is_global_zero else SilentProgress(),
-            on_evaluation=on_evaluation if fabric.is_global_zero else None,
-        )
-    except Exception:
-        if fabric.is_global_zero and record is None:
-            folder.bring_back_replaced()
-        raise
-    return TrainingResult(
-        run=folder.path,
-        steps=loop.progressed.step,
-        seconds=loop.progressed.seconds,
-        evaluation=evaluation,
-        problems=tuple(diagnose(evaluation.health)),
-        unreadable=cache.unreadable,
-    )
+            return Geometry(
+                picture=(record.picture_height, record.picture_width),
+                view=(record.view_height, record.view_width),
+            )
+        aspect = middle_aspect(plan.images) if image.aspect == "auto" else image.aspect
+        return plan_geometry(image, aspect)
+
+    def _check_images(self, plan: Plan[MeasuresT], cache: PictureCache) -> None:
+        root, count = plan.images.root, len(cache.names)
+        if count < plan.fewest_images:
+            raise InputError(
+                f"{root}: found {count} readable image, expected at least {plan.fewest_images}, "
+                "and better some hundreds, of one kind of object"
+            )
+        if self.record is not None and self.record.images.digest != cache.key:
+            raise InputError(
+                f"{root}: these are not the {self.record.images.count} images that "
+                f"{self.folder.path} was trained on: give the same images to go on with --resume"
+            )
+
+    def _budget(self, default: Budget) -> Budget:
+        if self._asked != Budget():
+            return self._asked
+        if self.record is None:
+            return default
+        return Budget(self.record.budget.steps, self.record.budget.minutes)
+
+    def _write_record(
+        self, plan: Plan[MeasuresT], geometry: Geometry, cache: PictureCache, budget: Budget
+    ) -> None:
+        kept = RunBudget(steps=budget.steps, minutes=budget.minutes)
+        if self.record is None:
+            record = new_record(plan, geometry, cache, kept)
+            self.folder.create(record, overwrite=self._conduct.get("overwrite", False))
+            self.folder.write_unreadable(cache.unreadable)
+        elif self.record.budget != kept:
+            changes = {"budget": kept, "format": FORMAT}
+            self.folder.update(self.record.model_copy(update=changes))
 
 
-def _checked_budget(steps: int | None, minutes: float | None) -> Budget:
-    if steps is not None and steps < 1:
-        raise InputError(f"--steps is {steps}: expected at least 1")
-    if minutes is not None and not 0 < minutes < math.inf:
-        raise InputError(f"--minutes is {minutes}: expected more than 0")
-    return Budget(steps, minutes)
-
-
-def _check_counts(**counts: int | None) -> None:
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise InputError(f"{name} is {count}: expected at least 1")
-
-
-def _aspect(images: ImageSet, config: TrainingConfig) -> float:
-    return middle_aspect(images) if config.image.aspect == "auto" else config.image.aspect
-
-
-def _launch(device: str, devices: int) -> "Fabric":
+def launch(device: str, devices: int) -> "Fabric":
     """Lightning Fabric takes seconds to import: only training pays for it."""
     from lightning_fabric import Fabric
 
-    if device not in {"auto", "cpu", "cuda"}:
-        raise InputError(f"--device is {device}: expected auto, cpu or cuda")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device is cuda, but torch sees no CUDA device: use --device cpu")
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and devices > torch.cuda.device_count():
+    kind = choose_device(device).type
+    if device not in {"auto", kind}:
+        raise InputError(f"--device is {device}: training takes auto, cpu or cuda, not one of them")
+    if kind == "cuda" and devices > torch.cuda.device_count():
         raise InputError(f"--devices is {devices}, but there are {torch.cuda.device_count()}")
-    fabric = Fabric(accelerator=device, devices=devices, strategy="ddp" if devices > 1 else "auto")
+    fabric = Fabric(accelerator=kind, devices=devices, strategy="ddp" if devices > 1 else "auto")
     fabric.launch()
     return fabric
 
 
-def _new_record(
-    config: TrainingConfig,
-    recipe: str,
-    geometry: Geometry,
-    images: ImageSet,
-    cache: PictureCache,
+def new_record(
+    plan: Plan[MeasuresT], geometry: Geometry, cache: PictureCache, budget: RunBudget
 ) -> RunRecord:
+    """The record of a run that begins."""
     created, versions, commit = provenance()
     return RunRecord(
-        config=config,
-        recipe=recipe,
+        config=plan.config,
+        recipe=plan.recipe,
         view_height=geometry.view[0],
         view_width=geometry.view[1],
         picture_height=geometry.picture[0],
         picture_width=geometry.picture[1],
         images=ImageSource(
-            name=_source_name(images.root),
+            name=source_name(plan.images.root),
             digest=cache.key,
             count=len(cache.names),
             unreadable=len(cache.unreadable),
         ),
+        budget=budget,
         created=created,
         versions=versions,
         git_commit=commit,
+        **plan.about,
     )
-
-
-def _source_name(root: Path) -> str:
-    """The folder's name; in our layout that of the whole set, whose images/ the root is."""
-    root = root.absolute()
-    return root.parent.name if root.name == "images" else root.name
-
-
-def _first_difference(given: TrainingConfig, run: TrainingConfig) -> str:
-    def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-        pairs: dict[str, Any] = {}
-        for key, value in values.items():
-            name = f"{prefix}{key}"
-            pairs |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
-        return pairs
-
-    one, other = flat(given.model_dump()), flat(run.model_dump())
-    name = next(name for name in one if one[name] != other[name])
-    return f"{name} is {one[name]} now and was {other[name]}"

@@ -16,6 +16,7 @@ from warpmarks.losses import (
     cells_unit,
     landmark_equivariance,
     objective,
+    probability_equivariance,
     roomy_pooling,
     view_unit,
 )
@@ -141,19 +142,14 @@ def objective_of_maps(
     pooling = config.pooling
     if pooling == "auto":
         pooling = roomy_pooling(*original.shape[1:])
-    terms = objective(
-        original,
-        warped,
-        warped_cells,
-        unit,
-        pooling=pooling,
-        per_landmark=config.diversity_per_landmark,
-    )
     if config.equivariance == "probability":
-        return terms
-    moved = warp(soft_argmax(warped))
-    by_landmark = landmark_equivariance(soft_argmax(original), moved, unit).mean()
-    return ObjectiveTerms(by_landmark, terms.diversity)
+        equivariance = probability_equivariance(original, warped, warped_cells, unit)
+    else:
+        moved = warp(soft_argmax(warped))
+        equivariance = landmark_equivariance(soft_argmax(original), moved, unit)
+    return objective(
+        equivariance, original, warped, pooling=pooling, per_landmark=config.diversity_per_landmark
+    )
 
 
 def objective_of_batch(

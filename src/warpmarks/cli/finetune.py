@@ -1,0 +1,100 @@
+"""``warpmarks finetune``: a run and other images to a run that is adapted to them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warpmarks.cli.options import (
+    AllowUnreadable,
+    BatchSize,
+    Cache,
+    CheckpointSeconds,
+    Device,
+    DeviceChoice,
+    Devices,
+    Images,
+    ImageSize,
+    Minutes,
+    Overwrite,
+    Resume,
+    RunOption,
+    Seed,
+    Settings,
+    Split,
+    Steps,
+    Threads,
+)
+
+
+def finetune(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN",
+            show_default=False,
+            help="The trained run to begin from; it stays as it is, and --resume does without it.",
+        ),
+    ],
+    images: Images,
+    run: RunOption,
+    steps: Steps = None,
+    minutes: Minutes = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            show_default="0.3 of the first run's", help="Peak of the learning rate, above 0."
+        ),
+    ] = None,
+    settings: Settings = None,
+    split: Split = None,
+    seed: Seed = None,
+    image_size: ImageSize = None,
+    batch_size: BatchSize = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    allow_unreadable: AllowUnreadable = False,
+    device: DeviceChoice = Device.AUTO,
+    devices: Devices = 1,
+    threads: Threads = None,
+    cache: Cache = None,
+    checkpoint_seconds: CheckpointSeconds = 60.0,
+) -> None:
+    """Adapt a trained run to other images of the same kind of object, without annotations."""
+    from warpmarks.cli.health import HealthTable
+    from warpmarks.cli.training import check_flags, setting_flags, train_and_report
+    from warpmarks.configuration import override
+    from warpmarks.datasets.image_set import find_images
+    from warpmarks.training import finetune as run_finetuning
+    from warpmarks.training import finetuning_config
+
+    folder = check_flags(run, steps=steps, minutes=minutes, resume=resume, overwrite=overwrite)
+    config = override(
+        folder.record().config if resume else finetuning_config(source),
+        setting_flags(
+            optimiser__learning_rate=learning_rate,
+            image__size=image_size,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        + (settings or []),
+    )
+    image_set = find_images(images, split=split)
+    train_and_report(
+        folder,
+        image_set,
+        lambda conduct: run_finetuning(source, image_set, run, config, **conduct),
+        {
+            "steps": steps,
+            "minutes": minutes,
+            "resume": resume,
+            "overwrite": overwrite,
+            "devices": devices,
+            "device": device.value,
+            "threads": threads,
+            "cache_dir": cache,
+            "allow_unreadable": allow_unreadable,
+            "checkpoint_seconds": checkpoint_seconds,
+        },
+        HealthTable,
+    )

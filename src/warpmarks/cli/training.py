@@ -1,0 +1,117 @@
+"""What the verbs that train share: checks of their flags, the run itself, what is told of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    from warpmarks.datasets.image_set import ImageSet
+    from warpmarks.progress import Progress
+    from warpmarks.run_folder import RunFolder
+    from warpmarks.run_record import RunBudget
+    from warpmarks.training import Conduct, Evaluation, TrainingResult
+
+
+def check_flags(
+    run: Path, *, steps: int | None, minutes: float | None, resume: bool, overwrite: bool
+) -> "RunFolder":
+    """The folder of the run, if the flags go together.
+
+    Raises:
+        InputError: two budgets, going on and starting anew, or nothing to go on with.
+    """
+    from warpmarks.run_folder import RunFolder
+
+    if steps is not None and minutes is not None:
+        raise InputError("--steps and --minutes were both given: give one of them")
+    if resume and overwrite:
+        raise InputError(
+            "--resume and --overwrite were both given: one goes on, the other starts anew"
+        )
+    folder = RunFolder(run)
+    if resume and not folder.exists():
+        raise InputError(
+            f"--run {run} is no run: there is nothing to go on with, leave --resume out"
+        )
+    return folder
+
+
+def train_and_report(
+    folder: "RunFolder",
+    images: "ImageSet",
+    work: "Callable[[Conduct], TrainingResult[Any]]",
+    conduct: "Conduct",
+    table: "Callable[[Progress], Callable[[Evaluation[Any]], None]]",
+) -> None:
+    """Train with progress on stderr, then print what came out and draw the report.
+
+    Raises:
+        InputError: see its sentence.
+        KeyboardInterrupt: Ctrl-C, with what to do next.
+    """
+    from warpmarks.cli.progress import is_first_process, terminal_progress
+    from warpmarks.report.run_report import report_run
+
+    with terminal_progress() as progress:
+        conduct = {**conduct, "progress": progress, "on_evaluation": table(progress)}
+        try:
+            result = work(conduct)
+        except KeyboardInterrupt:
+            if folder.exists() and folder.state_path.is_file():
+                raise KeyboardInterrupt("go on with the same command and --resume") from None
+            raise
+        if not is_first_process():
+            return
+        print(summary(result))
+        try:
+            page = report_run(
+                folder.path,
+                images,
+                ending=ending(folder.record().budget),
+                advice=result.problems,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                "training is complete; draw the pictures with warpmarks show"
+            ) from None
+    print(f"pictures and report: {page}")
+
+
+def summary(result: "TrainingResult[Any]") -> str:
+    """What came out, for stdout."""
+    from warpmarks.cli.listing import left_out
+    from warpmarks.cli.progress import clock_time
+    from warpmarks.report.run_report import summarise
+    from warpmarks.report.verdict import verdict_on
+    from warpmarks.run_folder import RunFolder
+
+    found = summarise(RunFolder(result.run))
+    lines = [
+        f"{result.run}: {result.steps} steps in {clock_time(result.seconds)}, landmarks move off "
+        f"by {found.equivariance_error_percent:.2f} % of the view under held-out warps",
+        *left_out(result.unreadable),
+    ]
+    if found.training_error is not None:
+        lines.append(f"error on the annotated images themselves: {found.training_error}")
+    lines.append(verdict_on(found).sentence)
+    lines += [f"problem: {problem}" for problem in result.problems]
+    return "\n".join(lines)
+
+
+def ending(budget: "RunBudget") -> str:
+    """Why training ended, as a clause of the report."""
+    if budget.steps is not None:
+        return "as many as were asked for"
+    if budget.minutes is not None:
+        return f"{budget.minutes:g} minutes were over"
+    return "it has converged"
+
+
+def setting_flags(**flags: int | float | None) -> list[str]:
+    """The flags that were given, as assignments of settings; __ in a name stands for a dot."""
+    return [
+        f"{name.replace('__', '.')}={value}" for name, value in flags.items() if value is not None
+    ]

@@ -1,0 +1,81 @@
+"""What ``run.json`` says of a run."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from warpmarks.configuration import TrainingConfig
+from warpmarks.points import PointScheme
+
+FORMAT = 2
+"""1 knew neither supervised nor fine-tuned runs, nor budgets; it is still read."""
+
+
+class Entry(BaseModel):
+    """A part of the record: immutable, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageSource(Entry):
+    """Which images a run was made from."""
+
+    name: str
+    """Of the set's folder, without its path: a run can be moved, its images may be elsewhere."""
+    digest: str
+    """Hash of the decoded pictures' names, contents and settings."""
+    count: int
+    unreadable: int
+
+
+class RunBudget(Entry):
+    """How much a run may do in all; neither: until it has converged."""
+
+    steps: Annotated[int, Field(ge=1)] | None = None
+    minutes: Annotated[float, Field(gt=0)] | None = None
+
+
+class SourceRun(Entry):
+    """The run that a fine-tuned one began from."""
+
+    name: str
+    """Of its folder, without its path."""
+    digest: str
+    """Of its weights, see `warpmarks.run_folder.RunFolder.weights_digest`."""
+    steps: int
+    """That it had been trained for."""
+
+
+class AnnotationSource(Entry):
+    """Which annotations a supervised run was made from."""
+
+    digest: str
+    """Hash of the annotated points."""
+    labels: Annotated[int, Field(ge=1)] | None = None
+    """How many annotated images were drawn with the run's seed; all of them if None."""
+
+
+class RunRecord(Entry):
+    """What a run is; ``run.json``."""
+
+    format: Annotated[int, Field(ge=1)] = FORMAT
+    kind: Literal["unsupervised", "supervised"] = "unsupervised"
+    """supervised: the K landmarks of the detector are the N annotated points of ``scheme``."""
+    config: TrainingConfig
+    recipe: str
+    view_height: Annotated[int, Field(ge=2)]
+    view_width: Annotated[int, Field(ge=2)]
+    picture_height: Annotated[int, Field(ge=2)]
+    picture_width: Annotated[int, Field(ge=2)]
+    images: ImageSource
+    budget: RunBudget = RunBudget()
+    """As it was given last."""
+    source: SourceRun | None = None
+    """Only of a fine-tuned run."""
+    scheme: PointScheme | None = None
+    """Names, normaliser and mirror pairs of the points; only of a supervised run."""
+    annotations: AnnotationSource | None = None
+    """Only of a supervised run."""
+    created: str
+    versions: dict[str, str]
+    git_commit: str | None

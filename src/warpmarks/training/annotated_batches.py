@@ -1,0 +1,128 @@
+"""Annotated images through random warps, with their annotations moved along.
+
+An image is seen through a random thin-plate spline g1, and a point p of it at g1^{-1}(p). A point
+that is nowhere annotated or that the warp moves out of view is marked as not there: a soft-argmax
+cannot leave the view.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, UInt8
+from torch import Tensor
+
+from warpmarks.configuration import TrainingConfig
+from warpmarks.datasets.fit import place
+from warpmarks.geometry import Geometry
+from warpmarks.points import PointScheme
+from warpmarks.training.photometric import change_colours, draw_colours
+from warpmarks.training.randomness import ShuffledOrder, generator_for
+from warpmarks.training.step import Share
+from warpmarks.warps import RandomWarps, WarpRange, control_grid
+from warpmarks.warps.sampling import picture_to_view, to_float_images
+from warpmarks.warps.views import ViewSampler, seen_points
+
+
+@dataclass(frozen=True)
+class AnnotatedPictures:
+    """Pictures at the run's size with their annotations.
+
+    Attributes:
+        pictures: of any number of images.
+        points: in pixels of the originals; nan where not annotated.
+        sizes: (height, width) of the originals.
+        scheme: of the points.
+    """
+
+    pictures: UInt8[np.ndarray, "images height width 3"]
+    points: Float[np.ndarray, "images points 2"]
+    sizes: Int[np.ndarray, "images 2"]
+    scheme: PointScheme
+
+    def in_view(self, fit: str, margin: float) -> Float[Tensor, "images points 2"]:
+        """The points in normalised coordinates of the unwarped views."""
+        size = self.pictures.shape[1:3]
+        in_pictures = [
+            place((int(height), int(width)), size, fit).to_picture(points)
+            for points, (height, width) in zip(self.points, self.sizes, strict=True)
+        ]
+        return picture_to_view(torch.from_numpy(np.stack(in_pictures)), margin)
+
+    def lengths(self) -> Float[np.ndarray, " images"]:
+        """What errors on each image are divided by, in pixels; nan where there is no length."""
+        lengths = self.scheme.normaliser.lengths(self.points, self.sizes[:, ::-1].astype(float))
+        return np.where(lengths > 0, lengths, np.nan)
+
+
+@dataclass(frozen=True)
+class AnnotatedBatch:
+    """Warped images, and where in them the annotated points are."""
+
+    images: Float[Tensor, "batch 3 height width"]
+    annotations: Float[Tensor, "batch points 2"]
+    there: Bool[Tensor, "batch points"]
+
+
+class AnnotatedBatchMaker:
+    """Makes the batch of any step, always the same for a given seed and step."""
+
+    def __init__(
+        self,
+        annotated: AnnotatedPictures,
+        config: TrainingConfig,
+        geometry: Geometry,
+        *,
+        device: torch.device | str = "cpu",
+        share: Share | None = None,
+    ) -> None:
+        self.annotated, self.config, self.device = annotated, config, device
+        self.share = share or Share()
+        self.order = ShuffledOrder(len(annotated.pictures), config.batch_size, config.seed)
+        self.points = annotated.in_view(config.image.fit, config.image.margin)
+        self.warps = RandomWarps(
+            WarpRange(**config.warps.first.model_dump()),
+            aspect=geometry.aspect,
+            controls=control_grid(config.warps.controls, config.warps.controls),
+        )
+        self.sampler = ViewSampler(
+            self.warps, size=geometry.view, margin=config.image.margin, device=device
+        )
+
+    def batch(self, step: int) -> AnnotatedBatch:
+        """The images of training step ``step``, counted from 0: this process's share of them."""
+        return self._make(self.order.batch(step), "step", step, self.share, colours=True)
+
+    def held_out(self, indices: Tensor, chunk_size: int) -> list[AnnotatedBatch]:
+        """The images at ``indices`` through warps that training never draws."""
+        return [
+            self._make(chosen, "held out", number, Share(), colours=False)
+            for number, chosen in enumerate(indices.split(chunk_size))
+        ]
+
+    def _make(
+        self, indices: Tensor, purpose: str, number: int, share: Share, *, colours: bool
+    ) -> AnnotatedBatch:
+        generator = generator_for(self.config.seed, f"annotated {purpose}", number)
+        warp = self.warps.draw(len(indices), generator)
+        changes = (
+            draw_colours(self.config.photometric, len(indices), generator) if colours else None
+        )
+        part = share.of(len(indices))
+        warp, indices = warp.part(part), indices[part]
+        annotations, there = seen_points(self.points[indices], warp)
+        images = self.sampler.sample(pictures_at(self.annotated, indices, self.device), warp)
+        images = change_colours(images, None if changes is None else changes[:, part])
+        return AnnotatedBatch(
+            images.contiguous(memory_format=torch.channels_last),
+            annotations.to(images),
+            there.to(images.device),
+        )
+
+
+def pictures_at(
+    annotated: AnnotatedPictures, indices: Tensor, device: torch.device | str
+) -> Float[Tensor, "batch 3 height width"]:
+    """Some of the pictures, ready for sampling."""
+    chosen = np.ascontiguousarray(annotated.pictures[indices.numpy()])
+    return to_float_images(torch.from_numpy(chosen), device)

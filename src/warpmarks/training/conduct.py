@@ -1,0 +1,68 @@
+"""How a run is carried out; nothing here decides what it computes but for its end."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypedDict
+
+from warpmarks.errors import InputError
+from warpmarks.progress import Progress
+from warpmarks.training.task import Evaluation
+
+
+class Conduct(TypedDict, total=False):
+    """The keywords that ``train``, ``finetune`` and ``supervise`` share.
+
+    Attributes:
+        steps: stop after so many steps in all.
+        minutes: stop after so many minutes of training in all. A run that goes on with neither
+            keeps the budget that it had.
+        resume: go on from the run's last checkpoint. On a CPU, with the same number of threads and
+            the same budget in steps or none, the weights end as those of an unbroken run, bit for
+            bit.
+        overwrite: replace a run that is there.
+        devices: processes, each on its own device; a step's batch is divided among them.
+        device: auto, cpu or cuda.
+        threads: of each process's CPU arithmetic; torch's own choice if not given.
+        cache_dir: where decoded pictures are kept.
+        allow_unreadable: go on however many images cannot be read.
+        checkpoint_seconds: at most so much work is lost when the run is killed; 60 if not given.
+        evaluate_every: steps between evaluations; by the clock if not given.
+        progress: who is told how far it is.
+        on_evaluation: called with each evaluation.
+    """
+
+    steps: int | None
+    minutes: float | None
+    resume: bool
+    overwrite: bool
+    devices: int
+    device: str
+    threads: int | None
+    cache_dir: Path | None
+    allow_unreadable: bool
+    checkpoint_seconds: float
+    evaluate_every: int | None
+    progress: Progress | None
+    on_evaluation: Callable[[Evaluation[Any]], None] | None
+
+
+def check_conduct(conduct: Conduct) -> None:
+    """Raise unless the keywords are known and go together.
+
+    Raises:
+        TypeError: an unknown keyword.
+        InputError: a count below 1, or both ``resume`` and ``overwrite``.
+    """
+    if unknown := sorted(conduct.keys() - Conduct.__annotations__.keys()):
+        known = ", ".join(Conduct.__annotations__)
+        raise TypeError(f"there is no keyword {unknown[0]!r}: expected some of {known}")
+    counts = {
+        "devices": conduct.get("devices"),
+        "threads": conduct.get("threads"),
+        "evaluate_every": conduct.get("evaluate_every"),
+    }
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise InputError(f"{name} is {count}: expected at least 1")
+    if conduct.get("resume") and conduct.get("overwrite"):
+        raise InputError("resume and overwrite were both asked for: one goes on, one starts anew")

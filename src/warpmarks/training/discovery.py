@@ -1,0 +1,92 @@
+"""Learning landmarks from pairs of warped images alone: the paper's task (sec. 3.3)."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from warpmarks.configuration import TrainingConfig
+from warpmarks.geometry import Geometry
+from warpmarks.losses import view_unit
+from warpmarks.training.health import Health, diagnose, locate, measure_health
+from warpmarks.training.precision import choose_precision
+from warpmarks.training.step import (
+    BatchMaker,
+    Share,
+    objective_of_batch,
+    objective_of_maps,
+    objective_unit,
+)
+from warpmarks.training.task import Measures, Task
+
+
+@dataclass(frozen=True)
+class PairMeasures(Measures):
+    """The terms of eq. 9 on held-out pairs, before weighting, and how the landmarks do."""
+
+    loss: float
+    equivariance: float
+    diversity: float
+    health: Health
+
+    def line(self) -> dict[str, Any]:
+        """Flat plain values."""
+        values = asdict(self)
+        return values | values.pop("health")
+
+    def problems(self) -> list[str]:
+        """What is wrong and what to try, a sentence each."""
+        return diagnose(self.health)
+
+    def collapsing(self) -> bool:
+        """Whether half of the landmarks or more are of no use."""
+        lost = set(self.health.dead) | set(self.health.nailed)
+        return 2 * len(lost) >= len(self.health.follow)
+
+
+class Discovery(Task[PairMeasures]):
+    """The objective of eq. 9 on random pairs, and its measures on pairs never trained on."""
+
+    def __init__(
+        self,
+        pictures: np.ndarray,
+        config: TrainingConfig,
+        geometry: Geometry,
+        *,
+        device: torch.device | str = "cpu",
+        share: Share | None = None,
+    ) -> None:
+        self.config = config
+        self.batches = BatchMaker(pictures, config, geometry, device=device, share=share)
+        self.precision = choose_precision(config.precision, torch.device(device))
+        self.unit = objective_unit(config.loss, geometry).to(device)
+        self.health_unit = view_unit(*geometry.cells).to(device)
+        self.held_out = self.batches.held_out(max(8, config.batch_size))
+
+    def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
+        """Eq. 9 for the pairs of a step."""
+        batch = self.batches.batch(step)
+        terms = objective_of_batch(network, batch, self.unit, self.config.loss, self.precision)
+        return terms.total(self.config.loss.diversity_weight)
+
+    def measure(self, network: nn.Module) -> PairMeasures:
+        """Means over all held-out pairs."""
+        sums, parts, count = torch.zeros(2, dtype=torch.float64), [], 0
+        for chunk, original, warped, landmarks in locate(network, self.held_out, self.health_unit):
+            terms = objective_of_maps(
+                original, warped, chunk.warped_cells, chunk.warp, self.unit, self.config.loss
+            )
+            size = len(original)
+            sums += size * torch.stack([terms.equivariance, terms.diversity]).double().cpu()
+            count += size
+            parts.append(landmarks)
+        equivariance, diversity = (sums / count).tolist()
+        return PairMeasures(
+            loss=equivariance + self.config.loss.diversity_weight * diversity,
+            equivariance=equivariance,
+            diversity=diversity,
+            health=measure_health(parts),
+        )

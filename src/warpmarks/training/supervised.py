@@ -1,0 +1,124 @@
+"""Runs on annotations, from scratch."""
+
+import hashlib
+from functools import partial
+from pathlib import Path
+from typing import Unpack
+
+import numpy as np
+
+from warpmarks.configuration import TrainingConfig, load_recipe
+from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.errors import InputError
+from warpmarks.run_record import AnnotationSource
+from warpmarks.training.annotated_batches import AnnotatedPictures
+from warpmarks.training.conduct import Conduct
+from warpmarks.training.schedule import Budget
+from warpmarks.training.start import Materials, Plan, Start, TrainingResult
+from warpmarks.training.supervision import PointMeasures, Supervision
+
+DEFAULT_STEPS = 3000
+"""Budget of a run that is given none: no image is held out, so nothing says that it is enough."""
+
+
+def supervise(
+    annotated: AnnotatedSet,
+    run: str | Path,
+    config: TrainingConfig | None = None,
+    *,
+    labels: int | None = None,
+    recipe: str = "default",
+    **conduct: Unpack[Conduct],
+) -> TrainingResult[PointMeasures]:
+    """Learn a set's annotated points and leave a run folder whose landmarks are these points.
+
+    The images are all trained on, none is held out: without a budget it is ``DEFAULT_STEPS`` steps.
+
+    Args:
+        annotated: images and annotations.
+        run: the folder to make, or with ``resume`` to go on in.
+        config: all settings, with a landmark for each point; those of ``recipe`` if not given, and
+            with ``resume`` the run's own. Its seed also draws the ``labels``.
+        labels: so many of the annotated images, drawn at random; all of them if not given, and with
+            ``resume`` as many as before.
+        recipe: name for the record.
+        **conduct: ``steps``, ``minutes``, ``resume``, ``overwrite``, ``device``, ``progress`` and
+            more, see `warpmarks.training.Conduct`.
+
+    Raises:
+        InputError: see its sentence; nothing that was there before has been lost.
+        KeyboardInterrupt: Ctrl-C, after a checkpoint.
+    """
+    start = Start(run, conduct)
+    record = start.record
+    if record is not None:
+        if record.annotations is None:
+            raise InputError(
+                f"{run} was trained without annotations: go on with warpmarks train --resume"
+            )
+        labels = record.annotations.labels if labels is None else labels
+    count = annotated.scheme.count
+    settings = start.settings(
+        config,
+        lambda: TrainingConfig.model_validate(
+            load_recipe(recipe).model_dump() | {"num_landmarks": count}
+        ),
+    )
+    if settings.num_landmarks != count:
+        raise InputError(
+            f"num_landmarks is {settings.num_landmarks}, but {annotated.source} has {count} "
+            "points: leave it out, each point is a landmark"
+        )
+    if labels is not None:
+        annotated = annotated.draw(labels, settings.seed)
+    digest = _digest(annotated)
+    if record is not None and record.annotations != AnnotationSource(digest=digest, labels=labels):
+        raise InputError(
+            f"{annotated.source}: these are not the annotations that {run} was trained on: "
+            "give the same set, split and labels to go on with --resume"
+        )
+    plan = Plan(
+        annotated.images,
+        settings,
+        recipe,
+        partial(_supervision_on, annotated),
+        fewest_images=1,
+        about={
+            "kind": "supervised",
+            "scheme": annotated.scheme,
+            "annotations": AnnotationSource(digest=digest, labels=labels),
+        },
+    )
+    return start.carry_out(plan, default_budget=Budget(steps=DEFAULT_STEPS))
+
+
+def _supervision_on(annotated: AnnotatedSet, materials: Materials) -> Supervision:
+    rows = {name: row for row, name in enumerate(annotated.images.names)}
+    cache = materials.cache
+    pictures = AnnotatedPictures(
+        cache.pictures,
+        annotated.points[[rows[name] for name in cache.names]],
+        cache.sizes,
+        annotated.scheme,
+    )
+    if not np.isfinite(pictures.lengths()).any():
+        raise InputError(
+            f"{annotated.source}: the normaliser {annotated.scheme.normaliser.text} has no length "
+            f"on any of the {len(cache.names)} images, so that errors cannot be told in % of it: "
+            "give another with --normaliser"
+        )
+    return Supervision(
+        pictures,
+        materials.config,
+        materials.geometry,
+        device=materials.device,
+        share=materials.share,
+    )
+
+
+def _digest(annotated: AnnotatedSet) -> str:
+    whole = hashlib.blake2b(digest_size=16)
+    for name, points in zip(annotated.images.names, annotated.points, strict=True):
+        whole.update(f"{name}\0".encode(errors="surrogateescape"))
+        whole.update(np.ascontiguousarray(points, dtype="<f8").tobytes())
+    return whole.hexdigest()

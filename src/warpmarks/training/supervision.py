@@ -1,0 +1,168 @@
+"""Learning annotated points from annotated images: the paper's supervised baseline (sec. 4.3).
+
+The network is the paper's, from random weights, its output the soft-argmax of one map for each
+annotated point, and each step shows every image of its batch through a random thin-plate spline.
+The loss is the mean distance of the soft-argmax to the annotation, in halves of the view's shorter
+side, see `warpmarks.losses.annotation_distance`.
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from warpmarks.configuration import TrainingConfig
+from warpmarks.coordinates import pixel_centres
+from warpmarks.datasets.fit import place
+from warpmarks.geometry import Geometry
+from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.losses import annotation_distance, view_unit
+from warpmarks.training.annotated_batches import (
+    AnnotatedBatch,
+    AnnotatedBatchMaker,
+    AnnotatedPictures,
+    pictures_at,
+)
+from warpmarks.training.health import LAGGING_SHARE, Health, locate, measure_health
+from warpmarks.training.precision import arithmetic, choose_precision
+from warpmarks.training.step import HELD_OUT_PAIRS, BatchMaker, Share
+from warpmarks.training.task import Measures, Task
+from warpmarks.warps.sampling import sample_view, view_to_picture
+
+
+@dataclass(frozen=True)
+class PointMeasures(Measures):
+    """How the points do on the images that they are learned from.
+
+    Attributes:
+        loss: the objective on warps never trained on, in halves of the view's shorter side.
+        training_error_percent: mean distance to the annotations on the images as they are, in % of
+            the normaliser.
+        point_errors_percent: the same for each point; None where it is nowhere annotated.
+        health: under the warps of pairs; no points are called doubled.
+    """
+
+    loss: float
+    training_error_percent: float
+    point_errors_percent: list[float | None]
+    health: Health
+
+    def line(self) -> dict[str, Any]:
+        """Flat plain values."""
+        values = asdict(self)
+        return values | values.pop("health")
+
+    def problems(self) -> list[str]:
+        """What is wrong and what to try, a sentence each."""
+        count, health = len(self.health.follow), self.health
+        sentences = []
+        if health.dead:
+            sentences.append(
+                f"{len(health.dead)} of {count} points have flat probability maps: train longer"
+            )
+        if behind := len(health.nailed) + len(health.lagging):
+            sentences.append(
+                f"{behind} of {count} points follow the object only in part (less than "
+                f"{100 * LAGGING_SHARE:.0f} % of its motion) and stay near their mean place: train "
+                "longer, annotate more images, or fit a map to the landmarks of a run that was "
+                "trained without annotations"
+            )
+        return sentences
+
+    def collapsing(self) -> bool:
+        """Never: few annotations are known to give little more than the mean shape."""
+        return False
+
+
+class Supervision(Task[PointMeasures]):
+    """The distance to the annotations under random warps, and measures on the same images."""
+
+    def __init__(
+        self,
+        annotated: AnnotatedPictures,
+        config: TrainingConfig,
+        geometry: Geometry,
+        *,
+        device: torch.device | str = "cpu",
+        share: Share | None = None,
+    ) -> None:
+        self.annotated, self.config, self.device = annotated, config, device
+        self.batches = AnnotatedBatchMaker(annotated, config, geometry, device=device, share=share)
+        self.precision = choose_precision(config.precision, torch.device(device))
+        self.unit = view_unit(*geometry.cells).to(device)
+        self._view = pixel_centres(*geometry.view, device=device)
+        self._chunk = max(8, config.batch_size)
+        self.measured = spread_over(np.flatnonzero(np.isfinite(annotated.lengths())))
+        self.held_out = self.batches.held_out(self.measured, self._chunk)
+        pairs = BatchMaker(annotated.pictures, config, geometry, device=device)
+        self.pairs = pairs.held_out(self._chunk)
+
+    def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
+        """The distance to the annotations of a step's images."""
+        return distance_in_batch(network, self.batches.batch(step), self.unit, self.precision)
+
+    def measure(self, network: nn.Module) -> PointMeasures:
+        """On the images as they are, on warps of them, and on pairs of warps."""
+        total, weight = 0.0, 0
+        for batch in self.held_out:
+            there = int(batch.there.sum())
+            total += there * float(distance_in_batch(network, batch, self.unit))
+            weight += there
+        errors = self._errors(network)
+        of_points = [
+            None if np.isnan(of_point).all() else round(float(np.nanmean(of_point)), 3)
+            for of_point in errors.T
+        ]
+        health = measure_health([part for *_, part in locate(network, self.pairs, self.unit)])
+        # Annotated points may be near each other by right, as on an eyelid.
+        health = replace(health, doubled=[])
+        return PointMeasures(
+            loss=total / max(1, weight),
+            training_error_percent=float(np.nanmean(errors)),
+            point_errors_percent=of_points,
+            health=health,
+        )
+
+    def _errors(self, network: nn.Module) -> Float[np.ndarray, "measured points"]:
+        """Distances on the images as they are, in % of the normaliser; nan where not annotated."""
+        margin, fit = self.config.image.margin, self.config.image.fit
+        found = []
+        for indices in self.measured.split(self._chunk):
+            pictures = pictures_at(self.annotated, indices, self.device)
+            views = sample_view(pictures, self._view.expand(len(indices), -1, -1, -1), margin)
+            images = views.contiguous(memory_format=torch.channels_last)
+            in_view = soft_argmax(spatial_softmax(network(images)))
+            found.append(view_to_picture(in_view, margin).double().cpu().numpy())
+        size = self.annotated.pictures.shape[1:3]
+        chosen, lengths = self.measured.numpy(), self.annotated.lengths()
+        predicted = [
+            place((int(height), int(width)), size, fit).to_original(points)
+            for points, (height, width) in zip(
+                np.concatenate(found), self.annotated.sizes[chosen], strict=True
+            )
+        ]
+        distances = np.linalg.norm(np.stack(predicted) - self.annotated.points[chosen], axis=-1)
+        return 100 * distances / lengths[chosen, None]
+
+
+def spread_over(images: Int[np.ndarray, " images"]) -> Int[Tensor, " chosen"]:
+    """At most ``HELD_OUT_PAIRS`` of the images, spread evenly."""
+    count = min(HELD_OUT_PAIRS, len(images))
+    return torch.from_numpy(images)[torch.linspace(0, len(images) - 1, count).round().long()]
+
+
+def distance_in_batch(
+    network: Callable[[Tensor], Tensor],
+    batch: AnnotatedBatch,
+    unit: Float[Tensor, " 2"],
+    precision: torch.dtype = torch.float32,
+) -> Float[Tensor, ""]:
+    """The supervised objective of a batch, the network's arithmetic in ``precision``."""
+    with arithmetic(precision, batch.images.device):
+        score_maps = network(batch.images)
+    landmarks = soft_argmax(spatial_softmax(score_maps.float()))
+    return annotation_distance(landmarks, batch.annotations, batch.there, unit)

@@ -1,0 +1,68 @@
+"""What a run learns: all that differs between learning landmarks and learning annotated points."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Generic, TypeVar
+
+from torch import Tensor, nn
+
+
+class Measures(ABC):
+    """What a task finds out about its network, always on the same images and warps."""
+
+    loss: float
+    """The objective; the schedule looks for its plateaus."""
+
+    @abstractmethod
+    def line(self) -> dict[str, Any]:
+        """Plain values for ``log.jsonl``, the loss among them."""
+
+    @abstractmethod
+    def problems(self) -> list[str]:
+        """What is wrong and what to try, a sentence each; empty for a healthy run."""
+
+    @abstractmethod
+    def collapsing(self) -> bool:
+        """Whether so much is wrong that the user should be told while the run goes on."""
+
+
+MeasuresT = TypeVar("MeasuresT", bound=Measures)
+
+
+class Task(ABC, Generic[MeasuresT]):
+    """Makes the loss of any training step and measures the network between steps."""
+
+    @abstractmethod
+    def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
+        """The loss of step ``step``, counted from 0, on this process's share of its batch."""
+
+    @abstractmethod
+    def measure(self, network: nn.Module) -> MeasuresT:
+        """How the network does, as it would detect; called without gradients."""
+
+
+@dataclass(frozen=True)
+class Evaluation(Generic[MeasuresT]):
+    """A run's state at one step; a line of ``log.jsonl``.
+
+    Attributes:
+        step: steps done.
+        seconds: of training and evaluation so far.
+        pairs_per_second: since the last evaluation; of a supervised run a pair is an image and its
+            annotations.
+        learning_rate: of the next step.
+        measures: what the task has measured.
+    """
+
+    step: int
+    seconds: float
+    pairs_per_second: float
+    learning_rate: float
+    measures: MeasuresT
+
+    def line(self) -> dict[str, Any]:
+        """Flat plain values."""
+        values = asdict(self)
+        del values["measures"]
+        return values | self.measures.line()
