@@ -5,8 +5,9 @@ A landmark that jumps about is simply not used by the forward map, but the backw
 predict it: forward says that some landmarks are good, backward that all of them are steady. From
 Sanchez and Tzimiropoulos, NeurIPS 2019, "Object landmark discovery through unsupervised
 adaptation"; the fit is that of its test.py: a ridge on centred coordinates, hence with a bias, of
-strength 1e-5 times the largest entry of the inputs' scatter matrix. Theirs was fitted on one image more than it says, and
-its backward errors are divided by 10 whatever the number of landmarks; here they are means.
+strength 1e-5 times the largest entry of the inputs' scatter matrix. Theirs was fitted on one image
+more than it says, and its backward errors are divided by 10 whatever the number of landmarks; here
+they are means.
 
 Both errors are divided by the normaliser of the annotations. They are of the regression of those
 papers, not of the one that `warpmarks fit` saves.
