@@ -25,9 +25,11 @@ from warpmarks.datasets.synthetic import render, write_image_set
 from warpmarks.detector import Detector
 from warpmarks.geometry import plan_geometry
 from warpmarks.heatmaps import spatial_softmax
+from warpmarks.memory import keep_freed_memory
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.run_folder import ImageSource, RunRecord, provenance
 from warpmarks.training.optimiser import make_optimiser
+from warpmarks.training.precision import arithmetic, choose_precision
 from warpmarks.training.step import BatchMaker, objective_of_maps, objective_unit
 from warpmarks.weights import build_network
 
@@ -102,6 +104,7 @@ def run_benchmark(
         torch.set_num_threads(threads)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    keep_freed_memory()
     where = torch.device(device)
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     progress.start("Measuring", len(sizes) + 3)
@@ -165,16 +168,17 @@ def _time_training(
     network = build_network(config).to(device)
     optimiser = make_optimiser(network, config.optimiser)
     batches = BatchMaker(pictures, config, geometry, device=device)
+    precision = choose_precision(config.precision, device)
     unit = objective_unit(config.loss, geometry).to(device)
 
     def step(number: int) -> dict[str, float]:
         watch = _Stopwatch(device)
         with watch("pictures and warps"):
             batch = batches.batch(number)
-        with watch("network"):
+        with watch("network"), arithmetic(precision, device):
             score_maps = network(batch.images)
         with watch("objective"):
-            original, warped = spatial_softmax(score_maps).chunk(2)
+            original, warped = spatial_softmax(score_maps.float()).chunk(2)
             terms = objective_of_maps(
                 original, warped, batch.warped_cells, batch.warp, unit, config.loss
             )

@@ -142,6 +142,9 @@ class TrainingConfig(Section):
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 16
     """Pairs a step."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the network's arithmetic in training; weights, objective and detection are float32. auto
+    takes bfloat16 where the processor has instructions for it."""
     image: ImageConfig = ImageConfig()
     network: NetworkConfig = NetworkConfig()
     warps: WarpsConfig = WarpsConfig()

@@ -82,7 +82,8 @@ class LandmarkNetwork(nn.Module):
                     kernel,
                     padding=dilation * (kernel // 2),
                     dilation=dilation,
-                    padding_mode=padding,
+                    # PyTorch copies the maps even to pad them by nothing.
+                    padding_mode=padding if kernel > 1 else "zeros",
                     bias=plain,
                 )
             )

@@ -17,6 +17,7 @@ from warpmarks.training.step import (
     objective_unit,
 )
 from warpmarks.warps import ThinPlateSpline, control_grid
+from warpmarks.weights import build_network
 
 ASPECT = 1.5
 
@@ -224,3 +225,17 @@ def test_a_landmark_on_a_control_of_the_warp_has_a_gradient():
     terms.total(1.0).backward()
     assert scores.grad.isfinite().all()
     assert scores.grad.abs().max() > 0
+
+
+def test_half_the_digits_give_nearly_the_same_objective(pictures: np.ndarray) -> None:
+    batch = maker(pictures).batch(0)
+    unit = objective_unit(config().loss, geometry())
+    network = build_network(config(), torch.Generator().manual_seed(0))
+    full, half = (
+        objective_of_batch(network, batch, unit, config().loss, precision)
+        for precision in (torch.float32, torch.bfloat16)
+    )
+    assert half.equivariance.dtype == torch.float32
+    assert_close(half.equivariance, full.equivariance, rtol=0.03, atol=0)
+    assert_close(half.diversity, full.diversity, rtol=0.03, atol=0)
+    assert not torch.equal(half.equivariance, full.equivariance)

@@ -20,10 +20,11 @@ from warpmarks.coordinates import (
     to_normalised,
     to_pixels,
 )
-from warpmarks.evaluation.landmark_shape import procrustes_mean, robust_trust, similarity
-from warpmarks.warps import ThinPlateSpline
+from warpmarks.evaluation.landmark_shape import procrustes_mean, robust_trust
+from warpmarks.evaluation.similarity import nearest_similarity
 from warpmarks.warps.sampling import sample, to_float_images, view_to_picture
 from warpmarks.warps.smoothing_spline import smoothing_solver
+from warpmarks.warps.thin_plate_spline import spline_terms
 
 STIFFNESS = 0.02
 """Of the splines, in centred coordinates: landmarks jitter, and a picture should not with them."""
@@ -71,11 +72,12 @@ def average_image(
     trust = robust_trust(shape, centred, scores)
     pixels = to_pixels(pixel_centres(*size, dtype=torch.float64), *size).reshape(1, -1, 2)
     at = pixels_to_centred(pixels.numpy(), sizes[:1])
+    terms = spline_terms(torch.from_numpy(at[0]), torch.from_numpy(shape))
 
     plain, aligned = _Mean(size), _Mean(size)
     same = to_normalised(pixels, *size)
     for picture, targets, trusted in zip(pictures, centred, trust, strict=True):
-        warped = centred_to_pixels(_warp(shape, targets, trusted, at), sizes[:1])
+        warped = centred_to_pixels(_warped(terms, at[0], shape, targets, trusted)[None], sizes[:1])
         plain.add(picture, same, margin)
         aligned.add(picture, to_normalised(torch.from_numpy(warped), *size), margin)
     return AverageImage(
@@ -112,21 +114,21 @@ class _Mean:
         return mean.round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
-def _warp(
+def _warped(
+    terms: Float[Tensor, "pixels solution"],
+    at: Float[np.ndarray, "pixels 2"],
     shape: Float[np.ndarray, "points 2"],
     targets: Float[np.ndarray, "points 2"],
     trust: Float[np.ndarray, " points"],
-    at: Float[np.ndarray, "1 pixels 2"],
-) -> Float[np.ndarray, "1 pixels 2"]:
-    """Where the warp from the shape to the targets takes points: a similarity, then a spline.
+) -> Float[np.ndarray, "pixels 2"]:
+    """Where the warp from the shape to the targets takes points: a spline, then a similarity.
 
     The similarity alone is left where there are too few landmarks for more.
     """
-    turned, at_turned = similarity(shape, targets, trust, shape), similarity(shape, targets, trust, at[0])
-    controls = torch.from_numpy(turned)
-    solver = smoothing_solver(controls, torch.from_numpy(trust), STIFFNESS)
-    rest = ThinPlateSpline.fit(controls, torch.from_numpy(targets - turned)[None], solver)
-    return at_turned[None] + rest(torch.from_numpy(at_turned)[None]).numpy()
+    turned = nearest_similarity(shape, targets, trust)
+    bend = torch.from_numpy(turned.inverse()(targets) - shape)
+    solver = smoothing_solver(torch.from_numpy(shape), torch.from_numpy(trust), STIFFNESS)
+    return turned(at + (terms @ (solver @ bend)).numpy())
 
 
 def _steepness(image: UInt8[np.ndarray, "height width 3"]) -> float:

@@ -3,6 +3,8 @@
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.evaluation.similarity import nearest_similarity
+
 ROUNDS = 10
 OUTLIER = 2.5
 """Residuals of so many medians count a fifth of what small ones do."""
@@ -26,36 +28,15 @@ def procrustes_mean(
     for _ in range(ROUNDS):
         aligned = np.stack(
             [
-                similarity(shape, mean, image_weights, shape)
+                nearest_similarity(shape, mean, image_weights)(shape)
                 for shape, image_weights in zip(shapes, weights, strict=True)
             ]
         )
         mean = _weighted_mean(aligned, weights)
         # Without this the mean would drift and shrink a little in every round.
-        mean = similarity(mean, plain, np.ones(len(mean)), mean)
+        mean = nearest_similarity(mean, plain, np.ones(len(mean)))(mean)
         mean = _at_size(mean, _mean_size(shapes, weights))
     return mean
-
-
-def similarity(
-    shape: Float[np.ndarray, "points 2"],
-    target: Float[np.ndarray, "points 2"],
-    weights: Float[np.ndarray, " points"],
-    moved: Float[np.ndarray, "moved 2"],
-) -> Float[np.ndarray, "moved 2"]:
-    """Points turned, scaled and shifted as takes the shape nearest to the target.
-
-    Nearest in weighted squares; where the shape has no extent, it is only shifted.
-    """
-    share = weights / weights.sum() if weights.sum() > 0 else np.full(len(shape), 1 / len(shape))
-    # As complex numbers, a turn with a scaling is one multiplication.
-    points, wanted, others = (places @ np.array([1, 1j]) for places in (shape, target, moved))
-    centre, wanted_centre = share @ points, share @ wanted
-    around = points - centre
-    spread = share @ np.abs(around) ** 2
-    turn = share @ (around.conj() * (wanted - wanted_centre)) / spread if spread > 0 else 1.0
-    turned = turn * (others - centre) + wanted_centre
-    return np.stack([turned.real, turned.imag], axis=-1)
 
 
 def robust_trust(

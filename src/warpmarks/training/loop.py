@@ -19,6 +19,7 @@ from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_chec
 from warpmarks.training.health import Health, diagnose, locate, measure_health
 from warpmarks.training.interruption import stop_requested
 from warpmarks.training.optimiser import make_optimiser, set_learning_rate
+from warpmarks.training.precision import choose_precision
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Schedule
 from warpmarks.training.step import (
@@ -84,6 +85,7 @@ class TrainingLoop:
             share=Share(fabric.global_rank, fabric.world_size),
         )
         self.unit = objective_unit(config.loss, geometry).to(fabric.device)
+        self.precision = choose_precision(config.precision, fabric.device)
         self.health_unit = view_unit(*geometry.cells).to(fabric.device)
         self.held_out = self.batches.held_out(max(8, config.batch_size))
         self.progressed = Progressed()
@@ -152,7 +154,7 @@ class TrainingLoop:
         set_learning_rate(self.optimiser, rate)
         batch = self.batches.batch(done.step)
         self.network.train()
-        terms = objective_of_batch(self.network, batch, self.unit, self.config.loss)
+        terms = objective_of_batch(self.network, batch, self.unit, self.config.loss, self.precision)
         total = terms.total(self.config.loss.diversity_weight)
         self.optimiser.zero_grad()
         self.fabric.backward(total)

@@ -14,6 +14,7 @@ from warpmarks.datasets.cache import PictureCache, load_pictures
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.errors import InputError
 from warpmarks.geometry import Geometry, plan_geometry
+from warpmarks.memory import keep_freed_memory
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.run_folder import ImageSource, RunFolder, RunRecord, provenance
 from warpmarks.training.health import diagnose
@@ -141,6 +142,7 @@ def train(
             "on: give the same images to go on with --resume"
         )
 
+    keep_freed_memory()
     fabric = _launch(device, devices)
     if threads is not None:
         torch.set_num_threads(threads)

@@ -21,6 +21,7 @@ from warpmarks.losses import (
 )
 from warpmarks.training.health import HeldOutPairs
 from warpmarks.training.photometric import change_colours, draw_colours
+from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import ShuffledOrder, generator_for
 from warpmarks.warps import PairSampler, RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import to_float_images
@@ -160,7 +161,18 @@ def objective_of_batch(
     batch: Batch,
     unit: Float[Tensor, " 2"],
     config: LossConfig,
+    precision: torch.dtype = torch.float32,
 ) -> ObjectiveTerms:
-    """The terms of eq. 9 for a batch, both images of each pair in one pass through the network."""
-    original, warped = spatial_softmax(network(batch.images)).chunk(2)
+    """The terms of eq. 9 for a batch, both images of each pair in one pass through the network.
+
+    Args:
+        network: images to score maps.
+        batch: the pairs.
+        unit: of distances.
+        config: which terms.
+        precision: of the network's arithmetic; the objective is computed in float32.
+    """
+    with arithmetic(precision, batch.images.device):
+        score_maps = network(batch.images)
+    original, warped = spatial_softmax(score_maps.float()).chunk(2)
     return objective_of_maps(original, warped, batch.warped_cells, batch.warp, unit, config)

@@ -25,7 +25,7 @@ def smoothing_solver(
 ) -> Float[Tensor, "solution controls"]:
     """The matrix, in float64, that takes N targets to the N weights and the 3 affine rows.
 
-    It goes into `ThinPlateSpline.fit` in the place of the interpolating `spline_solver`.
+    The spline's values at points are ``spline_terms(points, controls) @ solver @ targets``.
 
     Args:
         controls: wherever; of the maps that fit equally well, as where all controls lie on a line,
