@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.plots.axes import FONT, draw_legend, dress
+from warpmarks.plots.axes import draw_legend, dress
 from warpmarks.plots.sheet import in_points, new_figure
 from warpmarks.plots.themes import LIGHT, Theme
 
 if TYPE_CHECKING:
+    import matplotlib.axes
     import matplotlib.figure
 
 _HEIGHT, _WIDTH = 560, 900
@@ -80,18 +81,17 @@ def draw_label_curve(
         )
     axes.set_xscale("log")
     counts = sorted({count for one in series for count in one.labels})
-    _label_counts(axes, counts, theme)
+    _label_counts(axes, counts)
     if mean_shape is not None:
-        axes.axhline(mean_shape, color=theme.soft_ink, linewidth=in_points(2), linestyle=(0, (5, 4)))
-        axes.annotate(
-            f"mean shape {mean_shape:.1f} %",
-            (counts[0], mean_shape),
-            xytext=(0, in_points(5)),
-            textcoords="offset points",
+        axes.axhline(
+            mean_shape,
             color=theme.soft_ink,
-            fontsize=in_points(FONT),
+            linewidth=in_points(2),
+            linestyle=(0, (5, 4)),
+            label="mean shape",
+            zorder=1,
         )
-    top = max([float((one.errors + np.nan_to_num(one.spreads)).max()) for one in series])
+    top = max(float((one.errors + np.nan_to_num(one.spreads)).max()) for one in series)
     axes.set_ylim(0, 1.12 * max(top, mean_shape or 0.0))
     axes.set_xlim(counts[0] / 1.25, counts[-1] * 1.25)
     draw_legend(axes, theme)
@@ -99,7 +99,7 @@ def draw_label_curve(
     return figure
 
 
-def _label_counts(axes: "object", counts: list[int], theme: Theme) -> None:
+def _label_counts(axes: "matplotlib.axes.Axes", counts: list[int]) -> None:
     from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
     # Counts that lie within a fifth of each other on this axis would be written over each other.

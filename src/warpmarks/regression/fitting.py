@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 
 from warpmarks.coordinates import pixels_to_centred
 from warpmarks.errors import InputError
+from warpmarks.metrics.mean_shape import mean_shape
 from warpmarks.points import PointScheme
 from warpmarks.regression.choice import mean_distance
 from warpmarks.regression.examples import Examples
@@ -100,6 +101,7 @@ def fit_regressor(
             name,
             detector,
             len(examples),
+            mean_shape(examples.annotations, examples.sizes),
         ),
         np.linalg.norm(fitted.errors, axis=-1) * units[:, None],
         scheme.normaliser.lengths(examples.annotations, examples.sizes),

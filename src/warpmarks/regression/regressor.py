@@ -22,6 +22,8 @@ class Regressor:
         detector: digest of the detector whose landmarks it takes, see
             `warpmarks.detector.Detector.digest`.
         fitted_on: number of annotated images.
+        mean_shape: mean of their annotations in centred coordinates: what a prediction that knows
+            nothing of the image would be, to judge errors by.
     """
 
     weights: Float[np.ndarray, "outputs inputs"]
@@ -30,6 +32,7 @@ class Regressor:
     method: str
     detector: str
     fitted_on: int
+    mean_shape: Float[np.ndarray, "points 2"]
 
     @property
     def num_landmarks(self) -> int:

@@ -1,7 +1,8 @@
 """Regressors on disk: a folder of plain JSON and safetensors, made whole or not at all.
 
 regressor.json        points, normaliser, mirror pairs, method, the detector it belongs to
-weights.safetensors   ``weights`` (2N, 2K) and, with bias, ``offset`` (2N,), in float64
+weights.safetensors   ``weights`` (2N, 2K), ``mean_shape`` (N, 2) and, with bias, ``offset`` (2N,), in
+                      float64
 """
 
 import json
@@ -96,7 +97,10 @@ def save_regressor(
         bias=regressor.offset is not None,
         about=dict(about or {}),
     )
-    tensors = {"weights": np.ascontiguousarray(regressor.weights, dtype=np.float64)}
+    tensors = {
+        "weights": np.ascontiguousarray(regressor.weights, dtype=np.float64),
+        "mean_shape": np.ascontiguousarray(regressor.mean_shape, dtype=np.float64),
+    }
     if regressor.offset is not None:
         tensors["offset"] = np.ascontiguousarray(regressor.offset, dtype=np.float64)
     try:
@@ -137,7 +141,8 @@ def load_regressor(path: str | Path) -> Regressor:
             f"{path / WEIGHTS} is damaged ({' '.join(str(error).split())}): fit the regressor again"
         ) from error
     shapes: dict[str, tuple[int, ...]] = {
-        "weights": (2 * len(record.names), 2 * record.num_landmarks)
+        "weights": (2 * len(record.names), 2 * record.num_landmarks),
+        "mean_shape": (len(record.names), 2),
     }
     if record.bias:
         shapes["offset"] = (2 * len(record.names),)
@@ -154,6 +159,7 @@ def load_regressor(path: str | Path) -> Regressor:
         record.method,
         record.detector,
         record.fitted_on,
+        tensors["mean_shape"].astype(np.float64),
     )
 
 
