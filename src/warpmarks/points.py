@@ -29,6 +29,20 @@ class Normaliser:
     first: tuple[int, ...] = ()
     second: tuple[int, ...] = ()
 
+    @property
+    def words(self) -> str:
+        """What an error is a share of, for people."""
+        match self.kind:
+            case "box":
+                return "the box around the points"
+            case "box-side":
+                return "the longer side of the points' box"
+            case "image":
+                return "the image's side"
+            case _:
+                eyes = self.text == "inter-ocular"
+                return "the inter-ocular distance" if eyes else f"the distance {self.text}"
+
     def lengths(
         self,
         points: Float[np.ndarray, "images points 2"],

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 import warpmarks
-from warpmarks.cli import benchmark, demo, detect, show, system, train
+from warpmarks.cli import benchmark, demo, detect, evaluate, show, system, train
 from warpmarks.errors import InputError
 
 USER_ERROR = 2
@@ -68,5 +68,13 @@ def _options(
     pass
 
 
-for _verb in (train.train, detect.detect, show.show, demo.demo, benchmark.benchmark, system.system):
+for _verb in (
+    train.train,
+    detect.detect,
+    evaluate.evaluate,
+    show.show,
+    demo.demo,
+    benchmark.benchmark,
+    system.system,
+):
     app.command()(_stoppable(_verb))

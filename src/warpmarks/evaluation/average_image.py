@@ -68,7 +68,9 @@ def average_image(
     """
     sizes = np.tile(np.array([size[1], size[0]], dtype=np.float64), (len(landmarks), 1))
     centred = pixels_to_centred(to_pixels(torch.from_numpy(landmarks), *size).numpy(), sizes)
-    shape = procrustes_mean(centred, robust_trust(procrustes_mean(centred, scores), centred, scores))
+    shape = procrustes_mean(
+        centred, robust_trust(procrustes_mean(centred, scores), centred, scores)
+    )
     trust = robust_trust(shape, centred, scores)
     pixels = to_pixels(pixel_centres(*size, dtype=torch.float64), *size).reshape(1, -1, 2)
     at = pixels_to_centred(pixels.numpy(), sizes[:1])

@@ -38,11 +38,9 @@ def draw_error_curve(
     axes = figure.subplots()
     dress(axes, theme, x_label=f"error in % of {normaliser}", y_label="% of images")
     known = [(name, np.sort(errors[np.isfinite(errors)])) for name, errors in curves]
-    right = max(
-        1.25 * threshold,
-        min(float(np.quantile(errors, _SHOWN_SHARE)) for _, errors in known),
-        max(float(np.quantile(errors, 0.5)) for _, errors in known),
-    )
+    shown = [min(float(np.quantile(errors, _SHOWN_SHARE)) for _, errors in known)]
+    shown += [float(np.median(errors)) for _, errors in known]
+    right = max(1.25 * threshold, *shown)
     for index, (name, errors) in enumerate(known):
         shares = 100 * np.arange(len(errors) + 1) / len(errors)
         # From 0 % at no error to the share that it has at the right edge.

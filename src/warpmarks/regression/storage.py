@@ -1,8 +1,8 @@
 """Regressors on disk: a folder of plain JSON and safetensors, made whole or not at all.
 
 regressor.json        points, normaliser, mirror pairs, method, the detector it belongs to
-weights.safetensors   ``weights`` (2N, 2K), ``mean_shape`` (N, 2) and, with bias, ``offset`` (2N,), in
-                      float64
+weights.safetensors   in float64 ``weights`` (2N, 2K), ``mean_shape`` (N, 2) and, with bias,
+                      ``offset`` (2N,)
 """
 
 import json

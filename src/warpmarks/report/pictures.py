@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from warpmarks.evaluation.average_image import AverageImage
+from warpmarks.plots.average_image import draw_average
 from warpmarks.plots.curves import PANELS, draw_panel
 from warpmarks.plots.deformations import draw_deformations
 from warpmarks.plots.history import History
@@ -59,6 +61,7 @@ def draw_pictures(
     history: History | None = None,
     *,
     flags: Mapping[int, str] | None = None,
+    average: AverageImage | None = None,
 ) -> tuple[Section, ...]:
     """Draw every picture there is something to draw from, and say what each one shows.
 
@@ -68,9 +71,12 @@ def draw_pictures(
         deformations: of single images.
         history: of the run's training.
         flags: a word of warning on a landmark, e.g. {7: "nailed"}.
+        average: of the images, plain and aligned by their landmarks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sections = [_same_place_everywhere(folder, instances, flags)]
+    if average is not None:
+        sections.append(_on_average(folder, average))
     if deformations is not None:
         sections.append(_following(folder, deformations))
     if len(instances.probability_maps):
@@ -150,6 +156,30 @@ def _following(folder: Path, deformations: Deformations) -> Section:
                 + lines,
                 path,
                 alt="Rows of one image and its deformed copies, with coloured dots on each.",
+            ),
+        ),
+    )
+
+
+def _on_average(folder: Path, average: AverageImage) -> Section:
+    path = folder / "average.png"
+    save_figure(draw_average(average.plain, average.aligned, average.shape), path)
+    if average.sharpening > 1:
+        found = f"It is {average.sharpening:.1f} times as steep as the plain one."
+    else:
+        found = "Here it is no sharper than the plain one."
+    return Section(
+        "The category on average",
+        "If landmarks mark the same parts on every instance, laying the pictures on top of each "
+        "other by their landmarks brings the parts together.",
+        (
+            Picture(
+                f"The average of {average.count:,} images",
+                "Left as they are; in the middle after each was warped so that its landmarks lie "
+                "on their mean shape, which is drawn at the right. Where the landmarks are "
+                f"meaningful, the average turns sharp; elsewhere it stays a blur. {found}",
+                path,
+                alt="A blurred average image, the average after alignment, and with landmarks.",
             ),
         ),
     )

@@ -13,11 +13,15 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.evaluation.average_image import AverageImage, average_image
+from warpmarks.heatmaps import concentration
 from warpmarks.plots.history import History
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.content import RunSummary, Section
+from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.page import build_report
 from warpmarks.report.pictures import Deformations, Instances, draw_pictures
+from warpmarks.report.stored import StoredContent, read_content, save_content
 from warpmarks.run_folder import RunFolder
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import sample_view, to_float_images
@@ -74,7 +78,7 @@ def report_run(
         raise InputError(f"{output} cannot be made ({error.strerror}): choose another") from error
     summary = summarise(folder, ending=ending, advice=advice)
     progress.start("Drawing pictures", 3)
-    instances, deformations = survey(detector, images, progress)
+    instances, deformations, average = survey(detector, images, progress)
     progress.advance()
     sections: tuple[Section, ...] = draw_pictures(
         output / "pictures",
@@ -82,12 +86,27 @@ def report_run(
         deformations,
         History.from_lines(folder.read_log()),
         flags=summary.flags(),
+        average=average,
     )
+    save_content(output / "pictures", StoredContent(summary.ending, summary.advice, sections))
     progress.advance()
-    page = build_report(output, summary, sections)
+    page = build_report(output, summary, (*evaluation_sections(output, detector.digest), *sections))
     progress.advance()
     progress.finish()
     return page
+
+
+def rebuild_report(run: str | Path, detector: Detector) -> Path:
+    """Write a run's report from the pictures that are there, with its evaluations.
+
+    Raises:
+        InputError: no run, or the page cannot be written.
+    """
+    folder = RunFolder(run)
+    content = read_content(folder.path / "pictures")
+    summary = summarise(folder, ending=content.ending, advice=content.advice)
+    sections = (*evaluation_sections(folder.path, detector.digest), *content.sections)
+    return build_report(folder.path, summary, sections)
 
 
 def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()) -> RunSummary:
@@ -114,10 +133,10 @@ def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()
 
 def survey(
     detector: Detector, images: ImageSet, progress: Progress | None = None
-) -> tuple[Instances, Deformations]:
+) -> tuple[Instances, Deformations, AverageImage]:
     """What the detector finds on images spread over the set, and on deformations of the first.
 
-    ``progress`` is told of images that cannot be read.
+    Last the average of these images. ``progress`` is told of images that cannot be read.
     """
     record = detector.record
     enlarged = max(1.0, DISPLAY_SIDE / min(record.view_height, record.view_width))
@@ -132,7 +151,14 @@ def survey(
         shown, _pixels(landmarks, view_size), maps[:SHOWN_MAPS].double().cpu().numpy()
     )
     rows = min(DEFORMED_ROWS, len(small))
-    return instances, _deform(detector, small[:rows], large[:rows], view_size)
+    average = average_image(
+        large,
+        landmarks.double().cpu().numpy(),
+        concentration(maps, landmarks).double().cpu().numpy(),
+        size=view_size,
+        margin=record.config.image.margin,
+    )
+    return instances, _deform(detector, small[:rows], large[:rows], view_size), average
 
 
 def _read_spread(
