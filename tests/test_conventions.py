@@ -37,8 +37,32 @@ def test_of_the_68_without_the_jaw(convention):
 def test_of_five_facial_points():
     face = default_rng(1).uniform(0, 60, (2, 5, 2))
     assert_allclose(lengths("inter-ocular", face), np.linalg.norm(face[:, 0] - face[:, 1], axis=1))
-    with pytest.raises(InputError, match=r"known for sets of 68, 51, 49 facial points.* has 5:"):
+    with pytest.raises(InputError, match=r"known for sets of 68, 51, 49 .* has 5 points:"):
         lengths("outer-eye-corners", face)
+
+
+def test_of_points_that_are_called_eyes():
+    names = ("Snout", "right_eye", " tail", "Left eye")
+    points = default_rng(2).uniform(0, 60, (2, 4, 2))
+    normaliser = parse_normaliser("inter-ocular", names, source="--normaliser")
+    expected = np.linalg.norm(points[:, 1] - points[:, 3], axis=1)
+    assert_allclose(normaliser.lengths(points, SIZES), expected)
+    with pytest.raises(InputError, match="this set has 4 points"):
+        parse_normaliser("inter-ocular", ("snout", "b", "c", "left eye"), source="--normaliser")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1:2", "the distance from 1 to 2"),
+        ("1+2:3-5", "the distance from 1+2 to 3-5"),
+        ("inter-ocular", "the inter-ocular distance"),
+        ("box-side", "the longer side of the points' box"),
+    ],
+)
+def test_in_words(text, words):
+    normaliser = parse_normaliser(text, numbered_names(5), source="--normaliser")
+    assert normaliser.words == words
 
 
 def test_of_boxes_and_images():

@@ -16,8 +16,11 @@ box-side
 image
     The square root of the image's area.
 
-The sets of 51 and 49 facial points are the 68 without the jaw, and are understood as well.
+In any set ``left eye`` and ``right eye`` are the two points of ``inter-ocular``. The sets of 51 and
+49 facial points are the 68 without the jaw, and are understood as well.
 """
+
+import re
 
 from warpmarks.errors import InputError
 
@@ -36,22 +39,27 @@ _AROUND_EYES = {
 }
 
 
-def points_of_convention(convention: str, count: int, *, source: str) -> str:
+def points_of_convention(convention: str, names: tuple[str, ...], *, source: str) -> str:
     """The two points, or groups of points, of a convention of EYES, as the user would write them.
 
     Args:
         convention: one of EYES.
-        count: N, the number of annotated points.
+        names: of the annotated points; ``left eye`` and ``right eye`` are the eyes of any set.
         source: the flag or file that named it, for the message.
 
     Raises:
         InputError: the convention says nothing of sets with so many points.
     """
+    count = len(names)
+    plain = {re.sub(r"[\s_-]+", " ", name.strip().casefold()): name for name in names}
+    if convention == "inter-ocular" and plain.keys() >= {"left eye", "right eye"}:
+        return f"{plain['left eye']}:{plain['right eye']}"
     points = _AROUND_EYES.get((convention, count))
     if points is None:
         counts = ", ".join(str(known) for name, known in _AROUND_EYES if name == convention)
         raise InputError(
-            f"{source} is {convention!r}, which is known for sets of {counts} facial points, but "
-            f"this set has {count}: name two points, such as 1:2, or take box"
+            f"{source} is {convention!r}, which is known for sets of {counts} facial points or "
+            f"with a left eye and a right eye, but this set has {count} points: name two points, "
+            "such as 1:2, or take box"
         )
     return points

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.conventions import CONVENTIONS, points_of_convention
+from warpmarks.conventions import CONVENTIONS, EYES, points_of_convention
 from warpmarks.errors import InputError
 
 
@@ -39,9 +39,11 @@ class Normaliser:
                 return "the longer side of the points' box"
             case "image":
                 return "the image's side"
-            case _:
-                eyes = self.text == "inter-ocular"
-                return "the inter-ocular distance" if eyes else f"the distance {self.text}"
+            case "points":
+                if self.text in EYES:
+                    return f"the {self.text} distance"
+                first, second = self.text.split(":")
+                return f"the distance from {first.strip()} to {second.strip()}"
 
     def lengths(
         self,
@@ -109,7 +111,7 @@ def parse_normaliser(text: str, names: tuple[str, ...], *, source: str) -> Norma
         case "box" | "box-side" | "image":
             return Normaliser(text, text)
         case "inter-ocular" | "outer-eye-corners":
-            points = points_of_convention(text, len(names), source=source)
+            points = points_of_convention(text, names, source=source)
         case _:
             points = text
     halves = points.split(":")
