@@ -39,14 +39,17 @@ class AverageImage:
         aligned: mean of the views warped onto the mean landmark shape.
         shape: that shape, in pixels of both.
         count: images averaged.
-        sharpening: mean steepness of ``aligned`` over that of ``plain``; 1 is no gain.
+        plain_agreement: mean correlation of each view's brightness with the mean of the others;
+            1 is best, nan for one image.
+        agreement: the same after the warps. Where it is no higher, the landmarks mark nothing.
     """
 
     plain: UInt8[np.ndarray, "height width 3"]
     aligned: UInt8[np.ndarray, "height width 3"]
     shape: Float[np.ndarray, "points 2"]
     count: int
-    sharpening: float
+    plain_agreement: float
+    agreement: float
 
 
 def average_image(
@@ -87,16 +90,18 @@ def average_image(
         aligned.image(),
         centred_to_pixels(shape[None], sizes[:1])[0],
         len(landmarks),
-        _steepness(aligned.image()) / max(_steepness(plain.image()), 1e-9),
+        plain.agreement(),
+        aligned.agreement(),
     )
 
 
 class _Mean:
-    """A mean of views that counts, at each pixel, only pictures that reach there."""
+    """A mean of views, at each pixel of the pictures that reach there, and how alike they are."""
 
     def __init__(self, size: tuple[int, int]) -> None:
         self._sum = torch.zeros(3, *size, dtype=torch.float64)
         self._count = torch.zeros(size, dtype=torch.float64)
+        self._brightness: list[Float[Tensor, " pixels"]] = []
 
     def add(
         self,
@@ -107,13 +112,25 @@ class _Mean:
         """Count the picture at points of its view, row by row."""
         grid = view_to_picture(points, margin).reshape(1, *self._count.shape, 2)
         inside = (grid.abs() <= 1).all(dim=-1)[0].double()
-        self._sum += inside * sample(to_float_images(picture[None]), grid)[0]
+        seen = sample(to_float_images(picture[None]), grid)[0]
+        self._brightness.append(seen.mean(dim=0).flatten())
+        self._sum += inside * seen
         self._count += inside
 
     def image(self) -> UInt8[np.ndarray, "height width 3"]:
         """The mean so far; black where no picture reaches."""
         mean = 255 * self._sum / self._count.clamp_min(1)
         return mean.round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+
+    def agreement(self) -> float:
+        """Mean correlation of each picture so far with the mean of the others."""
+        if len(self._brightness) < 2:
+            return float("nan")
+        seen = torch.stack(self._brightness).double()
+        seen = seen - seen.mean(dim=1, keepdim=True)
+        others = seen.sum(dim=0) - seen
+        norms = seen.norm(dim=1) * others.norm(dim=1)
+        return float(((seen * others).sum(dim=1) / norms.clamp_min(1e-12)).mean())
 
 
 def _warped(
@@ -131,8 +148,3 @@ def _warped(
     bend = torch.from_numpy(turned.inverse()(targets) - shape)
     solver = smoothing_solver(torch.from_numpy(shape), torch.from_numpy(trust), STIFFNESS)
     return turned(at + (terms @ (solver @ bend)).numpy())
-
-
-def _steepness(image: UInt8[np.ndarray, "height width 3"]) -> float:
-    by_row, by_column = np.gradient(image.mean(axis=-1))
-    return float(np.hypot(by_row, by_column).mean())

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-_LEAST_TURN = 1e-6
+_LEAST = 1e-6
+"""Below this extent a shape is a point, and a turn makes a point of every shape."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,18 @@ def nearest_similarity(
     """The similarity that takes a shape nearest to a target, in weighted squares.
 
     Where either has no extent there is nothing to turn, and it is only shifted. Weights that are
-    all 0 count as equal.
+    all 0 count as equal. The frame should be one in which objects are about 1 large.
     """
     share = weights / weights.sum() if weights.sum() > 0 else np.full(len(shape), 1 / len(shape))
     points, wanted = _complex(shape), _complex(target)
     centre, wanted_centre = complex(share @ points), complex(share @ wanted)
     around = points - centre
     spread = share @ np.abs(around) ** 2
-    turn = complex(share @ (around.conj() * (wanted - wanted_centre)) / max(spread, 1e-300))
-    return Similarity(turn if abs(turn) > _LEAST_TURN else 1.0, centre, wanted_centre)
+    if spread > _LEAST**2:
+        turn = complex(share @ (around.conj() * (wanted - wanted_centre)) / spread)
+        if abs(turn) > _LEAST:
+            return Similarity(turn, centre, wanted_centre)
+    return Similarity(1.0, centre, wanted_centre)
 
 
 def _complex(points: Float[np.ndarray, "points 2"]) -> np.ndarray:

@@ -164,10 +164,12 @@ def _following(folder: Path, deformations: Deformations) -> Section:
 def _on_average(folder: Path, average: AverageImage) -> Section:
     path = folder / "average.png"
     save_figure(draw_average(average.plain, average.aligned, average.shape), path)
-    if average.sharpening > 1:
-        found = f"It is {average.sharpening:.1f} times as steep as the plain one."
-    else:
-        found = "Here it is no sharper than the plain one."
+    likeness = (
+        f" A picture correlates with the average of the others by {average.plain_agreement:.2f} as "
+        f"it is, and by {average.agreement:.2f} after the warp."
+        if average.count > 1
+        else ""
+    )
     return Section(
         "The category on average",
         "If landmarks mark the same parts on every instance, laying the pictures on top of each "
@@ -177,7 +179,8 @@ def _on_average(folder: Path, average: AverageImage) -> Section:
                 f"The average of {average.count:,} images",
                 "Left as they are; in the middle after each was warped so that its landmarks lie "
                 "on their mean shape, which is drawn at the right. Where the landmarks are "
-                f"meaningful, the average turns sharp; elsewhere it stays a blur. {found}",
+                "meaningful, the average turns sharp; elsewhere it stays a blur (the contrast of "
+                f"all is raised alike).{likeness}",
                 path,
                 alt="A blurred average image, the average after alignment, and with landmarks.",
             ),

@@ -1,0 +1,88 @@
+import json
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from warpmarks.report.content import Picture, Section
+from warpmarks.report.evaluation import evaluation_sections
+from warpmarks.report.stored import StoredContent, read_content, save_content
+
+SCORE = {
+    "error_percent": 10.523,
+    "interval_percent": [10.12, 10.99],
+    "threshold_percent": 10.0,
+    "area_under_curve": 0.173,
+    "failure_rate": 0.364,
+}
+RECORD = {
+    "detector": "0123",
+    "set": "faces val",
+    "images": 1501,
+    "points": ["left eye", "right eye"],
+    "normaliser_words": "the inter-ocular distance",
+    "regressor": "fitted on 20 images",
+    "landmarks": SCORE,
+    "mean_shape": SCORE | {"error_percent": 23.64},
+    "forward_backward": {"forward_percent": 10.5, "backward_percent": 8.5},
+}
+
+
+@pytest.fixture
+def content(tmp_path):
+    pictures = []
+    for name in ("a", "b"):
+        Image.new("RGB", (4, 3)).save(tmp_path / f"{name}.png")
+        Image.new("RGB", (4, 3)).save(tmp_path / f"{name}_dark.png")
+        dark = tmp_path / f"{name}_dark.png" if name == "b" else None
+        pictures.append(Picture(name, f"caption “{name}”", tmp_path / f"{name}.png", dark, "alt"))
+    sections = (
+        Section("One", "first", (pictures[0],)),
+        Section("Two", "", (pictures[1],), narrow=True),
+    )
+    return StoredContent("it has converged", ("train longer",), sections)
+
+
+def test_what_a_report_said_comes_back(tmp_path, content):
+    save_content(tmp_path, content)
+    assert read_content(tmp_path) == content
+
+
+def test_it_can_be_moved(tmp_path, content):
+    save_content(tmp_path, content)
+    moved = tmp_path.rename(tmp_path.with_name(f"{tmp_path.name}-moved"))
+    found = read_content(moved)
+    assert found.sections[1].pictures[0].path_for_dark == moved / "b_dark.png"
+
+
+def test_sections_whose_pictures_are_gone_are_left_out(tmp_path, content):
+    save_content(tmp_path, content)
+    (tmp_path / "b_dark.png").unlink()
+    assert read_content(tmp_path) == replace(content, sections=())
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"sections": [{}]}'])
+def test_damaged_words_are_no_words(tmp_path, text):
+    (tmp_path / "content.json").write_text(text)
+    assert read_content(tmp_path) == StoredContent()
+    assert read_content(tmp_path / "nowhere") == StoredContent()
+
+
+def test_every_evaluation_of_this_detector_has_a_section(tmp_path):
+    for name, record in {
+        "b": RECORD,
+        "a": RECORD | {"set": "cats val", "forward_backward": None},
+        "c": RECORD | {"detector": "other weights"},
+    }.items():
+        (tmp_path / "evaluations" / name).mkdir(parents=True)
+        (tmp_path / "evaluations" / name / "evaluation.json").write_text(json.dumps(record))
+    cats, faces = evaluation_sections(tmp_path, "0123")
+    assert cats.title.endswith("cats val")
+    assert "The other way about" not in cats.introduction
+    for words in ("10.52 %", "10.12 to 10.99", "23.64 %", "1,501 images", "8.50 %", "20 images"):
+        assert words in faces.introduction
+    assert "36.4 % of the images" in faces.pictures[1].caption
+    assert (
+        faces.pictures[1].path_for_dark == tmp_path / "evaluations" / "b" / "error_curve_dark.png"
+    )
+    assert evaluation_sections(tmp_path, "third") == ()
