@@ -1,6 +1,5 @@
 """What is drawn of evaluations stands where it belongs."""
 
-
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
