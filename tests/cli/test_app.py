@@ -4,7 +4,7 @@ import pytest
 
 import warpmarks as package
 
-VERBS = ["train", "detect", "show", "demo", "benchmark", "system"]
+VERBS = ["train", "detect", "show", "demo", "benchmark", "system", "datasets"]
 
 
 def test_help_names_every_verb(warpmarks):

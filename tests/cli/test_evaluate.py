@@ -179,7 +179,7 @@ def test_an_evaluation_of_other_weights_leaves_the_report(warpmarks, fitted, ann
     [
         ([], "give one of --regressor NAME, --fit-split NAME or --cross-validation FOLDS"),
         (["--regressor", "blobs", "--cross-validation", "3"], "in one way only"),
-        (["--fit-split", "val"], "--fit-split and --split are both 'val'"),
+        (["--fit-split", "val"], "would fit on 4 images that are scored (blobs val and blobs val"),
         (["--fit-split", "tran"], "no split 'tran': the splits there are train, val"),
         (["--regressor", "blops"], "is no regressor"),
         (["--cross-validation", "9"], "--cross-validation is 9, but 4 images are annotated"),
@@ -200,7 +200,7 @@ def test_what_cannot_be_is_said_in_one_sentence(warpmarks, fitted, annotated_set
 @pytest.mark.usefixtures("undrawn")
 def test_scoring_what_was_fitted_on_is_refused(warpmarks, run_copy, annotated_set):
     code, _, err = warpmarks("evaluate", run_copy, annotated_set, "--fit-split", "train")
-    assert (code, "name the split to score with --split" in err) == (2, True)
+    assert (code, "8 images that are scored (blobs train and blobs, 00.png)" in err) == (2, True)
 
 
 def two_eyes_at_one_place(root):

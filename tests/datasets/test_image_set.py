@@ -148,3 +148,13 @@ def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch):
         InputError, match=r"locked cannot be searched for images \(Permission denied\)"
     ):
         find_images(tmp_path)
+
+
+def test_a_split_takes_in_its_parts(tmp_path):
+    names = ("a.jpg", "b.jpg", "c.jpg", "d.jpg")
+    touch(tmp_path, *(f"images/{name}" for name in names))
+    splits = ("test/common", "test/hard", "tests", "test")
+    rows = [f"{name},{split}" for name, split in zip(names, splits, strict=True)]
+    (tmp_path / "split.csv").write_text("\n".join(["image,split", *rows]))
+    assert find_images(tmp_path, split="test").names == ("a.jpg", "b.jpg", "d.jpg")
+    assert find_images(tmp_path, split="test/hard").names == ("b.jpg",)

@@ -14,6 +14,7 @@ from warpmarks.datasets.fit import FITS, picture_to_original
 from warpmarks.datasets.reading import (
     UnreadableImage,
     open_image,
+    open_stored,
     read_picture,
     read_size,
 )
@@ -289,3 +290,12 @@ def test_extensions_are_those_of_images():
         ".webp",
     } <= readable_extensions()
     assert not {".pdf", ".eps", ".mpg", ".h5", ".txt", ".csv"} & readable_extensions()
+
+
+def test_pixels_are_read_as_they_are_stored(tmp_path):
+    image = blob(40, 60, 12, 33, radius=3)
+    save_turned(image, tmp_path / "a.png", 6)
+    assert open_image(tmp_path / "a.png").size == (40, 60)
+    np.testing.assert_array_equal(np.asarray(open_stored(tmp_path / "a.png")), np.asarray(image))
+    with pytest.raises(UnreadableImage, match=r"none.png cannot be read as an image"):
+        open_stored(tmp_path / "none.png")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 import warpmarks
-from warpmarks.cli import benchmark, demo, detect, evaluate, show, system, train
+from warpmarks.cli import benchmark, datasets, demo, detect, evaluate, show, system, train
 from warpmarks.errors import InputError
 
 USER_ERROR = 2
@@ -78,3 +78,12 @@ for _verb in (
     system.system,
 ):
     app.command()(_stoppable(_verb))
+
+_datasets = typer.Typer(
+    help="Published image sets: list those that are known, check a copy, prepare it for use.",
+    cls=datasets.ListedByDefault,
+)
+_datasets.command("list")(_stoppable(datasets.list_sets))
+_datasets.command()(_stoppable(datasets.check))
+_datasets.command()(_stoppable(datasets.prepare))
+app.add_typer(_datasets, name="datasets")

@@ -105,7 +105,7 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score annotated points that are predicted from a run's landmarks, beside the mean shape."""
-    _check_way(regressor, fit_split, cross_validation, split, bias=bias)
+    _check_way(regressor, fit_split, cross_validation, bias=bias)
     import json as json_format
     import sys
 
@@ -129,17 +129,19 @@ def evaluate(
     detector = Detector.load(run, device=prepare(device, threads))
     saved = _load(regressor, run, detector) if regressor is not None else None
     annotated = read_annotated(source, split=split, normaliser=normaliser)
+    fitted_on = read_annotated(source, split=fit_split) if fit_split is not None else None
+    if fitted_on is not None:
+        _check_apart(fitted_on, annotated)
     scheme = _scheme(annotated, saved, regressor, normaliser)
     with terminal_progress() as progress:
         examples = locate_annotated(detector, annotated, progress=progress)
         predictions, training = _predict(
             detector,
-            source,
             examples,
             scheme,
             saved,
             regressor,
-            fit_split,
+            fitted_on,
             cross_validation,
             bias=bias,
             seed=seed,
@@ -178,7 +180,6 @@ def _check_way(
     regressor: str | None,
     fit_split: str | None,
     cross_validation: int | None,
-    split: str | None,
     *,
     bias: bool,
 ) -> None:
@@ -189,18 +190,18 @@ def _check_way(
         )
     if given > 1:
         raise InputError(f"points can be predicted in one way only: give one of {WAYS}")
-    if fit_split is not None and fit_split == split:
-        raise InputError(
-            f"--fit-split and --split are both {split!r}: errors on images that were fitted on say "
-            "nothing; name another split, or use --cross-validation 5"
-        )
-    if fit_split is not None and split is None:
-        raise InputError(
-            f"--fit-split {fit_split} without --split would score the images that were fitted on: "
-            "name the split to score with --split"
-        )
     if bias and regressor is not None:
         raise InputError("--bias was given with --regressor, which is fitted already: leave it out")
+
+
+def _check_apart(fitted_on: "AnnotatedSet", scored: "AnnotatedSet") -> None:
+    shared = set(fitted_on.images.names) & set(scored.images.names)
+    if shared:
+        raise InputError(
+            f"--fit-split would fit on {_images(len(shared))} that are scored ({fitted_on.name} "
+            f"and {scored.name}, {min(shared)}), whose errors would say nothing: name another "
+            "--split to score, or use --cross-validation 5"
+        )
 
 
 def _load(name: str, run: Path, detector: "Detector") -> "Regressor":
@@ -243,12 +244,11 @@ def _scheme(
 
 def _predict(
     detector: "Detector",
-    source: Path,
     examples: "Examples",
     scheme: "PointScheme",
     saved: "Regressor | None",
     name: str | None,
-    fit_split: str | None,
+    fitted_on: "AnnotatedSet | None",
     cross_validation: int | None,
     *,
     bias: bool,
@@ -258,7 +258,6 @@ def _predict(
     """The predictions, and the images that they were learned from where these are at hand."""
     import numpy as np
 
-    from warpmarks.datasets.annotated import read_annotated
     from warpmarks.evaluation.locating import locate_annotated
     from warpmarks.evaluation.predicting import predict_by_folds, predict_with
     from warpmarks.regression.fitting import fit_regressor
@@ -266,8 +265,7 @@ def _predict(
     if saved is not None:
         how = f"fitted on {_images(saved.fitted_on)} (regressor {name}, {saved.method})"
         return predict_with(saved, examples, how=how), None
-    if fit_split is not None:
-        fitted_on = read_annotated(source, split=fit_split)
+    if fitted_on is not None:
         training = locate_annotated(detector, fitted_on, progress=progress)
         fitted = fit_regressor(training, scheme, bias=bias).regressor
         how = f"fitted on {_images(len(training))} of {fitted_on.name} ({fitted.method})"

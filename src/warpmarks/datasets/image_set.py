@@ -36,7 +36,8 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
     lower case; hidden files and folders are skipped; links are followed, and each folder is visited
     once. If it has a folder images/, only that is searched. A text list has one path per line,
     relative to the list; blank lines and lines that begin with # are skipped. A split has the
-    images/ that split.csv names for it, see `warpmarks.datasets.layout`.
+    images/ that split.csv names for it or for a part of it ("test/common" is a part of "test"), see
+    `warpmarks.datasets.layout`.
 
     Raises:
         InputError: there is no such source or split, no image in it, or a folder cannot be read.
@@ -65,6 +66,11 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
     return ImageSet(root, tuple(sorted(set(names))))
 
 
+def in_split(its_split: str, asked: str) -> bool:
+    """Whether an image of one split belongs to another: "test/common" is a part of "test"."""
+    return its_split == asked or its_split.startswith(f"{asked}/")
+
+
 def _images_folder(folder: Path) -> Path:
     return folder / "images" if (folder / "images").is_dir() else folder
 
@@ -78,7 +84,7 @@ def _images_of_split(source: Path, split: str) -> ImageSet:
         )
     splits = read_split(table)
     root = _images_folder(source)
-    names = tuple(sorted(name for name, its_split in splits.items() if its_split == split))
+    names = tuple(sorted(name for name, its_split in splits.items() if in_split(its_split, split)))
     if not names:
         known = ", ".join(sorted(set(splits.values()))) or "none"
         raise InputError(f"{table} has no split {split!r}: the splits there are {known}")

@@ -73,6 +73,21 @@ def open_image(source: ImageSource) -> Image.Image:
         return opened.image
 
 
+def open_stored(path: str | Path) -> Image.Image:
+    """The whole image in RGB as its pixels are stored: not turned as its EXIF says.
+
+    Points that people marked with tools that know nothing of EXIF belong to these pixels.
+
+    Raises:
+        UnreadableImage: it cannot be read, with the reason.
+    """
+    with _reasons(path), Path(path).open("rb") as file:
+        image = identify(file)
+        _check_pixels(image, image.size)
+        image.load()
+        return image_to_rgb(image)
+
+
 def read_picture(
     source: ImageSource, height: int, width: int, fit: str = "stretch"
 ) -> tuple[UInt8[np.ndarray, "{height} {width} 3"], tuple[int, int]]:
