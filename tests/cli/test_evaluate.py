@@ -49,7 +49,7 @@ def undrawn(monkeypatch) -> None:
     """Drawing takes longer than everything else."""
     monkeypatch.setattr("warpmarks.evaluation.record.draw_evaluation", lambda *_: None)
     monkeypatch.setattr(
-        "warpmarks.report.run_report.rebuild_report", lambda run, _: run / "report.html"
+        "warpmarks.report.run_report.rebuild_report", lambda run, *_, **__: run / "report.html"
     )
 
 
@@ -69,7 +69,9 @@ def test_a_table_with_every_point_and_pictures_in_the_run(warpmarks, fitted, ann
     assert {path.name for path in folder.iterdir()} >= {"evaluation.json", "predictions.png"}
     page = (fitted / "report.html").read_text()
     assert "Annotated points of blobs val" in page
-    assert page.count("<img") == 3
+    # The run had no pictures yet; the report has these as well, on images of the set.
+    assert page.count("<img") > 8
+    assert "Following deformations" in page
 
 
 @pytest.mark.usefixtures("undrawn")
@@ -135,6 +137,9 @@ def test_cross_validation_needs_no_other_split(warpmarks, run_copy, annotated_se
     record = json.loads(out)
     assert record["images"] == 12
     assert "4-fold cross-validation" in record["regressor"]
+    assert "one person, animal or video" in record["caution"]
+    code, out, _ = warpmarks("evaluate", run_copy, annotated_set, "--cross-validation", "4")
+    assert (code, "one person, animal or video" in out, "backward error" in out) == (0, True, True)
 
 
 @pytest.mark.usefixtures("undrawn")

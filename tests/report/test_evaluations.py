@@ -4,9 +4,14 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
+from tiny_runs import tiny_record
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.detector import Detector
+from warpmarks.report import run_report
 from warpmarks.report.content import Picture, Section
 from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
+from warpmarks.weights import build_network
 
 SCORE = {
     "error_percent": 10.523,
@@ -22,6 +27,7 @@ RECORD = {
     "points": ["left eye", "right eye"],
     "normaliser_words": "the inter-ocular distance",
     "regressor": "fitted on 20 images",
+    "caution": None,
     "landmarks": SCORE,
     "mean_shape": SCORE | {"error_percent": 23.64},
     "forward_backward": {"forward_percent": 10.5, "backward_percent": 8.5},
@@ -71,7 +77,7 @@ def test_damaged_words_are_no_words(tmp_path, text):
 def test_every_evaluation_of_this_detector_has_a_section(tmp_path):
     for name, record in {
         "b": RECORD,
-        "a": RECORD | {"set": "cats val", "forward_backward": None},
+        "a": RECORD | {"set": "cats val", "forward_backward": None, "caution": "Mind the cats."},
         "c": RECORD | {"detector": "other weights"},
     }.items():
         (tmp_path / "evaluations" / name).mkdir(parents=True)
@@ -79,6 +85,7 @@ def test_every_evaluation_of_this_detector_has_a_section(tmp_path):
     cats, faces = evaluation_sections(tmp_path, "0123")
     assert cats.title.endswith("cats val")
     assert "The other way about" not in cats.introduction
+    assert cats.introduction.endswith(" Mind the cats.")
     for words in ("10.52 %", "10.12 to 10.99", "23.64 %", "1,501 images", "8.50 %", "20 images"):
         assert words in faces.introduction
     assert "36.4 % of the images" in faces.pictures[1].caption
@@ -86,3 +93,28 @@ def test_every_evaluation_of_this_detector_has_a_section(tmp_path):
         faces.pictures[1].path_for_dark == tmp_path / "evaluations" / "b" / "error_curve_dark.png"
     )
     assert evaluation_sections(tmp_path, "third") == ()
+
+
+def test_the_report_is_made_again_without_drawing(tmp_path, content, monkeypatch):
+    run = tmp_path / "run"
+    (run / "pictures").mkdir(parents=True)
+    (run / "run.json").write_text(tiny_record().model_dump_json())
+    for path in tmp_path.glob("*.png"):
+        path.rename(run / "pictures" / path.name)
+    pictures = run / "pictures"
+    save_content(pictures, content)
+    (run / "evaluations" / "b").mkdir(parents=True)
+    record = tiny_record()
+    detector = Detector(build_network(record.config), record, device="cpu")
+    (run / "evaluations" / "b" / "evaluation.json").write_text(
+        json.dumps(RECORD | {"detector": detector.digest})
+    )
+    for name in ("predictions", "error_curve", "error_curve_dark", "point_errors"):
+        Image.new("RGB", (4, 3)).save(run / "evaluations" / "b" / f"{name}.png")
+    Image.new("RGB", (4, 3)).save(run / "evaluations" / "b" / "point_errors_dark.png")
+    monkeypatch.setattr(run_report, "report_run", None)  # would draw
+    page = run_report.rebuild_report(run, ImageSet(tmp_path, ()), detector=detector)
+    text = page.read_text()
+    order = ["Annotated points of faces val", ">One<", ">Two<", "caption “b”"]
+    assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
+    assert "train longer" in text

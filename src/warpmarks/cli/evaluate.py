@@ -161,7 +161,9 @@ def evaluate(
         folder = pictures or run / FOLDER / _slug(f"{annotated.name} {way}")
         progress.start("Drawing pictures", None)
         save_evaluation(folder, evaluation, annotated.images, detector=detector.digest)
-        page = rebuild_report(run, detector) if pictures is None else None
+        page = None
+        if pictures is None:
+            page = rebuild_report(run, annotated.images, detector=detector, progress=progress)
     record = {"run": run.resolve().name, "detector": detector.digest} | evaluation_record(
         evaluation
     )

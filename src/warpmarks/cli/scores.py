@@ -46,6 +46,10 @@ def print_scores(evaluation: "Evaluation", run: str, console: Console | None = N
     )
     console.print(table)
     console.print(_summary(evaluation))
+    if evaluation.both_ways is not None:
+        console.print(f"forward and backward maps {evaluation.both_ways.how}", markup=False)
+    if evaluation.predictions.caution:
+        console.print(evaluation.predictions.caution, markup=False)
 
 
 def _summary(evaluation: "Evaluation") -> Table:
@@ -64,8 +68,8 @@ def _summary(evaluation: "Evaluation") -> Table:
         table.add_row(f"PCK@{alpha:g}", *shares)
     ways = evaluation.both_ways
     if ways is not None:
-        table.add_row(f"forward error, {ways.how}", f"{_percent(ways.forward)} %", "")
-        table.add_row("backward error, likewise", f"{_percent(ways.backward)} %", "")
+        table.add_row("forward error", f"{_percent(ways.forward)} %", "")
+        table.add_row("backward error", f"{_percent(ways.backward)} %", "")
     return table
 
 

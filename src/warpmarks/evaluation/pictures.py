@@ -16,7 +16,10 @@ from warpmarks.plots.saving import save_figure
 from warpmarks.plots.themes import DARK, LIGHT
 
 PREDICTIONS, CURVE, POINTS = "predictions", "error_curve", "point_errors"
-COLUMNS = 4
+COLUMNS, TILE_SIDE = 4, 210
+COLUMNS_OF_MANY, TILE_SIDE_OF_MANY = 3, 290
+MANY = 20
+"""Points of which there is more to see: fewer and larger images are shown."""
 _LONGEST_SIDE = 420
 
 
@@ -30,11 +33,13 @@ def draw_evaluation(folder: Path, evaluation: Evaluation, images: ImageSet) -> N
     """
     normaliser = evaluation.scheme.normaliser.words
     paths = dict(zip(images.names, images.paths(), strict=True))
+    many = evaluation.scheme.count > MANY
+    columns, tile_side = (COLUMNS_OF_MANY, TILE_SIDE_OF_MANY) if many else (COLUMNS, TILE_SIDE)
     rows = [
         (name, [_predicted(evaluation, int(index), paths) for index in chosen])
-        for name, chosen in exemplary(evaluation.landmarks.image_errors, COLUMNS)
+        for name, chosen in exemplary(evaluation.landmarks.image_errors, columns)
     ]
-    save_figure(draw_predictions(rows), folder / f"{PREDICTIONS}.png")
+    save_figure(draw_predictions(rows, tile_side=tile_side), folder / f"{PREDICTIONS}.png")
     landmarks, mean_shape = evaluation.landmarks, evaluation.mean_shape
     draw_curve = partial(
         draw_error_curve,

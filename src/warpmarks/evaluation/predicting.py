@@ -13,6 +13,11 @@ from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.regressor import Regressor
 
+FOLDS_SHARE = (
+    "Folds are drawn over images: where several of them show one person, animal or video, the "
+    "errors are too low for others."
+)
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -22,11 +27,13 @@ class Predictions:
         points: from the landmarks.
         mean_shape: of the annotations that the regressor was fitted on, the same on every image.
         how: where the regressor comes from, as a clause: "fitted on 10,000 images of faces train".
+        caution: a sentence on what the errors may hide, if there is one.
     """
 
     points: Float[np.ndarray, "images points 2"]
     mean_shape: Float[np.ndarray, "images points 2"]
     how: str
+    caution: str = ""
 
 
 def predict_with(regressor: Regressor, examples: Examples, *, how: str) -> Predictions:
@@ -59,7 +66,9 @@ def predict_by_folds(
         fit = fit_regressor(examples.subset(training), scheme, method=method, bias=bias)
         predicted = predict_with(fit.regressor, examples.subset(held_out), how="")
         points[held_out], means[held_out] = predicted.points, predicted.mean_shape
-    return Predictions(points, means, f"fitted by {folds}-fold cross-validation over these images")
+    return Predictions(
+        points, means, f"fitted by {folds}-fold cross-validation over these images", FOLDS_SHARE
+    )
 
 
 def split_folds(

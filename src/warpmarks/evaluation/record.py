@@ -49,6 +49,7 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
         "normaliser": evaluation.scheme.normaliser.text,
         "normaliser_words": evaluation.scheme.normaliser.words,
         "regressor": evaluation.predictions.how,
+        "caution": evaluation.predictions.caution or None,
         "landmarks": _score(evaluation.landmarks),
         "mean_shape": _score(evaluation.mean_shape),
         "forward_backward": None

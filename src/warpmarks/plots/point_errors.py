@@ -13,7 +13,8 @@ from warpmarks.plots.themes import LIGHT, Theme
 if TYPE_CHECKING:
     import matplotlib.figure
 
-_WIDTH, _ROW, _FRAME = 820, 34, 120
+_WIDTH, _FRAME = 820, 120
+_FEW = 24  # points up to which rows are high enough to be read at once
 _LONGEST = 28  # letters of a name
 
 
@@ -39,7 +40,8 @@ def draw_point_errors(
         theme: light or dark.
     """
     rows = np.arange(len(names))[::-1]
-    figure = new_figure(_FRAME + _ROW * len(names), _WIDTH)
+    row, font, dot = (34, FONT, 13.0) if len(names) <= _FEW else (22, 0.75 * FONT, 10.0)
+    figure = new_figure(_FRAME + row * len(names), _WIDTH)
     figure.set_facecolor(theme.paper)
     axes = figure.subplots()
     dress(axes, theme, x_label=f"error in % of {normaliser}", y_label="")
@@ -50,7 +52,7 @@ def draw_point_errors(
         rows,
         linestyle="",
         marker="o",
-        markersize=in_points(12),
+        markersize=in_points(0.9 * dot),
         markerfacecolor=theme.paper,
         markeredgecolor=theme.series[1],
         markeredgewidth=in_points(2.5),
@@ -63,7 +65,7 @@ def draw_point_errors(
         rows,
         linestyle="",
         marker="o",
-        markersize=in_points(13),
+        markersize=in_points(dot),
         color=theme.series[0],
         markeredgewidth=0,
         label="from the landmarks",
@@ -71,7 +73,7 @@ def draw_point_errors(
     )
     shown = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
     axes.set_yticks(rows, shown, parse_math=False)
-    axes.tick_params(axis="y", labelcolor=theme.ink, labelsize=in_points(FONT))
+    axes.tick_params(axis="y", labelcolor=theme.ink, labelsize=in_points(font))
     finite = [float(np.nanmax(values)) for values in (highs, errors, mean_shape)]
     axes.set(xlim=(0, 1.06 * max(finite)), ylim=(-0.7, len(names) - 0.3))
     draw_legend(axes, theme)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PREDICTED, ANNOTATED = "#2fd556", "#1546ff"  # the paper's green and blue
 _OUTLINE = "#101418"
 _GAP_IN_PAIR, _GAP = 3, 16
+_ROOM_FOR_RIM = 9.0  # pixels; rims of smaller dots hide their neighbours
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,6 @@ def _draw_points(
         max(4.0, 0.5 * diameter),
         c=ANNOTATED,
         edgecolors="white",
-        linewidths=in_points(max(0.8, 0.09 * diameter)),
+        linewidths=in_points(0.09 * diameter) if diameter >= _ROOM_FOR_RIM else 0,
         zorder=5,
     )

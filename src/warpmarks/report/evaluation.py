@@ -33,7 +33,8 @@ def _section(folder: Path, record: dict[str, Any]) -> Section:
         f"linear map that was {record['regressor']}, on {record['images']:,} images: mean error "
         f"{landmarks['error_percent']:.2f} % of {normaliser} (95 % interval {low:.2f} to "
         f"{high:.2f}). The mean shape, which does not look at the image, errs by "
-        f"{mean_shape['error_percent']:.2f} %.{_both_ways(record)}",
+        f"{mean_shape['error_percent']:.2f} %.{_both_ways(record)}"
+        + (f" {record['caution']}" if record["caution"] else ""),
         (
             Picture(
                 "The best, the median and the worst images",

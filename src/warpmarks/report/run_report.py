@@ -96,14 +96,32 @@ def report_run(
     return page
 
 
-def rebuild_report(run: str | Path, detector: Detector) -> Path:
-    """Write a run's report from the pictures that are there, with its evaluations.
+def rebuild_report(
+    run: str | Path,
+    images: ImageSet,
+    *,
+    detector: Detector | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a run's report again, with its evaluations, from the pictures that are there.
+
+    Where they are not, they are drawn on some of the images.
 
     Raises:
-        InputError: no run, or the page cannot be written.
+        InputError: no run, or the page or pictures cannot be made.
     """
     folder = RunFolder(run)
+    detector = detector or Detector.load(run)
     content = read_content(folder.path / "pictures")
+    if not content.sections:
+        return report_run(
+            run,
+            images,
+            ending=content.ending,
+            advice=content.advice,
+            detector=detector,
+            progress=progress,
+        )
     summary = summarise(folder, ending=content.ending, advice=content.advice)
     sections = (*evaluation_sections(folder.path, detector.digest), *content.sections)
     return build_report(folder.path, summary, sections)
