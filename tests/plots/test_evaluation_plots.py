@@ -78,6 +78,7 @@ def test_the_error_curve_rises_where_its_images_are(theme):
     (axes,) = figure.axes
     ours, other = axes.lines[:2]
     for line, expected in ((ours, {3.9: 0, 4: 75, 11.9: 75, 12.0: 100}), (other, {9.9: 0, 10: 75})):
+        assert line.get_drawstyle() == "steps-post"
         x, y = line.get_data()
         for at, share in expected.items():
             assert y[np.flatnonzero(x <= at)[-1]] == share

@@ -74,14 +74,31 @@ def test_damaged_words_are_no_words(tmp_path, text):
     assert read_content(tmp_path / "nowhere") == StoredContent()
 
 
+def made_evaluation(folder, record):
+    folder.mkdir(parents=True)
+    (folder / "evaluation.json").write_text(json.dumps(record))
+    for name in ("predictions", "error_curve", "point_errors"):
+        for ending in ("", "_dark"):
+            Image.new("RGB", (4, 3)).save(folder / f"{name}{ending}.png")
+
+
+def test_a_damaged_evaluation_is_left_out(tmp_path):
+    for name in "abcd":
+        made_evaluation(tmp_path / "evaluations" / name, RECORD)
+    (tmp_path / "evaluations" / "a" / "evaluation.json").write_text("{")
+    (tmp_path / "evaluations" / "b" / "evaluation.json").write_text('{"detector": "0123"}')
+    (tmp_path / "evaluations" / "c" / "point_errors_dark.png").unlink()
+    (section,) = evaluation_sections(tmp_path, "0123")
+    assert section.pictures[0].path.parent.name == "d"
+
+
 def test_every_evaluation_of_this_detector_has_a_section(tmp_path):
     for name, record in {
         "b": RECORD,
         "a": RECORD | {"set": "cats val", "forward_backward": None, "caution": "Mind the cats."},
         "c": RECORD | {"detector": "other weights"},
     }.items():
-        (tmp_path / "evaluations" / name).mkdir(parents=True)
-        (tmp_path / "evaluations" / name / "evaluation.json").write_text(json.dumps(record))
+        made_evaluation(tmp_path / "evaluations" / name, record)
     cats, faces = evaluation_sections(tmp_path, "0123")
     assert cats.title.endswith("cats val")
     assert "The other way about" not in cats.introduction
@@ -103,15 +120,9 @@ def test_the_report_is_made_again_without_drawing(tmp_path, content, monkeypatch
         path.rename(run / "pictures" / path.name)
     pictures = run / "pictures"
     save_content(pictures, content)
-    (run / "evaluations" / "b").mkdir(parents=True)
     record = tiny_record()
     detector = Detector(build_network(record.config), record, device="cpu")
-    (run / "evaluations" / "b" / "evaluation.json").write_text(
-        json.dumps(RECORD | {"detector": detector.digest})
-    )
-    for name in ("predictions", "error_curve", "error_curve_dark", "point_errors"):
-        Image.new("RGB", (4, 3)).save(run / "evaluations" / "b" / f"{name}.png")
-    Image.new("RGB", (4, 3)).save(run / "evaluations" / "b" / "point_errors_dark.png")
+    made_evaluation(run / "evaluations" / "b", RECORD | {"detector": detector.digest})
     monkeypatch.setattr(run_report, "report_run", None)  # would draw
     page = run_report.rebuild_report(run, ImageSet(tmp_path, ()), detector=detector)
     text = page.read_text()

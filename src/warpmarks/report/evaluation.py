@@ -12,14 +12,20 @@ from warpmarks.report.content import Picture, Section
 def evaluation_sections(run: Path, detector: str) -> tuple[Section, ...]:
     """A section for each evaluation that lies in the run folder, by name.
 
-    Evaluations of another detector, as the run had before it was trained on, are left out.
+    Evaluations of another detector, as the run had before it was trained on, are left out, and so
+    are those whose files are damaged or gone: a report of the rest is better than none.
     """
-    sections = []
-    for path in sorted((run / FOLDER).glob(f"*/{RECORD}")):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if record["detector"] == detector:
-            sections.append(_section(path.parent, record))
-    return tuple(sections)
+    found = (_read(path.parent, detector) for path in sorted((run / FOLDER).glob(f"*/{RECORD}")))
+    return tuple(section for section in found if section is not None)
+
+
+def _read(folder: Path, detector: str) -> Section | None:
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        section = _section(folder, record) if record["detector"] == detector else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return section if section is not None and section.has_pictures() else None
 
 
 def _section(folder: Path, record: dict[str, Any]) -> Section:

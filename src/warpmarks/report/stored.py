@@ -43,11 +43,7 @@ def read_content(folder: Path) -> StoredContent:
         content = StoredContent(str(written["ending"]), tuple(written["advice"]), sections)
     except (OSError, ValueError, KeyError, TypeError):
         return StoredContent()
-    there = all(
-        picture.path.is_file() and (picture.path_for_dark or picture.path).is_file()
-        for section in sections
-        for picture in section.pictures
-    )
+    there = all(section.has_pictures() for section in sections)
     return content if there else StoredContent(content.ending, content.advice)
 
 
