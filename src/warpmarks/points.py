@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.conventions import CONVENTIONS, EYES, points_of_convention
+from warpmarks.conventions import CONVENTIONS, points_of_convention
 from warpmarks.errors import InputError
 
 
@@ -40,8 +40,10 @@ class Normaliser:
             case "image":
                 return "the image's side"
             case "points":
-                if self.text in EYES:
-                    return f"the {self.text} distance"
+                if self.text == "inter-ocular":
+                    return "the inter-ocular distance"
+                if self.text == "outer-eye-corners":
+                    return "the distance of the outer eye corners"
                 first, second = self.text.split(":")
                 return f"the distance from {first.strip()} to {second.strip()}"
 

@@ -73,6 +73,8 @@ def draw_error_curve(
         va="top",
         color=theme.soft_ink,
         fontsize=in_points(FONT),
+        bbox={"boxstyle": "square,pad=0.1", "facecolor": theme.paper, "edgecolor": "none"},
+        zorder=6,
     )
     axes.set(xlim=(0, right), ylim=(0, 101))
     draw_legend(axes, theme)
