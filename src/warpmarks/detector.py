@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -24,7 +25,7 @@ from warpmarks.network import LandmarkNetwork
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.run_folder import RunFolder, RunRecord
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
-from warpmarks.weights import build_network, load_weights, read_tensors
+from warpmarks.weights import build_network, load_weights, read_tensors, weights_digest
 
 Source: TypeAlias = str | Path | Image.Image | np.ndarray
 
@@ -99,6 +100,11 @@ class Detector:
     def num_landmarks(self) -> int:
         """K."""
         return self.record.config.num_landmarks
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights: what a regressor knows its detector by."""
+        return weights_digest(self.network)
 
     def __call__(self, images: Source | Sequence[Source]) -> Detection:
         """Landmarks of an image, or of a list of images or a (B, H, W, C) array of them.

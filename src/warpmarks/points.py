@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.conventions import CONVENTIONS, points_of_convention
 from warpmarks.errors import InputError
 
 
@@ -17,15 +18,34 @@ class Normaliser:
     Attributes:
         kind: ``points``: the distance between the means of two groups of annotated points of the
             same image; ``box``: the square root of the area of the box around the image's annotated
-            points; ``image``: the square root of the image's area.
+            points; ``box-side``: the longer side of that box; ``image``: the square root of the
+            image's area.
         first, second: the groups of ``points``, counted from 0.
-        text: as the user writes it: ``A:B``, ``box`` or ``image``, see `parse_normaliser`.
+        text: as the user writes it, see `parse_normaliser`.
     """
 
-    kind: Literal["points", "box", "image"]
+    kind: Literal["points", "box", "box-side", "image"]
     text: str
     first: tuple[int, ...] = ()
     second: tuple[int, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """What an error is a share of, for people."""
+        match self.kind:
+            case "box":
+                return "the box around the points"
+            case "box-side":
+                return "the longer side of the points' box"
+            case "image":
+                return "the image's side"
+            case "points":
+                if self.text == "inter-ocular":
+                    return "the inter-ocular distance"
+                if self.text == "outer-eye-corners":
+                    return "the distance of the outer eye corners"
+                first, second = self.text.split(":")
+                return f"the distance from {first.strip()} to {second.strip()}"
 
     def lengths(
         self,
@@ -40,9 +60,10 @@ class Normaliser:
         """
         if self.kind == "image":
             return np.sqrt(sizes.prod(axis=1))
-        if self.kind == "box":
+        if self.kind in {"box", "box-side"}:
             sides = _ignoring_nan(np.fmax, points) - _ignoring_nan(np.fmin, points)
-            return np.sqrt(sides.prod(axis=1))
+            longest: Float[np.ndarray, " images"] = sides.max(axis=1)
+            return longest if self.kind == "box-side" else np.sqrt(sides.prod(axis=1))
         between = points[:, list(self.first)].mean(axis=1) - points[:, list(self.second)].mean(
             axis=1
         )
@@ -79,19 +100,26 @@ def numbered_names(count: int) -> tuple[str, ...]:
 def parse_normaliser(text: str, names: tuple[str, ...], *, source: str) -> Normaliser:
     """A normaliser from what the user writes.
 
-    ``box``, ``image``, or two points ``A:B``, each by name or by number from 1; several points
-    joined by ``+`` stand for their mean and ``37-42`` for 37 to 42, so that ``37-42:43-48`` is the
-    distance between the pupils of the 68 facial points. A name wins over a number.
+    A convention by name (see `warpmarks.conventions`: ``inter-ocular``, ``outer-eye-corners``,
+    ``box``, ``box-side``, ``image``), or two points ``A:B``, each by name or by number from 1;
+    several points joined by ``+`` stand for their mean and ``37-42`` for 37 to 42, so that
+    ``37-42:43-48`` is the distance between the pupils of the 68 facial points. A name wins over a
+    number.
 
     Raises:
         InputError: no such form or point; ``source`` names the flag or file.
     """
-    if text in ("box", "image"):
-        return Normaliser("box" if text == "box" else "image", text)
-    halves = text.split(":")
+    match text:
+        case "box" | "box-side" | "image":
+            return Normaliser(text, text)
+        case "inter-ocular" | "outer-eye-corners":
+            points = points_of_convention(text, names, source=source)
+        case _:
+            points = text
+    halves = points.split(":")
     if len(halves) != 2:
         raise InputError(
-            f"{source} is {text!r}: expected box, image, or two points such as "
+            f"{source} is {text!r}: expected {', '.join(CONVENTIONS)}, or two points such as "
             f"{names[0]}:{names[-1]}"
         )
     first, second = (_group(half, names, source) for half in halves)

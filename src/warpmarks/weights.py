@@ -1,5 +1,6 @@
 """Networks of a run: built from its settings, their weights in safetensors files."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,3 +82,13 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], path: object) -
                 "copy or train again"
             )
     network.load_state_dict(weights)
+
+
+def weights_digest(network: nn.Module) -> str:
+    """SHA-256 of a network's weights: the same wherever and however often they are saved."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        values = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
+        digest.update(values.numpy().tobytes())
+    return digest.hexdigest()

@@ -7,7 +7,7 @@ from pathlib import Path
 from warpmarks.errors import InputError
 
 
-def check_output_file(path: Path, *, overwrite: bool) -> None:
+def check_output_file(path: Path, *, overwrite: bool, flag: str = "--output") -> None:
     """Raise where a result could not be written to ``path`` in the end.
 
     Raises:
@@ -15,34 +15,34 @@ def check_output_file(path: Path, *, overwrite: bool) -> None:
     """
     folder = path.parent
     if path.is_dir():
-        raise InputError(f"--output {path} is a folder: expected the name of a file")
+        raise InputError(f"{flag} {path} is a folder: expected the name of a file")
     if path.exists() and not overwrite:
         raise InputError(
-            f"--output {path} exists: choose another name or replace it with --overwrite"
+            f"{flag} {path} exists: choose another name or replace it with --overwrite"
         )
     if not folder.is_dir():
-        raise InputError(f"--output {path}: there is no folder {folder}, make it first")
+        raise InputError(f"{flag} {path}: there is no folder {folder}, make it first")
     if not os.access(folder, os.W_OK):
-        raise InputError(f"--output {path}: the folder {folder} cannot be written")
+        raise InputError(f"{flag} {path}: the folder {folder} cannot be written")
 
 
-def check_output_folder(path: Path, *, overwrite: bool) -> None:
+def check_output_folder(path: Path, *, overwrite: bool, flag: str = "--output") -> None:
     """Raise where ``path`` could not become a folder of results, and make it where it can.
 
     Raises:
         InputError: there is a file, or a folder with something in it that may not be replaced.
     """
     if path.exists() and not path.is_dir():
-        raise InputError(f"--output {path} is a file: expected the name of a folder")
+        raise InputError(f"{flag} {path} is a file: expected the name of a folder")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise InputError(
-            f"--output {path} is not empty: choose another folder or replace what is in it "
+            f"{flag} {path} is not empty: choose another folder or replace what is in it "
             "with --overwrite"
         )
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"--output {path} cannot be made ({error.strerror})") from error
+        raise InputError(f"{flag} {path} cannot be made ({error.strerror})") from error
 
 
 def check_target(path: Path, *, files: Sequence[str], overwrite: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.plots.axes import FONT, draw_legend, dress
 from warpmarks.plots.colours import landmark_colours
 from warpmarks.plots.history import History
 from warpmarks.plots.sheet import in_points, new_figure
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
 
-_FONT = 20.0  # pixels of the picture
 _FEW = 25  # evaluations up to which each one gets a dot
 _PANEL_WIDTH, _PANEL_HEIGHT = 680, 420
 
@@ -42,7 +42,7 @@ def draw_curves(history: History, *, theme: Theme = LIGHT) -> "matplotlib.figure
         axes.set_axis_off()
     for axes, panel in zip(places, panels, strict=False):
         _dress(axes, history, theme)
-        axes.set_title(panel.title, loc="left", fontsize=in_points(1.15 * _FONT), color=theme.ink)
+        axes.set_title(panel.title, loc="left", fontsize=in_points(1.15 * FONT), color=theme.ink)
         panel.draw(axes, history, theme)
     figure.tight_layout(pad=1.2, h_pad=2.4, w_pad=2.4)
     return figure
@@ -70,7 +70,7 @@ def _draw_losses(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
     for (name, values), colour in zip(named.items(), theme.series, strict=True):
         _draw_line(axes, history, values, colour=colour, label=name)
     _logarithmic_if_possible(axes, list(named.values()))
-    _draw_legend(axes, theme)
+    draw_legend(axes, theme)
 
 
 def _draw_distance(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
@@ -106,7 +106,7 @@ def _draw_percent(
             textcoords="offset points",
             ha="right",
             color=theme.ink,
-            fontsize=in_points(_FONT),
+            fontsize=in_points(FONT),
             fontweight="bold",
         )
 
@@ -123,7 +123,7 @@ def _draw_troubles(axes: "matplotlib.axes.Axes", history: History, theme: Theme)
     axes.set_ylabel("landmarks")
     _from_zero(axes, np.concatenate(list(named.values())), at_least=4)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    _draw_legend(axes, theme)
+    draw_legend(axes, theme)
 
 
 def _draw_spread(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
@@ -217,19 +217,10 @@ def panels_for(history: History) -> tuple[Panel, ...]:
 def _dress(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    size = in_points(_FONT)
-    axes.set_facecolor(theme.paper)
-    axes.set_axisbelow(True)
-    axes.grid(color=theme.grid, linewidth=in_points(1.5))
-    axes.tick_params(colors=theme.soft_ink, labelsize=size, which="both", length=0)
-    axes.set_xlabel("step", color=theme.soft_ink, fontsize=size)
-    axes.set_ylabel("", color=theme.soft_ink, fontsize=size)
+    dress(axes, theme, x_label="step", y_label="")
     axes.xaxis.set_major_formatter(_short_count)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlim(0, 1.03 * max(float(history.steps.max(initial=0.0)), 1.0))
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_color(theme.soft_ink)
 
 
 def _short_count(value: float, _position: float | None = None) -> str:
@@ -301,20 +292,6 @@ def _say_nothing_yet(axes: "matplotlib.axes.Axes") -> None:
         "no numbers yet",
         transform=axes.transAxes,
         ha="center",
-        fontsize=in_points(_FONT),
+        fontsize=in_points(FONT),
         color=axes.xaxis.label.get_color(),
-    )
-
-
-def _draw_legend(axes: "matplotlib.axes.Axes", theme: Theme) -> None:
-    axes.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
-        ncols=3,
-        frameon=False,
-        fontsize=in_points(_FONT),
-        labelcolor=theme.ink,
-        handlelength=1.2,
-        columnspacing=1.2,
-        borderaxespad=0.1,
     )

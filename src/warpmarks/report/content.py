@@ -32,6 +32,14 @@ class Section:
     pictures: tuple[Picture, ...]
     narrow: bool = False
 
+    def has_pictures(self) -> bool:
+        """Whether the files of all pictures are there."""
+        return all(
+            path.is_file()
+            for picture in self.pictures
+            for path in (picture.path, picture.path_for_dark or picture.path)
+        )
+
 
 @dataclass(frozen=True)
 class RunSummary:

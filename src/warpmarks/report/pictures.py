@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from warpmarks.evaluation.average_image import AverageImage
+from warpmarks.plots.average_image import draw_average
 from warpmarks.plots.curves import draw_panel, panels_for
 from warpmarks.plots.deformations import draw_deformations
 from warpmarks.plots.history import History
@@ -68,6 +70,7 @@ def draw_pictures(
     *,
     flags: Mapping[int, str] | None = None,
     supervised: bool = False,
+    average: AverageImage | None = None,
 ) -> tuple[Section, ...]:
     """Draw every picture there is something to draw from, and say what each one shows.
 
@@ -78,10 +81,13 @@ def draw_pictures(
         history: of the run's training.
         flags: a word of warning on a landmark, e.g. {7: "nailed"}.
         supervised: whether the landmarks are annotated points.
+        average: of the images, plain and aligned by their landmarks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     introduction = _OF_ANNOTATIONS if supervised else _OF_NOBODY
     sections = [_same_place_everywhere(folder, instances, flags, introduction)]
+    if average is not None:
+        sections.append(_on_average(folder, average))
     if deformations is not None:
         sections.append(_following(folder, deformations))
     if len(instances.probability_maps):
@@ -160,6 +166,33 @@ def _following(folder: Path, deformations: Deformations) -> Section:
                 + lines,
                 path,
                 alt="Rows of one image and its deformed copies, with coloured dots on each.",
+            ),
+        ),
+    )
+
+
+def _on_average(folder: Path, average: AverageImage) -> Section:
+    path = folder / "average.png"
+    save_figure(draw_average(average.plain, average.aligned, average.shape), path)
+    likeness = (
+        f" A picture correlates with the average of the others by {average.plain_agreement:.2f} as "
+        f"it is, and by {average.agreement:.2f} after the warp."
+        if average.count > 1
+        else ""
+    )
+    return Section(
+        "The category on average",
+        "If landmarks mark the same parts on every instance, laying the pictures on top of each "
+        "other by their landmarks brings the parts together.",
+        (
+            Picture(
+                f"The average of {average.count:,} images",
+                "Left as they are; in the middle after each was warped so that its landmarks lie "
+                "on their mean shape, which is drawn at the right. Where the landmarks are "
+                "meaningful, the average turns sharp; elsewhere it stays a blur (the contrast of "
+                f"all is raised alike).{likeness}",
+                path,
+                alt="A blurred average image, the average after alignment, and with landmarks.",
             ),
         ),
     )

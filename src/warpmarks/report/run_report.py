@@ -14,11 +14,15 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.evaluation.average_image import AverageImage, average_image
+from warpmarks.heatmaps import concentration
 from warpmarks.plots.history import History
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.content import RunSummary, Section
+from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.page import build_report
 from warpmarks.report.pictures import Deformations, Instances, draw_pictures
+from warpmarks.report.stored import StoredContent, read_content, save_content
 from warpmarks.run_folder import RunFolder
 from warpmarks.run_record import RunRecord
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
@@ -76,7 +80,7 @@ def report_run(
         raise InputError(f"{output} cannot be made ({error.strerror}): choose another") from error
     summary = summarise(folder, ending=ending, advice=advice)
     progress.start("Drawing pictures", 3)
-    instances, deformations = survey(detector, images, progress)
+    instances, deformations, average = survey(detector, images, progress)
     progress.advance()
     sections: tuple[Section, ...] = draw_pictures(
         output / "pictures",
@@ -85,12 +89,45 @@ def report_run(
         History.from_lines(folder.read_log()),
         flags=summary.flags(),
         supervised=folder.record().kind == "supervised",
+        average=average,
     )
+    save_content(output / "pictures", StoredContent(summary.ending, summary.advice, sections))
     progress.advance()
-    page = build_report(output, summary, sections)
+    page = build_report(output, summary, (*evaluation_sections(output, detector.digest), *sections))
     progress.advance()
     progress.finish()
     return page
+
+
+def rebuild_report(
+    run: str | Path,
+    images: ImageSet,
+    *,
+    detector: Detector | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a run's report again, with its evaluations, from the pictures that are there.
+
+    Where they are not, they are drawn on some of the images.
+
+    Raises:
+        InputError: no run, or the page or pictures cannot be made.
+    """
+    folder = RunFolder(run)
+    detector = detector or Detector.load(run)
+    content = read_content(folder.path / "pictures")
+    if not content.sections:
+        return report_run(
+            run,
+            images,
+            ending=content.ending,
+            advice=content.advice,
+            detector=detector,
+            progress=progress,
+        )
+    summary = summarise(folder, ending=content.ending, advice=content.advice)
+    sections = (*evaluation_sections(folder.path, detector.digest), *content.sections)
+    return build_report(folder.path, summary, sections)
 
 
 def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()) -> RunSummary:
@@ -129,10 +166,10 @@ def _training_error(record: RunRecord, last: Mapping[str, Any]) -> str | None:
 
 def survey(
     detector: Detector, images: ImageSet, progress: Progress | None = None
-) -> tuple[Instances, Deformations]:
+) -> tuple[Instances, Deformations, AverageImage]:
     """What the detector finds on images spread over the set, and on deformations of the first.
 
-    ``progress`` is told of images that cannot be read.
+    Last the average of these images. ``progress`` is told of images that cannot be read.
     """
     record = detector.record
     enlarged = max(1.0, DISPLAY_SIDE / min(record.view_height, record.view_width))
@@ -147,7 +184,14 @@ def survey(
         shown, _pixels(landmarks, view_size), maps[:SHOWN_MAPS].double().cpu().numpy()
     )
     rows = min(DEFORMED_ROWS, len(small))
-    return instances, _deform(detector, small[:rows], large[:rows], view_size)
+    average = average_image(
+        large,
+        landmarks.double().cpu().numpy(),
+        concentration(maps, landmarks).double().cpu().numpy(),
+        size=view_size,
+        margin=record.config.image.margin,
+    )
+    return instances, _deform(detector, small[:rows], large[:rows], view_size), average
 
 
 def _read_spread(

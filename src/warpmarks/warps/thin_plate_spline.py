@@ -59,7 +59,7 @@ def spline_basis(
     points: Float[Tensor, "points 2"], controls: Float[Tensor, "controls 2"]
 ) -> Float[Tensor, "points controls"]:
     """Cardinal basis in float64: a spline's values at fixed points are ``basis @ targets``."""
-    return _features(points.double(), controls.double()) @ spline_solver(controls)
+    return spline_terms(points.double(), controls.double()) @ spline_solver(controls)
 
 
 def spline_slopes(
@@ -116,7 +116,7 @@ class ThinPlateSpline:
 
     def __call__(self, points: Float[Tensor, "batch points 2"]) -> Float[Tensor, "batch points 2"]:
         """Each batch's points moved by its own spline."""
-        return _features(points, self.controls) @ self.solution
+        return spline_terms(points, self.controls) @ self.solution
 
     def jacobian(
         self, points: Float[Tensor, "batch points 2"]
@@ -153,9 +153,9 @@ def _positive(squares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     return squares.clamp_min(torch.finfo(squares.dtype).tiny)
 
 
-def _features(
+def spline_terms(
     points: Float[Tensor, "*batch points 2"], controls: Float[Tensor, "controls 2"]
 ) -> Float[Tensor, "*batch points solution"]:
-    """Rows (U(|p - c_1|), ..., U(|p - c_N|), 1, x, y)."""
+    """Rows (U(|p - c_1|), ..., U(|p - c_N|), 1, x, y): a spline is ``terms @ solution``."""
     kernel = spline_kernel(squared_distances(points, controls))
     return torch.cat([kernel, torch.ones_like(points[..., :1]), points], dim=-1)

@@ -1,0 +1,286 @@
+"""``warpmarks evaluate``: what the landmarks of a run are worth on annotated images."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Run, Threads
+from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    from warpmarks.datasets.annotated import AnnotatedSet
+    from warpmarks.detector import Detector
+    from warpmarks.evaluation.predicting import Predictions
+    from warpmarks.points import PointScheme
+    from warpmarks.progress import Progress
+    from warpmarks.regression.examples import Examples
+    from warpmarks.regression.regressor import Regressor
+
+WAYS = "--regressor NAME, --fit-split NAME or --cross-validation FOLDS"
+
+
+def evaluate(
+    run: Run,
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SET",
+            show_default=False,
+            help="An annotated image set: a folder with images/ and landmarks.csv.",
+        ),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", show_default="all annotated images", help="Score this split only."
+        ),
+    ] = None,
+    regressor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="A regressor that `warpmarks fit` saved: its name inside the run, or its path.",
+        ),
+    ] = None,
+    fit_split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="In place of a regressor: fit one on this split of the set, and do not keep it.",
+        ),
+    ] = None,
+    cross_validation: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="FOLDS",
+            show_default=False,
+            help="In place of a regressor: score each part of the images with one that was fitted "
+            "on the others. Folds are drawn over images, whoever they show.",
+        ),
+    ] = None,
+    bias: Annotated[
+        bool, typer.Option("--bias", help="Fit with an offset; the paper's map has none.")
+    ] = False,
+    normaliser: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            show_default="the regressor's, else the set's",
+            help="What errors are divided by: inter-ocular, outer-eye-corners, box, box-side, "
+            "image, or two points such as 1:2.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        float,
+        typer.Option(
+            min=0.01,
+            help="In % of the normaliser: the area under the curve is taken up to there, and "
+            "images beyond it have failed.",
+        ),
+    ] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of intervals and folds.")] = 0,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="Write all figures as JSON; - prints them in the place of the table.",
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            show_default="RUN/evaluations/..., which the run's report shows",
+            help="Folder for pictures and evaluation.json.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    device: DeviceChoice = Device.AUTO,
+    threads: Threads = None,
+) -> None:
+    """Score annotated points that are predicted from a run's landmarks, beside the mean shape."""
+    _check_way(regressor, fit_split, cross_validation, bias=bias)
+    import json as json_format
+    import sys
+
+    from warpmarks.cli.devices import prepare
+    from warpmarks.cli.outputs import check_output_file, check_output_folder
+    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.cli.scores import print_scores
+    from warpmarks.datasets.annotated import read_annotated
+    from warpmarks.detector import Detector
+    from warpmarks.evaluation.evaluate import evaluate_predictions
+    from warpmarks.evaluation.locating import locate_annotated
+    from warpmarks.evaluation.record import FOLDER, evaluation_record, save_evaluation
+    from warpmarks.files import write_json
+    from warpmarks.report.run_report import rebuild_report
+
+    to_stdout = json is not None and str(json) == "-"
+    if json is not None and not to_stdout:
+        check_output_file(json, overwrite=overwrite, flag="--json")
+    if pictures is not None:
+        check_output_folder(pictures, overwrite=overwrite, flag="--pictures")
+    detector = Detector.load(run, device=prepare(device, threads))
+    saved = _load(regressor, run, detector) if regressor is not None else None
+    annotated = read_annotated(source, split=split, normaliser=normaliser)
+    fitted_on = read_annotated(source, split=fit_split) if fit_split is not None else None
+    if fitted_on is not None:
+        _check_apart(fitted_on, annotated)
+    scheme = _scheme(annotated, saved, regressor, normaliser)
+    with terminal_progress() as progress:
+        examples = locate_annotated(detector, annotated, progress=progress)
+        predictions, training = _predict(
+            detector,
+            examples,
+            scheme,
+            saved,
+            regressor,
+            fitted_on,
+            cross_validation,
+            bias=bias,
+            seed=seed,
+            progress=progress,
+        )
+        evaluation = evaluate_predictions(
+            examples,
+            scheme,
+            predictions,
+            set_name=annotated.name,
+            source=str(annotated.source),
+            threshold=threshold / 100,
+            seed=seed,
+            training=training,
+        )
+        way = regressor or (f"fit {fit_split}" if fit_split else f"{cross_validation} folds")
+        folder = pictures or run / FOLDER / _slug(f"{annotated.name} {way}")
+        progress.start("Drawing pictures", None)
+        save_evaluation(folder, evaluation, annotated.images, detector=detector.digest)
+        page = None
+        if pictures is None:
+            page = rebuild_report(run, annotated.images, detector=detector, progress=progress)
+    record = {"run": run.resolve().name, "detector": detector.digest} | evaluation_record(
+        evaluation
+    )
+    if to_stdout:
+        print(json_format.dumps(record, indent=2))
+    else:
+        print_scores(evaluation, run.resolve().name)
+    told = sys.stderr if to_stdout else sys.stdout
+    if json is not None and not to_stdout:
+        write_json(json, record)
+        print(f"figures: {json}", file=told)
+    print(f"pictures: {folder}" + (f"; report: {page}" if page else ""), file=told)
+
+
+def _check_way(
+    regressor: str | None,
+    fit_split: str | None,
+    cross_validation: int | None,
+    *,
+    bias: bool,
+) -> None:
+    given = sum(way is not None for way in (regressor, fit_split, cross_validation))
+    if given == 0:
+        raise InputError(
+            "nothing says how annotated points follow from landmarks: give one of " + WAYS
+        )
+    if given > 1:
+        raise InputError(f"points can be predicted in one way only: give one of {WAYS}")
+    if bias and regressor is not None:
+        raise InputError("--bias was given with --regressor, which is fitted already: leave it out")
+
+
+def _check_apart(fitted_on: "AnnotatedSet", scored: "AnnotatedSet") -> None:
+    shared = set(fitted_on.images.names) & set(scored.images.names)
+    if shared:
+        raise InputError(
+            f"--fit-split would fit on {_images(len(shared))} that are scored ({fitted_on.name} "
+            f"and {scored.name}, {min(shared)}), whose errors would say nothing: name another "
+            "--split to score, or use --cross-validation 5"
+        )
+
+
+def _load(name: str, run: Path, detector: "Detector") -> "Regressor":
+    from warpmarks.regression.storage import load_regressor, regressor_path
+
+    saved = load_regressor(regressor_path(name, run))
+    saved.check_detector(detector.digest, name=name)
+    return saved
+
+
+def _scheme(
+    annotated: "AnnotatedSet",
+    saved: "Regressor | None",
+    name: str | None,
+    normaliser: str | None,
+) -> "PointScheme":
+    """The set's scheme, or a regressor's; its normaliser is the user's where one was given."""
+    from dataclasses import replace
+
+    from warpmarks.points import numbered_names
+
+    if saved is None:
+        return annotated.scheme
+    here, there = annotated.scheme.names, saved.scheme.names
+    if len(here) != len(there):
+        raise InputError(
+            f"the regressor {name} predicts {len(there)} points, but {annotated.source} has "
+            f"{len(here)}: take the set's own regressor, or fit one"
+        )
+    if here != there and numbered_names(len(here)) not in (here, there):
+        first = next(i for i in range(len(here)) if here[i] != there[i])
+        raise InputError(
+            f"the regressor {name} predicts the point {there[first]!r} where {annotated.source} "
+            f"has {here[first]!r}: bring the set's points into the regressor's order and names"
+        )
+    if normaliser is not None:
+        return replace(saved.scheme, normaliser=annotated.scheme.normaliser)
+    return saved.scheme
+
+
+def _predict(
+    detector: "Detector",
+    examples: "Examples",
+    scheme: "PointScheme",
+    saved: "Regressor | None",
+    name: str | None,
+    fitted_on: "AnnotatedSet | None",
+    cross_validation: int | None,
+    *,
+    bias: bool,
+    seed: int,
+    progress: "Progress",
+) -> "tuple[Predictions, Examples | None]":
+    """The predictions, and the images that they were learned from where these are at hand."""
+    import numpy as np
+
+    from warpmarks.evaluation.locating import locate_annotated
+    from warpmarks.evaluation.predicting import predict_by_folds, predict_with
+    from warpmarks.regression.fitting import fit_regressor
+
+    if saved is not None:
+        how = f"fitted on {_images(saved.fitted_on)} (regressor {name}, {saved.method})"
+        return predict_with(saved, examples, how=how), None
+    if fitted_on is not None:
+        training = locate_annotated(detector, fitted_on, progress=progress)
+        fitted = fit_regressor(training, scheme, bias=bias).regressor
+        how = f"fitted on {_images(len(training))} of {fitted_on.name} ({fitted.method})"
+        return predict_with(fitted, examples, how=how), training
+    assert cross_validation is not None
+    generator = np.random.default_rng(seed)
+    return predict_by_folds(examples, scheme, cross_validation, generator, bias=bias), None
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def _slug(text: str) -> str:
+    """A name for a folder, of letters that every system takes."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "evaluation"

@@ -1,0 +1,89 @@
+"""The table of an evaluation, for people."""
+
+import math
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from warpmarks.evaluation.evaluate import Evaluation
+    from warpmarks.metrics.bootstrap import Interval
+
+
+def print_scores(evaluation: "Evaluation", run: str, console: Console | None = None) -> None:
+    """Errors of each point and of all, with their intervals and the mean shape beside them."""
+    console = console or Console(highlight=False, soft_wrap=True)
+    landmarks, mean_shape = evaluation.landmarks, evaluation.mean_shape
+    console.print(
+        f"{run} on {evaluation.set_name}: {_count(len(evaluation.examples), 'image')}, "
+        f"{_count(evaluation.examples.landmarks.shape[1], 'landmark')}, "
+        f"regressor {evaluation.predictions.how}",
+        markup=False,
+    )
+    table = Table(title=f"error in % of {evaluation.scheme.normaliser.words}", title_justify="left")
+    table.add_column("point")
+    for name in ("images", "error", "95 % interval", "pixels", "mean shape"):
+        table.add_column(name, justify="right")
+    for point, mean in zip(landmarks.points, mean_shape.points, strict=True):
+        table.add_row(
+            point.name,
+            f"{point.images:,}",
+            _percent(point.mean),
+            _interval(point.interval),
+            _number(point.pixels),
+            _percent(mean.mean),
+        )
+    table.add_section()
+    table.add_row(
+        "all",
+        f"{sum(math.isfinite(error) for error in landmarks.image_errors):,}",
+        _percent(landmarks.mean),
+        _interval(landmarks.interval),
+        _number(landmarks.pixels),
+        _percent(mean_shape.mean),
+        style="bold",
+    )
+    console.print(table)
+    console.print(_summary(evaluation))
+    if evaluation.both_ways is not None:
+        console.print(f"forward and backward maps {evaluation.both_ways.how}", markup=False)
+    if evaluation.predictions.caution:
+        console.print(evaluation.predictions.caution, markup=False)
+
+
+def _summary(evaluation: "Evaluation") -> Table:
+    landmarks, mean_shape = evaluation.landmarks, evaluation.mean_shape
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="")
+    table.add_column("")
+    table.add_column("landmarks", justify="right")
+    table.add_column("mean shape", justify="right")
+    both = (landmarks, mean_shape)
+    threshold = f"{100 * landmarks.threshold:g} %"
+    table.add_row("median error", *(f"{_percent(score.median)} %" for score in both))
+    table.add_row(f"area under the curve to {threshold}", *(f"{one.area:.3f}" for one in both))
+    table.add_row(f"images beyond {threshold}", *(f"{100 * one.failures:.1f} %" for one in both))
+    for alpha in landmarks.correct:
+        shares = (f"{100 * score.correct[alpha]:.1f} %" for score in both)
+        table.add_row(f"PCK@{alpha:g}", *shares)
+    ways = evaluation.both_ways
+    if ways is not None:
+        table.add_row("forward error", f"{_percent(ways.forward)} %", "")
+        table.add_row("backward error", f"{_percent(ways.backward)} %", "")
+    return table
+
+
+def _interval(interval: "Interval") -> str:
+    return f"{_percent(interval.low)} to {_percent(interval.high)}"
+
+
+def _percent(share: float) -> str:
+    return _number(100 * share)
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if math.isfinite(value) else "-"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"

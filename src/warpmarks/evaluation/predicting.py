@@ -1,0 +1,91 @@
+"""Predicted points of annotated images, and what the mean shape would have said, in three ways."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from warpmarks.errors import InputError
+from warpmarks.metrics.mean_shape import predict_mean_shape
+from warpmarks.points import PointScheme
+from warpmarks.regression.examples import Examples
+from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.regressor import Regressor
+
+FOLDS_SHARE = (
+    "Folds are drawn over images: where several of them show one person, animal or video, the "
+    "errors are too low for others."
+)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Points of images, in pixels of the original images.
+
+    Attributes:
+        points: from the landmarks.
+        mean_shape: of the annotations that the regressor was fitted on, the same on every image.
+        how: where the regressor comes from, as a clause: "fitted on 10,000 images of faces train".
+        caution: a sentence on what the errors may hide, if there is one.
+    """
+
+    points: Float[np.ndarray, "images points 2"]
+    mean_shape: Float[np.ndarray, "images points 2"]
+    how: str
+    caution: str = ""
+
+
+def predict_with(regressor: Regressor, examples: Examples, *, how: str) -> Predictions:
+    """With a regressor that is at hand."""
+    return Predictions(
+        regressor.predict(examples.landmarks, examples.sizes),
+        predict_mean_shape(regressor.mean_shape, examples.sizes),
+        how,
+    )
+
+
+def predict_by_folds(
+    examples: Examples,
+    scheme: PointScheme,
+    folds: int,
+    generator: np.random.Generator,
+    *,
+    method: str = "auto",
+    bias: bool = False,
+) -> Predictions:
+    """Each part of the images with a regressor that was fitted on the others.
+
+    The folds are drawn over images: where several show one individual, the errors are too good.
+
+    Raises:
+        InputError: fewer images than folds, or a fold leaves nothing to fit some point on.
+    """
+    points, means = np.empty_like(examples.annotations), np.empty_like(examples.annotations)
+    for training, held_out in split_folds(len(examples), folds, generator):
+        fit = fit_regressor(examples.subset(training), scheme, method=method, bias=bias)
+        predicted = predict_with(fit.regressor, examples.subset(held_out), how="")
+        points[held_out], means[held_out] = predicted.points, predicted.mean_shape
+    return Predictions(
+        points, means, f"fitted by {folds}-fold cross-validation over these images", FOLDS_SHARE
+    )
+
+
+def split_folds(
+    count: int, folds: int, generator: np.random.Generator
+) -> Iterator[tuple[Int[np.ndarray, " training"], Int[np.ndarray, " held_out"]]]:
+    """Images to fit on and images to predict, for each of the folds; sizes differ by one at most.
+
+    Raises:
+        InputError: fewer than two folds, or more folds than images.
+    """
+    if not 2 <= folds <= count:
+        images = "1 image is" if count == 1 else f"{count} images are"
+        raise InputError(
+            f"--cross-validation is {folds}, but {images} annotated: expected 2 to {count} folds"
+            if count > 1
+            else f"--cross-validation needs 2 annotated images at least, but {images}"
+        )
+    order = generator.permutation(count)
+    for held_out in np.array_split(order, folds):
+        yield np.sort(np.setdiff1d(order, held_out)), np.sort(held_out)

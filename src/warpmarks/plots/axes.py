@@ -1,0 +1,40 @@
+"""The look of every drawing against numbers: paper, ink, a quiet grid, a legend above."""
+
+from typing import TYPE_CHECKING
+
+from warpmarks.plots.sheet import in_points
+from warpmarks.plots.themes import Theme
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+
+FONT = 20.0  # pixels of the picture
+
+
+def dress(axes: "matplotlib.axes.Axes", theme: Theme, *, x_label: str, y_label: str) -> None:
+    """Colours, grid and labels of the axes."""
+    size = in_points(FONT)
+    axes.set_facecolor(theme.paper)
+    axes.set_axisbelow(True)
+    axes.grid(color=theme.grid, linewidth=in_points(1.5))
+    axes.tick_params(colors=theme.soft_ink, labelsize=size, which="both", length=0)
+    axes.set_xlabel(x_label, color=theme.soft_ink, fontsize=size)
+    axes.set_ylabel(y_label, color=theme.soft_ink, fontsize=size)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side == "bottom")
+        spine.set_color(theme.soft_ink)
+
+
+def draw_legend(axes: "matplotlib.axes.Axes", theme: Theme, *, columns: int = 3) -> None:
+    """Names of the series, above the drawing at its right."""
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=columns,
+        frameon=False,
+        fontsize=in_points(FONT),
+        labelcolor=theme.ink,
+        handlelength=1.2,
+        columnspacing=1.2,
+        borderaxespad=0.1,
+    )

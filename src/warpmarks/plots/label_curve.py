@@ -1,0 +1,109 @@
+"""Error against the number of annotated images: table 4 as a curve."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.plots.axes import draw_legend, dress
+from warpmarks.plots.sheet import in_points, new_figure
+from warpmarks.plots.themes import LIGHT, Theme
+
+if TYPE_CHECKING:
+    import matplotlib.axes
+    import matplotlib.figure
+
+_HEIGHT, _WIDTH = 560, 900
+_MARKERS = ("o", "s", "D")
+
+
+@dataclass(frozen=True)
+class LabelSeries:
+    """A way of predicting points, for several numbers of annotated images.
+
+    Attributes:
+        name: of the way.
+        labels: numbers of annotated images, from 1.
+        errors: mean error for each, in %.
+        spreads: standard deviation over draws of the images, in %; 0 or nan where there is none.
+    """
+
+    name: str
+    labels: Sequence[int]
+    errors: Float[np.ndarray, " labels"]
+    spreads: Float[np.ndarray, " labels"]
+
+
+def draw_label_curve(
+    series: Sequence[LabelSeries],
+    *,
+    normaliser: str,
+    mean_shape: float | None = None,
+    theme: Theme = LIGHT,
+) -> "matplotlib.figure.Figure":
+    """Error against annotated images, on a logarithmic axis, with the spread over draws.
+
+    Args:
+        series: at most three.
+        normaliser: what 100 % is.
+        mean_shape: error of the mean-shape predictor in %, a line across.
+        theme: light or dark.
+    """
+    figure = new_figure(_HEIGHT, _WIDTH)
+    figure.set_facecolor(theme.paper)
+    axes = figure.subplots()
+    dress(axes, theme, x_label="annotated images", y_label=f"error in % of {normaliser}")
+    for one, colour, marker in zip(series, theme.series, _MARKERS, strict=False):
+        spreads = np.nan_to_num(one.spreads)
+        labels = np.array(one.labels, dtype=float)
+        if spreads.any():
+            axes.fill_between(
+                labels,
+                one.errors - spreads,
+                one.errors + spreads,
+                color=colour,
+                alpha=0.16,
+                linewidth=0,
+            )
+        axes.plot(
+            labels,
+            one.errors,
+            color=colour,
+            label=one.name,
+            linewidth=in_points(3.0),
+            marker=marker,
+            markersize=in_points(10),
+            markeredgecolor=theme.paper,
+            markeredgewidth=in_points(1.5),
+            solid_joinstyle="round",
+        )
+    axes.set_xscale("log")
+    counts = sorted({count for one in series for count in one.labels})
+    _label_counts(axes, counts)
+    if mean_shape is not None:
+        axes.axhline(
+            mean_shape,
+            color=theme.soft_ink,
+            linewidth=in_points(2),
+            linestyle=(0, (5, 4)),
+            label="mean shape",
+            zorder=1,
+        )
+    top = max(float((one.errors + np.nan_to_num(one.spreads)).max()) for one in series)
+    axes.set_ylim(0, 1.12 * max(top, mean_shape or 0.0))
+    axes.set_xlim(counts[0] / 1.25, counts[-1] * 1.25)
+    draw_legend(axes, theme)
+    figure.tight_layout(pad=0.8)
+    return figure
+
+
+def _label_counts(axes: "matplotlib.axes.Axes", counts: list[int]) -> None:
+    from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
+
+    # Counts that lie within a fifth of each other on this axis would be written over each other.
+    kept = [count for i, count in enumerate(counts) if i == 0 or count > 1.35 * counts[i - 1]]
+    axes.xaxis.set_major_locator(FixedLocator(kept))
+    axes.xaxis.set_major_formatter(FixedFormatter([f"{count:,}" for count in kept]))
+    axes.xaxis.set_minor_locator(NullLocator())

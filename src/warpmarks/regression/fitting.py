@@ -1,0 +1,170 @@
+"""Fitting a regressor to annotated images, and what it may promise."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from warpmarks.coordinates import pixels_to_centred
+from warpmarks.errors import InputError
+from warpmarks.metrics.mean_shape import mean_shape
+from warpmarks.points import PointScheme
+from warpmarks.regression.choice import mean_distance
+from warpmarks.regression.examples import Examples
+from warpmarks.regression.geometric import fit_geometric
+from warpmarks.regression.linear import LinearMap, fit_linear
+from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.warped import fit_warped
+
+Method = Literal["auto", "linear", "warps", "geometric"]
+METHODS: tuple[str, ...] = get_args(Method)
+
+MANY = 10
+"""auto: with more images than this for each input the two ways are one, and the plain is taken."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A regressor and what to expect of it on other images of the kind.
+
+    Attributes:
+        regressor: fitted on all of the examples.
+        leave_one_out: distance in pixels between annotation and prediction on each image, by the
+            same fit without this image; nan where the point is not annotated, or where the other
+            images do not determine a fit, as where there is only one.
+        lengths: of the normaliser on each image in pixels; nan where its points are not annotated.
+        chosen: the weights of the penalties that were chosen, by name.
+    """
+
+    regressor: Regressor
+    leave_one_out: Float[np.ndarray, "images points"]
+    lengths: Float[np.ndarray, " images"]
+    chosen: Mapping[str, float]
+
+    @property
+    def leave_one_out_percent(self) -> Float[np.ndarray, "images points"]:
+        """The same in % of the normaliser."""
+        return 100 * self.leave_one_out / self.lengths[:, None]
+
+
+def fit_regressor(
+    examples: Examples,
+    scheme: PointScheme,
+    *,
+    method: str = "auto",
+    bias: bool = False,
+    detector: str = "",
+    warped: Examples | None = None,
+) -> Fit:
+    """Fit points to landmarks in closed form; every weight is chosen by leave-one-out errors.
+
+    Args:
+        examples: annotated images; a point that is not annotated on one of them is fitted on the
+            others.
+        scheme: of the points.
+        method: ``linear``, the paper's map by ridge regression; ``warps``, the same with warped
+            copies of the images; ``geometric``, an affine combination of landmarks and a free rest;
+            ``auto``, the better one of geometric and linear by their leave-one-out errors, and
+            geometric where there is one image.
+        bias: whether the map has an offset.
+        detector: digest of the detector that the landmarks are from.
+        warped: for ``warps``: copies of the images, each under the name of its image.
+
+    Raises:
+        InputError: no images, no such method, no warped copies, a point that is annotated nowhere,
+            a number of points that is not the scheme's, or a normaliser of length 0.
+    """
+    _check(examples, scheme, method, warped)
+    landmarks = pixels_to_centred(examples.landmarks, examples.sizes)
+    annotations = pixels_to_centred(examples.annotations, examples.sizes)
+    if method == "warps":
+        assert warped is not None
+        copies_landmarks = pixels_to_centred(warped.landmarks, warped.sizes)
+        copies_annotations = pixels_to_centred(warped.annotations, warped.sizes)
+        rows = _rows_of_copies(examples, warped)
+        name, fitted = (
+            "warps",
+            fit_warped(
+                landmarks, annotations, copies_landmarks[rows], copies_annotations[rows], bias=bias
+            ),
+        )
+    else:
+        name, fitted = _fit_by(method, landmarks, annotations, bias)
+    units = np.sqrt(examples.sizes.prod(axis=1)) / 2
+    return Fit(
+        Regressor(
+            fitted.weights,
+            fitted.offset if bias else None,
+            scheme,
+            name,
+            detector,
+            len(examples),
+            mean_shape(examples.annotations, examples.sizes),
+        ),
+        np.linalg.norm(fitted.errors, axis=-1) * units[:, None],
+        scheme.normaliser.lengths(examples.annotations, examples.sizes),
+        fitted.chosen,
+    )
+
+
+def _fit_by(
+    method: str, landmarks: np.ndarray, annotations: np.ndarray, bias: bool
+) -> tuple[str, LinearMap]:
+    if method == "linear":
+        return "linear", fit_linear(landmarks, annotations, bias=bias)
+    if method == "geometric":
+        return "geometric", fit_geometric(landmarks, annotations, bias=bias)
+    count, inputs = len(landmarks), 2 * landmarks.shape[1]
+    if count > MANY * inputs:
+        return "linear", fit_linear(landmarks, annotations, bias=bias)
+    geometric = fit_geometric(landmarks, annotations, bias=bias)
+    linear = fit_linear(landmarks, annotations, bias=bias)
+    if mean_distance(linear.errors) < mean_distance(geometric.errors):
+        return "linear", linear
+    return "geometric", geometric
+
+
+def _rows_of_copies(examples: Examples, warped: Examples) -> Int[np.ndarray, "images copies"]:
+    """The rows of each image's copies among all, in the order of the images."""
+    rows: dict[str, list[int]] = {name: [] for name in examples.names}
+    for row, name in enumerate(warped.names):
+        if name in rows:
+            rows[name].append(row)
+    fewest = min(len(of_image) for of_image in rows.values())
+    if fewest == 0 or fewest * len(rows) != len(warped):
+        raise InputError(
+            f"{len(warped)} warped copies were given for {len(rows)} images: expected as many for "
+            "each image, under its name"
+        )
+    return np.array([rows[name] for name in examples.names])
+
+
+def _check(examples: Examples, scheme: PointScheme, method: str, warped: Examples | None) -> None:
+    if method not in METHODS:
+        raise InputError(f"method is {method!r}: expected one of {', '.join(METHODS)}")
+    if method == "warps" and warped is None:
+        raise InputError("the method warps needs warped copies of the annotated images: give them")
+    if len(examples) == 0:
+        raise InputError("there is no annotated image to fit on: annotate at least one")
+    found = examples.annotations.shape[1]
+    if found != scheme.count:
+        raise InputError(
+            f"{found} points are annotated, but {scheme.count} have names: correct one"
+        )
+    shown = np.isfinite(examples.annotations).all(axis=-1)
+    if not shown.any(axis=0).all():
+        missing = scheme.names[int(np.flatnonzero(~shown.any(axis=0))[0])]
+        on = "the one image" if len(examples) == 1 else f"any of the {len(examples)} images"
+        raise InputError(
+            f"the point {missing} is not annotated on {on} to fit on: annotate it on one, or take "
+            "more images"
+        )
+    lengths = scheme.normaliser.lengths(examples.annotations, examples.sizes)
+    if (lengths == 0).any():
+        name = examples.names[int(np.flatnonzero(lengths == 0)[0])]
+        raise InputError(
+            f"the normaliser {scheme.normaliser.text} has length 0 on {name}: correct its points, "
+            "or choose another with --normaliser"
+        )

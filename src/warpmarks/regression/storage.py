@@ -1,0 +1,237 @@
+"""Regressors on disk: a folder of plain JSON and safetensors, made whole or not at all.
+
+regressor.json        points, normaliser, mirror pairs, method, the detector it belongs to
+weights.safetensors   in float64 ``weights`` (2N, 2K), ``mean_shape`` (N, 2) and, with bias,
+                      ``offset`` (2N,)
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from warpmarks.errors import InputError
+from warpmarks.files import atomic_path, write_json
+from warpmarks.points import PointScheme, check_names, parse_normaliser
+from warpmarks.regression.regressor import Regressor
+
+FORMAT = 1
+RECORD, WEIGHTS = "regressor.json", "weights.safetensors"
+
+
+class RegressorRecord(BaseModel):
+    """What a regressor is; ``regressor.json``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Annotated[int, Field(ge=1)] = FORMAT
+    method: str
+    num_landmarks: Annotated[int, Field(ge=1)]
+    names: tuple[str, ...]
+    normaliser: str
+    mirror: tuple[tuple[int, int], ...]
+    """Pairs of points, counted from 1."""
+    detector: str
+    """Digest of the weights of the detector that it belongs to."""
+    fitted_on: Annotated[int, Field(ge=1)]
+    """Number of annotated images."""
+    bias: bool
+    about: dict[str, Any] = {}
+    """What `warpmarks fit` tells of it: the set, the promise."""
+
+
+def regressor_path(name: str | Path, run: str | Path | None = None) -> Path:
+    """Where a regressor lies: a bare word is a name inside the run, anything else a path.
+
+    Raises:
+        InputError: a bare word, where there is no run.
+    """
+    bare = str(name) not in {".", ".."} and Path(name).name == str(name)
+    if not bare:
+        return Path(name)
+    if run is None:
+        raise InputError(
+            f"the regressor {name} is a name without a run: give a path such as ./{name}"
+        )
+    return Path(run) / "regressors" / name
+
+
+def save_regressor(
+    regressor: Regressor,
+    path: str | Path,
+    *,
+    about: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    beside: Callable[[Path], None] | None = None,
+) -> None:
+    """Write a regressor as a folder.
+
+    Args:
+        regressor: what to write.
+        path: the folder, whose parent is made if need be.
+        about: plain JSON to keep with it.
+        overwrite: replace a regressor that is there.
+        beside: is called with the folder, under a name for the time being, to put more into it.
+
+    Raises:
+        InputError: something is there that may not be replaced, or it cannot be written.
+    """
+    path = Path(path)
+    refuse_existing(path, overwrite=overwrite)
+    scheme = regressor.scheme
+    record = RegressorRecord(
+        method=regressor.method,
+        num_landmarks=regressor.num_landmarks,
+        names=scheme.names,
+        normaliser=scheme.normaliser.text,
+        mirror=tuple((first + 1, second + 1) for first, second in scheme.mirror),
+        detector=regressor.detector,
+        fitted_on=regressor.fitted_on,
+        bias=regressor.offset is not None,
+        about=dict(about or {}),
+    )
+    tensors = {
+        "weights": np.ascontiguousarray(regressor.weights, dtype=np.float64),
+        "mean_shape": np.ascontiguousarray(regressor.mean_shape, dtype=np.float64),
+    }
+    if regressor.offset is not None:
+        tensors["offset"] = np.ascontiguousarray(regressor.offset, dtype=np.float64)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be made ({error.strerror}): choose another place"
+        ) from error
+    try:
+        folder = made / "new"
+        folder.mkdir()
+        with atomic_path(folder / WEIGHTS) as temporary:
+            save_file(tensors, temporary)
+        write_json(folder / RECORD, record.model_dump(mode="json"))
+        if beside is not None:
+            beside(folder)
+        if path.exists():
+            path.rename(made / "old")
+        folder.rename(path)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def load_regressor(path: str | Path) -> Regressor:
+    """Read a regressor.
+
+    Raises:
+        InputError: there is none, it is damaged, its parts do not fit together, or a later version
+            has written it.
+    """
+    path = Path(path)
+    record = read_record(path)
+    try:
+        tensors = load_file(path / WEIGHTS)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise InputError(
+            f"{path / WEIGHTS} is damaged ({' '.join(str(error).split())}): fit the regressor again"
+        ) from error
+    shapes: dict[str, tuple[int, ...]] = {
+        "weights": (2 * len(record.names), 2 * record.num_landmarks),
+        "mean_shape": (len(record.names), 2),
+    }
+    if record.bias:
+        shapes["offset"] = (2 * len(record.names),)
+    _check_tensors(path, tensors, shapes)
+    source = f"{path / RECORD}: normaliser"
+    return Regressor(
+        tensors["weights"].astype(np.float64),
+        tensors["offset"].astype(np.float64) if record.bias else None,
+        PointScheme(
+            record.names,
+            parse_normaliser(record.normaliser, record.names, source=source),
+            tuple((first - 1, second - 1) for first, second in record.mirror),
+        ),
+        record.method,
+        record.detector,
+        record.fitted_on,
+        tensors["mean_shape"].astype(np.float64),
+    )
+
+
+def read_record(path: Path) -> RegressorRecord:
+    """What a regressor is, without its weights.
+
+    Raises:
+        InputError: there is none, it is damaged or inconsistent, or a later version has written it.
+    """
+    file = path / RECORD
+    if not file.is_file():
+        raise InputError(f"{path} is no regressor: there is no {RECORD} in it{_others(path)}")
+    try:
+        written = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(written, dict) and written.get("format", FORMAT) > FORMAT:
+            raise InputError(
+                f"{file}: written in format {written['format']} by a later warpmarks, this one "
+                f"reads up to {FORMAT}: upgrade warpmarks"
+            )
+        record = RegressorRecord.model_validate(written)
+    except (ValidationError, ValueError, TypeError, OSError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"{file} is damaged ({reason}): fit the regressor again") from error
+    check_names(record.names, source=str(file))
+    if not record.names or any(
+        not 1 <= point <= len(record.names) for pair in record.mirror for point in pair
+    ):
+        raise InputError(
+            f"{file} is damaged (mirror names points that are not there): fit the regressor again"
+        )
+    return record
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise if ``save_regressor`` would.
+
+    Raises:
+        InputError: something is there and may not be replaced.
+    """
+    if not path.exists():
+        return
+    if not (path / RECORD).is_file():
+        raise InputError(f"{path} exists and is no regressor: choose another --output")
+    if not overwrite:
+        raise InputError(
+            f"{path} holds a regressor already: choose another --output or replace it with "
+            "--overwrite"
+        )
+
+
+def _check_tensors(
+    path: Path, tensors: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    for name in sorted(shapes.keys() | tensors.keys()):
+        found = tensors[name].shape if name in tensors else "nothing"
+        expected = shapes.get(name, "nothing")
+        if found != expected:
+            raise InputError(
+                f"{path / WEIGHTS} does not belong to {RECORD}: {name} is {found}, expected "
+                f"{expected}; fit the regressor again"
+            )
+        if not np.isfinite(tensors[name]).all():
+            raise InputError(
+                f"{path / WEIGHTS} is damaged ({name} holds values that are not numbers): fit the "
+                "regressor again"
+            )
+
+
+def _others(path: Path) -> str:
+    if path.parent.name != "regressors" or not path.parent.is_dir():
+        return ""
+    there = sorted(entry.name for entry in path.parent.iterdir() if (entry / RECORD).is_file())
+    return f"; the run has {', '.join(there)}" if there else "; fit one with `warpmarks fit`"

@@ -1,0 +1,81 @@
+"""The evaluations of a run in its report: a section for each."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from warpmarks.evaluation.pictures import CURVE, POINTS, PREDICTIONS
+from warpmarks.evaluation.record import FOLDER, RECORD
+from warpmarks.report.content import Picture, Section
+
+
+def evaluation_sections(run: Path, detector: str) -> tuple[Section, ...]:
+    """A section for each evaluation that lies in the run folder, by name.
+
+    Evaluations of another detector, as the run had before it was trained on, are left out, and so
+    are those whose files are damaged or gone: a report of the rest is better than none.
+    """
+    found = (_read(path.parent, detector) for path in sorted((run / FOLDER).glob(f"*/{RECORD}")))
+    return tuple(section for section in found if section is not None)
+
+
+def _read(folder: Path, detector: str) -> Section | None:
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        section = _section(folder, record) if record["detector"] == detector else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return section if section is not None and section.has_pictures() else None
+
+
+def _section(folder: Path, record: dict[str, Any]) -> Section:
+    landmarks, mean_shape = record["landmarks"], record["mean_shape"]
+    low, high = landmarks["interval_percent"]
+    threshold = landmarks["threshold_percent"]
+    normaliser = record["normaliser_words"]
+    return Section(
+        f"Annotated points of {record['set']}",
+        f"{len(record['points'])} points that people annotated, predicted from the landmarks by a "
+        f"linear map that was {record['regressor']}, on {record['images']:,} images: mean error "
+        f"{landmarks['error_percent']:.2f} % of {normaliser} (95 % interval {low:.2f} to "
+        f"{high:.2f}). The mean shape, which does not look at the image, errs by "
+        f"{mean_shape['error_percent']:.2f} %.{_both_ways(record)}"
+        + (f" {record['caution']}" if record["caution"] else ""),
+        (
+            Picture(
+                "The best, the median and the worst images",
+                "In each pair the discovered landmarks at the left; at the right the predicted "
+                "points as green dots and the annotations as small blue ones, with a line between "
+                "them, and the image's mean error.",
+                folder / f"{PREDICTIONS}.png",
+                alt="Pairs of images with coloured landmarks and with predicted points.",
+            ),
+            Picture(
+                "Images under each error",
+                "How many images have a mean error of at most so much; further up and to the left "
+                f"is better. Up to {threshold:g} % the area under the curve is "
+                f"{landmarks['area_under_curve']:.3f} of what it could be (mean shape "
+                f"{mean_shape['area_under_curve']:.3f}); {100 * landmarks['failure_rate']:.1f} % "
+                "of the images lie beyond.",
+                folder / f"{CURVE}.png",
+                folder / f"{CURVE}_dark.png",
+            ),
+            Picture(
+                "Each point",
+                "Mean error of each point with its 95 % interval over images, and the ring of the "
+                "mean shape. A point whose dot is near its ring is not told by the landmarks.",
+                folder / f"{POINTS}.png",
+                folder / f"{POINTS}_dark.png",
+            ),
+        ),
+    )
+
+
+def _both_ways(record: dict[str, Any]) -> str:
+    both = record["forward_backward"]
+    if both is None or both["backward_percent"] is None:
+        return ""
+    return (
+        f" The other way about, from the annotated points to the landmarks, the error is "
+        f"{both['backward_percent']:.2f} %: low where every landmark is steady on the object."
+    )

@@ -1,0 +1,277 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from warpmarks.datasets.annotated import read_annotated
+from warpmarks.detector import Detector
+from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.storage import save_regressor
+
+
+@pytest.fixture
+def annotated_set(image_folder, tmp_path) -> Path:
+    """The bright and the dark blob of each image and what is between; eight train, four val."""
+    root = tmp_path / "blobs"
+    shutil.copytree(image_folder, root / "images")
+    generator = np.random.default_rng(0)
+    rows, splits = ["image,x1,y1,x2,y2,x3,y3"], ["image,split"]
+    for index in range(12):
+        bright, dark = (generator.uniform((8, 6), (28, 22)) for _ in range(2))
+        points = np.concatenate([bright, dark, (bright + dark) / 2])
+        rows.append(f"{index:02}.png," + ",".join(f"{value:.2f}" for value in points))
+        splits.append(f"{index:02}.png,{'train' if index < 8 else 'val'}")
+    (root / "landmarks.csv").write_text("\n".join(rows) + "\n")
+    (root / "split.csv").write_text("\n".join(splits) + "\n")
+    (root / "points.json").write_text(
+        json.dumps({"names": ["bright", "dark", "between"], "normaliser": "bright:dark"})
+    )
+    return root
+
+
+@pytest.fixture
+def fitted(run_copy, annotated_set) -> Path:
+    """A regressor named blobs inside the run."""
+    detector = Detector.load(run_copy)
+    annotated = read_annotated(annotated_set, split="train")
+    fit = fit_regressor(
+        locate_annotated(detector, annotated), annotated.scheme, detector=detector.digest
+    )
+    save_regressor(fit.regressor, run_copy / "regressors" / "blobs")
+    return run_copy
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """Drawing takes longer than everything else."""
+    monkeypatch.setattr("warpmarks.evaluation.record.draw_evaluation", lambda *_: None)
+    monkeypatch.setattr(
+        "warpmarks.report.run_report.rebuild_report", lambda run, *_, **__: run / "report.html"
+    )
+
+
+def edit(path, **changes):
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_table_with_every_point_and_pictures_in_the_run(warpmarks, fitted, annotated_set):
+    code, out, err = warpmarks(
+        "evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs"
+    )
+    assert code == 0, err
+    for word in ("bright", "dark", "between", "all", "mean shape", "95 % interval", "PCK@0.1"):
+        assert word in out
+    assert "error in % of the distance from bright to dark" in out
+    folder = fitted / "evaluations" / "blobs-val-blobs"
+    assert {path.name for path in folder.iterdir()} >= {"evaluation.json", "predictions.png"}
+    page = (fitted / "report.html").read_text()
+    assert "Annotated points of blobs val" in page
+    # The run had no pictures yet; the report has these as well, on images of the set.
+    assert page.count("<img") > 8
+    assert "Following deformations" in page
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_figures_are_those_of_a_slow_count(warpmarks, fitted, annotated_set):
+    code, out, err = warpmarks(
+        "evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs", "--json", "-"
+    )
+    assert code == 0, err
+    record = json.loads(out)
+    detector = Detector.load(fitted)
+    training, scored = (
+        locate_annotated(detector, read_annotated(annotated_set, split=split))
+        for split in ("train", "val")
+    )
+    scheme = read_annotated(annotated_set).scheme
+    regressor = fit_regressor(training, scheme).regressor
+    predicted = regressor.predict(scored.landmarks, scored.sizes)
+    errors, means = [], []
+    for image in range(4):
+        truth = scored.annotations[image]
+        length = np.hypot(*(truth[0] - truth[1]))
+        for point in range(3):
+            errors.append(np.hypot(*(predicted[image, point] - truth[point])) / length)
+            mean = training.annotations[:, point].mean(axis=0)
+            means.append(np.hypot(*(mean - truth[point])) / length)
+    assert record["images"] == 4
+    assert record["landmarks"]["error_percent"] == pytest.approx(100 * np.mean(errors), rel=1e-5)
+    assert record["mean_shape"]["error_percent"] == pytest.approx(100 * np.mean(means), rel=1e-5)
+    low, high = record["landmarks"]["interval_percent"]
+    assert low < record["landmarks"]["error_percent"] < high
+    assert [point["name"] for point in record["landmarks"]["per_point"]] == [
+        "bright",
+        "dark",
+        "between",
+    ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_fitting_on_another_split_is_the_same_as_a_regressor_of_it(
+    warpmarks, fitted, annotated_set, tmp_path
+):
+    common = ["evaluate", fitted, annotated_set, "--split", "val", "--json"]
+    saved, fresh = tmp_path / "saved.json", tmp_path / "fresh.json"
+    assert warpmarks(*common, saved, "--regressor", fitted / "regressors" / "blobs")[0] == 0
+    code, out, _ = warpmarks(*common, fresh, "--fit-split", "train", "--pictures", tmp_path / "p")
+    assert code == 0
+    assert f"figures: {fresh}\npictures: {tmp_path / 'p'}\n" in out
+    first, second = (json.loads(path.read_text()) for path in (saved, fresh))
+    assert first["landmarks"] == second["landmarks"]
+    assert first["mean_shape"] == second["mean_shape"]
+    assert second["regressor"].startswith("fitted on 8 images of blobs train")
+    # Only where the training images are at hand are there maps both ways of so few.
+    assert first["forward_backward"] is None
+    assert second["forward_backward"]["backward_percent"] > 0
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_cross_validation_needs_no_other_split(warpmarks, run_copy, annotated_set):
+    code, out, err = warpmarks(
+        "evaluate", run_copy, annotated_set, "--cross-validation", "4", "--json", "-"
+    )
+    assert code == 0, err
+    record = json.loads(out)
+    assert record["images"] == 12
+    assert "4-fold cross-validation" in record["regressor"]
+    assert "one person, animal or video" in record["caution"]
+    code, out, _ = warpmarks("evaluate", run_copy, annotated_set, "--cross-validation", "4")
+    assert (code, "one person, animal or video" in out, "backward error" in out) == (0, True, True)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_normaliser_and_the_threshold_can_be_chosen(warpmarks, fitted, annotated_set):
+    def error(*flags):
+        code, out, err = warpmarks(
+            "evaluate",
+            fitted,
+            annotated_set,
+            "--split",
+            "val",
+            "--regressor",
+            "blobs",
+            "--json",
+            "-",
+            *flags,
+        )
+        assert code == 0, err
+        return json.loads(out)
+
+    by_image = error("--normaliser", "image", "--threshold", "30")
+    assert by_image["normaliser"] == "image"
+    scored = by_image["landmarks"]
+    assert scored["error_percent"] == pytest.approx(100 * scored["error_pixels"] / np.sqrt(36 * 28))
+    assert scored["threshold_percent"] == 30
+    assert error()["normaliser"] == "bright:dark"
+
+
+def test_an_evaluation_of_other_weights_leaves_the_report(warpmarks, fitted, annotated_set):
+    flags = ["evaluate", fitted, annotated_set, "--split", "val"]
+    assert warpmarks(*flags, "--regressor", "blobs")[0] == 0
+    edit(fitted / "evaluations" / "blobs-val-blobs" / "evaluation.json", detector="other")
+    assert warpmarks(*flags, "--fit-split", "train")[0] == 0
+    page = (fitted / "report.html").read_text()
+    assert page.count("<h2>Annotated points of blobs val") == 1
+    assert "fitted on 8 images of blobs train" in page
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        ([], "give one of --regressor NAME, --fit-split NAME or --cross-validation FOLDS"),
+        (["--regressor", "blobs", "--cross-validation", "3"], "in one way only"),
+        (["--fit-split", "val"], "would fit on 4 images that are scored (blobs val and blobs val"),
+        (["--fit-split", "tran"], "no split 'tran': the splits there are train, val"),
+        (["--regressor", "blops"], "is no regressor"),
+        (["--cross-validation", "9"], "--cross-validation is 9, but 4 images are annotated"),
+        (["--regressor", "blobs", "--bias"], "--bias was given with --regressor"),
+        (["--regressor", "blobs", "--normaliser", "eyes"], "--normaliser is 'eyes': expected"),
+        (["--regressor", "blobs", "--json", "no/such.json"], "--json no/such.json: there is no"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(warpmarks, fitted, annotated_set, flags, sentence):
+    code, out, err = warpmarks("evaluate", fitted, annotated_set, "--split", "val", *flags)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert sentence in err
+    assert err.rstrip("\n").count("\n") == 0 or "Detecting" in err
+    assert not (fitted / "evaluations").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_scoring_what_was_fitted_on_is_refused(warpmarks, run_copy, annotated_set):
+    code, _, err = warpmarks("evaluate", run_copy, annotated_set, "--fit-split", "train")
+    assert (code, "8 images that are scored (blobs train and blobs, 00.png)" in err) == (2, True)
+
+
+def two_eyes_at_one_place(root):
+    table = root / "landmarks.csv"
+    lines = table.read_text().splitlines()
+    name, x, y, *rest = lines[10].split(",")
+    table.write_text("\n".join([*lines[:10], ",".join([name, x, y, x, y, *rest[2:]]), *lines[11:]]))
+
+
+def other_names(root):
+    edit(root / "points.json", names=["bright", "darker", "between"], normaliser="1:2")
+
+
+def fewer_points(root):
+    rows = (root / "landmarks.csv").read_text().splitlines()
+    (root / "landmarks.csv").write_text("\n".join(",".join(r.split(",")[:5]) for r in rows))
+    (root / "points.json").unlink()
+
+
+def nothing_annotated(root):
+    rows = (root / "landmarks.csv").read_text().splitlines()[:9]
+    (root / "landmarks.csv").write_text("\n".join(rows))
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (two_eyes_at_one_place, "normaliser bright:dark has no length on 09.png (1 image)"),
+        (other_names, "predicts the point 'dark' where"),
+        (fewer_points, "predicts 3 points, but"),
+        (nothing_annotated, "no image of split 'val' is annotated"),
+    ],
+)
+def test_a_set_that_does_not_fit(warpmarks, fitted, annotated_set, harm, sentence):
+    harm(annotated_set)
+    code, _, err = warpmarks(
+        "evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs"
+    )
+    assert (code, sentence in err) == (2, True), err
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_set_without_names_takes_those_of_the_regressor(warpmarks, fitted, annotated_set):
+    (annotated_set / "points.json").unlink()
+    code, out, err = warpmarks(
+        "evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs", "--json", "-"
+    )
+    assert code == 0, err
+    assert json.loads(out)["points"] == ["bright", "dark", "between"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_regressor_of_another_detector_is_refused(warpmarks, fitted, annotated_set):
+    edit(fitted / "regressors" / "blobs" / "regressor.json", detector="0" * 64)
+    code, _, err = warpmarks("evaluate", fitted, annotated_set, "--regressor", "blobs")
+    assert (code, "was fitted with another detector" in err) == (2, True)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_is_there_is_kept_without_overwrite(warpmarks, fitted, annotated_set, tmp_path):
+    (tmp_path / "precious.txt").write_text("precious")
+    flags = ["evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs"]
+    code, _, err = warpmarks(*flags, "--pictures", tmp_path)
+    assert (code, f"--pictures {tmp_path} is not empty" in err) == (2, True)
+    code, _, err = warpmarks(*flags, "--json", tmp_path / "precious.txt")
+    assert (code, "precious.txt exists" in err) == (2, True)
+    code, _, _ = warpmarks(*flags, "--json", tmp_path / "precious.txt", "--overwrite")
+    assert (code, json.loads((tmp_path / "precious.txt").read_text())["images"]) == (0, 4)

@@ -1,0 +1,80 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from evaluation.made_examples import SCHEME, made_examples
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.errors import InputError
+from warpmarks.evaluation.evaluate import evaluate_predictions
+from warpmarks.evaluation.pictures import exemplary
+from warpmarks.evaluation.predicting import predict_with
+from warpmarks.evaluation.record import evaluation_record, save_evaluation
+from warpmarks.regression.fitting import fit_regressor
+
+ERRORS = np.array([0.5, np.nan, 0.1, 0.9, 0.2, 0.7, 0.3, 0.4, 0.6])
+
+
+def test_best_median_and_worst():
+    rows = {name: chosen.tolist() for name, chosen in exemplary(ERRORS, 2)}
+    assert rows == {"best": [2, 4], "median": [7, 0], "worst": [3, 5]}
+
+
+def test_no_image_is_shown_twice_where_there_are_few():
+    rows = {name: chosen.tolist() for name, chosen in exemplary(ERRORS[:6], 4)}
+    assert rows == {"best": [2], "median": [0], "worst": [3]}
+    assert [(name, list(chosen)) for name, chosen in exemplary(ERRORS[:2], 4)] == [("best", [0])]
+
+
+def evaluation():
+    training, examples = made_examples(30, seed=3), made_examples(8)
+    examples.annotations[2, 1] = np.nan
+    fitted = fit_regressor(training, SCHEME).regressor
+    return evaluate_predictions(
+        examples,
+        SCHEME,
+        predict_with(fitted, examples, how="fitted for a test"),
+        set_name="faces val",
+        source="landmarks.csv",
+        threshold=0.1,
+        training=training,
+    )
+
+
+def test_the_record_is_in_percent_and_has_null_where_there_is_nothing():
+    found = evaluation()
+    record = evaluation_record(found)
+    assert record["landmarks"]["error_percent"] == round(100 * found.landmarks.mean, 6)
+    assert record["mean_shape"]["error_percent"] > 3 * record["landmarks"]["error_percent"]
+    assert record["landmarks"]["threshold_percent"] == 10
+    assert [point["images"] for point in record["landmarks"]["per_point"]] == [7, 7, 7]
+    assert record["forward_backward"]["backward_percent"] > 0
+    nothing = replace(found, both_ways=replace(found.both_ways, backward=float("nan")))
+    assert evaluation_record(nothing)["forward_backward"]["backward_percent"] is None
+    assert evaluation_record(replace(found, both_ways=None))["forward_backward"] is None
+    json.dumps(record, allow_nan=False)
+    assert record["points"] == ["left eye", "right eye", "nose"]
+
+
+def test_pictures_are_drawn_and_the_record_is_written_last(tmp_path):
+    found = evaluation()
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index, name in enumerate(found.examples.names):
+        Image.new("RGB", (120, 90), (30 * index, 128, 200)).save(folder / name)
+    images = ImageSet(folder, found.examples.names)
+    save_evaluation(tmp_path / "out", found, images, detector="0123")
+    names = {"predictions", "error_curve", "error_curve_dark", "point_errors", "point_errors_dark"}
+    written = {path.stem for path in (tmp_path / "out").glob("*.png")}
+    assert written == names
+    with Image.open(tmp_path / "out" / "predictions.png") as opened:
+        # Three rows of two pairs of tiles of 210 x 158, as 120 x 90 is.
+        assert opened.size == (4 * 210 + 2 * 3 + 16, 3 * 158 + 2 * 16)
+    assert (tmp_path / "out" / "evaluation.json").is_file()
+    for name in found.examples.names:
+        (folder / name).unlink()
+    with pytest.raises(InputError):
+        save_evaluation(tmp_path / "out", found, images, detector="0123")
+    assert not (tmp_path / "out" / "evaluation.json").exists()
