@@ -57,7 +57,10 @@ def test_from_annotations_to_points(supervise, warpmarks, tmp_path, annotated_fo
         (["--labels", 9], "--labels is 9, but "),
         (["--labels", 0], "--labels is 0, but "),
         (["--normaliser", "1:3"], "--normaliser"),
-        (["--normaliser", "eyes"], "--normaliser is 'eyes': expected inter-ocular"),
+        (
+            ["--normaliser", "eyes"],
+            "--normaliser is 'eyes': expected inter-ocular, outer-eye-corners, box",
+        ),
         (["--set", "num_landmarks=3"], "num_landmarks is 3, but "),
         (["--split", "train"], "split.csv"),
         (["--recipe", "defalt"], "recipe defalt: neither a file nor one of the recipes"),
