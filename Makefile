@@ -50,7 +50,7 @@ constraints:
 	rm -rf build/pinning
 	$(PYTHON) -m venv build/pinning
 	build/pinning/bin/pip install -qq '$(TORCH)'
-	build/pinning/bin/pip install -qq -e '.[dev,sleap]'
+	build/pinning/bin/pip install -qq -e '.[dev]'
 	( echo '# Written by `make constraints`.'; \
 	  build/pinning/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' ) > constraints.txt
 	rm -rf build/pinning
