@@ -96,7 +96,7 @@ def principal_modes(aligned: Aligned, most: int = MODES) -> Modes:
     displacements = (signs * deviations)[:, None] * directions
     return Modes(
         strengths[kept] ** 2 / total if total > 0 else strengths[kept],
-        displacements[kept].reshape(int(kept.sum()), -1, 2),
+        displacements[kept].reshape(int(kept.sum()), *mean.shape),
         (left * strengths * signs)[:, kept],
     )
 
