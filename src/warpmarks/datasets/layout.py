@@ -85,7 +85,7 @@ def write_landmarks(
     Raises:
         InputError: the file cannot be written.
     """
-    values = landmarks.reshape(len(landmarks), -1)
+    values = landmarks.reshape(len(landmarks), 2 * landmarks.shape[1])
     if scores is not None:
         values = np.concatenate([values, scores], axis=1)
     with (
