@@ -92,6 +92,7 @@ def test_a_video_of_nothing_but_broken_frames_writes_no_file(
         (["--smooth", 4], "--smooth is 4: expected an odd number"),
         (["--overlay", "{}/o.txt"], "has no name of a video"),
         (["--overlay", "{}/no/o.mp4"], "--overlay {}/no/o.mp4: there is no folder"),
+        (["--resume"], "--resume was given, but a video is read in one go"),
         (["--split", "train"], "--split train was given, but a video has no splits"),
     ],
 )

@@ -92,7 +92,7 @@ class VideoOutput:
     trails: int
     smooth: int | None
 
-    def check(self, images: Path, *, split: str | None, overwrite: bool) -> bool:
+    def check(self, images: Path, *, split: str | None, resume: bool, overwrite: bool) -> bool:
         """Whether IMAGES is a video.
 
         Raises:
@@ -106,6 +106,10 @@ class VideoOutput:
             if split is not None:
                 raise InputError(
                     f"--split {split} was given, but a video has no splits: leave it out"
+                )
+            if resume:
+                raise InputError(
+                    "--resume was given, but a video is read in one go: leave it out and start anew"
                 )
             if self.overlay is not None:
                 if self.overlay.exists() and images.exists() and self.overlay.samefile(images):
