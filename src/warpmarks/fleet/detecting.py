@@ -1,6 +1,7 @@
 """Detection on a fleet, from its source to its folder of results."""
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -163,12 +164,12 @@ def _started(ray: ModuleType, address: str | None, workers: int | None) -> Itera
     mine = not ray.is_initialized()
     try:
         if mine:
-            local = address is None
+            local = address is None and "RAY_ADDRESS" not in os.environ
             ray.init(
                 address=address,
                 log_to_driver=False,
                 logging_level=logging.WARNING,
-                include_dashboard=None if not local else False,
+                include_dashboard=False if local else None,
                 num_cpus=workers if local else None,
                 object_store_memory=_LOCAL_OBJECT_STORE if local else None,
             )
@@ -188,7 +189,7 @@ def _told_by_workers(ray: ModuleType) -> Iterator[None]:
         yield
     except ray.exceptions.RayError as error:
         cause: BaseException | None = error
-        while cause is not None and (isinstance(cause, ray.exceptions.RayError) or not isinstance(cause, InputError)):
+        while cause is not None and type(cause) is not InputError:
             cause = getattr(cause, "cause", None) or cause.__cause__
         if cause is None:
             raise

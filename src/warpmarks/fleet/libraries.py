@@ -13,7 +13,7 @@ def ray_library() -> ModuleType:
     """
     try:
         import fsspec  # noqa: F401
-        import pyarrow.parquet
+        import pyarrow.parquet  # noqa: F401
         import ray.data
     except ImportError as error:
         raise InputError(

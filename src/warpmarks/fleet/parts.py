@@ -68,10 +68,10 @@ class Parts:
         if there and resume:
             told = json.loads(self._read(ABOUT))
             if told != asdict(about):
-                names = ", ".join(name for name, value in asdict(about).items() if told.get(name) != value)
+                others = [name for name, value in asdict(about).items() if told.get(name) != value]
                 raise InputError(
-                    f"--output {self.place} comes from something else ({names}): give the same run, "
-                    "regressor and source, or start anew with --overwrite"
+                    f"--output {self.place} comes from something else ({', '.join(others)}): give "
+                    "the same run, regressor and source, or start anew with --overwrite"
                 )
             return
         try:

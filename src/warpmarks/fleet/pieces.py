@@ -5,7 +5,6 @@ source always has the same pieces, so that an interrupted detection can go on.
 """
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -154,11 +153,8 @@ def find_work(
 
 
 def _chunks(names: Sequence[str], paths: Sequence[str], size: int) -> tuple[Piece, ...]:
-    pairs = zip(names, paths, strict=True)
-    pieces = []
-    while chunk := list(itertools.islice(pairs, size)):
-        pieces.append(Piece(len(chunk), *(tuple(part) for part in zip(*chunk, strict=True))))
-    return tuple(pieces)
+    parts = [slice(at, at + size) for at in range(0, len(names), size)]
+    return tuple(Piece(len(names[part]), tuple(names[part]), tuple(paths[part])) for part in parts)
 
 
 def _tables(filesystem: "AbstractFileSystem", root: str) -> list[str]:
@@ -228,9 +224,7 @@ def _work_of_tables(
     return Work(filesystem, tuple(pieces), columns)
 
 
-def _choose_columns(
-    schema: "pa.Schema", path: str, image: str | None, name: str | None
-) -> Columns:
+def _choose_columns(schema: "pa.Schema", path: str, image: str | None, name: str | None) -> Columns:
     for flag, asked in (("image", image), ("name", name)):
         if asked is not None and asked not in schema.names:
             raise InputError(
@@ -239,11 +233,15 @@ def _choose_columns(
             )
     if image is None:
         able = [field.name for field in schema if _holds_bytes(field.type)]
-        if len(able) != 1:
-            found = f"{', '.join(able)} could be" if able else "no column holds bytes; there are "
+        if not able:
             raise InputError(
-                f"{path}: which column has the images cannot be told ({found or 'none'}"
-                f"{'' if able else ', '.join(schema.names)}): name it with --image-column"
+                f"{path} has no column of bytes, which images would be: it has "
+                f"{', '.join(schema.names)}"
+            )
+        if len(able) > 1:
+            raise InputError(
+                f"{path} has several columns that could be the images: name one of "
+                f"{', '.join(able)} with --image-column"
             )
         image = able[0]
     elif not _holds_bytes(schema.field(image).type):
@@ -256,7 +254,7 @@ def _choose_columns(
 
 
 def _holds_bytes(kind: Any) -> bool:
-    import pyarrow.types as types
+    from pyarrow import types
 
     if types.is_struct(kind):
         index = kind.get_field_index("bytes")

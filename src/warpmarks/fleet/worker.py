@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from warpmarks.detection import Detection, ImageDetector
-from warpmarks.errors import InputError
+from warpmarks.detection import Detection
 from warpmarks.fleet.parts import Parts
 from warpmarks.fleet.pieces import Piece, Work
 from warpmarks.regression.regressor import Regressor
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from warpmarks.detector import Detector
 
 _ROWS_READ = 256
 """Of a row group, which may be larger than the memory, at a time."""
@@ -132,7 +133,7 @@ def files_of(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in wanted}
 
 
-def load_from(files: Mapping[str, bytes], device: str) -> ImageDetector:
+def load_from(files: Mapping[str, bytes], device: str) -> "Detector":
     """The detector of ``files_of``."""
     from warpmarks.detector import Detector
 
