@@ -19,17 +19,22 @@ if TYPE_CHECKING:
     from warpmarks.regression.storage import load_regressor, save_regressor
     from warpmarks.report.run_report import report_run
     from warpmarks.training import finetune, supervise, train
+    from warpmarks.video.detecting import FramePoints, detect_video
+    from warpmarks.video.extracting import find_frames
 
     __version__: str
 
 __all__ = [
     "Detection",
     "Detector",
+    "FramePoints",
     "InputError",
     "PointDetector",
     "Regressor",
     "TrainingConfig",
     "__version__",
+    "detect_video",
+    "find_frames",
     "find_images",
     "finetune",
     "fit_regressor",
@@ -46,10 +51,13 @@ __all__ = [
 _HOME_OF = {
     "Detection": "warpmarks.detector",
     "Detector": "warpmarks.detector",
+    "FramePoints": "warpmarks.video.detecting",
     "InputError": "warpmarks.errors",
     "PointDetector": "warpmarks.point_detector",
     "Regressor": "warpmarks.regression.regressor",
     "TrainingConfig": "warpmarks.configuration",
+    "detect_video": "warpmarks.video.detecting",
+    "find_frames": "warpmarks.video.extracting",
     "find_images": "warpmarks.datasets.image_set",
     "finetune": "warpmarks.training",
     "fit_regressor": "warpmarks.regression.fitting",

@@ -1,21 +1,26 @@
 """A run and a regressor together: images in, annotated points out."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float, UInt8
 
-from warpmarks.datasets.image_set import ImageSet
-from warpmarks.detector import Detection, Detector, NamedDetection, Source
-from warpmarks.progress import Progress
+from warpmarks.detection import Detection, ImageDetector, ReadImage
+from warpmarks.detector import Detector
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.storage import load_regressor, regressor_path
 
 
-class PointDetector:
+class PointDetector(ImageDetector):
     """Finds the points that a person has annotated on a few images, on any image.
+
+    A detection's ``landmarks`` are the N points. The score of a point is the mean of those of its
+    landmarks, each by its share in the point: low where the landmarks that decide it are hidden or
+    were not found.
 
     >>> eyes = PointDetector.load("run", "eyes")            # doctest: +SKIP
     >>> eyes("cat.jpg").landmarks                           # (N, 2) pixels   # doctest: +SKIP
@@ -32,6 +37,8 @@ class PointDetector:
     def __init__(
         self, detector: Detector, regressor: Regressor, *, name: str = "that was given"
     ) -> None:
+        record = detector.record
+        super().__init__((record.picture_height, record.picture_width), record.config.image.fit)
         regressor.check_detector(detector.digest, name=name)
         self.detector, self.regressor = detector, regressor
 
@@ -53,36 +60,20 @@ class PointDetector:
         """Of the N points."""
         return self.regressor.scheme.names
 
-    def __call__(self, images: Source | Sequence[Source]) -> Detection:
-        """Points of an image, or of a list or array of them, see `Detector.__call__`.
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the detector's digest and the regressor's weights."""
+        regressor = self.regressor
+        hashed = hashlib.sha256(regressor.detector.encode())
+        for part in (regressor.weights, regressor.offset):
+            hashed.update(b"" if part is None else part.tobytes())
+        return hashed.hexdigest()
 
-        The detection's ``landmarks`` are the N points. The score of a point is the mean of those of
-        its landmarks, each by its share in the point: low where the landmarks that decide it are
-        hidden or were not found.
-        """
-        return self.points_of(self.detector(images))
-
-    def detect_images(
-        self,
-        images: ImageSet,
-        *,
-        batch_size: int = 32,
-        workers: int = 2,
-        allow_unreadable: bool = False,
-        progress: Progress | None = None,
-    ) -> Iterator[NamedDetection]:
-        """Points of every image of a set, see `Detector.detect_images`."""
-        for found in self.detector.detect_images(
-            images,
-            batch_size=batch_size,
-            workers=workers,
-            allow_unreadable=allow_unreadable,
-            progress=progress,
-        ):
-            if found.detection is None:
-                yield found
-            else:
-                yield replace(found, detection=self.points_of(found.detection))
+    def search(
+        self, pictures: UInt8[np.ndarray, "batch height width 3"]
+    ) -> tuple[Float[np.ndarray, "batch landmarks 2"], Float[np.ndarray, "batch landmarks"]]:
+        """The landmarks that the points follow from, see `ImageDetector.search`."""
+        return self.detector.search(pictures)
 
     def points_of(self, found: Detection) -> Detection:
         """The points that follow from landmarks of this detector."""
@@ -91,3 +82,6 @@ class PointDetector:
         points = self.regressor.predict(landmarks, np.atleast_2d(found.size))
         scores = found.scores @ self.regressor.influences().T
         return Detection(points[0] if single else points, scores, found.size)
+
+    def _detect(self, read: Sequence[ReadImage]) -> Detection:
+        return self.points_of(super()._detect(read))
