@@ -177,16 +177,16 @@ class ImageDetector(ABC):
             for one in read
         ]
 
-    def _read_or_reason(self, source: Source) -> "_Read | UnreadableImage":
+    def _read_or_reason(self, source: Source) -> "ReadImage | UnreadableImage":
         try:
             return self._read(source)
         except UnreadableImage as error:
             return error
 
-    def _read(self, source: Source) -> "_Read":
+    def _read(self, source: Source) -> "ReadImage":
         return read_picture(source, *self._picture_size, self._fit)
 
-    def _detect(self, read: "Sequence[_Read]") -> Detection:
+    def _detect(self, read: "Sequence[ReadImage]") -> Detection:
         normalised, scores = self.search(np.stack([picture for picture, _ in read]))
         landmarks = [
             place(original, self._picture_size, self._fit).to_original(points)
@@ -196,4 +196,6 @@ class ImageDetector(ABC):
         return Detection(np.stack(landmarks), scores, sizes)
 
 
-_Read: TypeAlias = tuple[np.ndarray, tuple[int, int]]  # a picture, (height, width) of its original
+ReadImage: TypeAlias = tuple[
+    np.ndarray, tuple[int, int]
+]  # a picture, (height, width) of its original
