@@ -334,11 +334,15 @@ class Session:
             fitted = before.fitted
         else:
             fitted = fit_placed(examples, self.detector.digest)
-        predicted = self._predict_all(fitted, np.flatnonzero(located)) if fitted else None
+        predicted = None
+        if fitted is not None:
+            predicted = self._predict_all(fitted, examples, np.flatnonzero(located))
         self._latest = _Known(key, examples, fitted, predicted)
         return self._latest
 
-    def _predict_all(self, fitted: Fitted, located: Int[np.ndarray, " located"]) -> Predicted:
+    def _predict_all(
+        self, fitted: Fitted, examples: Examples, located: Int[np.ndarray, " located"]
+    ) -> Predicted:
         count, points = len(self.images), self.scheme.count
         landmarks, scores = self.locations.landmarks[located], self.locations.scores[located]
         sizes = self.images.sizes[located]
@@ -349,7 +353,7 @@ class Session:
         )
         predicted.points[located] = fitted.predict(landmarks, sizes)
         predicted.scores[located] = fitted.confidences(scores)
-        predicted.doubt[located] = doubts(landmarks, scores, sizes, fitted)
+        predicted.doubt[located] = doubts(landmarks, examples.landmarks)
         return predicted
 
     def _examples(self, rows: Int[np.ndarray, " rows"]) -> Examples:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from warpmarks.annotator.shapes import align
+from warpmarks.annotator.doubt import configurations, distances
 
 MOST_CANDIDATES, MOST_OTHERS = 1500, 3000
 """Images, at most, that are weighed against each other: 18 MB of distances."""
@@ -45,7 +45,7 @@ class Suggester:
         self._features = configurations(landmarks[known])
         self._others = _some(len(known), MOST_OTHERS, generator)
         self._candidates = _some(len(known), MOST_CANDIDATES, generator)
-        self._distances = _distances(self._features[self._others], self._features[self._candidates])
+        self._distances = distances(self._features[self._others], self._features[self._candidates])
         self._weights = scores[known][self._others].mean(axis=1).astype(np.float32)
 
     def suggest(self, labelled: Bool[np.ndarray, " images"], skip: Collection[int]) -> Suggestion:
@@ -88,26 +88,11 @@ class Suggester:
         """Distance of each of the others to its nearest labelled image."""
         if not labelled_rows:
             return np.full(len(self._others), self._distances.max(initial=0.0))
-        between = _distances(self._features[self._others], self._features[labelled_rows])
+        between = distances(self._features[self._others], self._features[labelled_rows])
         return between.min(axis=1)
-
-
-def configurations(
-    landmarks: Float[np.ndarray, "images landmarks 2"],
-) -> Float[np.ndarray, "images coordinates"]:
-    """The landmarks of each image apart from place, size and turn, as one row."""
-    shapes = align(landmarks).shapes
-    return shapes.reshape(len(shapes), 2 * landmarks.shape[1]).astype(np.float32)
 
 
 def _some(count: int, most: int, generator: np.random.Generator) -> np.ndarray:
     if count <= most:
         return np.arange(count)
     return np.sort(generator.choice(count, most, replace=False))
-
-
-def _distances(
-    first: Float[np.ndarray, "first features"], second: Float[np.ndarray, "second features"]
-) -> Float[np.ndarray, "first second"]:
-    squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None]
-    return np.sqrt(np.maximum(squares - 2 * first @ second.T, 0))
