@@ -5,7 +5,9 @@
 The set's annotated points are placed image by image, as a person would, on the first ``--images``
 images of its ``--split``; the landmarks of all are located first. After each number of ``--labels``
 every address of the page is asked for ``--repeats`` times. Prints JSON: milliseconds, median and
-largest, by number of labels; ``refit`` is the part of saving a label that fits and predicts anew.
+largest, by number of labels; ``cpu`` is the median of what the processor worked for it, server and
+client together, which other work on the machine does not change. ``refit`` is the part of saving a
+label that fits and predicts anew.
 """
 
 import argparse
@@ -92,15 +94,16 @@ def measured(
     result = {}
     done = 0
     for count in sorted(labels):
-        saving, fitting = [], []
+        saving: list[tuple[float, float]] = []
+        fitting = []
         for image in range(done, count):
             values = [
                 {"x": float(x), "y": float(y)} if np.isfinite(x) else None for x, y in people[image]
             ]
             body = {"base_version": 0, "points": values}
-            begun = time.perf_counter()
+            begun = now()
             answer = client.put(f"/api/images/{image}/points", json=body, headers=WRITES)
-            saving.append(1000 * (time.perf_counter() - begun))
+            saving.append(since(begun))
             fitting.append(answer.raise_for_status().json()["refit_ms"])
         done = count
         asked: dict[str, Callable[[int], str]] = {
@@ -114,21 +117,41 @@ def measured(
             "shapes": lambda _: "/api/shapes",
             "version": lambda _: "/api/version",
         }
-        of_count = {"save a label": spread(saving[-repeats:]), "refit": spread(fitting[-repeats:])}
+        refits = fitting[-repeats:]
+        of_count = {
+            "save a label": spread(saving[-repeats:]),
+            "refit": {"median": float(np.median(refits)), "largest": max(refits)},
+        }
         for what, address in asked.items():
             taken = []
             for number in range(repeats):
-                begun = time.perf_counter()
+                begun = now()
                 client.get(address(number + count)).raise_for_status()
-                taken.append(1000 * (time.perf_counter() - begun))
+                taken.append(since(begun))
             of_count[what] = spread(taken)
         result[str(count)] = of_count
     return result
 
 
-def spread(times: list[float]) -> dict[str, float]:
-    """Median and largest."""
-    return {"median": round(float(np.median(times)), 1), "largest": round(max(times), 1)}
+def now() -> tuple[float, float]:
+    """Seconds that have passed, and that this process has worked."""
+    return time.perf_counter(), time.process_time()
+
+
+def since(begun: tuple[float, float]) -> tuple[float, float]:
+    """Milliseconds of both since then."""
+    passed, worked = now()
+    return 1000 * (passed - begun[0]), 1000 * (worked - begun[1])
+
+
+def spread(times: list[tuple[float, float]]) -> dict[str, float]:
+    """Median and largest of what passed, and median of what was worked."""
+    passed, worked = np.array(times).T
+    return {
+        "median": round(float(np.median(passed)), 1),
+        "largest": round(float(passed.max()), 1),
+        "cpu": round(float(np.median(worked)), 1),
+    }
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class Suggester:
     Images are as far apart as their landmark configurations are, apart from place, size and turn.
     The suggestion is the image that lowers the sum of all images' distances to their nearest
     labelled one the most: a greedy k-medians design, in which images whose landmarks are sure count
-    more. docs/annotating.md has what this and other rules bring.
+    more. docs/annotation_projects.md has what this and other rules bring.
 
     Args:
         landmarks: of all images; nan where they are not known.
