@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from warpmarks.annotator.doubt import configurations, doubts
+from warpmarks.annotator.doubt import doubts
 from warpmarks.annotator.predicting import fit_placed, percent
 from warpmarks.annotator.suggestion import Suggester
+from warpmarks.centred import pixels_to_centred
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
@@ -32,7 +33,7 @@ Rule = Callable[[Examples, int, np.random.Generator], Sequence[int]]
 
 def suggested(pool: Examples, count: int, _: np.random.Generator) -> list[int]:
     """What the page suggests, one after the other."""
-    suggester = Suggester(pool.landmarks, pool.scores)
+    suggester = Suggester(pool.landmarks, pool.sizes)
     labelled = np.zeros(len(pool), dtype=bool)
     chosen: list[int] = []
     while len(chosen) < count:
@@ -50,7 +51,7 @@ def random(pool: Examples, count: int, generator: np.random.Generator) -> list[i
 
 def farthest_first(pool: Examples, count: int, _: np.random.Generator) -> list[int]:
     """Each time the image that is least like any labelled one; the most usual one to begin with."""
-    features = configurations(pool.landmarks)
+    features = pixels_to_centred(pool.landmarks, pool.sizes).reshape(len(pool), -1)
     usual = features.mean(axis=0)
     chosen = [int(np.argmin(np.linalg.norm(features - usual, axis=1)))]
     nearest = np.full(len(pool), np.inf)

@@ -13,7 +13,7 @@ def doubts(
     """The place of each image, from 0 to 1, in the order of unlikeness to any labelled one.
 
     Unlikeness is the distance of the landmark configurations apart from place, size and turn. It
-    points to wrong predictions better than low scores of the landmarks do, see docs/annotation_projects.md.
+    points to wrong predictions better than low scores of landmarks: docs/annotation_projects.md.
 
     Args:
         landmarks: of all images.

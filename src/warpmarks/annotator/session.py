@@ -374,7 +374,7 @@ class Session:
         if known is None or (done != known[0] and (done == total or done > 1.25 * known[0])):
             located = self.locations.located[:, None, None]
             landmarks = np.where(located, self.locations.landmarks, np.nan)
-            known = (done, Suggester(landmarks, self.locations.scores))
+            known = (done, Suggester(landmarks, self.images.sizes))
             self._suggester = known
         return known[1]
 

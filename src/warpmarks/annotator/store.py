@@ -245,7 +245,8 @@ class Project:
             self._save(self.annotations)
         except InputError as error:
             # The change is made: history.jsonl has it, and the other files follow with the next.
-            self.notices.append(str(error))
+            if str(error) not in self.notices:
+                self.notices.append(str(error))
 
     def _after(self, annotations: Annotations, change: Change) -> Annotations:
         """The annotations after a change, whether or not they have it already."""
