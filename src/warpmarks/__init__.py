@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from warpmarks.datasets.image_set import find_images
     from warpmarks.detector import Detection, Detector
     from warpmarks.errors import InputError
+    from warpmarks.exported import ExportedDetector
     from warpmarks.report.run_report import report_run
     from warpmarks.training import finetune, supervise, train
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Detection",
     "Detector",
+    "ExportedDetector",
     "InputError",
     "TrainingConfig",
     "__version__",
@@ -35,6 +37,7 @@ __all__ = [
 _HOME_OF = {
     "Detection": "warpmarks.detector",
     "Detector": "warpmarks.detector",
+    "ExportedDetector": "warpmarks.exported",
     "InputError": "warpmarks.errors",
     "TrainingConfig": "warpmarks.configuration",
     "find_images": "warpmarks.datasets.image_set",

@@ -12,7 +12,7 @@ from warpmarks.cli.options import (
     DeviceChoice,
     Images,
     Overwrite,
-    Run,
+    RunOrFile,
     Split,
     Threads,
 )
@@ -20,7 +20,7 @@ from warpmarks.errors import InputError
 
 
 def detect(
-    run: Run,
+    run: RunOrFile,
     images: Images,
     output: Annotated[
         Path,
@@ -48,16 +48,15 @@ def detect(
     """Find the landmarks of a trained run on images, into a CSV file."""
     import numpy as np
 
-    from warpmarks.cli.devices import prepare
+    from warpmarks.cli.detectors import load_detector
     from warpmarks.cli.listing import left_out
     from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.datasets.image_set import find_images
     from warpmarks.datasets.layout import write_landmarks
-    from warpmarks.detector import Detector
 
     check_output_file(output, overwrite=overwrite)
-    detector = Detector.load(run, device=prepare(device, threads))
+    detector = load_detector(run, device, threads)
     image_set = find_images(images, split=split)
     names, landmarks, confidences, unreadable = [], [], [], []
     with terminal_progress() as progress:

@@ -1,0 +1,109 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from warpmarks.detector import Detector
+from warpmarks.exported import ExportedDetector
+from warpmarks.points import PointScheme, parse_normaliser
+from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.storage import save_regressor
+
+
+def coordinates(path):
+    with path.open(newline="") as file:
+        return np.array([row[1:] for row in csv.reader(file)][1:], dtype=float)
+
+
+def save_points(run, digest):
+    """A regressor whose two points are the first two landmarks."""
+    weights = np.eye(4, 6)
+    names = ("nose", "tail")
+    scheme = PointScheme(names, parse_normaliser("nose:tail", names, source="test"))
+    regressor = Regressor(weights, None, scheme, "linear", digest, 9, np.zeros((2, 2)))
+    save_regressor(regressor, run / "regressors" / "two", overwrite=True)
+
+
+def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_folder, tmp_path):
+    save_points(run_copy, Detector.load(run_copy, device="cpu").digest)
+    file = tmp_path / "blobs.onnx"
+    code, out, err = warpmarks("export", run_copy, "--output", file, "--regressor", "two")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{file}: 3 landmarks and 2 points, ")
+    assert out.count("\n") == 1
+    tables = []
+    for detector in (run_copy, file):
+        output = tmp_path / f"{detector.name}.csv"
+        code, out, err = warpmarks("detect", detector, image_folder, "--output", output, "--scores")
+        assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n"), err
+        tables.append(coordinates(output))
+    np.testing.assert_allclose(tables[0], tables[1], atol=1e-3, rtol=0)
+    exported = ExportedDetector.load(file)
+    found = exported(image_folder / "03.png")
+    np.testing.assert_allclose(exported.points(found), found.landmarks[:2], atol=1e-9, rtol=0)
+
+    code, _, err = warpmarks("export", run_copy, "--output", file)
+    assert (code, f"--output {file} exists" in err) == (2, True)
+
+
+def test_a_regressor_of_another_detector_is_refused(warpmarks, run_copy, tmp_path):
+    save_points(run_copy, "0" * 64)
+    output = tmp_path / "blobs.onnx"
+    code, _, err = warpmarks("export", run_copy, "--output", output, "--regressor", "two")
+    assert (code, "was fitted with another detector" in err) == (2, True)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--output", "a.pt2"], "--output is a.pt2: expected a name that ends with .onnx"),
+        (["--output", "a.onnx", "--format", "torch"], "expected a name that ends with .pt2"),
+        (["--output", "a.onnx", "--format", "onnx-int8"], "needs --calibrate IMAGES"),
+        (["--output", "a.onnx", "--calibrate", "."], "--calibrate belongs to --format onnx-int8"),
+        (["--output", "a.onnx", "--runtime", "."], "--runtime belongs to --format web"),
+        (["--output", "no/a.onnx"], "there is no folder no"),
+        (["--output", "a.onnx", "--regressor", "none"], "is no regressor"),
+    ],
+)
+def test_flags_that_do_not_go_together(
+    warpmarks, trained_run, tmp_path, monkeypatch, flags, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = warpmarks("export", trained_run, *flags)
+    assert (code, sentence in err) == (2, True), err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_is_calibrated_on_images(warpmarks, trained_run, image_folder, tmp_path):
+    import onnx
+
+    file = tmp_path / "blobs.onnx"
+    code, out, err = warpmarks(
+        "export",
+        trained_run,
+        "--format",
+        "onnx-int8",
+        "--calibrate",
+        image_folder,
+        "--output",
+        file,
+    )
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{file}: 3 landmarks, ")
+    assert [path.name for path in tmp_path.iterdir()] == ["blobs.onnx"]
+    graph = onnx.load(file).graph
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    sources = {output: node.op_type for node in graph.node for output in node.output}
+    assert convolutions
+    weights = [sources.get(node.input[1]) for node in convolutions]
+    assert weights == ["DequantizeLinear"] * (len(weights) - 1) + [None]
+    exported = ExportedDetector.load(file)
+    assert exported.record.precision == "int8"
+    images = sorted(image_folder.iterdir())
+    found, expected = exported(images), Detector.load(trained_run, device="cpu")(images)
+    errors = np.linalg.norm(found.landmarks - expected.landmarks, axis=-1)
+    assert 0 < errors.mean() < 1  # of 36 pixels
+    told = json.loads(exported._session.get_modelmeta().custom_metadata_map["warpmarks"])
+    assert told["digest"] == exported.digest
