@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from warpmarks.exported import ExportedDetector
     from warpmarks.report.run_report import report_run
     from warpmarks.training import finetune, supervise, train
+    from warpmarks.video.detecting import FramePoints, detect_video
+    from warpmarks.video.extracting import find_frames
 
     __version__: str
 
@@ -22,9 +24,12 @@ __all__ = [
     "Detection",
     "Detector",
     "ExportedDetector",
+    "FramePoints",
     "InputError",
     "TrainingConfig",
     "__version__",
+    "detect_video",
+    "find_frames",
     "find_images",
     "finetune",
     "load_recipe",
@@ -38,8 +43,11 @@ _HOME_OF = {
     "Detection": "warpmarks.detector",
     "Detector": "warpmarks.detector",
     "ExportedDetector": "warpmarks.exported",
+    "FramePoints": "warpmarks.video.detecting",
     "InputError": "warpmarks.errors",
     "TrainingConfig": "warpmarks.configuration",
+    "detect_video": "warpmarks.video.detecting",
+    "find_frames": "warpmarks.video.extracting",
     "find_images": "warpmarks.datasets.image_set",
     "finetune": "warpmarks.training",
     "load_recipe": "warpmarks.configuration",

@@ -3,10 +3,9 @@
 Nothing here imports torch: an exported detector does without.
 """
 
+import itertools
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -17,6 +16,7 @@ from PIL import Image
 
 from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
@@ -106,21 +106,35 @@ class ImageDetector(ABC):
         images: ImageSet,
         *,
         batch_size: int = 32,
-        workers: int = 2,
+        workers: int | None = None,
         allow_unreadable: bool = False,
+        already: int = 0,
         progress: Progress | None = None,
-    ) -> Iterator[NamedDetection]:
+    ) -> Generator[NamedDetection, None, None]:
         """Landmarks of every image of a set, in its order, read ahead while the network works.
+
+        Args:
+            images: to find landmarks on.
+            batch_size: that the network sees at a time.
+            workers: threads that read images; as many as there are processors if not given.
+            allow_unreadable: go on however many images cannot be read.
+            already: images of a larger set, of which these are the rest, that were read before.
+            progress: told of the images.
 
         Raises:
             InputError: more than 5 % of the images cannot be read and ``allow_unreadable`` is not
                 set.
         """
         progress = progress or SilentProgress()
-        progress.start("Detecting", len(images.names))
+        total = already + len(images.names)
+        progress.start("Detecting", total, already)
         failed: list[str] = []
-        with ThreadPoolExecutor(max(1, workers)) as pool:
-            for chunk in self._chunks_ahead(images, batch_size, pool):
+        with Workers(workers or processors()) as threads:
+            waiting = threads.in_order(
+                self._read_or_reason, images.paths(), results_ahead=2 * batch_size
+            )
+            reads = zip(images.names, waiting, strict=True)
+            while chunk := list(itertools.islice(reads, batch_size)):
                 good = [read for _, read in chunk if not isinstance(read, UnreadableImage)]
                 found = self._detect(good) if good else None
                 place_in_found = 0
@@ -132,27 +146,14 @@ class ImageDetector(ABC):
                     assert found is not None
                     yield NamedDetection(name, found.of(place_in_found))
                     place_in_found += 1
-                if not allow_unreadable and len(failed) > MAX_UNREADABLE * len(images.names):
+                if not allow_unreadable and len(failed) > MAX_UNREADABLE * total:
                     raise InputError(
-                        f"{images.root}: {len(failed)} of {len(images.names)} images cannot be "
-                        f"read, for instance {failed[0]}: mend or remove them, or go on without "
-                        "them with --allow-unreadable"
+                        f"{images.root}: {len(failed)} of {total} images cannot be read, for "
+                        f"instance {failed[0]}: mend or remove them, or go on without them with "
+                        "--allow-unreadable"
                     )
                 progress.advance(len(chunk))
         progress.finish()
-
-    def _chunks_ahead(
-        self, images: ImageSet, batch_size: int, pool: ThreadPoolExecutor
-    ) -> Iterator[list[tuple[str, "_Read | UnreadableImage"]]]:
-        waiting: deque[tuple[str, Future[_Read | UnreadableImage]]] = deque()
-        pending = iter(zip(images.names, images.paths(), strict=True))
-        while True:
-            while len(waiting) < 3 * batch_size and (item := next(pending, None)) is not None:
-                waiting.append((item[0], pool.submit(self._read_or_reason, item[1])))
-            if not waiting:
-                return
-            ready = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
-            yield [(name, future.result()) for name, future in ready]
 
     def _read_or_reason(self, path: Path) -> "_Read | UnreadableImage":
         try:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from warpmarks.detector import Detector
+from warpmarks.export.onnx_file import write_onnx
 from warpmarks.exported import ExportedDetector
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
@@ -16,6 +17,13 @@ def coordinates(path):
         return np.array([row[1:] for row in csv.reader(file)][1:], dtype=float)
 
 
+@pytest.fixture(scope="module")
+def onnx_copy(trained_run, tmp_path_factory):
+    file = tmp_path_factory.mktemp("export") / "blobs.onnx"
+    write_onnx(Detector.load(trained_run, device="cpu"), file)
+    return file
+
+
 def save_points(run, digest):
     """A regressor whose two points are the first two landmarks."""
     weights = np.eye(4, 6)
@@ -25,23 +33,34 @@ def save_points(run, digest):
     save_regressor(regressor, run / "regressors" / "two", overwrite=True)
 
 
-def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_folder, tmp_path):
-    save_points(run_copy, Detector.load(run_copy, device="cpu").digest)
-    file = tmp_path / "blobs.onnx"
-    code, out, err = warpmarks("export", run_copy, "--output", file, "--regressor", "two")
-    assert (code, err) == (0, "")
-    assert out.startswith(f"{file}: 3 landmarks and 2 points, ")
-    assert out.count("\n") == 1
+def test_a_file_is_detected_with_in_place_of_its_run(
+    warpmarks, run_copy, image_folder, onnx_copy, tmp_path
+):
     tables = []
-    for detector in (run_copy, file):
+    for detector in (run_copy, onnx_copy):
         output = tmp_path / f"{detector.name}.csv"
         code, out, err = warpmarks("detect", detector, image_folder, "--output", output, "--scores")
         assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n"), err
         tables.append(coordinates(output))
     np.testing.assert_allclose(tables[0], tables[1], atol=1e-3, rtol=0)
-    exported = ExportedDetector.load(file)
-    found = exported(image_folder / "03.png")
-    np.testing.assert_allclose(exported.points(found), found.landmarks[:2], atol=1e-9, rtol=0)
+
+
+def test_a_file_with_a_regressor_gives_its_points(warpmarks, run_copy, image_folder, tmp_path):
+    save_points(run_copy, Detector.load(run_copy, device="cpu").digest)
+    file, output = tmp_path / "blobs.onnx", tmp_path / "points.csv"
+    code, out, err = warpmarks("export", run_copy, "--output", file, "--regressor", "two")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{file}: 3 landmarks and 2 points, ")
+    assert out.count("\n") == 1
+    code, out, err = warpmarks("detect", file, image_folder, "--output", output)
+    assert (code, out) == (0, f"{output}: 2 points on 12 images\n"), err
+    landmarks = Detector.load(run_copy, device="cpu")(sorted(image_folder.iterdir())).landmarks
+    expected = landmarks[:, :2].reshape(12, 4)
+    np.testing.assert_allclose(coordinates(output), expected, atol=1e-3, rtol=0)
+    code, _, err = warpmarks(
+        "detect", file, image_folder, "--output", output, "--overwrite", "--scores"
+    )
+    assert (code, "--scores are of landmarks" in err) == (2, True)
 
     code, _, err = warpmarks("export", run_copy, "--output", file)
     assert (code, f"--output {file} exists" in err) == (2, True)

@@ -12,6 +12,7 @@ import typer
 
 import warpmarks
 from warpmarks.cli import (
+    annotate,
     benchmark,
     convert,
     datasets,
@@ -20,6 +21,7 @@ from warpmarks.cli import (
     evaluate,
     export,
     finetune,
+    reproduce,
     show,
     supervise,
     system,
@@ -85,11 +87,13 @@ for _verb in (
     train.train,
     detect.detect,
     show.show,
+    annotate.annotate,
     convert.convert,
     finetune.finetune,
     supervise.supervise,
     evaluate.evaluate,
     export.export,
+    reproduce.reproduce,
     demo.demo,
     benchmark.benchmark,
     system.system,

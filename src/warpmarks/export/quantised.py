@@ -68,9 +68,7 @@ def write_int8(
             quantised,
             _Batches(pictures),
             op_types_to_quantize=list(_IN_BYTES),
-            nodes_to_exclude=[
-                [node.name for node in model.graph.node if node.op_type == "Conv"][-1]
-            ],
+            nodes_to_exclude=[convolutions[-1]],
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
