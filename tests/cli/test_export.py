@@ -1,12 +1,9 @@
 import csv
-import json
 
 import numpy as np
 import pytest
 
 from warpmarks.detector import Detector
-from warpmarks.export.onnx_file import write_onnx
-from warpmarks.exported import ExportedDetector
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.storage import save_regressor
@@ -15,13 +12,6 @@ from warpmarks.regression.storage import save_regressor
 def coordinates(path):
     with path.open(newline="") as file:
         return np.array([row[1:] for row in csv.reader(file)][1:], dtype=float)
-
-
-@pytest.fixture(scope="module")
-def onnx_copy(trained_run, tmp_path_factory):
-    file = tmp_path_factory.mktemp("export") / "blobs.onnx"
-    write_onnx(Detector.load(trained_run, device="cpu"), file)
-    return file
 
 
 def save_points(run, digest):
@@ -33,19 +23,7 @@ def save_points(run, digest):
     save_regressor(regressor, run / "regressors" / "two", overwrite=True)
 
 
-def test_a_file_is_detected_with_in_place_of_its_run(
-    warpmarks, run_copy, image_folder, onnx_copy, tmp_path
-):
-    tables = []
-    for detector in (run_copy, onnx_copy):
-        output = tmp_path / f"{detector.name}.csv"
-        code, out, err = warpmarks("detect", detector, image_folder, "--output", output, "--scores")
-        assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n"), err
-        tables.append(coordinates(output))
-    np.testing.assert_allclose(tables[0], tables[1], atol=1e-3, rtol=0)
-
-
-def test_a_file_with_a_regressor_gives_its_points(warpmarks, run_copy, image_folder, tmp_path):
+def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_folder, tmp_path):
     save_points(run_copy, Detector.load(run_copy, device="cpu").digest)
     file, output = tmp_path / "blobs.onnx", tmp_path / "points.csv"
     code, out, err = warpmarks("export", run_copy, "--output", file, "--regressor", "two")
@@ -93,36 +71,3 @@ def test_flags_that_do_not_go_together(
     code, _, err = warpmarks("export", trained_run, *flags)
     assert (code, sentence in err) == (2, True), err
     assert list(tmp_path.iterdir()) == []
-
-
-def test_int8_is_calibrated_on_images(warpmarks, trained_run, image_folder, tmp_path):
-    import onnx
-
-    file = tmp_path / "blobs.onnx"
-    code, out, err = warpmarks(
-        "export",
-        trained_run,
-        "--format",
-        "onnx-int8",
-        "--calibrate",
-        image_folder,
-        "--output",
-        file,
-    )
-    assert (code, err) == (0, "")
-    assert out.startswith(f"{file}: 3 landmarks, ")
-    assert [path.name for path in tmp_path.iterdir()] == ["blobs.onnx"]
-    graph = onnx.load(file).graph
-    convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    sources = {output: node.op_type for node in graph.node for output in node.output}
-    assert convolutions
-    weights = [sources.get(node.input[1]) for node in convolutions]
-    assert weights == ["DequantizeLinear"] * (len(weights) - 1) + [None]
-    exported = ExportedDetector.load(file)
-    assert exported.record.precision == "int8"
-    images = sorted(image_folder.iterdir())
-    found, expected = exported(images), Detector.load(trained_run, device="cpu")(images)
-    errors = np.linalg.norm(found.landmarks - expected.landmarks, axis=-1)
-    assert 0 < errors.mean() < 1  # of 36 pixels
-    told = json.loads(exported._session.get_modelmeta().custom_metadata_map["warpmarks"])
-    assert told["digest"] == exported.digest

@@ -50,11 +50,25 @@ def regressor(detector: Detector) -> Regressor:
 
 
 @pytest.fixture(scope="session")
+def program(detector: Detector, regressor: Regressor) -> torch.export.ExportedProgram:
+    """Tracing takes longer than everything else: it is done once."""
+    from warpmarks.export.graph import DetectorGraph
+    from warpmarks.export.tracing import trace
+
+    return trace(DetectorGraph(detector, regressor))
+
+
+@pytest.fixture(scope="session")
 def onnx_file(
-    detector: Detector, regressor: Regressor, tmp_path_factory: pytest.TempPathFactory
+    detector: Detector,
+    regressor: Regressor,
+    program: torch.export.ExportedProgram,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
-    from warpmarks.export.onnx_file import write_onnx
+    from warpmarks.export import onnx_file
 
     path = tmp_path_factory.mktemp("onnx") / "mice.onnx"
-    write_onnx(detector, path, regressor)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(onnx_file, "trace", lambda _: program)
+        onnx_file.write_onnx(detector, path, regressor)
     return path

@@ -4,12 +4,15 @@ import numpy as np
 import torch
 
 from textured_pictures import textured
-from warpmarks.export.torch_file import write_torch
+from warpmarks.export import torch_file
 
 
-def test_a_program_finds_what_the_detector_finds(detector, regressor, tmp_path):
+def test_a_program_finds_what_the_detector_finds(
+    detector, regressor, program, tmp_path, monkeypatch
+):
     path = tmp_path / "mice.pt2"
-    write_torch(detector, path, regressor)
+    monkeypatch.setattr(torch_file, "trace", lambda _: program)
+    torch_file.write_torch(detector, path, regressor)
     about = {"warpmarks.json": ""}
     program = torch.export.load(path, extra_files=about).module()
     assert json.loads(about["warpmarks.json"])["digest"] == detector.digest
