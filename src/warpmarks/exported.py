@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from warpmarks.detection import Detection, ImageDetector
+from warpmarks.detection import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
@@ -94,6 +94,8 @@ class ExportedDetector(ImageDetector):
     >>> detector = ExportedDetector.load("cats.onnx")       # doctest: +SKIP
     >>> detector("cat.jpg").landmarks                       # (K, 2) pixels   # doctest: +SKIP
 
+    With a regressor in the file, ``PointDetector(detector, detector.regressor)`` finds its points.
+
     Args:
         session: of the file.
         record: what the file says of itself.
@@ -144,21 +146,6 @@ class ExportedDetector(ImageDetector):
         height, width = pictures.shape[1:3]
         normalised = (2 * landmarks.astype(np.float64) + 1) / (width, height) - 1
         return normalised, scores.astype(np.float64)
-
-    def points(self, found: Detection) -> Float[np.ndarray, "*batch points 2"]:
-        """The regressor's points on the images of a detection, in their pixels.
-
-        Raises:
-            InputError: no regressor is folded into the file.
-        """
-        if self.regressor is None:
-            raise InputError(
-                "the exported file has no regressor, but its points were asked for: fold one in "
-                "with `warpmarks export --regressor NAME`"
-            )
-        if found.landmarks.ndim == 3:
-            return self.regressor.predict(found.landmarks, found.size)
-        return self.regressor.predict(found.landmarks[None], found.size[None])[0]
 
 
 def _open_session(path: Path, device: str, threads: int | None) -> "onnxruntime.InferenceSession":

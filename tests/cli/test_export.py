@@ -30,15 +30,21 @@ def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_
     assert (code, err) == (0, "")
     assert out.startswith(f"{file}: 3 landmarks and 2 points, ")
     assert out.count("\n") == 1
-    code, out, err = warpmarks("detect", file, image_folder, "--output", output)
-    assert (code, out) == (0, f"{output}: 2 points on 12 images\n"), err
-    landmarks = Detector.load(run_copy, device="cpu")(sorted(image_folder.iterdir())).landmarks
-    expected = landmarks[:, :2].reshape(12, 4)
-    np.testing.assert_allclose(coordinates(output), expected, atol=1e-3, rtol=0)
-    code, _, err = warpmarks(
-        "detect", file, image_folder, "--output", output, "--overwrite", "--scores"
-    )
-    assert (code, "--scores are of landmarks" in err) == (2, True)
+    tables = []
+    for detector, flags in ((run_copy, ["--regressor", "two"]), (file, [])):
+        output = tmp_path / f"{detector.name}.csv"
+        code, out, err = warpmarks(
+            "detect", detector, image_folder, "--output", output, "--scores", *flags
+        )
+        assert code == 0, err
+        names = output.with_suffix(".json")
+        assert out == f"{output}: 2 points on 12 images\n{names}: their names\n"
+        tables.append((coordinates(output), names.read_text()))
+    assert tables[0][0].shape == (12, 6)
+    np.testing.assert_allclose(tables[0][0], tables[1][0], atol=1e-3, rtol=0)
+    assert tables[0][1] == tables[1][1]
+    code, _, err = warpmarks("detect", file, image_folder, "--regressor", "two")
+    assert (code, "is an exported file: leave it out" in err) == (2, True)
 
     code, _, err = warpmarks("export", run_copy, "--output", file)
     assert (code, f"--output {file} exists" in err) == (2, True)

@@ -14,7 +14,8 @@ from textured_pictures import textured
 from warpmarks.detection import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.export import onnx_file as module
-from warpmarks.exported import ExportedDetector, ExportRecord
+from warpmarks.exported import ExportedDetector
+from warpmarks.point_detector import PointDetector
 
 PIXELS = 1e-3
 
@@ -54,14 +55,11 @@ def test_an_exported_detector_is_called_like_a_detector(exported, detector, regr
     # A pixel of the picture is 36 of the largest image.
     np.testing.assert_allclose(found.landmarks, expected.landmarks, atol=5 * PIXELS, rtol=0)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4, rtol=0)
-    np.testing.assert_allclose(
-        exported.points(found),
-        regressor.predict(expected.landmarks, expected.size),
-        atol=0.05,
-        rtol=0,
-    )
+    points = PointDetector(exported, exported.regressor)(images)
+    expected_points = PointDetector(detector, regressor)(images)
+    np.testing.assert_allclose(points.landmarks, expected_points.landmarks, atol=0.05, rtol=0)
+    np.testing.assert_allclose(points.scores, expected_points.scores, atol=1e-4, rtol=0)
     one = exported(images[2])
-    assert exported.points(one).shape == (4, 2)
     np.testing.assert_allclose(one.landmarks, found.landmarks[2], atol=PIXELS, rtol=0)
     assert isinstance(exported, ImageDetector)
     assert isinstance(exported, warpmarks.ExportedDetector)
@@ -182,10 +180,3 @@ def test_a_missing_library_is_named(detector, onnx_file, tmp_path, monkeypatch, 
     if library == "onnxruntime":
         with pytest.raises(InputError, match="needs onnxruntime, which is not installed"):
             ExportedDetector.load(onnx_file)
-
-
-def test_points_of_a_file_without_a_regressor(exported):
-    record = ExportRecord.model_validate(exported.record.model_dump() | {"regressor": None})
-    without = ExportedDetector(exported._session, record)
-    with pytest.raises(InputError, match="has no regressor"):
-        without.points(without(textured((33, 44))))

@@ -41,7 +41,7 @@ def test_convolutions_in_bytes_find_nearly_the_same(detector, regressor, images,
     found, expected = exported(pictures), detector(pictures)
     errors = np.linalg.norm(found.landmarks - expected.landmarks, axis=-1)
     assert 0 < np.median(errors) < 1.5  # of 75 pixels
-    assert exported.points(found).shape == (9, 4, 2)
+    assert exported.regressor.scheme == regressor.scheme
 
 
 def test_images_that_cannot_be_read_do_not_calibrate(detector, tmp_path):

@@ -1,6 +1,5 @@
 """The detector that RUN means: a run's, or an exported file's, for which torch is not imported."""
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,48 +7,41 @@ from warpmarks.cli.options import Device
 from warpmarks.errors import InputError
 
 if TYPE_CHECKING:
-    from warpmarks.detecting import Columns
     from warpmarks.detector import Detector
     from warpmarks.exported import ExportedDetector
+    from warpmarks.point_detector import PointDetector
 
 
-def load_detector(run: Path, device: Device, threads: int | None) -> "Detector | ExportedDetector":
+def load_detector(
+    run: Path, regressor: str | None, device: Device, threads: int | None
+) -> "Detector | ExportedDetector | PointDetector":
     """The detector of a run folder or of a file that ``warpmarks export`` wrote.
+
+    With a regressor, which an exported file has in itself, it is one of points.
 
     Raises:
         InputError: there is none, it cannot be used, or a GPU was asked for and there is none.
     """
     from warpmarks.exported import ExportedDetector, is_exported
+    from warpmarks.point_detector import PointDetector
 
     if is_exported(run):
-        return ExportedDetector.load(run, device=device.value, threads=threads)
+        if regressor is not None:
+            raise InputError(
+                f"--regressor {regressor} was given, but {run} is an exported file: leave it out, "
+                "or fold it in with `warpmarks export --regressor`"
+            )
+        exported = ExportedDetector.load(run, device=device.value, threads=threads)
+        if exported.regressor is None:
+            return exported
+        return PointDetector(exported, exported.regressor)
 
     from warpmarks.cli.devices import prepare
+
+    where = prepare(device, threads)
+    if regressor is not None:
+        return PointDetector.load(run, regressor, device=where)
+
     from warpmarks.detector import Detector
 
-    return Detector.load(run, device=prepare(device, threads))
-
-
-def columns_of(detector: "Detector | ExportedDetector", *, scores: bool) -> "Columns":
-    """What is written of each image: landmarks, or the points of an exported regressor.
-
-    Raises:
-        InputError: scores were asked for, which points have none of.
-    """
-    from warpmarks.detecting import Columns
-    from warpmarks.exported import ExportedDetector
-
-    if not isinstance(detector, ExportedDetector) or detector.regressor is None:
-        return Columns(detector.num_landmarks, scores, made_by=detector.digest)
-    if scores:
-        raise InputError(
-            "--scores are of landmarks, but the exported file gives the points of a regressor: "
-            "leave --scores out, or export without --regressor"
-        )
-    regressor_hash = hashlib.sha256(detector.regressor.weights.tobytes())
-    return Columns(
-        detector.regressor.num_points,
-        False,
-        made_by=f"{detector.digest} {regressor_hash.hexdigest()}",
-        points=detector.points,
-    )
+    return Detector.load(run, device=where)
