@@ -154,7 +154,7 @@ def test_marks_lie_on_the_picture(page, detector, regressor, tmp_path):
 @needs_package
 @needs_browser
 def test_the_camera_is_searched_frame_by_frame_until_it_is_stopped(page):
-    page.get_by_role("button", name="Use the camera").click()
+    page.get_by_role("button", name="Use camera").click()
     wait_for(page, r"Camera, 640 × 480: \d+ ms a frame")
     before = table(page)
     assert before.shape == (4, 3)
@@ -164,7 +164,7 @@ def test_the_camera_is_searched_frame_by_frame_until_it_is_stopped(page):
         arg=page.locator("#rows tr").first.get_attribute("data-x"),
         timeout=PATIENCE,
     )
-    page.get_by_role("button", name="Stop the camera").click()
+    page.get_by_role("button", name="Stop camera").click()
     wait_for(page, "The camera is off")
 
 

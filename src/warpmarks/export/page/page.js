@@ -25,6 +25,7 @@ function draw(source, width, height, longest) {
   const scale = Math.max(1, Math.max(width, height) / longest);
   canvas.width = Math.max(2, Math.round(width / scale));
   canvas.height = Math.max(2, Math.round(height / scale));
+  canvas.style.setProperty('--aspect', width / height);
   context.imageSmoothingQuality = 'high';
   context.fillStyle = '#ffffff';
   context.fillRect(0, 0, canvas.width, canvas.height);
@@ -107,6 +108,7 @@ function fillTable(marks) {
   const rows = element('rows');
   if (rows.children.length !== marks.length || rows.dataset.kind !== shownKind()) {
     rows.dataset.kind = shownKind();
+    element('what').textContent = shownKind() === 'points' ? 'Point' : 'Landmark';
     rows.replaceChildren(...marks.map((mark) => {
       const row = document.createElement('tr');
       const head = document.createElement('th');
@@ -172,7 +174,7 @@ function stopCamera() {
   for (const track of camera.srcObject.getTracks()) track.stop();
   camera = null;
   element('camera').setAttribute('aria-pressed', 'false');
-  element('camera').textContent = 'Use the camera';
+  element('camera').textContent = 'Use camera';
 }
 
 async function startCamera() {
@@ -192,7 +194,7 @@ async function startCamera() {
   camera = video;
   file = 'camera';
   element('camera').setAttribute('aria-pressed', 'true');
-  element('camera').textContent = 'Stop the camera';
+  element('camera').textContent = 'Stop camera';
   let pace = 0;
   while (camera === video) {
     const scale = draw(video, video.videoWidth, video.videoHeight, LONGEST_FRAME);
