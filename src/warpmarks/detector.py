@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.fit import place
@@ -21,7 +21,6 @@ from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.devices import choose_device
 from warpmarks.errors import InputError
 from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
-from warpmarks.network import LandmarkNetwork
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.run_folder import RunFolder, RunRecord
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
@@ -75,7 +74,7 @@ class Detector:
     """
 
     def __init__(
-        self, network: LandmarkNetwork, record: RunRecord, *, device: str | torch.device = "auto"
+        self, network: nn.Module, record: RunRecord, *, device: str | torch.device = "auto"
     ) -> None:
         self.device = choose_device(device)
         self.network = network.to(self.device).eval()

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
 import torch
+from torch import nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
-from warpmarks.network import LandmarkNetwork
 from warpmarks.progress import Progress
 from warpmarks.run_folder import RunFolder
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
@@ -45,7 +45,7 @@ class TrainingLoop(Generic[MeasuresT]):
         fabric: "Fabric",
         folder: RunFolder,
         config: TrainingConfig,
-        network: LandmarkNetwork,
+        network: nn.Module,
         task: Task[MeasuresT],
         schedule: Schedule,
     ) -> None:
