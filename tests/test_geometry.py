@@ -73,7 +73,7 @@ def test_reflection_needs_more_than_a_cell_at_the_lowest_resolution(widths, fits
         require_room_for_padding(config, geometry)
         assert network(images).shape == (1, 3, 8, 10)
         return
-    with pytest.raises(InputError, match="lowest of the 5 resolutions .* side of 1 cell"):
+    with pytest.raises(InputError, match=r"lowest of the 5 resolutions .* side of 1 cell"):
         require_room_for_padding(config, geometry)
     with pytest.raises(RuntimeError, match="less than the corresponding input dimension"):
         network(images)

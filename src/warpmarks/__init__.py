@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from warpmarks.errors import InputError
     from warpmarks.report.run_report import report_run
     from warpmarks.training import finetune, supervise, train
+    from warpmarks.video.detecting import FramePoints, detect_video
+    from warpmarks.video.extracting import find_frames
 
     __version__: str
 
 __all__ = [
     "Detection",
     "Detector",
+    "FramePoints",
     "InputError",
     "TrainingConfig",
     "__version__",
+    "detect_video",
+    "find_frames",
     "find_images",
     "finetune",
     "load_recipe",
@@ -35,8 +40,11 @@ __all__ = [
 _HOME_OF = {
     "Detection": "warpmarks.detector",
     "Detector": "warpmarks.detector",
+    "FramePoints": "warpmarks.video.detecting",
     "InputError": "warpmarks.errors",
     "TrainingConfig": "warpmarks.configuration",
+    "detect_video": "warpmarks.video.detecting",
+    "find_frames": "warpmarks.video.extracting",
     "find_images": "warpmarks.datasets.image_set",
     "finetune": "warpmarks.training",
     "load_recipe": "warpmarks.configuration",

@@ -12,6 +12,7 @@ import typer
 
 import warpmarks
 from warpmarks.cli import (
+    annotate,
     benchmark,
     convert,
     datasets,
@@ -19,6 +20,7 @@ from warpmarks.cli import (
     detect,
     evaluate,
     finetune,
+    reproduce,
     show,
     supervise,
     system,
@@ -84,10 +86,12 @@ for _verb in (
     train.train,
     detect.detect,
     show.show,
+    annotate.annotate,
     convert.convert,
     finetune.finetune,
     supervise.supervise,
     evaluate.evaluate,
+    reproduce.reproduce,
     demo.demo,
     benchmark.benchmark,
     system.system,

@@ -12,6 +12,7 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress
 from warpmarks.run_folder import RunFolder
+from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from warpmarks.training.interruption import stop_requested
 from warpmarks.training.optimiser import make_optimiser, set_learning_rate
@@ -52,6 +53,7 @@ class TrainingLoop(Generic[MeasuresT]):
         self.fabric, self.folder, self.config, self.schedule = fabric, folder, config, schedule
         self.task = task
         self.bare_network = network.to(fabric.device)
+        self.average = WeightAverage(self.bare_network, config.optimiser.averaging)
         optimiser = make_optimiser(self.bare_network, config.optimiser)
         self.network, self.optimiser = fabric.setup(self.bare_network, optimiser)
         self.progressed = Progressed()
@@ -66,7 +68,9 @@ class TrainingLoop(Generic[MeasuresT]):
                 "cannot go on from it; start anew with --overwrite"
             )
         if self.folder.state_path.exists():
-            self.progressed, state = load_checkpoint(self.folder, self.bare_network, self.optimiser)
+            self.progressed, state = load_checkpoint(
+                self.folder, self.bare_network, self.optimiser, self.average
+            )
             self.schedule.restore(state)
         if self.fabric.is_global_zero:
             kept = self.folder.truncate_log(self.progressed.step)
@@ -134,6 +138,7 @@ class TrainingLoop(Generic[MeasuresT]):
         self.fabric.backward(loss)
         self.optimiser.step()
         done.step += 1
+        self.average.update(done.step)
         # Asking a GPU for a number makes it wait, so it is asked less often.
         if (self.fabric.device.type == "cpu" or done.step % 50 == 0) and not loss.isfinite():
             self._not_a_number(done)
@@ -145,8 +150,8 @@ class TrainingLoop(Generic[MeasuresT]):
     @torch.no_grad()
     def _evaluate(self, pairs_per_second: float, *, steering: bool) -> Evaluation[MeasuresT]:
         done = self.progressed
-        self.bare_network.eval()
-        measures = self.task.measure(self.bare_network)
+        self.average.network.eval()
+        measures = self.task.measure(self.average.network)
         if not math.isfinite(measures.loss):
             self._not_a_number(done)
         if steering:
@@ -195,6 +200,7 @@ class TrainingLoop(Generic[MeasuresT]):
                 self.optimiser,
                 self.progressed,
                 self.schedule.state(),
+                self.average,
             )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:
