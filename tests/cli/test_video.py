@@ -9,8 +9,6 @@ from warpmarks.detector import Detector
 from warpmarks.video.detecting import detect_video
 from warpmarks.video.reading import Video
 
-pytest.importorskip("av", reason="PyAV is not installed: the extra video")
-
 
 @pytest.fixture
 def clip(tmp_path):

@@ -11,8 +11,6 @@ from warpmarks.points import Normaliser, PointScheme
 from warpmarks.regression.regressor import Regressor
 from warpmarks.video.detecting import detect_video
 
-pytest.importorskip("av", reason="PyAV is not installed: the extra video")
-
 OFTEN_ENOUGH = 0.35  # pixels that coding and the detector are off
 
 

@@ -1,7 +1,8 @@
 """Our own files: landmarks.csv, and points.json with the names of the points.
 
 Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.annotated` for
-points.json, which is read where it lies beside landmarks.csv and names as many points.
+points.json, which is read where it lies beside landmarks.csv and names as many points. Points on
+the frames of a video are read as well, see `warpmarks.formats.video_csv`.
 """
 
 from pathlib import Path
@@ -13,12 +14,14 @@ from warpmarks.datasets.annotated import read_scheme
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
+from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
-from warpmarks.formats.sources import make_folder
+from warpmarks.formats.sources import decode, make_folder
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
 from warpmarks.points import numbered_names
 
 TABLE, SCHEME = "landmarks.csv", "points.json"
+_HEAD = 65_536
 
 
 def read(path: Path, files: ImageFiles) -> PointTable:
@@ -29,6 +32,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     """
     if path.is_dir():
         path = path / TABLE
+    if video_csv.is_of_frames(_header(path)):
+        return video_csv.read(path, files)
     table = read_landmarks(path)
     count = table.points.shape[1]
     scheme_path = path.with_name(SCHEME)
@@ -47,6 +52,14 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         mirror=scheme.mirror if scheme else (),
         normaliser=scheme.normaliser.text if scheme else None,
     )
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            return [cell.strip() for cell in decode(file.readline(_HEAD)).split(",")]
+    except OSError:
+        return []  # the reader says what is wrong with it
 
 
 def write(path: Path, table: PointTable) -> None:
