@@ -1,8 +1,9 @@
 """Our own files: landmarks.csv, and points.json with the names of the points.
 
 Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.annotated` for
-points.json, which is read where it lies beside landmarks.csv and names as many points. Points on
-the frames of a video are read as well, see `warpmarks.formats.video_csv`.
+points.json, which is read where it lies beside landmarks.csv and names as many points. A table of
+another name, such as points.csv, has its names in points.json too: X.csv in X.json. Points on the
+frames of a video are read as well, see `warpmarks.formats.video_csv`.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from warpmarks.datasets.annotated import read_scheme
+from warpmarks.datasets.annotated import read_scheme, scheme_path
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
@@ -36,9 +37,9 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         return video_csv.read(path, files)
     table = read_landmarks(path)
     count = table.points.shape[1]
-    scheme_path = path.with_name(SCHEME)
-    named = path.name == TABLE and scheme_path.exists()
-    scheme = read_scheme(scheme_path, count) if named else None
+    beside = scheme_path(path)
+    named = beside.exists()
+    scheme = read_scheme(beside, count) if named else None
     scores = [None] * len(table.images) if table.scores is None else table.scores
     rows = [
         ImagePoints(image, points, seen_where_placed(points), scores=score)

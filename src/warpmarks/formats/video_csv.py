@@ -2,7 +2,8 @@
 
 Columns: frame, time, x1, y1, ..., score1, ..., smooth_x1, ... (see `warpmarks.video.points_csv`).
 The points as they were found are read, not the smoothed ones. Frames are called ``clip.mp4#12`` if
-the video is given, or lies beside the file under the same name, and else by their numbers.
+the video is given, or lies beside the file under the same name, and else by their numbers. The
+names of the points are read from points.json beside points.csv, if it is there.
 """
 
 import csv
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from warpmarks.datasets.annotated import read_scheme, scheme_path
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.formats.image_files import ImageFiles
@@ -63,7 +65,16 @@ def read(path: Path, files: ImageFiles) -> PointTable:
             check_room(len(rows), count, source=str(path))
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}: expected {KIND}") from error
-    return assemble(numbered_names(count), rows, source=str(path), named=False)
+    beside = scheme_path(path)
+    scheme = read_scheme(beside, count) if beside.exists() else None
+    return assemble(
+        scheme.names if scheme else numbered_names(count),
+        rows,
+        source=str(path),
+        named=scheme is not None,
+        mirror=scheme.mirror if scheme else (),
+        normaliser=scheme.normaliser.text if scheme else None,
+    )
 
 
 def _columns(path: Path, header: list[str]) -> tuple[int, bool]:
