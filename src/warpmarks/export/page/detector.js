@@ -50,6 +50,8 @@ export async function openDetector(settings, say) {
     }
   }
   const { ort, session } = opened;
+  // The first run prepares much that the others use.
+  await session.run({ images: new ort.Tensor('uint8', new Uint8Array(64 * 64 * 3), [1, 64, 64, 3]) });
   return {
     engine: NAMES[kind],
 

@@ -63,6 +63,37 @@ function make(name, attributes, text) {
   return node;
 }
 
+// Names beside the dots, where they cover neither a dot nor another name; the table has them all.
+function labels(marks, zoom, radius, shown) {
+  const pen = document.createElement('canvas').getContext('2d');
+  pen.font = '600 13px system-ui, sans-serif';
+  const gap = radius + 5;
+  const dots = marks.map((mark) => [(mark.x + 0.5) * zoom, (mark.y + 0.5) * zoom]);
+  const taken = dots.map(([x, y]) => [x - radius - 2, y - radius - 2, x + radius + 2, y + radius + 2]);
+  const nodes = [];
+  marks.forEach((mark, index) => {
+    const [x, y] = dots[index];
+    const width = pen.measureText(mark.name).width + 4;
+    const places = [[x + gap, y - 8], [x - gap - width, y - 8], [x - width / 2, y + gap], [x - width / 2, y - gap - 16]];
+    for (const [left, top] of places) {
+      const box = [left, top, left + width, top + 16];
+      const inside = left >= 0 && top >= 0 && box[2] <= shown.width && box[3] <= shown.height;
+      const covers = taken.some((other, owner) => owner !== index
+        && box[0] < other[2] && box[2] > other[0] && box[1] < other[3] && box[3] > other[1]);
+      if (inside && !covers) {
+        taken.push(box);
+        nodes.push(make('text', {
+          x: left + 2, y: top + 12.5, 'font-size': 13, 'font-weight': 600, fill: '#ffffff',
+          stroke: '#101418', 'stroke-width': 3, 'paint-order': 'stroke', 'stroke-linejoin': 'round',
+          'font-family': 'system-ui, sans-serif',
+        }, mark.name));
+        break;
+      }
+    }
+  });
+  return nodes;
+}
+
 function drawMarks(marks) {
   const overlay = element('marks');
   const shown = canvas.getBoundingClientRect();
@@ -86,15 +117,8 @@ function drawMarks(marks) {
       make('circle', { cx: x, cy: y, r: radius + 1.6 * line, fill: '#ffffff', 'fill-opacity': 0.85 * opacity }),
       make('circle', { cx: x, cy: y, r: radius, fill: mark.colour, stroke: '#101418', 'stroke-width': line, opacity }),
     );
-    if (named) {
-      const left = x > 0.78 * shown.width;
-      nodes.push(make('text', {
-        x: left ? x - radius - 5 : x + radius + 5, y: y + 4.5, 'text-anchor': left ? 'end' : 'start',
-        'font-size': 13, 'font-weight': 600, fill: '#ffffff', stroke: '#101418', 'stroke-width': 3,
-        'paint-order': 'stroke', 'stroke-linejoin': 'round',
-      }, mark.name));
-    }
   }
+  if (named) nodes.push(...labels(marks, zoom, radius, shown));
   overlay.replaceChildren(...nodes);
 }
 
