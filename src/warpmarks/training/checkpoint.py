@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from warpmarks.datasets.parallel import processors
 from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder
 from warpmarks.training.schedule import PlateauWatch
-from warpmarks.weights import load_weights, read_tensors, write_tensors
+from warpmarks.weights import load_weights, read_about, read_tensors, write_tensors
 
 
 @dataclass
@@ -28,7 +29,11 @@ def save_checkpoint(
     schedule: dict[str, Any],
 ) -> None:
     """Write the weights for detection and the state to go on from, each whole or not at all."""
-    about = {"step": progressed.step, "seconds": progressed.seconds}
+    about = {
+        "step": progressed.step,
+        "seconds": progressed.seconds,
+        "threads": torch.get_num_threads(),
+    }
     weights = network.state_dict()
     state = {f"network/{name}": tensor for name, tensor in weights.items()}
     for index, values in optimiser.state_dict()["state"].items():
@@ -61,6 +66,17 @@ def load_checkpoint(
             f"{folder.state_path} is a foreign training state ({error!r}): "
             "start anew with --overwrite"
         ) from error
+
+
+def threads_of(folder: RunFolder) -> int | None:
+    """How many threads the last checkpoint was computed with, if this process may use as many.
+
+    With another number sums are rounded otherwise, and the run would not end as an unbroken one.
+    """
+    if not folder.state_path.exists():
+        return None
+    threads = read_about(folder.state_path).get("threads")
+    return threads if isinstance(threads, int) and 1 <= threads <= processors() else None
 
 
 def _load_optimiser(

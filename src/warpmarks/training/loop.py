@@ -12,6 +12,7 @@ from warpmarks.errors import InputError
 from warpmarks.network import LandmarkNetwork
 from warpmarks.progress import Progress
 from warpmarks.run_folder import RunFolder
+from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from warpmarks.training.interruption import stop_requested
 from warpmarks.training.optimiser import make_optimiser, set_learning_rate
@@ -21,6 +22,8 @@ from warpmarks.training.task import Evaluation, MeasuresT, Task
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+    from warpmarks.training.alone import Alone
 
 Value = TypeVar("Value")
 
@@ -32,25 +35,28 @@ class TrainingLoop(Generic[MeasuresT]):
     """The parts of a run that change as it trains.
 
     Args:
-        fabric: launched.
+        fabric: launched, or one process's stand-in.
         folder: where checkpoints and log go.
         config: the run's settings.
         network: with its first weights, on the CPU.
         task: what the network learns.
         schedule: of the learning rate, with the budget.
+        clock: told of the stages of the run.
     """
 
     def __init__(
         self,
-        fabric: "Fabric",
+        fabric: "Fabric | Alone",
         folder: RunFolder,
         config: TrainingConfig,
         network: LandmarkNetwork,
         task: Task[MeasuresT],
         schedule: Schedule,
+        clock: StageClock = STOPPED,
     ) -> None:
         self.fabric, self.folder, self.config, self.schedule = fabric, folder, config, schedule
-        self.task = task
+        self.task, self.clock = task, clock
+        task.clock = clock
         self.bare_network = network.to(fabric.device)
         optimiser = make_optimiser(self.bare_network, config.optimiser)
         self.network, self.optimiser = fabric.setup(self.bare_network, optimiser)
@@ -130,9 +136,11 @@ class TrainingLoop(Generic[MeasuresT]):
         set_learning_rate(self.optimiser, rate)
         self.network.train()
         loss = self.task.loss(self.network, done.step)
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.optimiser.step()
+        with self.clock("backward"):
+            self.optimiser.zero_grad()
+            self.fabric.backward(loss)
+        with self.clock("optimiser"):
+            self.optimiser.step()
         done.step += 1
         # Asking a GPU for a number makes it wait, so it is asked less often.
         if (self.fabric.device.type == "cpu" or done.step % 50 == 0) and not loss.isfinite():
@@ -146,7 +154,8 @@ class TrainingLoop(Generic[MeasuresT]):
     def _evaluate(self, pairs_per_second: float, *, steering: bool) -> Evaluation[MeasuresT]:
         done = self.progressed
         self.bare_network.eval()
-        measures = self.task.measure(self.bare_network)
+        with self.clock("evaluation"):
+            measures = self.task.measure(self.bare_network)
         if not math.isfinite(measures.loss):
             self._not_a_number(done)
         if steering:
@@ -189,13 +198,14 @@ class TrainingLoop(Generic[MeasuresT]):
         if any(not tensor.isfinite().all() for tensor in self.bare_network.state_dict().values()):
             self._not_a_number(self.progressed)
         if self.fabric.is_global_zero:
-            save_checkpoint(
-                self.folder,
-                self.bare_network,
-                self.optimiser,
-                self.progressed,
-                self.schedule.state(),
-            )
+            with self.clock("checkpoints"):
+                save_checkpoint(
+                    self.folder,
+                    self.bare_network,
+                    self.optimiser,
+                    self.progressed,
+                    self.schedule.state(),
+                )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:
         lower = min(self.config.optimiser.learning_rate / 3, 3e-3)

@@ -19,6 +19,10 @@ from warpmarks.memory import keep_freed_memory
 from warpmarks.progress import SilentProgress
 from warpmarks.run_folder import RunFolder, provenance
 from warpmarks.run_record import FORMAT, ImageSource, RunBudget, RunRecord
+from warpmarks.stages import STOPPED
+from warpmarks.threads import choose_threads
+from warpmarks.training.alone import Alone
+from warpmarks.training.checkpoint import threads_of
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
 from warpmarks.training.naming import first_difference, source_name
@@ -164,8 +168,10 @@ class Start:
 
         keep_freed_memory()
         fabric = launch(conduct.get("device", "auto"), devices)
-        if (threads := conduct.get("threads")) is not None:
-            torch.set_num_threads(threads)
+        threads = conduct.get("threads")
+        if threads is None and self.record is not None:
+            threads = threads_of(folder)
+        choose_threads(threads)
         share = Share(fabric.global_rank, fabric.world_size)
         task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
         if fabric.is_global_zero:
@@ -173,7 +179,13 @@ class Start:
         fabric.barrier()
         try:
             loop = TrainingLoop(
-                fabric, folder, config, network, task, Schedule(config.schedule, budget)
+                fabric,
+                folder,
+                config,
+                network,
+                task,
+                Schedule(config.schedule, budget),
+                conduct.get("clock", STOPPED),
             )
             if self.record is not None:
                 loop.resume()
@@ -239,16 +251,18 @@ class Start:
             self.folder.update(self.record.model_copy(update=changes))
 
 
-def launch(device: str, devices: int) -> "Fabric":
-    """Lightning Fabric takes seconds to import: only training pays for it."""
-    from lightning_fabric import Fabric
-
+def launch(device: str, devices: int) -> "Fabric | Alone":
+    """Lightning Fabric takes seconds to import: only a run of several processes pays for it."""
     kind = choose_device(device).type
     if device not in {"auto", kind}:
         raise InputError(f"--device is {device}: training takes auto, cpu or cuda, not one of them")
     if kind == "cuda" and devices > torch.cuda.device_count():
         raise InputError(f"--devices is {devices}, but there are {torch.cuda.device_count()}")
-    fabric = Fabric(accelerator=kind, devices=devices, strategy="ddp" if devices > 1 else "auto")
+    if devices == 1:
+        return Alone(torch.device(kind))
+    from lightning_fabric import Fabric
+
+    fabric = Fabric(accelerator=kind, devices=devices, strategy="ddp")
     fabric.launch()
     return fabric
 
