@@ -55,8 +55,9 @@ def train_and_report(
         KeyboardInterrupt: Ctrl-C, with what to do next.
     """
     from warpmarks.cli.devices import settling
-    from warpmarks.cli.progress import is_first_process, terminal_progress
+    from warpmarks.cli.progress import terminal_progress
     from warpmarks.files import write_json
+    from warpmarks.processes import is_first_process
     from warpmarks.report.run_report import report_run
     from warpmarks.stages import StageClock
 

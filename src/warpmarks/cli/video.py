@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from warpmarks.datasets.image_set import ImageSet
     from warpmarks.detection import ImageDetector
     from warpmarks.progress import Progress
-    from warpmarks.regression.regressor import Regressor
     from warpmarks.video.detecting import FramePoints
 
 
@@ -188,7 +187,7 @@ def detect_in_video(
     num_landmarks: int,
     scores: bool,
     wanted: VideoOutput,
-    regressor: "Regressor | None" = None,
+    what: str = "landmarks",
     batch_size: int = 32,
 ) -> None:
     """Write the points on every frame, and what else is wanted, while the video is read once.
@@ -203,8 +202,6 @@ def detect_in_video(
     from warpmarks.video.reading import Video
 
     video = Video(path)
-    if scores and regressor is not None:
-        raise InputError("--scores are of landmarks, and --regressor gives points: leave one out")
     if not video.has_square_pixels:
         width, height = video.pixel_aspect.as_integer_ratio()
         print(
@@ -212,7 +209,6 @@ def detect_in_video(
             "as they are stored",
             file=sys.stderr,
         )
-    num_points = num_landmarks if regressor is None else regressor.num_points
     broken: list[FramePoints] = []
     found = lost = 0
     with ExitStack() as stack:
@@ -220,14 +216,13 @@ def detect_in_video(
         frames = detect_video(
             detector,
             video,
-            regressor=regressor,
             smooth=wanted.smooth,
             images=wanted.overlay is not None,
             batch_size=batch_size,
             progress=progress,
         )
         table = stack.enter_context(
-            points_writer(output, num_points, scores=scores, smoothed=wanted.smooth is not None)
+            points_writer(output, num_landmarks, scores=scores, smoothed=wanted.smooth is not None)
         )
         overlay = None
         if wanted.overlay is not None:
@@ -247,8 +242,7 @@ def detect_in_video(
             raise InputError(f"{path}: none of its {lost} frames can be decoded")
     for line in _broken_lines(broken, lost):
         print(line, file=sys.stderr)
-    what = "landmarks" if regressor is None else "points"
-    print(f"{output}: {num_points} {what} on {found} frames")
+    print(f"{output}: {num_landmarks} {what} on {found} frames")
     if wanted.overlay is not None:
         print(f"{wanted.overlay}: the video with its points")
 

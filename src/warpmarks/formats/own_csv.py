@@ -1,7 +1,8 @@
 """Our own files: landmarks.csv, and points.json with the names of the points.
 
 Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.annotated` for
-points.json, which is read where it lies beside landmarks.csv and names as many points.
+points.json, which is read where it lies beside landmarks.csv and names as many points. A table of
+another name, such as points.csv, has its names in points.json too: X.csv in X.json.
 """
 
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from warpmarks.datasets.annotated import read_scheme
+from warpmarks.datasets.annotated import read_scheme, scheme_path
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
@@ -31,9 +32,9 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         path = path / TABLE
     table = read_landmarks(path)
     count = table.points.shape[1]
-    scheme_path = path.with_name(SCHEME)
-    named = path.name == TABLE and scheme_path.exists()
-    scheme = read_scheme(scheme_path, count) if named else None
+    beside = scheme_path(path)
+    named = beside.exists()
+    scheme = read_scheme(beside, count) if named else None
     scores = [None] * len(table.images) if table.scores is None else table.scores
     rows = [
         ImagePoints(image, points, seen_where_placed(points), scores=score)

@@ -1,17 +1,15 @@
 """A run in one process, carried out without Lightning Fabric, whose import takes seconds."""
 
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-Value = TypeVar("Value")
-
 
 class Alone:
-    """What the loop asks of Lightning Fabric, for one process on one device."""
+    """What the run asks of Lightning Fabric, for one process on one device."""
 
-    global_rank, world_size, is_global_zero = 0, 1, True
+    global_rank, local_rank, world_size, is_global_zero = 0, 0, 1, True
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -23,10 +21,3 @@ class Alone:
     def backward(self, loss: Tensor) -> None:
         """Gradients of the loss."""
         loss.backward()
-
-    def barrier(self) -> None:
-        """There is nobody to wait for."""
-
-    def broadcast(self, value: Value) -> Value:
-        """There is nobody to tell."""
-        return value
