@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from warpmarks.configuration import LossConfig, TrainingConfig, WarpConfig
@@ -57,11 +57,13 @@ class Drawn:
 
     Attributes:
         pictures: bytes, or indices into the pictures where these are on the device.
+        mirrored: pictures whose left and right are exchanged; None where none's are.
         warps: of each pair.
         colours: see ``warpmarks.training.photometric``; None where nothing changes.
     """
 
     pictures: Tensor
+    mirrored: Bool[Tensor, " batch"] | None
     warps: WarpPair
     colours: Float[Tensor, "2 two_batch 3 1 1"] | None
 
@@ -139,6 +141,7 @@ class BatchMaker:
         changes = (
             draw_colours(self.config.photometric, 2 * len(indices), generator) if colours else None
         )
+        mirrored = torch.rand(len(indices), generator=generator) < self.config.warps.mirror
         part = share.of(len(indices))
         if changes is not None:
             first, second = changes.chunk(2, dim=1)
@@ -146,13 +149,15 @@ class BatchMaker:
         chosen = indices[part]
         if self._on_device is None:
             chosen = torch.from_numpy(np.ascontiguousarray(self.pictures[chosen.numpy()]))
-        drawn = Drawn(chosen, warps.part(part), changes)
+        drawn = Drawn(chosen, mirrored[part] if mirrored.any() else None, warps.part(part), changes)
         return drawn if self.device.type == "cpu" else _pinned(drawn)
 
     def _make(self, drawn: Drawn) -> Batch:
         chosen = drawn.pictures.to(self.device, non_blocking=True)
         pictures = chosen if self._on_device is None else self._on_device[chosen]
         pictures = to_float_images(pictures, self.device)
+        if drawn.mirrored is not None:
+            pictures = mirror(pictures, drawn.mirrored)
         pair = self.sampler.sample(pictures, drawn.warps)
         images = change_colours(torch.cat([pair.original, pair.warped]), drawn.colours)
         return Batch(
@@ -188,9 +193,18 @@ def _pinned(drawn: Drawn) -> Drawn:
 
     return Drawn(
         drawn.pictures.pin_memory(),
+        None if drawn.mirrored is None else drawn.mirrored.pin_memory(),
         WarpPair(warp(drawn.warps.first), warp(drawn.warps.second)),
         None if drawn.colours is None else drawn.colours.pin_memory(),
     )
+
+
+def mirror(
+    pictures: Float[Tensor, "batch 3 height width"], mirrored: Bool[Tensor, " batch"]
+) -> Float[Tensor, "batch 3 height width"]:
+    """The pictures, some of them with left and right exchanged."""
+    chosen = mirrored.to(pictures.device, non_blocking=True)[:, None, None, None]
+    return torch.where(chosen, pictures.flip(-1), pictures)
 
 
 def objective_unit(config: LossConfig, geometry: Geometry) -> Float[Tensor, " 2"]:
