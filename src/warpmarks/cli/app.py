@@ -22,6 +22,7 @@ from warpmarks.cli import (
     export,
     finetune,
     fit,
+    fleet,
     reproduce,
     show,
     supervise,
@@ -98,6 +99,7 @@ def _options(
 for _verb in (
     train.train,
     detect.detect,
+    fleet.fleet_detect,
     show.show,
     annotate.annotate,
     convert.convert,
