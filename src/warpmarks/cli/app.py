@@ -21,6 +21,7 @@ from warpmarks.cli import (
     evaluate,
     finetune,
     fit,
+    fleet,
     reproduce,
     show,
     supervise,
@@ -97,6 +98,7 @@ def _options(
 for _verb in (
     train.train,
     detect.detect,
+    fleet.fleet_detect,
     show.show,
     annotate.annotate,
     convert.convert,

@@ -40,7 +40,11 @@ DeviceChoice = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, show_default="the machine's", help="CPU threads to compute with."),
+    typer.Option(
+        min=1,
+        show_default="as many as a short trial finds fastest",
+        help="CPU threads to compute with.",
+    ),
 ]
 Cache = Annotated[
     Path | None,
