@@ -5,9 +5,10 @@
 For each draw, ``--pool`` images of the ``--fit`` split are the images of a project. One rule after
 the other chooses which of them are labelled, up to ``--labels``; the regressor of `warpmarks
 annotate` is fitted to the labels and scored on the ``--score`` split, in % of the set's normaliser.
-Prints JSON: mean errors by number of labels; for each rule the mean difference from random over the
-draws with its standard error; and how well the page's doubt finds the worst of the scored images
-after the suggested labels. ``--picture FILE`` draws the curve.
+Random choices are made ``--repeats`` times in each pool. Prints JSON: mean errors by number of
+labels; for each rule the mean difference from random over the draws with its standard error; and
+how well the page's doubt finds the worst of the scored images after the suggested labels.
+``--picture FILE`` draws the curve.
 """
 
 import argparse
@@ -85,6 +86,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--pool", type=int, default=500, help="images of a project")
     parser.add_argument("--labels", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=5, help="random choices in each pool")
     parser.add_argument("--seed", type=int, default=1000, help="of the first draw")
     parser.add_argument("--picture", type=Path, default=None, help="file for the curve")
     options = parser.parse_args(arguments)
@@ -114,9 +116,12 @@ def main(arguments: list[str]) -> None:
         everything = located[options.fit]
         pool = everything.subset(np.sort(generator.permutation(len(everything))[: options.pool]))
         for row, rule in enumerate(RULES.values()):
-            chosen = np.array(rule(pool, options.labels, generator))
-            by_count = [errors_on_images(pool.subset(chosen[:count])) for count in counts]
-            errors[row, draw] = [np.nanmean(of_images) for of_images in by_count]
+            repeats = options.repeats if rule is random else 1
+            for _ in range(repeats):
+                chosen = np.array(rule(pool, options.labels, generator))
+                by_count = [errors_on_images(pool.subset(chosen[:count])) for count in counts]
+                means = np.array([np.nanmean(of_images) for of_images in by_count])
+                errors[row, draw] += means / repeats
             if rule is suggested:
                 labelled = pool.subset(chosen).landmarks
                 doubt[draw] = found_by_doubt(doubts(held_out.landmarks, labelled), by_count[-1])

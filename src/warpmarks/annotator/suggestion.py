@@ -6,14 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from warpmarks.annotator.doubt import configurations, distances
+from warpmarks.annotator.doubt import distances
 from warpmarks.centred import pixels_to_centred
 
 MOST_CANDIDATES, MOST_OTHERS = 1500, 3000
 """Images, at most, that are weighed against each other: 18 MB of distances."""
-
-USUAL_MODES = 8
-"""Principal modes in which landmarks go together as they mostly do."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +26,8 @@ class Suggester:
 
     Images are as far apart as their landmarks are in the frame of the regression (centred
     coordinates). The suggestion is the image that lowers the sum of all images' distances to their
-    nearest labelled one the most: a greedy k-medians design. Only the half of the images whose
-    landmarks go together best is suggested: a label teaches what its landmarks mean, and wrong ones
-    teach something wrong. docs/annotation_projects.md has what this and other rules bring.
+    nearest labelled one the most: a greedy k-medians design. docs/annotation_projects.md has what
+    this and other rules bring.
 
     Args:
         landmarks: of all images, in pixels; nan where they are not known.
@@ -52,10 +48,6 @@ class Suggester:
         self._others = _some(len(known), MOST_OTHERS, generator)
         self._candidates = _some(len(known), MOST_CANDIDATES, generator)
         self._distances = distances(self._features[self._others], self._features[self._candidates])
-        oddness = _oddness(landmarks[known])
-        self._sound = (oddness <= np.median(oddness) if len(known) else oddness > 0)[
-            self._candidates
-        ]
 
     def suggest(self, labelled: Bool[np.ndarray, " images"], skip: Collection[int]) -> Suggestion:
         """The next image.
@@ -68,7 +60,7 @@ class Suggester:
             return Suggestion(None, "Every image is labelled.")
         candidates = self.known[self._candidates]
         free = ~labelled[candidates] & ~np.isin(candidates, list(skip))
-        open_to = np.flatnonzero(free & self._sound if (free & self._sound).any() else free)
+        open_to = np.flatnonzero(free)
         if not len(open_to):
             rest = [index for index in np.flatnonzero(~labelled) if int(index) not in skip]
             if not rest:
@@ -97,20 +89,6 @@ class Suggester:
             return np.full(len(self._others), self._distances.max(initial=0.0))
         between = distances(self._features[self._others], self._features[labelled_rows])
         return between.min(axis=1)
-
-
-def _oddness(
-    landmarks: Float[np.ndarray, "images landmarks 2"],
-) -> Float[np.ndarray, " images"]:
-    """What is left of each image's configuration after the first principal modes of all."""
-    rows = configurations(landmarks)
-    if not len(rows):
-        return np.zeros(0)
-    around = rows - rows.mean(axis=0)
-    _, _, directions = np.linalg.svd(around, full_matrices=False)
-    modes = directions[:USUAL_MODES]
-    left: Float[np.ndarray, " images"] = np.linalg.norm(around - around @ modes.T @ modes, axis=1)
-    return left.round(6)
 
 
 def _some(count: int, most: int, generator: np.random.Generator) -> np.ndarray:
