@@ -98,9 +98,10 @@ def detect_on_fleet(
     )
     parts = Parts(str(output))
     about = About(detector.digest, work.digest())
-    parts.prepare(about, resume=resume, overwrite=overwrite)
+    parts.check(about, resume=resume, overwrite=overwrite)
     images = failed = 0
     with _started(ray, address, workers):
+        parts.prepare(about, resume=resume, overwrite=overwrite)
         count, resources = _share(ray, workers, device)
         worker = {
             "fn_constructor_args": (files, Work(work.filesystem, (), work.columns), parts),
@@ -154,15 +155,18 @@ def _started(ray: ModuleType, address: str | None, workers: int | None) -> Itera
     context = ray.data.DataContext.get_current()
     before = context.enable_progress_bars
     context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
     mine = not ray.is_initialized()
     try:
         if mine:
             local = address is None and "RAY_ADDRESS" not in os.environ
+            for name in ("ray", "ray.data"):
+                logging.getLogger(name).setLevel(logging.ERROR)
+            # It warns of restarts without what a worker is made from, which this process keeps.
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
             ray.init(
                 address=address,
                 log_to_driver=False,
-                logging_level=logging.WARNING,
+                logging_level=logging.ERROR,
                 include_dashboard=False if local else None,
                 num_cpus=workers if local else None,
                 object_store_memory=_LOCAL_OBJECT_STORE if local else None,
