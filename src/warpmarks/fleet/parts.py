@@ -29,7 +29,7 @@ class About:
     """What results come from; others cannot be added to them."""
 
     detector: str
-    """Digest of its weights, and of a regressor's."""
+    """Hash of its files, and of a regressor's."""
     work: str
     """Hash of the pieces."""
     format: int = FORMAT
