@@ -129,6 +129,55 @@ def test_what_cannot_be_is_said_in_one_sentence(
     assert not (run_copy / "regressors").exists()
 
 
+def eyes_at_one_place(rows):
+    rows[3] = "02.png,10,10,10,10,5,5"
+
+
+def one_label_for_three_points(rows):
+    rows[2:] = []
+    rows[1] = "00.png,10,10,,,,"
+
+
+def other_case(rows):
+    rows[4] = rows[4].replace("03.png", "03.PNG")
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (eyes_at_one_place, "the normaliser bright:dark has length 0 on 02.png"),
+        (one_label_for_three_points, "the point dark is not annotated on the one image"),
+        (other_case, "is not there, only 03.png, which differs in upper and lower case"),
+    ],
+)
+def test_annotations_that_cannot_be_fitted_are_named_with_their_file(
+    warpmarks, run_copy, annotated_set, harm, sentence
+):
+    table = annotated_set / "landmarks.csv"
+    rows = table.read_text().splitlines()
+    harm(rows)
+    table.write_text("\n".join(rows))
+    code, out, err = warpmarks("fit", run_copy, annotated_set, "--output", "x")
+    assert (code, out) == (2, "")
+    assert f"error: {table}" in err
+    assert sentence in err
+    assert not (run_copy / "regressors").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_landmarks_that_tell_nothing_are_said_to(warpmarks, run_copy, annotated_set):
+    rows = (annotated_set / "landmarks.csv").read_text().splitlines()
+    generator = np.random.default_rng(5)
+    for index in range(1, len(rows)):
+        x, y = generator.uniform((2, 2), (33, 25))
+        rows[index] = f"{rows[index].split(',')[0]},{x},{y},{x + 3},{y},{x},{y + 3}"
+    (annotated_set / "landmarks.csv").write_text("\n".join(rows))
+    code, out, err = warpmarks("fit", run_copy, annotated_set, "--output", "x")
+    assert code == 0, err
+    assert "tell no more of these points than the mean shape" in out
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_a_regressor_is_not_replaced_unasked(warpmarks, run_copy, annotated_set):
     flags = ["fit", run_copy, annotated_set, "--output", "blobs"]

@@ -182,6 +182,7 @@ def evaluate(
             regressor,
             fitted_on,
             cross_validation,
+            source=str(annotated.source),
             method=method.value,
             bias=bias,
             seed=seed,
@@ -297,6 +298,7 @@ def _predict(
     fitted_on: "AnnotatedSet | None",
     cross_validation: int | None,
     *,
+    source: str,
     method: str,
     bias: bool,
     seed: int,
@@ -309,6 +311,7 @@ def _predict(
 
     from warpmarks.evaluation.few_labels import LabelledPool
     from warpmarks.evaluation.predicting import predict_by_folds, predict_with
+    from warpmarks.metrics.errors import checked_lengths
 
     if saved is not None:
         how = f"fitted on {_images(saved.fitted_on)} (regressor {name}, {saved.method})"
@@ -328,6 +331,13 @@ def _predict(
         return predict_with(fitted, examples, how=how), training
     assert cross_validation is not None
     generator = np.random.default_rng(seed)
+    checked_lengths(
+        scheme.normaliser.lengths(examples.annotations, examples.sizes),
+        examples.annotations,
+        examples.names,
+        normaliser=scheme.normaliser.text,
+        source=source,
+    )
     predicted = predict_by_folds(
         examples, scheme, cross_validation, generator, method=method, bias=bias
     )
