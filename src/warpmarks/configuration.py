@@ -78,6 +78,8 @@ class WarpsConfig(Section):
     second: WarpConfig = WarpConfig()
     controls: Annotated[int, Field(ge=2, le=16)] = 5
     """The controls are a grid of controls x controls over the view."""
+    mirror: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the pictures that are mirrored, left to right, before they are warped."""
 
 
 class PhotometricConfig(Section):
@@ -117,6 +119,9 @@ class OptimiserConfig(Section):
     """Decay beside the Adam step (AdamW) instead of inside its gradient (2017's Adam)."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share that stays, at each step, of the averaged weights that a run measures, saves and
+    detects with; 0.998 averages over about 500 steps, 0 takes the last step's weights."""
 
 
 class ScheduleConfig(Section):

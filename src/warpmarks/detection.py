@@ -21,7 +21,7 @@ from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
 
-Source: TypeAlias = str | Path | Image.Image | np.ndarray
+Source: TypeAlias = str | Path | bytes | Image.Image | np.ndarray
 
 MAX_UNREADABLE = 0.05
 
@@ -76,12 +76,13 @@ class ImageDetector(ABC):
     def __call__(self, images: Source | Sequence[Source]) -> Detection:
         """Landmarks of an image, or of a list of images or a (B, H, W, C) array of them.
 
-        An image is a path, a PIL image or an (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array.
+        An image is a path, the bytes of a file, a PIL image or an (H, W), (H, W, 1), (H, W, 3) or
+        (H, W, 4) array.
 
         Raises:
             InputError: an image cannot be read or is of another kind.
         """
-        single = isinstance(images, str | Path | Image.Image) or (
+        single = isinstance(images, str | Path | bytes | Image.Image) or (
             isinstance(images, np.ndarray) and images.ndim < 4
         )
         if not single and not isinstance(images, Sequence | np.ndarray):
@@ -155,9 +156,30 @@ class ImageDetector(ABC):
                 progress.advance(len(chunk))
         progress.finish()
 
-    def _read_or_reason(self, path: Path) -> "ReadImage | UnreadableImage":
+    def attempt(
+        self, images: Sequence[Source], *, workers: int | None = None
+    ) -> list[Detection | str]:
+        """Landmarks of each of some images, or why it cannot be read.
+
+        Args:
+            images: as many as the network is to see at a time.
+            workers: threads that read images; as many as there are processors if not given.
+        """
+        with Workers(workers or processors()) as threads:
+            read = list(threads.in_order(self._read_or_reason, images, results_ahead=len(images)))
+        good = [one for one in read if not isinstance(one, UnreadableImage)]
+        together = self._detect(good) if good else None
+        places = itertools.count()
+        return [
+            one.reason
+            if isinstance(one, UnreadableImage)
+            else cast("Detection", together).of(next(places))
+            for one in read
+        ]
+
+    def _read_or_reason(self, source: Source) -> "ReadImage | UnreadableImage":
         try:
-            return self._read(path)
+            return self._read(source)
         except UnreadableImage as error:
             return error
 

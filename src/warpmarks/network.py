@@ -24,12 +24,22 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 MEAN, DEVIATION = 0.45, 0.25
 """Images in [0, 1] are brought to about zero mean and unit variance with these."""
 
 PaddingMode = Literal["replicate", "reflect", "zeros"]
 LastLayer = Literal["plain", "batchnorm_relu"]
+
+
+class ReLU(nn.Module):
+    """max(0, maps), in place where that is faster: on a CPU it is not in bfloat16."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """The maps without what is negative."""
+        in_place = maps.dtype == torch.float32 or maps.device.type != "cpu"
+        return F.relu(maps, inplace=in_place)
 
 
 class LandmarkNetwork(nn.Module):
@@ -88,7 +98,7 @@ class LandmarkNetwork(nn.Module):
                 )
             )
             if not plain:
-                layers += [nn.BatchNorm2d(channels[index + 1]), nn.ReLU(inplace=True)]
+                layers += [nn.BatchNorm2d(channels[index + 1]), ReLU()]
             if index == 0:
                 layers.append(nn.MaxPool2d(2))
         self.layers = nn.Sequential(*layers)

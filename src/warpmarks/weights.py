@@ -61,6 +61,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, told
 
 
+def read_about(path: Path) -> dict[str, Any]:
+    """The JSON in the header of a file by ``write_tensors``; empty if it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as opened:
+            told = json.loads((opened.metadata() or {}).get("about", "{}"))
+    except (SafetensorError, OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
 def load_weights(network: nn.Module, weights: dict[str, Tensor], path: object) -> None:
     """Load weights into a network of the same shape.
 

@@ -6,10 +6,12 @@ import pytest
 
 from made_videos import HEIGHT, WIDTH, spoil, write_video
 from warpmarks.detector import Detector
+from warpmarks.formats.registry import read as read_points
+from warpmarks.points import Normaliser, PointScheme
+from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.storage import save_regressor
 from warpmarks.video.detecting import detect_video
 from warpmarks.video.reading import Video
-
-pytest.importorskip("av", reason="PyAV is not installed: the extra video")
 
 
 @pytest.fixture
@@ -200,3 +202,26 @@ def test_a_folder_of_images_is_one_whatever_else_is_in_it(
     assert code == 0
     assert f"{folder} holds images: its 1 video is left out" in err
     assert json.loads((tmp_path / "run" / "run.json").read_text())["images"]["count"] == 12
+
+
+def test_annotated_points_are_found_in_a_video_and_named(warpmarks, trained_run, clip, tmp_path):
+    detector = Detector.load(trained_run)
+    weights = np.zeros((4, 6))
+    weights[0, 0] = weights[1, 1] = 1  # the first landmark
+    weights[2, 2::2] = weights[3, 3::2] = 0.5  # between the other two
+    scheme = PointScheme(("nose", "middle"), Normaliser("image", "image"))
+    regressor = Regressor(weights, None, scheme, "linear", detector.digest, 9, np.zeros((2, 2)))
+    save_regressor(regressor, tmp_path / "eyes")
+    code, out, err = warpmarks(
+        *("detect", trained_run, clip, "--output", tmp_path / "clip.csv"),
+        *("--regressor", tmp_path / "eyes", "--smooth", 5, "--scores"),
+    )
+    assert code == 0, err
+    assert f"{tmp_path / 'clip.csv'}: 2 points on 12 frames" in out
+    table = read_points(tmp_path / "clip.csv")
+    assert table.names == ("nose", "middle")
+    assert table.images[11] == "clip.mp4#11"
+    landmarks = np.stack([frame.points for frame in detect_video(detector, clip)])
+    expected = np.stack([landmarks[:, 0], landmarks[:, 1:].mean(axis=1)], axis=1)
+    np.testing.assert_allclose(table.points, expected, atol=1e-3)
+    assert table.scores.shape == (12, 2)

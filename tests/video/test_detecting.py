@@ -6,21 +6,9 @@ import numpy as np
 import pytest
 
 from made_videos import HEIGHT, WIDTH, ColourDetector, place, spoil, write_video
-from warpmarks.errors import InputError
-from warpmarks.points import Normaliser, PointScheme
-from warpmarks.regression.regressor import Regressor
 from warpmarks.video.detecting import detect_video
 
-pytest.importorskip("av", reason="PyAV is not installed: the extra video")
-
 OFTEN_ENOUGH = 0.35  # pixels that coding and the detector are off
-
-
-def middle_regressor(detector_digest):
-    """The point between the two landmarks."""
-    weights = np.array([[0.5, 0, 0.5, 0], [0, 0.5, 0, 0.5]])
-    scheme = PointScheme(("middle",), Normaliser("image", "image"))
-    return Regressor(weights, None, scheme, "linear", detector_digest, 2, np.zeros((1, 2)))
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 32])
@@ -54,18 +42,6 @@ def test_a_broken_frame_comes_without_points(tmp_path, smooth):
     for frame in frames:
         if frame is not broken:
             assert frame.points == pytest.approx(place(frame.index), abs=OFTEN_ENOUGH)
-
-
-def test_a_regressors_points(tmp_path):
-    detector = ColourDetector()
-    detector.digest = "of this one"
-    path = write_video(tmp_path / "clip.mp4", 5)
-    regressor = middle_regressor("of this one")
-    for frame in detect_video(detector, path, regressor=regressor):
-        assert frame.points == pytest.approx(place(frame.index).mean(0)[None], abs=OFTEN_ENOUGH)
-        assert frame.scores is None
-    with pytest.raises(InputError, match="fitted with another detector"):
-        detect_video(detector, path, regressor=middle_regressor("of another"))
 
 
 def test_images_are_the_upright_frames(tmp_path):

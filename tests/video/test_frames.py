@@ -9,8 +9,6 @@ from warpmarks.video import extracting
 from warpmarks.video.choosing import evenly, most_different
 from warpmarks.video.extracting import find_frames, find_videos
 
-pytest.importorskip("av", reason="PyAV is not installed: the extra video")
-
 
 def numbers(images):
     return [int(name.split("/")[-1].removesuffix(".jpg")) for name in images.names]

@@ -11,8 +11,6 @@ from warpmarks.video.drawing import draw_dots, draw_trails
 from warpmarks.video.overlay import OverlayWriter, overlay_writer
 from warpmarks.video.reading import Video
 
-pytest.importorskip("av", reason="PyAV is not installed: the extra video")
-
 RED, BLUE = landmark_colours(2).astype(int)
 
 

@@ -9,8 +9,6 @@ from warpmarks.errors import InputError
 from warpmarks.video import reading
 from warpmarks.video.reading import Video
 
-pytest.importorskip("av", reason="PyAV is not installed: the extra video")
-
 
 def middle_errors(video, turned=lambda points: points):
     """How far the colours of each frame are from where they were drawn, at most, in pixels."""

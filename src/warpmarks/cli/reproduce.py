@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from warpmarks.cli.fit import Method, MethodOption
 from warpmarks.cli.options import Device, DeviceChoice, ImageSize, Minutes, Recipe, Steps, Threads
 from warpmarks.errors import InputError
 from warpmarks.reproduce.sources import FLAGS
@@ -73,9 +74,7 @@ def reproduce(
     image_size: ImageSize = None,
     steps: Steps = None,
     minutes: Minutes = None,
-    method: Annotated[
-        str, typer.Option(help="Of the regressors: auto, linear (the paper's map) or geometric.")
-    ] = "auto",
+    method: MethodOption = Method.AUTO,
     normaliser: Annotated[
         str | None,
         typer.Option(
@@ -122,7 +121,7 @@ def reproduce(
         steps=steps,
         minutes=minutes,
         seeds=seeds,
-        method=method,
+        method=method.value,
         normaliser=normaliser,
         quick=quick,
     )

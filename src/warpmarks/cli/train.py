@@ -14,6 +14,7 @@ from warpmarks.cli.options import (
     Devices,
     ImageSize,
     Minutes,
+    Nodes,
     Overwrite,
     Recipe,
     Resume,
@@ -53,10 +54,17 @@ def train(
     overwrite: Overwrite = False,
     allow_unreadable: AllowUnreadable = False,
     device: DeviceChoice = Device.AUTO,
-    devices: Devices = 1,
+    devices: Devices = None,
+    nodes: Nodes = None,
     threads: Threads = None,
     cache: Cache = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile", help="Tell where the time went; on a GPU measuring slows a run down."
+        ),
+    ] = False,
 ) -> None:
     """Learn landmarks from images, without annotations; until converged, without a budget."""
     from warpmarks.cli.health import HealthTable
@@ -94,6 +102,7 @@ def train(
             "resume": resume,
             "overwrite": overwrite,
             "devices": devices,
+            "nodes": nodes,
             "device": device.value,
             "threads": threads,
             "cache_dir": cache,
@@ -101,6 +110,7 @@ def train(
             "checkpoint_seconds": checkpoint_seconds,
         },
         HealthTable,
+        profile=profile,
     )
 
 

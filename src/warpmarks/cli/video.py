@@ -99,7 +99,7 @@ class VideoOutput:
                 written in the end.
         """
         from warpmarks.cli.outputs import check_output_file
-        from warpmarks.video.library import is_video_name
+        from warpmarks.datasets.videos import is_video_name
 
         if is_video_name(images):
             if split is not None:
@@ -145,9 +145,9 @@ def find_images_or_frames(
             given.
     """
     from warpmarks.datasets.image_set import find_images
+    from warpmarks.datasets.videos import is_video_name
     from warpmarks.progress import SilentProgress
     from warpmarks.video.extracting import FRAMES, find_frames, find_videos
-    from warpmarks.video.library import is_video_name
 
     progress = progress or SilentProgress()
     if len(sources) == 1 and not is_video_name(sources[0]):

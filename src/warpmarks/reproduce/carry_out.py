@@ -13,6 +13,7 @@ from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.notes import make_notes
 from warpmarks.reproduce.pictures import (
     draw_examples,
+    draw_influences,
     draw_labels,
     draw_predictions,
 )
@@ -202,6 +203,8 @@ class _Work:
                 names = draw_examples(work, step, self.sets, self.scorer, self.progress)
             case "predictions":
                 names = draw_predictions(work, step, self.scorer)
+            case "influences":
+                names = draw_influences(work, step, self.scorer)
             case "label_curve":
                 so_far = self.outcome()
                 names = draw_labels(work, self.protocol, so_far.rows, so_far.normaliser)

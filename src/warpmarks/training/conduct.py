@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress
+from warpmarks.stages import StageClock
 from warpmarks.training.task import Evaluation
 
 
@@ -20,9 +21,13 @@ class Conduct(TypedDict, total=False):
             the same budget in steps or none, the weights end as those of an unbroken run, bit for
             bit.
         overwrite: replace a run that is there.
-        devices: processes, each on its own device; a step's batch is divided among them.
+        devices: processes on each machine, each on its own device, among which a step's batch is
+            divided; 1, or as many as torchrun or srun has started.
+        nodes: machines; 1, or as many as torchrun or srun has started on.
         device: auto, cpu or cuda.
-        threads: of each process's CPU arithmetic; torch's own choice if not given.
+        threads: of each process's CPU arithmetic; if not given those of the run that goes on, or
+            as many as a short trial finds fastest, see ``warpmarks.threads``.
+        clock: told of the stages of the run, as for a profile.
         cache_dir: where decoded pictures are kept.
         allow_unreadable: go on however many images cannot be read.
         checkpoint_seconds: at most so much work is lost when the run is killed; 60 if not given.
@@ -35,9 +40,11 @@ class Conduct(TypedDict, total=False):
     minutes: float | None
     resume: bool
     overwrite: bool
-    devices: int
+    devices: int | None
+    nodes: int | None
     device: str
     threads: int | None
+    clock: StageClock
     cache_dir: Path | None
     allow_unreadable: bool
     checkpoint_seconds: float
@@ -58,6 +65,7 @@ def check_conduct(conduct: Conduct) -> None:
         raise TypeError(f"there is no keyword {unknown[0]!r}: expected some of {known}")
     counts = {
         "devices": conduct.get("devices"),
+        "nodes": conduct.get("nodes"),
         "threads": conduct.get("threads"),
         "evaluate_every": conduct.get("evaluate_every"),
     }

@@ -9,9 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from warpmarks.detection import ImageDetector
-from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
-from warpmarks.regression.regressor import Regressor
 from warpmarks.video.ahead import ahead
 from warpmarks.video.reading import Video, VideoFrame
 from warpmarks.video.smoothing import Smoother
@@ -26,8 +24,8 @@ class FramePoints:
     Attributes:
         index: number of the frame, from 0; broken frames are counted.
         time: in seconds from the beginning of the file.
-        points: landmarks, or the regressor's points; None where the frame cannot be decoded.
-        scores: of the landmarks, from 0 to 1; None where the points are a regressor's.
+        points: that the detector finds; None where the frame cannot be decoded.
+        scores: of the points, from 0 to 1.
         smoothed: the points after smoothing; None where that was not asked for.
         reason: why the frame cannot be decoded.
         image: the frame; None unless images were asked for.
@@ -48,7 +46,6 @@ def detect_video(
     detector: ImageDetector,
     video: str | Path | Video,
     *,
-    regressor: Regressor | None = None,
     smooth: int | None = None,
     images: bool = False,
     batch_size: int = 32,
@@ -61,9 +58,8 @@ def detect_video(
     ...     print(frame.time, frame.points[0], frame.smoothed[0])
 
     Args:
-        detector: of a run.
+        detector: of a run, or of annotated points (`warpmarks.point_detector`).
         video: a file.
-        regressor: turns the detector's landmarks into the points that people annotate.
         smooth: number of frames, odd, that points are smoothed over (see
             `warpmarks.video.smoothing`); not at all if None.
         images: give the decoded frames as well.
@@ -71,30 +67,23 @@ def detect_video(
         progress: told of the frames.
 
     Raises:
-        InputError: the file is no video, or the regressor is another detector's.
+        InputError: the file is no video, or the smoothing cannot be.
     """
     video = video if isinstance(video, Video) else Video(video)
     smoother = None if smooth is None else Smoother(smooth, float(1 / video.rate))
-    if regressor is not None and regressor.detector != getattr(detector, "digest", None):
-        raise InputError(
-            "the regressor was fitted with another detector: use that one, or fit again"
-        )
-    return _detected(
-        detector, video, regressor, smoother, images, batch_size, progress or SilentProgress()
-    )
+    return _detected(detector, video, smoother, images, batch_size, progress or SilentProgress())
 
 
 def _detected(
     detector: ImageDetector,
     video: Video,
-    regressor: Regressor | None,
     smoother: Smoother | None,
     images: bool,
     batch_size: int,
     progress: Progress,
 ) -> Iterator[FramePoints]:
     progress.start(f"Detecting in {video.path.name}", video.count)
-    found = _raw(detector, video, regressor, images, batch_size)
+    found = _raw(detector, video, images, batch_size)
     if smoother is None:
         smoothed = found
     else:
@@ -108,7 +97,6 @@ def _detected(
 def _raw(
     detector: ImageDetector,
     video: Video,
-    regressor: Regressor | None,
     images: bool,
     batch_size: int,
 ) -> Iterator[FramePoints]:
@@ -121,9 +109,6 @@ def _raw(
             if frame.image is not None:
                 assert found is not None
                 points, scores = found.landmarks[position], found.scores[position]
-                if regressor is not None:
-                    points = regressor.predict(points[None], found.size[position][None])[0]
-                    scores = None
                 position += 1
             yield FramePoints(
                 index=frame.index,

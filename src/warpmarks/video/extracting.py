@@ -20,10 +20,10 @@ from PIL import Image
 
 from warpmarks.datasets.cache import default_cache_dir
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.video.choosing import FrameChoice, choose_frames
-from warpmarks.video.library import is_video_name
 from warpmarks.video.reading import Video
 
 FRAMES = 500
