@@ -4,12 +4,15 @@ import json
 import numpy as np
 import pytest
 
+from evaluation.made_examples import SCHEME, made_examples
 from warpmarks import PointDetector
+from warpmarks.cli.promise import print_promise
 from warpmarks.datasets.annotated import read_annotated, read_scheme
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.promise import PointPromise, Promise
 from warpmarks.regression.storage import load_regressor
 
 
@@ -165,17 +168,12 @@ def test_annotations_that_cannot_be_fitted_are_named_with_their_file(
     assert not (run_copy / "regressors").exists()
 
 
-@pytest.mark.usefixtures("undrawn")
-def test_landmarks_that_tell_nothing_are_said_to(warpmarks, run_copy, annotated_set):
-    rows = (annotated_set / "landmarks.csv").read_text().splitlines()
-    generator = np.random.default_rng(5)
-    for index in range(1, len(rows)):
-        x, y = generator.uniform((2, 2), (33, 25))
-        rows[index] = f"{rows[index].split(',')[0]},{x},{y},{x + 3},{y},{x},{y + 3}"
-    (annotated_set / "landmarks.csv").write_text("\n".join(rows))
-    code, out, err = warpmarks("fit", run_copy, annotated_set, "--output", "x")
-    assert code == 0, err
-    assert "tell no more of these points than the mean shape" in out
+@pytest.mark.parametrize(("pixels", "told"), [(5.1, True), (4.9, False)])
+def test_landmarks_that_tell_nothing_are_said_to(pixels, told, capsys):
+    point = PointPromise("all", 9, pixels, 10.0, 5.0, 11.0)
+    examples = made_examples(3)
+    print_promise(Promise((point,), point), fit_regressor(examples, SCHEME).regressor, "cats")
+    assert ("no more of these points than the mean shape" in capsys.readouterr().out) is told
 
 
 @pytest.mark.usefixtures("undrawn")
