@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from warpmarks.datasets.parallel import processors
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.reproduce.copies import Copy
@@ -113,7 +114,7 @@ class _Work:
             copies,
             store.sets,
             limit=settings.limit,
-            threads=conduct.get("threads") or 1,
+            threads=conduct.get("threads") or processors(),
             progress=self.progress,
         )
         self.scorer = Scorer(
