@@ -17,8 +17,9 @@ the error on image i is
 
 exactly what fitting both parts without it gives. F can also be fitted on warped copies of the
 images, as the paper fits its map. They are left out with their image, and in the place of the two
-brackets over 1 - B_ii stands what `Ridge.groups_left_out` says of Y and of X. The mean shape and the
-noise of the landmarks are those of all images: they come from landmarks and know no annotation.
+brackets over 1 - B_ii stands what `Ridge.groups_left_out` says of Y and of X. The mean shape and
+the noise of the landmarks are those of all images: they come from landmarks, and know no
+annotation.
 """
 
 from dataclasses import dataclass
