@@ -27,6 +27,14 @@ Images = Annotated[
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", show_default=False, help="The folder of a trained run.")
 ]
+RunOrFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        show_default=False,
+        help="The folder of a trained run, or the .onnx file that `warpmarks export` made of it.",
+    ),
+]
 Split = Annotated[
     str | None,
     typer.Option(
