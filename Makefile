@@ -1,7 +1,7 @@
 # make install      the package and its tools into .venv, every version pinned by constraints.txt
 # make test         everything that a change must pass
 # make demo         the whole method on the built-in synthetic category, into ./demo
-# make bench        the speed of this machine
+# make bench        the speed of this machine, into benchmark.json too
 # make constraints  pin anew: the newest versions that pyproject.toml admits
 
 PYTHON ?= python3
@@ -31,8 +31,17 @@ types: install
 imports: install
 	$(BIN)/lint-imports
 
-tests: install
+tests: install web-runtime
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST)
+
+# What the exported page is tested with; without npm those tests say that they were skipped.
+.PHONY: web-runtime
+web-runtime:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tests/web_runtime/node_modules; fi
+
+tests/web_runtime/node_modules: tests/web_runtime/package-lock.json
+	cd tests/web_runtime && npm ci --silent --ignore-scripts --no-audit --no-fund
+	touch $@
 
 format: install
 	$(BIN)/ruff check --fix-only
@@ -42,7 +51,7 @@ demo: install
 	$(BIN)/warpmarks demo --output demo --overwrite
 
 bench: install
-	$(BIN)/warpmarks benchmark
+	$(BIN)/warpmarks benchmark --json benchmark.json --overwrite
 
 # A fresh environment, so that nothing installed by hand is pinned; torch without its build's suffix,
 # so that the same file serves CPU and CUDA machines.
