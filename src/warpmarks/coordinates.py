@@ -15,10 +15,13 @@ half of the square root of the image's area is 1. It is the frame of the regress
 to annotated points, whose map has no bias and therefore needs an origin.
 """
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from warpmarks.centred import centred_to_pixels, pixels_to_centred
+
+__all__ = ["centred_to_pixels", "pixel_centres", "pixels_to_centred", "to_normalised", "to_pixels"]
 
 
 def pixel_centres(
@@ -48,26 +51,3 @@ def to_normalised(
     """Pixels of a height x width picture to normalised coordinates."""
     size = points.new_tensor([width, height])
     return (2 * points + 1) / size - 1
-
-
-def pixels_to_centred(
-    points: Float[np.ndarray, "images points 2"], sizes: Float[np.ndarray, "images 2"]
-) -> Float[np.ndarray, "images points 2"]:
-    """Pixels of images of the given widths and heights to centred coordinates."""
-    middle, unit = _centre_and_unit(sizes)
-    return (points - middle) / unit
-
-
-def centred_to_pixels(
-    points: Float[np.ndarray, "images points 2"], sizes: Float[np.ndarray, "images 2"]
-) -> Float[np.ndarray, "images points 2"]:
-    """Centred coordinates to pixels of images of the given widths and heights."""
-    middle, unit = _centre_and_unit(sizes)
-    return points * unit + middle
-
-
-def _centre_and_unit(
-    sizes: Float[np.ndarray, "images 2"],
-) -> tuple[Float[np.ndarray, "images 1 2"], Float[np.ndarray, "images 1 1"]]:
-    wide = np.asarray(sizes, dtype=np.float64)[:, None]
-    return (wide - 1) / 2, np.sqrt(wide.prod(axis=-1, keepdims=True)) / 2

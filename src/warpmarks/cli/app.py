@@ -12,6 +12,7 @@ import typer
 
 import warpmarks
 from warpmarks.cli import (
+    annotate,
     benchmark,
     convert,
     datasets,
@@ -84,6 +85,7 @@ for _verb in (
     train.train,
     detect.detect,
     show.show,
+    annotate.annotate,
     convert.convert,
     finetune.finetune,
     supervise.supervise,

@@ -87,7 +87,7 @@ def write_landmarks(
     """
     numbers = range(1, landmarks.shape[1] + 1)
     header = ["image", *(f"{axis}{number}" for number in numbers for axis in "xy")]
-    values = landmarks.reshape(len(landmarks), -1)
+    values = landmarks.reshape(len(landmarks), 2 * landmarks.shape[1])
     if scores is not None:
         header += [f"score{number}" for number in numbers]
         values = np.concatenate([values, scores], axis=1)

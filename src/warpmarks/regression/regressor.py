@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.coordinates import centred_to_pixels, pixels_to_centred
+from warpmarks.centred import centred_to_pixels, pixels_to_centred
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
 

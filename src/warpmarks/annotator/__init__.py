@@ -1,0 +1,1 @@
+"""Label a few images in the browser, get the points of all: ``warpmarks annotate``."""

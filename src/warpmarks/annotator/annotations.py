@@ -1,0 +1,253 @@
+"""What a person says of images: which points there are, and where they lie."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.errors import InputError
+from warpmarks.formats.table import HIDDEN, UNLABELLED, VISIBLE
+from warpmarks.points import Normaliser, PointScheme, check_names, parse_normaliser
+
+MAX_POINTS = 1000
+MAX_NAME = 1000
+"""Letters in the name of a point."""
+
+DIGITS = 3
+"""Decimals of a coordinate: what landmarks.csv holds."""
+
+_COLOUR = re.compile(r"#[0-9a-f]{6}")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One point on one image: a place, or the word that it cannot be seen, or both.
+
+    Attributes:
+        x: pixels of the upright original; None where a point that is not visible has no place.
+        y: as x.
+        visible: whether the point can be seen.
+    """
+
+    x: float | None
+    y: float | None
+    visible: bool = True
+
+    @property
+    def somewhere(self) -> bool:
+        """Whether it has a place."""
+        return self.x is not None
+
+
+Labels = tuple[Placed | None, ...]
+"""The points of one image in the order of the scheme; None where nobody has said anything."""
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """The points that are asked for.
+
+    Attributes:
+        names: of the points.
+        colours: of the points, as ``#rrggbb``.
+        mirror: pairs of points, counted from 0, that change places in a mirror.
+        normaliser: two points, counted from 0, whose distance errors are divided by; None: the box
+            around an image's points.
+    """
+
+    names: tuple[str, ...] = ()
+    colours: tuple[str, ...] = ()
+    mirror: tuple[tuple[int, int], ...] = ()
+    normaliser: tuple[int, int] | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of points."""
+        return len(self.names)
+
+    def point_scheme(self) -> PointScheme:
+        """The same as the rest of the package knows it."""
+        return PointScheme(self.names, self._normaliser(), self.mirror)
+
+    def _normaliser(self) -> Normaliser:
+        if self.normaliser is None:
+            return Normaliser("box", "box")
+        first, second = self.normaliser
+        by_name = f"{self.names[first]}:{self.names[second]}"
+        # A name may hold a colon, or be the number of another point: the text must be read back.
+        for text in (by_name, f"{first + 1}:{second + 1}"):
+            try:
+                read = parse_normaliser(text, self.names, source="normaliser")
+            except InputError:
+                continue
+            if (read.first, read.second) == ((first,), (second,)):
+                return read
+        return Normaliser("box", "box")
+
+    def to_json(self) -> dict[str, Any]:
+        """As the page and the project's files hold it."""
+        return {
+            "points": [
+                {"name": name, "colour": colour}
+                for name, colour in zip(self.names, self.colours, strict=True)
+            ],
+            "mirror": [list(pair) for pair in self.mirror],
+            "normaliser": list(self.normaliser) if self.normaliser else None,
+        }
+
+
+def check_scheme(scheme: Scheme, *, source: str) -> Scheme:
+    """The scheme with its names trimmed, or an error.
+
+    Raises:
+        InputError: a name that is empty, too long or like another one, a colour that is none, or a
+            point that is not there or in two pairs; ``source`` is where the scheme is from.
+    """
+    names = tuple(name.strip() for name in scheme.names)
+    if len(names) > MAX_POINTS:
+        raise InputError(f"{source} has {len(names)} points: expected at most {MAX_POINTS}")
+    check_names(names, source=source)
+    alike: dict[str, str] = {}
+    for name in names:
+        if len(name) > MAX_NAME:
+            raise InputError(f"{source}: a name has {len(name)} letters: expected up to {MAX_NAME}")
+        if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
+            raise InputError(f"{source}: the name {name!r} has a character that is no text")
+        key = unicodedata.normalize("NFC", name).casefold()
+        if key in alike:
+            raise InputError(f"{source}: the points {alike[key]!r} and {name!r} look the same")
+        alike[key] = name
+    colours = tuple(colour.lower() for colour in scheme.colours)
+    for colour in colours:
+        if not _COLOUR.fullmatch(colour):
+            raise InputError(f"{source}: the colour {colour!r}: expected one such as #e61e2d")
+    if len(colours) != len(names):
+        raise InputError(f"{source}: {len(colours)} colours for {len(names)} points")
+    mirrored = [point for pair in scheme.mirror for point in pair]
+    if len(set(mirrored)) != len(mirrored):
+        raise InputError(f"{source}: a point stands in two mirror pairs or with itself")
+    normaliser = scheme.normaliser or ()
+    if len(set(normaliser)) != len(normaliser):
+        raise InputError(f"{source}: the distance of a point to itself is 0: choose two points")
+    if any(not 0 <= point < len(names) for point in (*mirrored, *normaliser)):
+        raise InputError(f"{source}: a pair or the normaliser names a point that is not there")
+    return Scheme(names, colours, scheme.mirror, scheme.normaliser)
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """All that people said; a change makes a new one.
+
+    Attributes:
+        scheme: the points.
+        labels: of images by name; an image on which nothing is said has none.
+    """
+
+    scheme: Scheme = Scheme()
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+
+    def of(self, image: str) -> Labels:
+        """The points of one image."""
+        return self.labels.get(image, (None,) * self.scheme.count)
+
+    def with_labels(self, image: str, labels: Labels) -> "Annotations":
+        """The same with other points on one image."""
+        changed = dict(self.labels)
+        if any(placed is not None for placed in labels):
+            changed[image] = labels
+        else:
+            changed.pop(image, None)
+        return Annotations(self.scheme, changed)
+
+    def with_scheme(self, scheme: Scheme, was: Sequence[int | None]) -> "Annotations":
+        """The same points under another scheme.
+
+        Args:
+            scheme: the new one.
+            was: for each of its points, which of the old ones it was, or None for a new one.
+        """
+        moved = {
+            image: tuple(None if old is None else labels[old] for old in was)
+            for image, labels in self.labels.items()
+        }
+        kept = {image: labels for image, labels in moved.items() if any(labels)}
+        return Annotations(scheme, kept)
+
+    def labelled(self, point: int) -> int:
+        """On how many images something is said of a point."""
+        return sum(labels[point] is not None for labels in self.labels.values())
+
+
+def places(labels: Labels) -> Float[np.ndarray, "points 2"]:
+    """Coordinates; nan where a point has no place."""
+    cells = [(placed.x, placed.y) if placed else (None, None) for placed in labels]
+    return np.array(cells, dtype=np.float64).reshape(len(labels), 2)
+
+
+def visibility(labels: Labels) -> np.ndarray:
+    """As `warpmarks.formats.table` counts it."""
+    marks = [
+        UNLABELLED if placed is None else VISIBLE if placed.visible else HIDDEN for placed in labels
+    ]
+    return np.array(marks, dtype=np.int8)
+
+
+def rounded(x: float | None, y: float | None, *, visible: bool) -> Placed:
+    """A point as the project's files hold it.
+
+    Raises:
+        InputError: a point that is visible has no place, or only one coordinate.
+    """
+    if (x is None) != (y is None):
+        raise InputError("a point has only one of x and y: give both")
+    if x is None or y is None:
+        if visible:
+            raise InputError("a visible point has no place: give x and y, or say it is not visible")
+        return Placed(None, None, visible=False)
+    if not (math.isfinite(x) and math.isfinite(y)):
+        raise InputError("a point is at no finite place: give x and y in pixels")
+    # Adding 0 makes 0 of -0, which a table would show.
+    return Placed(round(x, DIGITS) + 0.0, round(y, DIGITS) + 0.0, visible)
+
+
+def labels_to_json(labels: Labels) -> list[dict[str, Any] | None]:
+    """As the page holds them."""
+    return [
+        None if placed is None else {"x": placed.x, "y": placed.y, "visible": placed.visible}
+        for placed in labels
+    ]
+
+
+def labels_from_json(values: Sequence[Mapping[str, Any] | None]) -> Labels:
+    """The inverse of `labels_to_json`.
+
+    Raises:
+        InputError: a value that is no point.
+    """
+    return tuple(
+        None if value is None else rounded(value["x"], value["y"], visible=value["visible"])
+        for value in values
+    )
+
+
+def scheme_from_json(value: Mapping[str, Any], *, source: str) -> Scheme:
+    """The inverse of `Scheme.to_json`.
+
+    Raises:
+        InputError: as `check_scheme`.
+    """
+    normaliser = value["normaliser"]
+    return check_scheme(
+        Scheme(
+            tuple(point["name"] for point in value["points"]),
+            tuple(point["colour"] for point in value["points"]),
+            tuple((first, second) for first, second in value["mirror"]),
+            (normaliser[0], normaliser[1]) if normaliser else None,
+        ),
+        source=source,
+    )

@@ -1,0 +1,86 @@
+"""What labels have brought so far, and in honest words what more of them would bring."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.annotator.predicting import mean_of
+
+STEPS = 12
+"""Counts of labelled images, at most, whose errors make the curve."""
+
+FEWEST_TO_JUDGE = 6
+"""Labelled images; from fewer, nothing can be said of more."""
+
+WORTH_IT = 0.03
+"""Share of the error that doubling the labels should save."""
+
+SURE = 2.0
+"""Standard errors that a gain must exceed to be told of."""
+
+_UNKNOWN = {
+    0: "Label one image, and points appear on all the others.",
+    1: "One image is labelled: errors can be measured from the second one on.",
+    2: "No point is placed on two images yet: errors cannot be measured.",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether more labels still help.
+
+    Attributes:
+        sentence: for people.
+        helps: False where they hardly do; None where nobody knows yet.
+    """
+
+    sentence: str
+    helps: bool | None
+
+
+def curve_counts(labelled: int) -> list[int]:
+    """Counts of labelled images from 1 to all, more closely spaced where there are few."""
+    if labelled < 2:
+        return []
+    counts = np.geomspace(1, labelled, min(labelled, STEPS)).round().astype(int)
+    return sorted({*counts.tolist(), labelled})
+
+
+def judge(
+    now: Float[np.ndarray, "images points"], half: Float[np.ndarray, "images points"]
+) -> Verdict:
+    """Compare the errors with those that half of the labels gave on the same images.
+
+    Args:
+        now: leave-one-out errors on all labelled images, in pixels.
+        half: on the same images after half of them, see `warpmarks.annotator.predicting`.
+    """
+    labelled, error = len(now), mean_of(now)
+    if error is None:
+        return Verdict(_UNKNOWN.get(labelled, _UNKNOWN[2]), None)
+    known = np.isfinite(half) & np.isfinite(now)
+    images = np.flatnonzero(known.any(axis=1))
+    if labelled < FEWEST_TO_JUDGE or len(images) < FEWEST_TO_JUDGE:
+        return Verdict(
+            f"On an image that was not labelled, points are about {error:.1f} px off; from so few "
+            f"labels this is a rough figure. From {FEWEST_TO_JUDGE} labelled images on, it can be "
+            "said what more of them bring.",
+            None,
+        )
+    saved = np.where(known, half - now, 0.0).sum(axis=1)[images] / known.sum(axis=1)[images]
+    gain, doubt = float(saved.mean()), float(saved.std(ddof=1) / np.sqrt(len(images)))
+    told = f"Going from {labelled // 2} to {labelled} labelled images"
+    earlier = error + gain
+    if gain > max(WORTH_IT * error, SURE * doubt):
+        return Verdict(
+            f"{told} took the error from {earlier:.1f} to {error:.1f} px; if it goes on like "
+            f"this, {labelled} more would bring it to about {error * error / earlier:.1f} px.",
+            True,
+        )
+    return Verdict(
+        f"{told} hardly changed the error: {earlier:.1f} to {error:.1f} px, which is within what "
+        "chance does. More labels will not help much: correct the images that look worst, or train "
+        "the landmarks for longer.",
+        False,
+    )

@@ -1,0 +1,182 @@
+"""Landmarks of all images, found in the background and kept for the next time.
+
+The project's landmarks.npz holds them with the digest of the detector and, for each image, the size
+and time of its file: whatever has changed since is found anew.
+"""
+
+import json
+import threading
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from warpmarks.annotator.image_files import ImageFiles
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.reading import UnreadableImage
+from warpmarks.detector import Detection, Detector
+from warpmarks.errors import InputError
+from warpmarks.files import atomic_path
+
+CACHE = "landmarks.npz"
+SAVE_EVERY = 10.0
+"""Seconds."""
+
+_BATCH = 32
+
+
+class Locations:
+    """Landmarks, scores and trouble of each image, which become known one after the other.
+
+    Args:
+        detector: finds the landmarks.
+        images: on which.
+        cache: the file that keeps them.
+    """
+
+    def __init__(self, detector: Detector, images: ImageFiles, cache: Path) -> None:
+        count, landmarks = len(images), detector.num_landmarks
+        self.landmarks = np.full((count, landmarks, 2), np.nan)
+        self.scores = np.full((count, landmarks), np.nan)
+        self.located = np.zeros(count, dtype=bool)
+        self.trouble: dict[int, str] = {}
+        """Why an image could not be decoded."""
+        self._detector, self._images, self._cache = detector, images, cache
+        self._writing = threading.Lock()
+        self._detecting = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._stamps = _stamps(images)
+        self._read_cache()
+
+    @property
+    def total(self) -> int:
+        """Number of images."""
+        return len(self._images)
+
+    @property
+    def done(self) -> int:
+        """Images that were looked at."""
+        return int(self.located.sum()) + len(self.trouble)
+
+    def start(self, first: Sequence[int]) -> None:
+        """Find what is missing, in another thread, beginning with the images ``first``."""
+        # Drawn at random, so that those found so far stand for all.
+        rest = np.random.default_rng(0).permutation(self.total)
+        order = [index for index in dict.fromkeys((*first, *rest.tolist())) if self._missing(index)]
+        self._thread = threading.Thread(target=self._work, args=(order,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave off, and keep what was found."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def wait(self) -> None:
+        """Until all images were looked at."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def ensure(self, index: int) -> bool:
+        """Find the landmarks of one image now; whether they are known."""
+        if self._missing(index):
+            try:
+                path = self._images.path(index)
+                with self._detecting:
+                    if self._missing(index):
+                        self._put(index, self._detector(path))
+            except UnreadableImage as error:
+                self.trouble[index] = error.reason
+        return bool(self.located[index])
+
+    def _missing(self, index: int) -> bool:
+        return not self.located[index] and index not in self.trouble
+
+    def _put(self, index: int, found: Detection) -> None:
+        with self._writing:
+            self.landmarks[index] = found.landmarks
+            self.scores[index] = found.scores
+            self.located[index] = True
+
+    def _work(self, order: Sequence[int]) -> None:
+        saved = time.monotonic()
+        for begin in range(0, len(order), _BATCH):
+            if self._stop.is_set():
+                break
+            batch = [index for index in order[begin : begin + _BATCH] if self._missing(index)]
+            self._find(batch)
+            if time.monotonic() - saved > SAVE_EVERY:
+                self._save_cache()
+                saved = time.monotonic()
+        if order:
+            self._save_cache()
+
+    def _find(self, batch: Sequence[int]) -> None:
+        names = []
+        for index in batch:
+            try:
+                self._images.path(index)
+                names.append(self._images.names[index])
+            except UnreadableImage as error:
+                self.trouble[index] = error.reason
+        if not names:
+            return
+        numbers = {self._images.names[index]: index for index in batch}
+        images = ImageSet(self._images.root, tuple(names))
+        with self._detecting:
+            for one in self._detector.detect_images(images, allow_unreadable=True):
+                if one.detection is None:
+                    self.trouble[numbers[one.name]] = one.reason or "damaged"
+                else:
+                    self._put(numbers[one.name], one.detection)
+
+    def _read_cache(self) -> None:
+        try:
+            with np.load(self._cache, allow_pickle=False) as held:
+                if bytes(held["detector"]).decode() != self._detector.digest:
+                    return
+                rows = {
+                    name: row
+                    for row, name in enumerate(json.loads(bytes(held["images"]).decode("ascii")))
+                }
+                stamps, landmarks, scores = held["stamps"], held["landmarks"], held["scores"]
+                if landmarks.shape != (len(rows), *self.landmarks.shape[1:]):
+                    return
+                for index, name in enumerate(self._images.names):
+                    row = rows.get(name)
+                    if row is not None and (stamps[row] == self._stamps[index]).all():
+                        self.landmarks[index], self.scores[index] = landmarks[row], scores[row]
+                        self.located[index] = True
+        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
+            return  # none yet, or damaged: they are found again
+
+    def _save_cache(self) -> None:
+        known = np.flatnonzero(self.located)
+        names = json.dumps([self._images.names[index] for index in known]).encode("ascii")
+        try:
+            with atomic_path(self._cache) as temporary:
+                np.savez(
+                    temporary,
+                    detector=np.frombuffer(self._detector.digest.encode(), np.uint8),
+                    images=np.frombuffer(names, np.uint8),
+                    stamps=self._stamps[known],
+                    landmarks=self.landmarks[known],
+                    scores=self.scores[known],
+                )
+        except InputError:
+            return  # a full disk costs the time of finding them again, no more
+
+
+def _stamps(images: ImageFiles) -> np.ndarray:
+    """Bytes and time of last change of each file."""
+    stamps = np.zeros((len(images), 2), dtype=np.int64)
+    for index, path in enumerate(images.real):
+        try:
+            status = path.stat()
+            stamps[index] = status.st_size, status.st_mtime_ns
+        except OSError:
+            stamps[index] = -1
+    return stamps

@@ -1,0 +1,72 @@
+"""The live panel: errors of each point, how they came down, and what more labels would bring."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.annotator.annotations import Scheme
+from warpmarks.annotator.learning import curve_counts, judge
+from warpmarks.annotator.predicting import (
+    Fitted,
+    errors_after,
+    mean_of,
+    mean_shape_errors,
+    means_of_points,
+    percent,
+)
+from warpmarks.regression.examples import Examples
+
+
+def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> dict[str, Any]:
+    """Plain JSON for the page.
+
+    Args:
+        examples: the labelled images, in the order in which they were labelled.
+        fitted: on them.
+        scheme: the points.
+    """
+    labelled, normaliser = len(examples), scheme.point_scheme().normaliser
+    errors = fitted.errors if fitted else np.full((labelled, scheme.count), np.nan)
+    lengths = normaliser.lengths(examples.annotations, examples.sizes)
+    after = {
+        count: errors if count == labelled else errors_after(examples, count)
+        for count in curve_counts(labelled)
+    }
+    half = labelled // 2
+    verdict = judge(errors, after[half] if half in after else errors_after(examples, half))
+
+    def both(of: Float[np.ndarray, "images points"]) -> dict[str, float | None]:
+        share = mean_of(percent(of, lengths))
+        return {"error_px": _short(mean_of(of)), "error_percent": _short(share)}
+
+    curve = [(count, both(of)) for count, of in after.items() if mean_of(of) is not None]
+    of_points = zip(
+        scheme.names,
+        means_of_points(errors),
+        means_of_points(percent(errors, lengths)),
+        np.isfinite(examples.annotations).all(axis=-1).sum(axis=0).tolist(),
+        strict=True,
+    )
+    return {
+        "labelled_images": labelled,
+        "history": [{"labels": count, **error} for count, error in curve],
+        "points": [
+            {
+                "name": name,
+                "error_px": _short(pixels),
+                "error_percent": _short(share),
+                "labelled": images,
+            }
+            for name, pixels, share, images in of_points
+        ],
+        "all": both(errors),
+        "mean_shape": both(mean_shape_errors(examples.annotations, examples.sizes)),
+        "normaliser": normaliser.words,
+        "sentence": verdict.sentence,
+        "more_helps": verdict.helps,
+    }
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

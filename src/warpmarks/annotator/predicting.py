@@ -1,0 +1,117 @@
+"""Points of all images from those that people placed on a few, and how well that goes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from warpmarks.metrics.errors import mean_errors_of_points
+from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
+from warpmarks.points import Normaliser, PointScheme, numbered_names
+from warpmarks.regression.examples import Examples
+from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.regressor import Regressor
+
+_WHOLE_IMAGE = Normaliser("image", "image")  # unlike others it has a length on every image
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A regressor for the points that are placed somewhere, and its leave-one-out errors.
+
+    Attributes:
+        regressor: of those points.
+        points: which of all N they are.
+        errors: leave-one-out, in pixels; nan where a point is not placed, or on one image only.
+    """
+
+    regressor: Regressor
+    points: Int[np.ndarray, " fitted"]
+    errors: Float[np.ndarray, "images all_points"]
+
+    def predict(
+        self,
+        landmarks: Float[np.ndarray, "images landmarks 2"],
+        sizes: Float[np.ndarray, "images 2"],
+    ) -> Float[np.ndarray, "images all_points 2"]:
+        """All points in pixels; nan for those that are placed nowhere."""
+        predicted = np.full((len(landmarks), self.errors.shape[1], 2), np.nan)
+        predicted[:, self.points] = self.regressor.predict(landmarks, sizes)
+        return predicted
+
+    def confidences(
+        self, scores: Float[np.ndarray, "images landmarks"]
+    ) -> Float[np.ndarray, "images all_points"]:
+        """Scores of the landmarks that each point is predicted from, by their influence."""
+        confidences = np.full((len(scores), self.errors.shape[1]), np.nan)
+        confidences[:, self.points] = scores @ self.regressor.influences().T
+        return confidences.clip(0, 1)
+
+
+def fit_placed(examples: Examples, detector: str = "") -> Fitted | None:
+    """Fit every point that is placed on one of the images; None where none is.
+
+    Args:
+        examples: images with their landmarks; nan where a point is not placed.
+        detector: digest of the detector, for the regressor.
+    """
+    shown = np.isfinite(examples.annotations).all(axis=-1)
+    images, points = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
+    errors = np.full(shown.shape, np.nan)
+    if not len(points):
+        return None
+    some = examples.subset(images)
+    some = replace(some, annotations=some.annotations[:, points])
+    scheme = PointScheme(numbered_names(len(points)), _WHOLE_IMAGE)
+    fit = fit_regressor(some, scheme, detector=detector)
+    errors[np.ix_(images, points)] = fit.leave_one_out
+    return Fitted(fit.regressor, points, errors)
+
+
+def mean_shape_errors(
+    annotations: Float[np.ndarray, "images points 2"], sizes: Float[np.ndarray, "images 2"]
+) -> Float[np.ndarray, "images points"]:
+    """Errors in pixels of the mean place of each point on the other images; nan where none is."""
+    errors = np.full(annotations.shape[:2], np.nan)
+    for row in range(len(annotations)):
+        others = np.arange(len(annotations)) != row
+        if others.any():
+            mean = mean_shape(annotations[others], sizes[others])
+            predicted = predict_mean_shape(mean, sizes[row : row + 1])[0]
+            errors[row] = np.linalg.norm(predicted - annotations[row], axis=-1)
+    return errors
+
+
+def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images points"]:
+    """Errors in pixels on all images when only the first ``count`` of them had been labelled.
+
+    Those are left out in turn, so that the errors of every count are of the same images; nan where
+    a point could not be predicted.
+    """
+    first = np.arange(len(examples)) < count
+    fitted = fit_placed(examples.subset(np.flatnonzero(first)))
+    errors = np.full(examples.annotations.shape[:2], np.nan)
+    if fitted is not None:
+        predicted = fitted.predict(examples.landmarks[~first], examples.sizes[~first])
+        distances = np.linalg.norm(predicted - examples.annotations[~first], axis=-1)
+        errors[first], errors[~first] = fitted.errors, distances
+    return errors
+
+
+def percent(
+    errors: Float[np.ndarray, "images points"], lengths: Float[np.ndarray, " images"]
+) -> Float[np.ndarray, "images points"]:
+    """Errors in % of each image's length; nan where it has none."""
+    return 100 * errors / np.where(lengths > 0, lengths, np.nan)[:, None]
+
+
+def mean_of(errors: Float[np.ndarray, "images points"]) -> float | None:
+    """Mean over all that are known; None where none is."""
+    known: Bool[np.ndarray, "images points"] = np.isfinite(errors)
+    return float(errors[known].mean()) if known.any() else None
+
+
+def means_of_points(errors: Float[np.ndarray, "images points"]) -> Sequence[float | None]:
+    """Mean of each point over the images that have it; None where none has."""
+    return [float(mean) if np.isfinite(mean) else None for mean in mean_errors_of_points(errors)]

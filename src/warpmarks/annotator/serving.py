@@ -1,0 +1,76 @@
+"""Running the annotator's server until it is stopped."""
+
+import socket
+from collections.abc import Callable
+from urllib.parse import quote
+
+import uvicorn
+
+from warpmarks.annotator.guard import project_token
+from warpmarks.annotator.server import build_app
+from warpmarks.annotator.session import Session
+from warpmarks.errors import InputError
+
+USUAL_PORT = 8417
+TOKEN = "token"
+
+
+def listen(host: str, port: int | None) -> socket.socket:
+    """A socket that listens; without a port at the usual one if it is free, else at any.
+
+    Raises:
+        InputError: there is no such address, or the port is taken.
+    """
+    tried = [port] if port is not None else [USUAL_PORT, 0]
+    for number, one in enumerate(tried, start=1):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind((host, one))
+            made.listen(128)
+            return made
+        except OSError as error:
+            made.close()
+            if number == len(tried):
+                raise InputError(
+                    f"cannot listen at {host} port {one} ({error.strerror or error}): choose "
+                    "another --port or --host"
+                ) from error
+    raise AssertionError
+
+
+def serve(
+    session: Session, run: str, listening: socket.socket, host: str, ready: Callable[[str], None]
+) -> None:
+    """Serve until Ctrl-C or SIGTERM.
+
+    Args:
+        session: the project.
+        run: where regressors are saved.
+        listening: from `listen`.
+        host: as given to `listen`.
+        ready: is called with the address to open once it works.
+    """
+    port = listening.getsockname()[1]
+    token = project_token(session.project.path / TOKEN)
+    app = build_app(session, run, token=token, host=host, port=port)
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_level="warning",
+        access_log=False,  # the address with the token is nobody else's
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    shown_host = f"[{host}]" if ":" in host else host
+    ready(f"http://{shown_host}:{port}/?token={quote(token)}")
+    session.start()
+    try:
+        server.run(sockets=[listening])
+    finally:
+        session.stop()

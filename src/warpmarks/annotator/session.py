@@ -1,0 +1,436 @@
+"""One project at work: annotations, landmarks and predictions together, for many threads."""
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isnan
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from warpmarks.annotator.annotations import (
+    DIGITS,
+    Annotations,
+    Labels,
+    Scheme,
+    labels_from_json,
+    labels_to_json,
+    places,
+    scheme_from_json,
+)
+from warpmarks.annotator.doubt import doubts
+from warpmarks.annotator.image_files import ImageFiles
+from warpmarks.annotator.journal import Change
+from warpmarks.annotator.locating import CACHE, Locations
+from warpmarks.annotator.panel import progress_of
+from warpmarks.annotator.predicting import Fitted, fit_placed
+from warpmarks.annotator.shapes import Aligned, Modes, align, principal_modes
+from warpmarks.annotator.store import Project
+from warpmarks.annotator.suggestion import Suggester, Suggestion
+from warpmarks.detector import Detector
+from warpmarks.errors import InputError
+from warpmarks.evaluation.locating import ROOM
+from warpmarks.regression.examples import Examples
+from warpmarks.regression.regressor import Regressor
+
+_STEP = 1_000_000
+"""Versions from one change to the next: landmarks that become known count in between."""
+
+
+class NoSuchImage(InputError):  # noqa: N818
+    """An image that the project does not have."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a fit says of all images; nan where landmarks are not known or a point is not placed.
+
+    Attributes:
+        points: in pixels.
+        scores: of the landmarks that a point is predicted from, in [0, 1].
+        doubt: of each image, in [0, 1], see `warpmarks.annotator.doubt`.
+    """
+
+    points: Float[np.ndarray, "images points 2"]
+    scores: Float[np.ndarray, "images points"]
+    doubt: Float[np.ndarray, " images"]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What follows from one state of the annotations and landmarks."""
+
+    key: tuple[int, int]
+    examples: Examples
+    fitted: Fitted | None
+    predicted: Predicted | None
+
+
+class Session:
+    """The project, the images and the detector, behind one lock.
+
+    Points are in pixels of the upright originals. What methods return is plain JSON for the page,
+    unless they say otherwise.
+
+    Args:
+        project: the annotations.
+        images: which can be shown.
+        detector: finds landmarks on them.
+    """
+
+    def __init__(self, project: Project, images: ImageFiles, detector: Detector) -> None:
+        self.project, self.images, self.detector = project, images, detector
+        self.locations = Locations(detector, images, project.path / CACHE)
+        self._lock = threading.RLock()
+        self._numbers = {name: index for index, name in enumerate(images.names)}
+        self._latest: _Known | None = None
+        self._suggester: tuple[int, Suggester] | None = None
+        self._progress: tuple[tuple[int, int], dict[str, Any]] | None = None
+
+    def start(self) -> None:
+        """Find the landmarks in the background, the labelled images first."""
+        self.locations.start(self._labelled_in_order())
+
+    def stop(self) -> None:
+        """Leave off; everything is saved already."""
+        self.locations.stop()
+        self.project.close()
+
+    def check_labelled_images(self, source: str) -> None:
+        """Tell of labelled images that are not among those that can be shown; their points stay.
+
+        Raises:
+            InputError: none of them is: these are not the project's images.
+        """
+        labelled = self.project.annotations.labels
+        missing = sorted(name for name in labelled if name not in self._numbers)
+        if missing and len(missing) == len(labelled):
+            raise InputError(
+                f"{self.project.path} has points on {shown(missing[0])} and others, none of which "
+                f"is in {source}: give the images that it was made with, or another --project"
+            )
+        if missing:
+            self.project.notices.append(
+                f"{len(missing)} labelled images are not in {source}, for instance "
+                f"{shown(missing[0])}: their points are kept, but not shown"
+            )
+
+    @property
+    def version(self) -> int:
+        """Grows with every change, and with every image whose landmarks become known."""
+        return self.project.version * _STEP + self.locations.done
+
+    @property
+    def scheme(self) -> Scheme:
+        """The points."""
+        return self.project.annotations.scheme
+
+    def state(self) -> dict[str, Any]:
+        """What may change without this tab's doing."""
+        with self._lock:
+            return {
+                "version": self.version,
+                "locating": {"done": self.locations.done, "total": self.locations.total},
+                **self._history(),
+                "labelled_images": len(self._labelled_in_order()),
+                "notices": [shown(notice) for notice in self.project.notices],
+            }
+
+    def overview(self) -> dict[str, Any]:
+        """The project and all of its images."""
+        with self._lock:
+            labels = self.project.annotations.labels
+            listed = []
+            for index, name in enumerate(self.images.names):
+                of_image = labels.get(name, ())
+                said = sum(placed is not None for placed in of_image)
+                complete = said > 0 and said == len(of_image)
+                listed.append({**self._head(index), "labelled": said, "complete": complete})
+            return {
+                "name": shown(self.project.path.resolve().name),
+                "title": shown(self.images.title),
+                "scheme": self.scheme.to_json(),
+                "num_landmarks": self.detector.num_landmarks,
+                "images": listed,
+                **self.state(),
+            }
+
+    def image(self, index: int) -> dict[str, Any]:
+        """One image with all that is known of it.
+
+        Raises:
+            NoSuchImage: there is none of that number.
+        """
+        name = self.name_of(index)
+        located = self.locations.ensure(index)
+        with self._lock:
+            locations = self.locations
+            return {
+                **self._head(index),
+                "version": self.project.version_of(name),
+                "points": labels_to_json(self.project.annotations.of(name)),
+                **self._predicted(index),
+                "landmarks": _points(locations.landmarks[index]) if located else None,
+                "landmark_scores": _numbers(locations.scores[index], 3) if located else None,
+                "trouble": locations.trouble.get(index),
+            }
+
+    def put_labels(
+        self, index: int, values: Sequence[Mapping[str, Any] | None], base: int
+    ) -> dict[str, Any]:
+        """Change the points of an image; what its page needs to go on.
+
+        Raises:
+            Conflict: somebody else has changed them.
+            InputError: a point lies far outside of the image, or it cannot be saved.
+        """
+        name = self.name_of(index)
+        labels = labels_from_json(values)
+        self._check_inside(index, labels)
+        self.locations.ensure(index)
+        with self._lock:
+            what = f"{self._what(self.project.annotations.of(name), labels)} on {shown(name)}"
+            self.project.set_labels(name, labels, base, what)
+            begun = time.perf_counter()
+            self._known()
+            return {
+                "version": self.project.version_of(name),
+                "project_version": self.version,
+                "refit_ms": round(1000 * (time.perf_counter() - begun), 1),
+                **self._predicted(index),
+                **self._history(),
+            }
+
+    def put_scheme(
+        self, scheme: Mapping[str, Any], was: Sequence[int | None], base: int, *, drop_labels: bool
+    ) -> dict[str, Any]:
+        """Change which points there are.
+
+        Raises:
+            Conflict: somebody else has changed them, or labelled points would go.
+            InputError: they are wrong, or it cannot be saved.
+        """
+        checked = scheme_from_json(scheme, source="the points")
+        with self._lock:
+            self.project.set_scheme(checked, was, base // _STEP, drop_labels=drop_labels)
+            return {"version": self.version}
+
+    def undo(self) -> dict[str, Any]:
+        """Take the newest change back."""
+        with self._lock:
+            return self._moved(self.project.undo(), "nothing to undo")
+
+    def redo(self) -> dict[str, Any]:
+        """Make the change again that was taken back last."""
+        with self._lock:
+            return self._moved(self.project.redo(), "nothing to redo")
+
+    def predictions(self) -> dict[str, Any]:
+        """Points of all images at once."""
+        with self._lock:
+            known, count = self._known(), len(self.images)
+            points: list[list[float | None] | None] = [None] * count
+            doubt: list[float | None] = [None] * count
+            if known.predicted is not None:
+                flat = np.round(known.predicted.points, 1).reshape(count, -1)
+                for index in np.flatnonzero(self.locations.located).tolist():
+                    points[index] = _numbers(flat[index], 1)
+                doubt = _numbers(known.predicted.doubt, 3)
+            placed: list[list[float | None] | None] = [None] * count
+            for name, labels in self.project.annotations.labels.items():
+                number = self._numbers.get(name)
+                if number is not None:
+                    placed[number] = _numbers(places(labels).ravel(), DIGITS)
+                    if all(labels):
+                        doubt[number] = None  # a person has seen to all of its points
+            return {
+                "version": self.version,
+                "fitted_on": known.fitted.regressor.fitted_on if known.fitted else 0,
+                "images": {
+                    "ids": list(range(count)),
+                    "points": points,
+                    "placed": placed,
+                    "doubt": doubt,
+                },
+            }
+
+    def progress(self) -> dict[str, Any]:
+        """Errors, how they came down, and a sentence on what more labels would bring."""
+        with self._lock:
+            known, scheme = self._known(), self.scheme
+            if self._progress is not None and self._progress[0] == known.key:
+                return self._progress[1]
+        told = progress_of(known.examples, known.fitted, scheme)
+        with self._lock:
+            self._progress = (known.key, told)
+        return told
+
+    def suggestion(self, skip: set[int]) -> Suggestion:
+        """Which image to label next, as an object."""
+        with self._lock:
+            known = self._known()
+            labelled = np.zeros(len(self.images), dtype=bool)
+            labelled[self._labelled_in_order()] = True
+            labelled[list(self.locations.trouble)] = True
+            doubt = known.predicted.doubt if known.predicted else None
+            return self._current_suggester().suggest(labelled, skip, doubt)
+
+    def shapes(self) -> tuple[list[int], int, Aligned, Modes]:
+        """Images whose points are all placed, how many others have some, and their shapes."""
+        count = self.scheme.count
+        with self._lock:
+            found: dict[int, np.ndarray] = {}
+            labelled = sorted(self._labelled_in_order())
+            for index in labelled:
+                points = places(self.project.annotations.of(self.images.names[index]))
+                if np.isfinite(points).all() and np.ptp(points, axis=0).any():
+                    found[index] = points
+        together = np.array(list(found.values())).reshape(len(found), count, 2)
+        aligned = align(together)
+        return list(found), len(labelled) - len(found), aligned, principal_modes(aligned)
+
+    def regressor(self) -> Regressor:
+        """Of all of the points.
+
+        Raises:
+            InputError: a point is placed nowhere yet.
+        """
+        with self._lock:
+            fitted, scheme = self._known().fitted, self.scheme
+        fitted_points = set(fitted.points.tolist()) if fitted else set()
+        missing = sorted(set(range(scheme.count)) - fitted_points)
+        if fitted is None or missing:
+            which = f"the point {shown(scheme.names[missing[0]])}" if missing else "a point"
+            raise InputError(
+                f"{which} is placed on no image yet: place it on one at least, or remove it"
+            )
+        return replace(fitted.regressor, scheme=scheme.point_scheme())
+
+    def annotations_and_predictions(self) -> tuple[Annotations, Predicted | None]:
+        """What people said and what follows from it, of one moment, as objects."""
+        with self._lock:
+            return self.project.annotations, self._known().predicted
+
+    def name_of(self, index: int) -> str:
+        """The name of an image.
+
+        Raises:
+            NoSuchImage: there is none of that number.
+        """
+        if not 0 <= index < len(self.images):
+            raise NoSuchImage(f"there is no image {index}: the project has {len(self.images)}")
+        return self.images.names[index]
+
+    def _known(self) -> _Known:
+        """Fitted anew where annotations or landmarks have changed."""
+        located = self.locations.located.copy()
+        key = (self.project.version, int(located.sum()))
+        before = self._latest
+        if before is not None and before.key == key:
+            return before
+        rows = [index for index in self._labelled_in_order() if located[index]]
+        examples = self._examples(np.array(rows, dtype=int))
+        if before and before.key[0] == key[0] and before.examples.names == examples.names:
+            fitted = before.fitted
+        else:
+            fitted = fit_placed(examples, self.detector.digest)
+        predicted = self._predict_all(fitted, np.flatnonzero(located)) if fitted else None
+        self._latest = _Known(key, examples, fitted, predicted)
+        return self._latest
+
+    def _predict_all(self, fitted: Fitted, located: Int[np.ndarray, " located"]) -> Predicted:
+        count, points = len(self.images), self.scheme.count
+        landmarks, scores = self.locations.landmarks[located], self.locations.scores[located]
+        sizes = self.images.sizes[located]
+        predicted = Predicted(
+            np.full((count, points, 2), np.nan),
+            np.full((count, points), np.nan),
+            np.full(count, np.nan),
+        )
+        predicted.points[located] = fitted.predict(landmarks, sizes)
+        predicted.scores[located] = fitted.confidences(scores)
+        predicted.doubt[located] = doubts(landmarks, scores, sizes, fitted)
+        return predicted
+
+    def _examples(self, rows: Int[np.ndarray, " rows"]) -> Examples:
+        names = tuple(self.images.names[row] for row in rows)
+        labels = [places(self.project.annotations.of(name)) for name in names]
+        return Examples(
+            names,
+            self.locations.landmarks[rows],
+            self.locations.scores[rows],
+            np.array(labels).reshape(len(rows), self.scheme.count, 2),
+            self.images.sizes[rows],
+        )
+
+    def _current_suggester(self) -> Suggester:
+        """While landmarks become known, the one of a moment ago is good enough."""
+        done, total = self.locations.done, self.locations.total
+        known = self._suggester
+        if known is None or (done != known[0] and (done == total or done > 1.25 * known[0])):
+            located = self.locations.located[:, None, None]
+            known = (done, Suggester(np.where(located, self.locations.landmarks, np.nan)))
+            self._suggester = known
+        return known[1]
+
+    def _labelled_in_order(self) -> list[int]:
+        """Images with points, in the order in which they were first labelled."""
+        numbers = self._numbers
+        return [numbers[name] for name in self.project.labelled_in_order() if name in numbers]
+
+    def _head(self, index: int) -> dict[str, Any]:
+        width, height = self.images.sizes[index].astype(int).tolist()
+        name = shown(self.images.names[index])
+        return {"id": index, "name": name, "width": width, "height": height}
+
+    def _history(self) -> dict[str, bool]:
+        return {"can_undo": self.project.can_undo, "can_redo": self.project.can_redo}
+
+    def _predicted(self, index: int) -> dict[str, Any]:
+        predicted = self._known().predicted
+        if predicted is None or not self.locations.located[index]:
+            nothing = [None] * self.scheme.count
+            return {"predicted": nothing, "scores": nothing}
+        return {
+            "predicted": _points(predicted.points[index]),
+            "scores": _numbers(predicted.scores[index], 3),
+        }
+
+    def _moved(self, change: Change | None, nothing: str) -> dict[str, Any]:
+        image = change.get("image") if change else None
+        return {
+            "image_id": self._numbers.get(image) if image is not None else None,
+            "what": change["what"] if change else nothing,
+            "project_version": self.version,
+            **self._history(),
+        }
+
+    def _check_inside(self, index: int, labels: Labels) -> None:
+        size = self.images.sizes[index]
+        points = places(labels)
+        if ((points < -ROOM * size) | (points > (1 + ROOM) * size)).any():
+            raise InputError(
+                f"a point lies far outside of the image, which has {size[0]:.0f} x {size[1]:.0f} "
+                "pixels: place it nearer"
+            )
+
+    def _what(self, before: Labels, after: Labels) -> str:
+        names = self.scheme.names
+        both = zip(names, before, after, strict=False)
+        changed = [name for name, old, new in both if old != new]
+        return " and ".join(changed) if 1 <= len(changed) <= 2 else f"{len(changed)} points"
+
+
+def shown(name: str) -> str:
+    """A name as text: bytes of a file's name that are no text become a mark."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _points(points: Float[np.ndarray, "points 2"]) -> list[list[float] | None]:
+    return [None if isnan(x) else [x, y] for x, y in np.round(points, 3).tolist()]
+
+
+def _numbers(values: Float[np.ndarray, " values"], digits: int) -> list[float | None]:
+    return [None if isnan(value) else value for value in np.round(values, digits).tolist()]

@@ -1,0 +1,427 @@
+"""A project on disk: a folder of plain CSV and JSON that can be moved, saved after every change.
+
+    landmarks.csv    the points, see `warpmarks.datasets.layout`; images without points are left out
+    points.json      their names for the other commands, see `warpmarks.datasets.annotated`
+    project.json     names, colours and pairs of the points, marks of points that are not visible,
+                     where the images are, relative to the folder
+    history.jsonl    every change, for undo and redo, see `warpmarks.annotator.journal`
+    token            the secret of the page's address
+    landmarks.npz    what the detector found, see `warpmarks.annotator.locating`
+
+A change is made by its line in history.jsonl; the other files follow, each whole or not at all, and
+are brought up to it when the project is opened, should the process have died in between.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from warpmarks.annotator.annotations import (
+    Annotations,
+    Labels,
+    Placed,
+    Scheme,
+    check_scheme,
+    labels_from_json,
+    labels_to_json,
+    places,
+    scheme_from_json,
+    visibility,
+)
+from warpmarks.annotator.journal import Change, Journal
+from warpmarks.datasets.layout import read_landmarks
+from warpmarks.errors import InputError
+from warpmarks.files import write_json
+from warpmarks.formats import own_csv
+from warpmarks.formats.sources import make_folder, read_json
+from warpmarks.formats.table import PointTable
+
+FORMAT = 1
+RECORD, HISTORY, LOCK = "project.json", "history.jsonl", ".lock"
+
+
+class Conflict(InputError):  # noqa: N818
+    """Somebody else has changed the same thing since it was read; nothing was overwritten."""
+
+
+class Project:
+    """The annotations of one set of images, and every change to them.
+
+    Args:
+        path: the folder; it is made if it is not there.
+        source: where the images are.
+        scheme: the points of a project that is made.
+
+    Raises:
+        InputError: the folder holds something else, is damaged, is open already, or cannot be
+            written.
+    """
+
+    def __init__(self, path: str | Path, source: str | Path, scheme: Scheme | None = None) -> None:
+        self.path = Path(path)
+        self.notices: list[str] = []
+        """Sentences for the user on what was found when the project was opened."""
+        new = not (self.path / RECORD).is_file()
+        if self.path.exists() and new and (not self.path.is_dir() or _anything_in(self.path)):
+            raise InputError(
+                f"{self.path} exists and is no annotation project: choose another --project"
+            )
+        make_folder(self.path)
+        self._lock = _lock(self.path / LOCK)
+        self._source = Path(os.path.relpath(Path(source).resolve(), self.path.resolve())).as_posix()
+        try:
+            self._journal = Journal(self.path / HISTORY)
+            self._versions: dict[str, int] = {}
+            self.scheme_version = 0
+            if new:
+                self.annotations = Annotations(scheme or Scheme())
+                self._save(self.annotations)
+            else:
+                self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def version(self) -> int:
+        """Number of the newest change."""
+        return self._journal.last
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a change to take back."""
+        return self._journal.undoable is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a change that was taken back."""
+        return self._journal.redoable is not None
+
+    def version_of(self, image: str) -> int:
+        """Number of the newest change to an image's points."""
+        return max(self._versions.get(image, 0), self.scheme_version)
+
+    def labelled_in_order(self) -> list[str]:
+        """Images with points, in the order in which they were first labelled."""
+        labels = self.annotations.labels
+        known = [image for image in self._versions if image in labels]
+        return known + sorted(labels.keys() - set(known))
+
+    def set_labels(self, image: str, labels: Labels, base: int, what: str) -> None:
+        """Change the points of an image.
+
+        Args:
+            image: its name.
+            labels: all of its points.
+            base: the version of the image that they are made from.
+            what: the change in words.
+
+        Raises:
+            Conflict: the image has another version.
+            InputError: another number of points than the scheme has, or it cannot be saved.
+        """
+        if base != self.version_of(image):
+            raise Conflict("the points of this image were changed elsewhere: look at them first")
+        if len(labels) != self.annotations.scheme.count:
+            raise InputError(
+                f"{len(labels)} points were sent, but there are {self.annotations.scheme.count}"
+            )
+        before = self.annotations.of(image)
+        if labels == before:
+            return
+        self._make(
+            {
+                "kind": "labels",
+                "image": image,
+                "before": labels_to_json(before),
+                "after": labels_to_json(labels),
+                "what": what,
+            }
+        )
+
+    def set_scheme(
+        self, scheme: Scheme, was: Sequence[int | None], base: int, *, drop_labels: bool = False
+    ) -> None:
+        """Change which points there are.
+
+        Args:
+            scheme: the new points.
+            was: for each of them which of the present ones it was, or None for a new one.
+            base: the version of the project that it is made from.
+            drop_labels: whether points that people placed may go.
+
+        Raises:
+            Conflict: the points were changed since, or people placed one that would go.
+            InputError: the scheme is wrong, or it cannot be saved.
+        """
+        scheme = check_scheme(scheme, source="the points")
+        present = self.annotations.scheme
+        old = [index for index in was if index is not None]
+        if len(was) != scheme.count or len(set(old)) != len(old):
+            raise InputError("each of the points can be made from one of the old ones only")
+        if any(not 0 <= index < present.count for index in old):
+            raise InputError("a point is said to have been one that is not there")
+        if self.scheme_version > base:
+            raise Conflict("the points were changed elsewhere: look at them first")
+        gone = [index for index in range(present.count) if index not in old]
+        for index in gone:
+            count = self.annotations.labelled(index)
+            if count and not drop_labels:
+                images = "1 image" if count == 1 else f"{count} images"
+                raise Conflict(
+                    f"the point {present.names[index]} is labelled on {images}: it would be "
+                    "removed there too"
+                )
+        changed = self.annotations.with_scheme(scheme, was)
+        if changed == self.annotations:
+            return
+        self._make(
+            {
+                "kind": "scheme",
+                "before": _snapshot(self.annotations),
+                "after": _snapshot(changed),
+                "what": "the points' definition",
+            }
+        )
+
+    def refuse_other_points(self, scheme: Scheme | None, *, flag: str) -> None:
+        """Raise where the user asks for other points than the project has.
+
+        Raises:
+            InputError: they differ; ``flag`` is where they were given.
+        """
+        present = self.annotations.scheme.names
+        if scheme is not None and scheme.names != present:
+            raise InputError(
+                f"{flag} names other points than {self.path}, which has "
+                f"{', '.join(present) or 'none'}: leave it away and change them on the page, or "
+                "choose another --project"
+            )
+
+    def undo(self) -> Change | None:
+        """Take the newest change back; the change, or None where there is none.
+
+        Raises:
+            InputError: it cannot be saved.
+        """
+        return self._move("undo", self._journal.undoable)
+
+    def redo(self) -> Change | None:
+        """Make the change that was taken back last again; the change, or None.
+
+        Raises:
+            InputError: it cannot be saved.
+        """
+        return self._move("redo", self._journal.redoable)
+
+    def close(self) -> None:
+        """Let others open the project."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _move(self, kind: str, number: int | None) -> Change | None:
+        if number is None:
+            return None
+        self._make({"kind": kind, "of": number})
+        return self._journal.change(number)
+
+    def _make(self, change: Change) -> None:
+        number = self._journal.append(change)
+        self.annotations = self._after(self.annotations, change)
+        self._touch(number, change)
+        try:
+            self._save(self.annotations)
+        except InputError as error:
+            # The change is made: history.jsonl has it, and the other files follow with the next.
+            self.notices.append(str(error))
+
+    def _after(self, annotations: Annotations, change: Change) -> Annotations:
+        """The annotations after a change, whether or not they have it already."""
+        match change["kind"]:
+            case "labels":
+                return annotations.with_labels(change["image"], labels_from_json(change["after"]))
+            case "scheme":
+                return _from_snapshot(change["after"])
+            case "undo":
+                of = self._journal.change(change["of"])
+                return self._after(annotations, {**of, "after": of["before"]})
+            case "redo":
+                return self._after(annotations, self._journal.change(change["of"]))
+        return annotations
+
+    def _touch(self, number: int, change: Change) -> None:
+        of = self._journal.change(change["of"]) if "of" in change else change
+        if of["kind"] == "labels":
+            self._versions[of["image"]] = number
+        else:
+            self.scheme_version = number
+
+    def _save(self, annotations: Annotations) -> None:
+        """Write landmarks.csv, points.json and project.json."""
+        if annotations.scheme.count:
+            own_csv.write(self.path, _placed_table(annotations))
+        hidden = {
+            image: [index for index, placed in enumerate(labels) if placed and not placed.visible]
+            for image, labels in annotations.labels.items()
+        }
+        write_json(
+            self.path / RECORD,
+            {
+                "format": FORMAT,
+                "images": self._source,
+                **annotations.scheme.to_json(),
+                "not_visible": {
+                    image: points for image, points in sorted(hidden.items()) if points
+                },
+                "changes": self.version,
+                "table": self._table_digest(),
+            },
+        )
+
+    def _open(self) -> None:
+        record, journal = self._record(), self._journal
+        try:
+            scheme = scheme_from_json(record, source=str(self.path / RECORD))
+            applied, digest = int(record["changes"]), record["table"]
+            not_visible = {
+                str(image): {int(point) for point in points}
+                for image, points in record["not_visible"].items()
+            }
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise self._damaged(str(error)) from error
+        for number in range(1, journal.last + 1):
+            self._touch(number, journal.change(number))
+        pending = [journal.change(number) for number in range(applied + 1, journal.last + 1)]
+        whole = [index for index, change in enumerate(pending) if self._is_whole(change)]
+        if whole:  # the table may be older than the points that project.json names, or newer
+            self.annotations, pending = Annotations(), pending[whole[-1] :]
+        else:
+            self.annotations = self._annotations_of_table(scheme, not_visible)
+        for change in pending:
+            self.annotations = self._after(self.annotations, change)
+        if not pending and (digest != self._table_digest() or applied > journal.last):
+            if journal.last:
+                self.notices.append(
+                    f"{self.path / own_csv.TABLE} was changed by another program: it is taken as "
+                    "it is, and changes before that can no longer be undone"
+                )
+            self._make({"kind": "cut", "what": "landmarks.csv was changed by another program"})
+        else:
+            self._save(self.annotations)
+
+    def _is_whole(self, change: Change) -> bool:
+        of = self._journal.change(change["of"]) if "of" in change else change
+        return of["kind"] == "scheme"
+
+    def _record(self) -> dict[str, Any]:
+        record = read_json(self.path / RECORD, "the record of an annotation project")
+        if not isinstance(record, dict):
+            raise self._damaged("no object")
+        if isinstance(record.get("format"), int) and record["format"] > FORMAT:
+            raise InputError(
+                f"{self.path / RECORD}: written in format {record['format']} by a later warpmarks, "
+                f"this one reads up to {FORMAT}: upgrade warpmarks"
+            )
+        return record
+
+    def _annotations_of_table(
+        self, scheme: Scheme, not_visible: dict[str, set[int]]
+    ) -> Annotations:
+        points: dict[str, np.ndarray] = {}
+        path = self.path / own_csv.TABLE
+        if scheme.count:
+            table = read_landmarks(path)
+            if table.points.shape[1] != scheme.count:
+                raise InputError(
+                    f"{path} has {table.points.shape[1]} points, but {RECORD} beside it names "
+                    f"{scheme.count}: bring back the table that belongs to the project"
+                )
+            points = dict(zip(table.images, table.points, strict=True))
+        nowhere = np.full((scheme.count, 2), np.nan)
+        labels = {}
+        for image in points | not_visible:
+            hidden = not_visible.get(image, set())
+            labels[image] = tuple(
+                _placed(point, visible=index not in hidden)
+                for index, point in enumerate(points.get(image, nowhere))
+            )
+        return Annotations(scheme, {image: row for image, row in labels.items() if any(row)})
+
+    def _table_digest(self) -> str | None:
+        path = self.path / own_csv.TABLE
+        if not self.annotations.scheme.count or not path.is_file():
+            return None
+        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+    def _damaged(self, reason: str) -> InputError:
+        return InputError(
+            f"{self.path / RECORD} is damaged ({' '.join(reason.split())[:100]}): bring it back "
+            f"from a copy; {own_csv.TABLE} beside it is untouched"
+        )
+
+
+def _placed(point: np.ndarray, *, visible: bool) -> Placed | None:
+    if np.isfinite(point).all():
+        return Placed(float(point[0]), float(point[1]), visible)
+    return None if visible else Placed(None, None, visible=False)
+
+
+def _placed_table(annotations: Annotations) -> PointTable:
+    """The points that have a place."""
+    scheme = annotations.scheme.point_scheme()
+    rows = {
+        image: labels
+        for image, labels in sorted(annotations.labels.items())
+        if any(placed and placed.somewhere for placed in labels)
+    }
+    shape = (len(rows), scheme.count)
+    return PointTable(
+        names=scheme.names,
+        images=tuple(rows),
+        points=np.array([places(labels) for labels in rows.values()]).reshape(*shape, 2),
+        visibility=np.array([visibility(each) for each in rows.values()], np.int8).reshape(shape),
+        sizes=np.full((len(rows), 2), np.nan),
+        mirror=scheme.mirror,
+        normaliser=scheme.normaliser.text,
+    )
+
+
+def _snapshot(annotations: Annotations) -> dict[str, Any]:
+    return {
+        "scheme": annotations.scheme.to_json(),
+        "labels": {image: labels_to_json(labels) for image, labels in annotations.labels.items()},
+    }
+
+
+def _from_snapshot(value: Mapping[str, Any]) -> Annotations:
+    return Annotations(
+        scheme_from_json(value["scheme"], source=HISTORY),
+        {image: labels_from_json(labels) for image, labels in value["labels"].items()},
+    )
+
+
+def _anything_in(folder: Path) -> bool:
+    return any(entry.name != LOCK for entry in folder.iterdir())
+
+
+def _lock(path: Path) -> int | None:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written ({error.strerror or error})") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise InputError(
+            f"{path.parent} is open in another `warpmarks annotate`: use that one, or stop it first"
+        ) from error
+    return handle

@@ -1,0 +1,113 @@
+"""``warpmarks annotate``: label a few images in the browser, get the points of all."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from warpmarks.cli.options import Device, DeviceChoice, Images, Run, Split, Threads
+
+
+def annotate(
+    run: Run,
+    images: Images,
+    points: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            show_default="named on the page",
+            help='Names of the points of a new project, e.g. "left eye,right eye,nose"; or a '
+            "points.json.",
+        ),
+    ] = None,
+    project: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            show_default="NAME-points in this folder",
+            help="Folder that keeps the points; a project that is there is gone on with.",
+        ),
+    ] = None,
+    split: Split = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            show_default="8417, or a free one",
+            help="Port of the page's address.",
+        ),
+    ] = None,
+    host: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Where to listen. Another than the loopback address lets other computers see the "
+            "images, unencrypted, if they know the token.",
+        ),
+    ] = "127.0.0.1",
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")
+    ] = True,
+    device: DeviceChoice = Device.AUTO,
+    threads: Threads = None,
+) -> None:
+    """Label points on a few images on a page in the browser, and get them on all images.
+
+    Everything is saved after each click. Ctrl-C stops the server; the same command goes on.
+    """
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        from warpmarks.errors import InputError
+
+        raise InputError(
+            f"the annotator needs {error.name}: install it with pip install 'warpmarks[serve]'"
+        ) from error
+
+    from warpmarks.annotator.guard import is_loopback
+    from warpmarks.annotator.image_files import open_images
+    from warpmarks.annotator.new_scheme import starting_scheme
+    from warpmarks.annotator.serving import listen, serve
+    from warpmarks.annotator.session import Session, shown
+    from warpmarks.annotator.store import Project
+    from warpmarks.cli.devices import prepare
+    from warpmarks.cli.listing import left_out
+    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.detector import Detector
+
+    detector = Detector.load(run, device=prepare(device, threads))
+    scheme = starting_scheme(points) if points is not None else None
+    with terminal_progress() as progress:
+        shown_images = open_images(images, split=split, progress=progress)
+    for line in left_out(shown_images.left_out):
+        print(shown(line), file=sys.stderr)
+    folder = project or Path(f"{shown_images.title}-points")
+    listening = listen(host, port)
+    opened = Project(folder, images, scheme)
+    opened.refuse_other_points(scheme, flag="--points")
+    session = Session(opened, shown_images, detector)
+    session.check_labelled_images(str(images))
+    for notice in opened.notices:
+        print(notice, file=sys.stderr)
+
+    def ready(address: str) -> None:
+        print(f"{folder}: {len(shown_images)} images, saved after every click", file=sys.stderr)
+        if not is_loopback(host):
+            print(
+                f"caution: other computers can reach {host}; whoever has this address can see the "
+                "images and change the points, and nothing is encrypted",
+                file=sys.stderr,
+            )
+        print(address, flush=True)
+        if browser:
+            import webbrowser
+
+            webbrowser.open(address)
+
+    with suppress(KeyboardInterrupt):  # the usual way to stop
+        serve(session, str(run), listening, host, ready)
+    print(f"{folder}: saved", file=sys.stderr)
