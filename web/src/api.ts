@@ -90,6 +90,8 @@ export interface Progress {
     error_percent: number | null;
     labelled: number;
   }[];
+  /** With all labelled images. */
+  all: { error_px: number | null; error_percent: number | null };
   mean_shape: { error_px: number | null; error_percent: number | null } | null;
   sentence: string;
 }

@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 
-import { fitStage, focusStage, middle, pan, toggleClose, zoom } from "./stage";
+import { fitStage, middle, pan, toggleClose, zoom } from "./stage";
 import * as state from "./state";
 
 interface Binding {
@@ -222,8 +222,6 @@ export const GROUPS: { title: string; bindings: Binding[] }[] = [
 export function go(section: state.Section): void {
   state.section.value = section;
   if (section === "gallery") void state.loadPredictions();
-  // After the section has been drawn.
-  if (section === "label") window.setTimeout(focusStage);
 }
 
 const TYPING = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select";

@@ -175,12 +175,12 @@ function Next(): JSX.Element | null {
 function Quality(): JSX.Element | null {
   const known = state.progress.value;
   if (!known) return null;
-  const last = known.history.at(-1);
+  const pixels = known.all.error_px;
   const { normaliser, points } = state.scheme.value;
   const unit = normaliser
     ? `of ${points[normaliser[0]]?.name} to ${points[normaliser[1]]?.name}`
     : null;
-  const percent = last?.error_percent ?? null;
+  const percent = known.all.error_percent;
   const elapsed = state.refit.value;
   return (
     <section class="block" aria-labelledby="quality-title">
@@ -192,11 +192,11 @@ function Quality(): JSX.Element | null {
           </span>
         )}
       </header>
-      {last && (
+      {pixels !== null && (
         <p class="headline">
-          <strong>{percent === null ? `${figure(last.error_px)} px` : `${figure(percent)} %`}</strong>
+          <strong>{percent === null ? `${figure(pixels)} px` : `${figure(percent)} %`}</strong>
           <span>
-            {percent === null ? "off on average" : `${unit}, or ${figure(last.error_px)} px`}; each
+            {percent === null ? "off on average" : `${unit}, or ${figure(pixels)} px`}; each
             labelled image judged by the others
           </span>
         </p>

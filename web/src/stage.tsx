@@ -118,6 +118,7 @@ export function Stage(): JSX.Element {
   useEffect(() => {
     const stage = element.current as HTMLDivElement;
     stageElement = stage;
+    if (state.dialog.peek() === null) focusStage();
     const watch = new ResizeObserver(() => {
       stageSize.value = { width: stage.clientWidth, height: stage.clientHeight };
     });
@@ -322,6 +323,7 @@ export function Stage(): JSX.Element {
       ref={element}
       class={`stage${panning.value ? " panning" : over !== null || dragged ? " over" : ""}`}
       id="stage"
+      data-image={shown?.name}
       tabIndex={0}
       role="application"
       aria-label={stageLabel()}

@@ -403,6 +403,9 @@ function fetchImage(id: number): Promise<ImageItem> {
   return asked;
 }
 
+/** Where this tab was, for when it comes by the address with the token again. */
+const LAST = "warpmarks.image";
+
 export async function open(id: number, inSection: Section = "label"): Promise<void> {
   batch(() => {
     section.value = inSection;
@@ -414,6 +417,7 @@ export async function open(id: number, inSection: Section = "label"): Promise<vo
   });
   try {
     window.history.replaceState(null, "", `#image=${id}`);
+    sessionStorage.setItem(LAST, `${id}`);
   } catch {
     // Browsers limit how often the address may change; it is a convenience.
   }
@@ -582,7 +586,8 @@ export async function start(): Promise<void> {
     noteHistory(answer);
   });
   document.title = `${answer.title ?? answer.name} · warpmarks`;
-  const asked = new URLSearchParams(window.location.hash.slice(1)).get("image");
+  const asked =
+    new URLSearchParams(window.location.hash.slice(1)).get("image") ?? sessionStorage.getItem(LAST);
   const known = answer.images.find((image) => String(image.id) === asked);
   if (answer.scheme.points.length === 0) dialog.value = "points";
   saver.restore(answer.name);
