@@ -12,22 +12,38 @@ if TYPE_CHECKING:
     from warpmarks.datasets.image_set import find_images
     from warpmarks.detector import Detection, Detector
     from warpmarks.errors import InputError
+    from warpmarks.evaluation.locating import locate_annotated
+    from warpmarks.point_detector import PointDetector
+    from warpmarks.regression.fitting import fit_regressor
+    from warpmarks.regression.regressor import Regressor
+    from warpmarks.regression.storage import load_regressor, save_regressor
     from warpmarks.report.run_report import report_run
     from warpmarks.training import finetune, supervise, train
+    from warpmarks.video.detecting import FramePoints, detect_video
+    from warpmarks.video.extracting import find_frames
 
     __version__: str
 
 __all__ = [
     "Detection",
     "Detector",
+    "FramePoints",
     "InputError",
+    "PointDetector",
+    "Regressor",
     "TrainingConfig",
     "__version__",
+    "detect_video",
+    "find_frames",
     "find_images",
     "finetune",
+    "fit_regressor",
     "load_recipe",
+    "load_regressor",
+    "locate_annotated",
     "read_annotated",
     "report_run",
+    "save_regressor",
     "supervise",
     "train",
 ]
@@ -35,13 +51,22 @@ __all__ = [
 _HOME_OF = {
     "Detection": "warpmarks.detector",
     "Detector": "warpmarks.detector",
+    "FramePoints": "warpmarks.video.detecting",
     "InputError": "warpmarks.errors",
+    "PointDetector": "warpmarks.point_detector",
+    "Regressor": "warpmarks.regression.regressor",
     "TrainingConfig": "warpmarks.configuration",
+    "detect_video": "warpmarks.video.detecting",
+    "find_frames": "warpmarks.video.extracting",
     "find_images": "warpmarks.datasets.image_set",
     "finetune": "warpmarks.training",
+    "fit_regressor": "warpmarks.regression.fitting",
     "load_recipe": "warpmarks.configuration",
+    "load_regressor": "warpmarks.regression.storage",
+    "locate_annotated": "warpmarks.evaluation.locating",
     "read_annotated": "warpmarks.datasets.annotated",
     "report_run": "warpmarks.report.run_report",
+    "save_regressor": "warpmarks.regression.storage",
     "supervise": "warpmarks.training",
     "train": "warpmarks.training",
 }

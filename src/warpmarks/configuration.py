@@ -40,11 +40,17 @@ class ImageConfig(Section):
 class NetworkConfig(Section):
     """The landmark network; see ``warpmarks.network`` for what each choice means."""
 
+    kind: Literal["convolutions", "unet"] = "convolutions"
+    """The paper's six convolutions, or a U-shaped network that sees the whole view."""
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (16, 48, 64, 96, 128)
+    """unet: channels at the resolution of the view, of the score maps, and of each one below."""
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
+    """convolutions: of all but the last; the next two are of all of them."""
     kernels: tuple[PositiveInt, ...] = (5, 5, 3, 3, 1, 1)
     dilations: tuple[PositiveInt, ...] = (1, 1, 3, 6, 1, 1)
     padding: Literal["replicate", "reflect", "zeros"] = "replicate"
     last_layer: Literal["plain", "batchnorm_relu"] = "plain"
+    """convolutions only; that of a unet is plain."""
     score_scale: Positive = 1.0
 
     @model_validator(mode="after")
@@ -78,6 +84,8 @@ class WarpsConfig(Section):
     second: WarpConfig = WarpConfig()
     controls: Annotated[int, Field(ge=2, le=16)] = 5
     """The controls are a grid of controls x controls over the view."""
+    mirror: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the pictures that are mirrored, left to right, before they are warped."""
 
 
 class PhotometricConfig(Section):
@@ -117,6 +125,9 @@ class OptimiserConfig(Section):
     """Decay beside the Adam step (AdamW) instead of inside its gradient (2017's Adam)."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share that stays, at each step, of the averaged weights that a run measures, saves and
+    detects with; 0.998 averages over about 500 steps, 0 takes the last step's weights."""
 
 
 class ScheduleConfig(Section):

@@ -3,10 +3,9 @@
 Nothing here imports torch: an exported detector does without.
 """
 
+import itertools
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
@@ -17,11 +16,12 @@ from PIL import Image
 
 from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
 
-Source: TypeAlias = str | Path | Image.Image | np.ndarray
+Source: TypeAlias = str | Path | bytes | Image.Image | np.ndarray
 
 MAX_UNREADABLE = 0.05
 
@@ -76,12 +76,13 @@ class ImageDetector(ABC):
     def __call__(self, images: Source | Sequence[Source]) -> Detection:
         """Landmarks of an image, or of a list of images or a (B, H, W, C) array of them.
 
-        An image is a path, a PIL image or an (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) array.
+        An image is a path, the bytes of a file, a PIL image or an (H, W), (H, W, 1), (H, W, 3) or
+        (H, W, 4) array.
 
         Raises:
             InputError: an image cannot be read or is of another kind.
         """
-        single = isinstance(images, str | Path | Image.Image) or (
+        single = isinstance(images, str | Path | bytes | Image.Image) or (
             isinstance(images, np.ndarray) and images.ndim < 4
         )
         if not single and not isinstance(images, Sequence | np.ndarray):
@@ -106,21 +107,35 @@ class ImageDetector(ABC):
         images: ImageSet,
         *,
         batch_size: int = 32,
-        workers: int = 2,
+        workers: int | None = None,
         allow_unreadable: bool = False,
+        already: int = 0,
         progress: Progress | None = None,
-    ) -> Iterator[NamedDetection]:
+    ) -> Generator[NamedDetection, None, None]:
         """Landmarks of every image of a set, in its order, read ahead while the network works.
+
+        Args:
+            images: to find landmarks on.
+            batch_size: that the network sees at a time.
+            workers: threads that read images; as many as there are processors if not given.
+            allow_unreadable: go on however many images cannot be read.
+            already: images of a larger set, of which these are the rest, that were read before.
+            progress: told of the images.
 
         Raises:
             InputError: more than 5 % of the images cannot be read and ``allow_unreadable`` is not
                 set.
         """
         progress = progress or SilentProgress()
-        progress.start("Detecting", len(images.names))
+        total = already + len(images.names)
+        progress.start("Detecting", total, already)
         failed: list[str] = []
-        with ThreadPoolExecutor(max(1, workers)) as pool:
-            for chunk in self._chunks_ahead(images, batch_size, pool):
+        with Workers(workers or processors()) as threads:
+            waiting = threads.in_order(
+                self._read_or_reason, images.paths(), results_ahead=2 * batch_size
+            )
+            reads = zip(images.names, waiting, strict=True)
+            while chunk := list(itertools.islice(reads, batch_size)):
                 good = [read for _, read in chunk if not isinstance(read, UnreadableImage)]
                 found = self._detect(good) if good else None
                 place_in_found = 0
@@ -132,38 +147,46 @@ class ImageDetector(ABC):
                     assert found is not None
                     yield NamedDetection(name, found.of(place_in_found))
                     place_in_found += 1
-                if not allow_unreadable and len(failed) > MAX_UNREADABLE * len(images.names):
+                if not allow_unreadable and len(failed) > MAX_UNREADABLE * total:
                     raise InputError(
-                        f"{images.root}: {len(failed)} of {len(images.names)} images cannot be "
-                        f"read, for instance {failed[0]}: mend or remove them, or go on without "
-                        "them with --allow-unreadable"
+                        f"{images.root}: {len(failed)} of {total} images cannot be read, for "
+                        f"instance {failed[0]}: mend or remove them, or go on without them with "
+                        "--allow-unreadable"
                     )
                 progress.advance(len(chunk))
         progress.finish()
 
-    def _chunks_ahead(
-        self, images: ImageSet, batch_size: int, pool: ThreadPoolExecutor
-    ) -> Iterator[list[tuple[str, "_Read | UnreadableImage"]]]:
-        waiting: deque[tuple[str, Future[_Read | UnreadableImage]]] = deque()
-        pending = iter(zip(images.names, images.paths(), strict=True))
-        while True:
-            while len(waiting) < 3 * batch_size and (item := next(pending, None)) is not None:
-                waiting.append((item[0], pool.submit(self._read_or_reason, item[1])))
-            if not waiting:
-                return
-            ready = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
-            yield [(name, future.result()) for name, future in ready]
+    def attempt(
+        self, images: Sequence[Source], *, workers: int | None = None
+    ) -> list[Detection | str]:
+        """Landmarks of each of some images, or why it cannot be read.
 
-    def _read_or_reason(self, path: Path) -> "_Read | UnreadableImage":
+        Args:
+            images: as many as the network is to see at a time.
+            workers: threads that read images; as many as there are processors if not given.
+        """
+        with Workers(workers or processors()) as threads:
+            read = list(threads.in_order(self._read_or_reason, images, results_ahead=len(images)))
+        good = [one for one in read if not isinstance(one, UnreadableImage)]
+        together = self._detect(good) if good else None
+        places = itertools.count()
+        return [
+            one.reason
+            if isinstance(one, UnreadableImage)
+            else cast("Detection", together).of(next(places))
+            for one in read
+        ]
+
+    def _read_or_reason(self, source: Source) -> "ReadImage | UnreadableImage":
         try:
-            return self._read(path)
+            return self._read(source)
         except UnreadableImage as error:
             return error
 
-    def _read(self, source: Source) -> "_Read":
+    def _read(self, source: Source) -> "ReadImage":
         return read_picture(source, *self._picture_size, self._fit)
 
-    def _detect(self, read: "Sequence[_Read]") -> Detection:
+    def _detect(self, read: "Sequence[ReadImage]") -> Detection:
         normalised, scores = self.search(np.stack([picture for picture, _ in read]))
         landmarks = [
             place(original, self._picture_size, self._fit).to_original(points)
@@ -173,4 +196,6 @@ class ImageDetector(ABC):
         return Detection(np.stack(landmarks), scores, sizes)
 
 
-_Read: TypeAlias = tuple[np.ndarray, tuple[int, int]]  # a picture, (height, width) of its original
+ReadImage: TypeAlias = tuple[
+    np.ndarray, tuple[int, int]
+]  # a picture, (height, width) of its original

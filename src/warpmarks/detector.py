@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from warpmarks.coordinates import pixel_centres
 from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source
 from warpmarks.devices import choose_device
 from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
-from warpmarks.network import LandmarkNetwork
 from warpmarks.run_folder import RunFolder, RunRecord
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
 from warpmarks.weights import build_network, load_weights, read_tensors, weights_digest
@@ -34,7 +33,7 @@ class Detector(ImageDetector):
     """
 
     def __init__(
-        self, network: LandmarkNetwork, record: RunRecord, *, device: str | torch.device = "auto"
+        self, network: nn.Module, record: RunRecord, *, device: str | torch.device = "auto"
     ) -> None:
         super().__init__((record.picture_height, record.picture_width), record.config.image.fit)
         self.device = choose_device(device)

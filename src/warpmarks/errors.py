@@ -7,3 +7,23 @@ class InputError(ValueError):
     The message is one sentence: the file or flag, what was found, what was expected and what to do.
     The command line prints it without a traceback and exits with code 2.
     """
+
+
+class ToldElsewhere(InputError):  # noqa: N818
+    """The same error as in another process of the run, which tells the user of it."""
+
+    def __init__(self) -> None:
+        super().__init__("another process of this run says what is wrong")
+
+
+class LostProcess(Exception):  # noqa: N818
+    """Another process of the run has ended, and with it the run.
+
+    Attributes:
+        tells: whether this process is the one that tells the user of it. The command line then
+            prints the message, and exits with code 3 in any case.
+    """
+
+    def __init__(self, message: str, *, tells: bool = True) -> None:
+        super().__init__(message)
+        self.tells = tells

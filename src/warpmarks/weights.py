@@ -14,16 +14,25 @@ from torch import Tensor, nn
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path
-from warpmarks.network import LandmarkNetwork
+from warpmarks.network import LandmarkNetwork, UNet
 
 
-def build_network(
-    config: TrainingConfig, generator: torch.Generator | None = None
-) -> LandmarkNetwork:
+def build_network(config: TrainingConfig, generator: torch.Generator | None = None) -> nn.Module:
     """The network of the settings with random first weights, on the CPU, channels last."""
-    network = LandmarkNetwork(
-        config.num_landmarks, **config.network.model_dump(), generator=generator
-    )
+    settings = config.network
+    network: nn.Module
+    if settings.kind == "unet":
+        network = UNet(
+            config.num_landmarks,
+            **settings.model_dump(include={"widths", "padding", "score_scale"}),
+            generator=generator,
+        )
+    else:
+        network = LandmarkNetwork(
+            config.num_landmarks,
+            **settings.model_dump(exclude={"kind", "widths"}),
+            generator=generator,
+        )
     # torch's own types leave this way of calling it out.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

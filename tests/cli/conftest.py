@@ -1,7 +1,9 @@
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from warpmarks.cli import main
@@ -68,3 +70,23 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_copy(trained_run: Path, tmp_path: Path) -> Path:
     """The run, to be changed."""
     return Path(shutil.copytree(trained_run, tmp_path / "run"))
+
+
+@pytest.fixture
+def annotated_set(image_folder, tmp_path) -> Path:
+    """The bright and the dark blob of each image and what is between; eight train, four val."""
+    root = tmp_path / "blobs"
+    shutil.copytree(image_folder, root / "images")
+    generator = np.random.default_rng(0)
+    rows, splits = ["image,x1,y1,x2,y2,x3,y3"], ["image,split"]
+    for index in range(12):
+        bright, dark = (generator.uniform((8, 6), (28, 22)) for _ in range(2))
+        points = np.concatenate([bright, dark, (bright + dark) / 2])
+        rows.append(f"{index:02}.png," + ",".join(f"{value:.2f}" for value in points))
+        splits.append(f"{index:02}.png,{'train' if index < 8 else 'val'}")
+    (root / "landmarks.csv").write_text("\n".join(rows) + "\n")
+    (root / "split.csv").write_text("\n".join(splits) + "\n")
+    (root / "points.json").write_text(
+        json.dumps({"names": ["bright", "dark", "between"], "normaliser": "bright:dark"})
+    )
+    return root

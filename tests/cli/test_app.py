@@ -4,7 +4,17 @@ import pytest
 
 import warpmarks as package
 
-VERBS = ["train", "detect", "show", "convert", "demo", "benchmark", "system", "datasets"]
+VERBS = [
+    "train",
+    "detect",
+    "show",
+    "convert",
+    "demo",
+    "reproduce",
+    "benchmark",
+    "system",
+    "datasets",
+]
 
 
 def test_help_names_every_verb(warpmarks):

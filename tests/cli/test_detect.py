@@ -72,6 +72,34 @@ def test_an_existing_file_is_kept_without_overwrite(warpmarks, trained_run, imag
     assert (code, len(read(output))) == (0, 13)
 
 
+def test_a_stopped_detection_is_gone_on_with(
+    warpmarks, trained_run, image_folder, tmp_path, monkeypatch
+):
+    output = tmp_path / "landmarks.csv"
+    arguments = ("detect", trained_run, image_folder, "--output", output, "--batch-size", 5)
+    assert warpmarks(*arguments)[0] == 0
+    unbroken = output.read_bytes()
+    output.unlink()
+    search, calls = Detector.search, []
+
+    def stopped(self, pictures):
+        calls.append(len(pictures))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return search(self, pictures)
+
+    monkeypatch.setattr(Detector, "search", stopped)
+    code, _, err = warpmarks(*arguments)
+    assert (code, output.exists()) == (130, False)
+    assert "stopped; go on with the same command and --resume" in err
+    code, _, err = warpmarks(*arguments, "--resume", "--overwrite")
+    assert (code, "--resume and --overwrite were both given" in err) == (2, True)
+    code, out, _ = warpmarks(*arguments, "--resume")
+    assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n")
+    assert calls == [5, 5, 5, 2]
+    assert output.read_bytes() == unbroken
+
+
 @pytest.mark.parametrize(
     ("output", "sentence"),
     [("", "is a folder: expected the name of a file"), ("no/such/l.csv", "there is no folder")],

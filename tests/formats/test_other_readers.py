@@ -6,13 +6,16 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 
 import numpy as np
+import pandas
 import pytest
+import sleap_io
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from point_tables import fish, make_images
-from warpmarks.formats.image_files import ImageFiles
+from warpmarks.errors import InputError
+from warpmarks.formats.image_files import ImageFiles, images_beside
 from warpmarks.formats.registry import read, write
-
-pandas = pytest.importorskip("pandas", reason="pandas is not installed: the extra dev")
 
 
 @pytest.fixture
@@ -64,9 +67,8 @@ def test_lightning_pose_finds_its_columns(tmp_path):
 
 
 def test_pycocotools_reads_our_coco(tmp_path, images, capsys):
-    coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
     write(tmp_path / "c.json", "coco", fish(), ImageFiles((images,)))
-    found = coco.COCO(str(tmp_path / "c.json"))
+    found = COCO(str(tmp_path / "c.json"))
     (category,) = found.loadCats(found.getCatIds(catNms=["fish"]))
     assert category["keypoints"] == ["snout", "left fin", "tail, tip"]
     assert category["skeleton"] == [[1, 2], [2, 3]]
@@ -78,10 +80,6 @@ def test_pycocotools_reads_our_coco(tmp_path, images, capsys):
 
 
 def test_pycocotools_scores_our_points_as_perfect_against_themselves(tmp_path, images, capsys):
-    pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
-    from pycocotools.coco import COCO
-    from pycocotools.cocoeval import COCOeval
-
     write(tmp_path / "c.json", "coco", fish(), ImageFiles((images,)))
     truth = COCO(str(tmp_path / "c.json"))
     results = [
@@ -133,7 +131,6 @@ def test_a_spreadsheet_reads_our_csv(tmp_path):
 
 
 def test_sleap_io_reads_our_files(tmp_path, images):
-    sleap_io = pytest.importorskip("sleap_io", reason="sleap-io is not installed: the extra sleap")
     files = ImageFiles((images,))
     write(tmp_path / "s.slp", "sleap", fish(), files)
     labels = sleap_io.load_slp(str(tmp_path / "s.slp"), open_videos=False)
@@ -146,8 +143,106 @@ def test_sleap_io_reads_our_files(tmp_path, images):
     np.testing.assert_array_equal(coco.labeled_frames[1].instances[0].numpy(), fish().points[1])
 
 
+def test_sleap_io_finds_the_images_of_our_file_from_anywhere(tmp_path, images, monkeypatch):
+    write(tmp_path / "s.slp", "sleap", scored(), ImageFiles((images,)))
+    monkeypatch.chdir("/")
+    labels = sleap_io.load_slp(str(tmp_path / "s.slp"))
+    assert all(video.exists() for video in labels.videos)
+    assert [frame.image.shape[:2] for frame in labels.labeled_frames] == [(32, 48), (50, 40)]
+    found = labels.labeled_frames[0].instances[0]
+    assert isinstance(found, sleap_io.PredictedInstance)
+    np.testing.assert_array_equal(found.points["score"], [0.5, 0.25, 0])
+    assert read(tmp_path / "s.slp", images=images).images == ("tank/one.png", "two.png")
+
+
+def test_sleap_io_reads_our_deeplabcut_file_beside_its_images(images):
+    write(images / "CollectedData_Ana.csv", "deeplabcut", fish())
+    labels = sleap_io.load_dlc(str(images / "CollectedData_Ana.csv"), config=False)
+    by_image = {
+        frame.video.filename[frame.frame_idx].split("/")[-1]: frame.instances[0]
+        for frame in labels.labeled_frames
+    }
+    for row, name in enumerate(("one.png", "two.png")):
+        nodes = by_image[name].skeleton.node_names
+        order = [nodes.index(point) for point in fish().names]
+        np.testing.assert_array_equal(by_image[name].numpy()[order], fish().points[row])
+
+
+def test_pycocotools_takes_our_scored_points_as_results(tmp_path, images, capsys):
+    write(tmp_path / "truth.json", "coco", fish(), ImageFiles((images,)))
+    write(tmp_path / "found.json", "coco", scored(), ImageFiles((images,)))
+    truth = COCO(str(tmp_path / "truth.json"))
+    results = truth.loadRes(json.loads((tmp_path / "found.json").read_text())["annotations"])
+    assert [each["score"] for each in results.loadAnns(results.getAnnIds())] == [0.375, 0.375]
+    assert results.loadAnns([1])[0]["keypoint_scores"] == [0.5, 0.25, None]
+
+
+FRAMES = (
+    "frame,time,x1,y1,x2,y2,score1,score2,smooth_x1,smooth_y1,smooth_x2,smooth_y2\n"
+    "0,0.000000,1.500,2.000,3.000,4.000,0.500,0.750,9.0,9.0,9.0,9.0\n"
+    "1,0.040000,,,,,,,,,,\n"
+    "2,0.080000,5.000,6.000,7.000,8.250,0.250,1.000,9.0,9.0,9.0,9.0\n"
+)
+
+
+@pytest.fixture
+def video_points(tmp_path):
+    (tmp_path / "clip.mp4").touch()
+    (tmp_path / "points.csv").write_text(FRAMES)
+    return tmp_path / "points.csv"
+
+
+def test_points_on_frames_become_deeplabcuts_analysis_of_a_video(tmp_path, video_points):
+    table = read(video_points, images=tmp_path / "clip.mp4")
+    assert table.images == ("clip.mp4#0", "clip.mp4#1", "clip.mp4#2")
+    assert not table.placed[1].any()
+    write(tmp_path / "dlc.csv", "deeplabcut", table)
+    frame = pandas.read_csv(tmp_path / "dlc.csv", header=[0, 1, 2], index_col=0)
+    assert frame.index.tolist() == [0, 1, 2]
+    assert frame["warpmarks", "2", "likelihood"].tolist()[::2] == [0.75, 1]
+    assert frame["warpmarks", "2", "y"].tolist()[::2] == [4, 8.25]
+    assert frame.iloc[1].isna().all()
+    again = read(tmp_path / "dlc.csv", images=tmp_path / "clip.mp4")
+    assert again.images == table.images
+    np.testing.assert_array_equal(again.points, table.points)
+    np.testing.assert_array_equal(again.scores, table.scores)
+
+
+def test_points_on_frames_become_sleaps_predictions_in_a_video(tmp_path, video_points):
+    video_points.rename(tmp_path / "clip.csv")  # beside the video of that name, it is that video's
+    table = read(tmp_path / "clip.csv")
+    write(tmp_path / "clip.slp", "sleap", table, images_beside(tmp_path / "clip.csv"))
+    labels = sleap_io.load_slp(str(tmp_path / "clip.slp"), open_videos=False)
+    assert [video.filename for video in labels.videos] == [str(tmp_path / "clip.mp4")]
+    found = {frame.frame_idx: frame.instances for frame in labels.labeled_frames}
+    assert sorted(found) == [0, 1, 2]
+    np.testing.assert_array_equal(found[2][0].numpy(), [[5, 6], [7, 8.25]])
+    np.testing.assert_array_equal(found[2][0].points["score"], [0.25, 1])
+    assert found[1] == []
+    assert read(tmp_path / "clip.slp").images == table.images
+
+
+def test_points_on_frames_of_an_unknown_video_are_called_by_their_numbers(video_points):
+    assert read(video_points).images == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("x2,y2,score", "y2,x2,score", r"has the columns frame,time,x1,y1,y2.*: expected a CSV"),
+        ("5.000,6.000", "5.000,six", "line 4: 'six' is not a number"),
+        ("2,0.080000", "0,0.080000", "has the image 'clip.mp4#0' twice"),
+        ("1,0.04", "1.5,0.04", "line 3: '1.5' is not a whole number"),
+        (",1.000,9.0", ",9.0", "line 4: 11 columns, where the header has 12"),
+    ],
+)
+def test_a_damaged_file_of_frames(tmp_path, video_points, old, new, sentence):
+    video_points.write_text(FRAMES.replace(old, new))
+    with pytest.raises(InputError, match=sentence):
+        read(video_points, images=tmp_path / "clip.mp4")
+
+
 def test_we_read_what_sleap_io_writes(tmp_path, images):
-    sleap_io = pytest.importorskip("sleap_io", reason="sleap-io is not installed: the extra sleap")
     skeleton = sleap_io.Skeleton(nodes=["a", "b"], edges=[("a", "b")], name="fly")
     video = sleap_io.Video(filename="film.mp4", open_backend=False)
     user = sleap_io.Instance.from_numpy(np.array([[1, 2], [np.nan, np.nan]]), skeleton=skeleton)

@@ -6,13 +6,6 @@ from point_tables import DRAWN, as_kept, build, fish, make_images
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.registry import FORMATS, read, write
 
-try:
-    import sleap_io  # noqa: F401
-
-    NO_SLEAP = False
-except ImportError:
-    NO_SLEAP = True
-
 FILE = {
     "coco": "points.json",
     "deeplabcut": "points.csv",
@@ -25,15 +18,6 @@ FILE = {
     "warpmarks": "folder",
     "yolo": "folder",
 }
-EVERY = [
-    pytest.param(
-        name,
-        marks=pytest.mark.skipif(
-            name == "sleap" and NO_SLEAP, reason="sleap-io is not installed: the extra sleap"
-        ),
-    )
-    for name in FORMATS
-]
 
 
 def there_and_back(table, name, folder):
@@ -55,7 +39,7 @@ def assert_same(found, expected):
         np.testing.assert_allclose(found.scores[order], expected.scores, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(drawn=DRAWN)
 def test_what_is_written_is_read_again(tmp_path_factory, name, drawn):
@@ -90,8 +74,8 @@ def reordered(table, order):
     )
 
 
-@pytest.mark.parametrize("first", EVERY)
-@pytest.mark.parametrize("second", EVERY)
+@pytest.mark.parametrize("first", FORMATS)
+@pytest.mark.parametrize("second", FORMATS)
 def test_every_format_into_every_other(tmp_path, first, second):
     table = fish()
     images = make_images(table, tmp_path / "images")

@@ -89,3 +89,19 @@ def test_held_out_warps_are_fixed_and_never_trained_on() -> None:
         assert_same(chunk, again)  # and in their own colours
     trained = maker().batch(0)
     assert not torch.equal(trained.annotations[:2], chunks[0].annotations)
+
+
+def test_processes_weigh_as_much_as_the_annotations_that_they_have() -> None:
+    """The mean over processes of weighted means is the mean over the whole batch's annotations."""
+    whole = maker().batch(2)
+    parts = [maker(Share(rank, 2)).batch(2) for rank in (0, 1)]
+    assert whole.weight == 1
+    counts = [int(part.there.sum()) for part in parts]
+    assert counts[0] != counts[1]
+    value = whole.annotations.norm(dim=-1)
+    expected = (value * whole.there).sum() / whole.there.sum()
+    means = [
+        (part.annotations.norm(dim=-1) * part.there).sum() / part.there.sum() for part in parts
+    ]
+    found = sum(part.weight * mean for part, mean in zip(parts, means, strict=True)) / 2
+    assert_close(found, expected)

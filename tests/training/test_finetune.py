@@ -60,6 +60,29 @@ def test_a_run_goes_on_from_the_sources_weights(source: Path, others: Path, tmp_
     assert {path.name: path.read_bytes() for path in source.iterdir()} == before
 
 
+@pytest.mark.parametrize("last_layer", ["plain", "batchnorm_relu"])
+def test_more_landmarks_begin_at_random_and_the_others_stay(
+    image_folder: Path, tmp_path: Path, last_layer: str
+) -> None:
+    config = override(tiny_config(), [f"network.last_layer={last_layer}"])
+    train_tiny(image_folder, tmp_path / "first", steps=3, config=config)
+    still = override(
+        finetuning_config(tmp_path / "first"), ["optimiser.learning_rate=1e-12", "num_landmarks=5"]
+    )
+    finetune_tiny(tmp_path / "first", image_folder, tmp_path / "run", still, steps=1)
+    before, after = weights_of(tmp_path / "first"), weights_of(tmp_path / "run")
+    grown = 0
+    for name, tensor in before.items():
+        if not name.endswith(("weight", "bias")):
+            continue
+        torch.testing.assert_close(after[name][: len(tensor)], tensor, rtol=0, atol=1e-9)
+        grown += len(after[name]) - len(tensor)
+    assert grown == (4 if last_layer == "plain" else 6)  # two filters, with their biases or norms
+    filters = max((n for n in after if after[n].ndim == 4), key=lambda n: int(n.split(".")[1]))
+    assert after[filters][3:].std() > 0.01
+    assert Detector.load(tmp_path / "run")(image_folder / "00.png").landmarks.shape == (5, 2)
+
+
 def test_what_is_recorded(source: Path, others: Path, tmp_path: Path) -> None:
     result = finetune_tiny(source, others, tmp_path / "run", steps=3)
     record, first = RunFolder(result.run).record(), RunFolder(source).record()
@@ -142,9 +165,9 @@ def test_what_is_refused(source: Path, others: Path, tmp_path: Path) -> None:
     other = override(finetuning_config(source), ["network.score_scale=2"])
     with pytest.raises(InputError, match=r"another network \(network.score_scale is 2.0 now and"):
         finetune_tiny(source, others, tmp_path / "run", other, steps=2)
-    more = override(finetuning_config(source), ["seed=3", "num_landmarks=4"])
-    with pytest.raises(InputError, match=r"another network \(num_landmarks is 4 now and was 3"):
-        finetune_tiny(source, others, tmp_path / "run", more, steps=2)
+    fewer = override(finetuning_config(source), ["seed=3", "num_landmarks=2"])
+    with pytest.raises(InputError, match=r"another network \(num_landmarks is 2 now and was 3"):
+        finetune_tiny(source, others, tmp_path / "run", fewer, steps=2)
     with pytest.raises(InputError, match="was not made by warpmarks finetune"):
         finetune_tiny(source, others, source, resume=True)
     empty = without_checkpoint(shutil.copytree(source, tmp_path / "empty"))

@@ -553,22 +553,6 @@ def test_a_full_disk_at_a_checkpoint_leaves_the_last_one(
 
 
 @pytest.mark.slow
-def test_two_processes_make_one_run(image_folder: Path, tmp_path: Path) -> None:
-    """Each normalises its half of a batch, so that the weights are not those of one process."""
-    run = RunFolder(tmp_path / "run")
-    with started(image_folder, run.path, devices=2) as process:
-        assert process.wait(120) == 0
-    assert [line["step"] for line in run.read_log()] == [*range(5, STEPS, 5), STEPS]
-    tensors, about = read_tensors(run.weights_path)
-    assert about["step"] == STEPS
-    assert not any(name.startswith("module.") for name in tensors)
-    Detector.load(run.path, device="cpu")
-    one = run.read_log()[0]["loss"]
-    two = run.read_log()[-1]["loss"]
-    assert two < one
-
-
-@pytest.mark.slow
 def test_two_processes_stop_together(image_folder: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with started(image_folder, run.path, devices=2, steps=100_000) as process:

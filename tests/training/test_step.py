@@ -239,3 +239,22 @@ def test_half_the_digits_give_nearly_the_same_objective(pictures: np.ndarray) ->
     assert_close(half.equivariance, full.equivariance, rtol=0.03, atol=0)
     assert_close(half.diversity, full.diversity, rtol=0.03, atol=0)
     assert not torch.equal(half.equivariance, full.equivariance)
+
+
+def test_the_asked_share_of_pictures_is_mirrored_and_both_images_of_a_pair_are(pictures):
+    still = {"rotation": 0, "scale": 0, "translation": 0, "deformation": 0}
+    warps = {"first": still, "second": still}
+    plain = maker(pictures, batch_size=8, warps=warps)
+    some = maker(pictures, batch_size=8, warps={**warps, "mirror": 0.5})
+    mirrored = []
+    for step in range(6):
+        expected, found = plain.batch(step).images, some.batch(step).images
+        for image, (x, x_warped) in enumerate(zip(*found.chunk(2), strict=True)):
+            want, want_warped = expected[image], expected[8 + image]
+            turned = not torch.allclose(x, want, atol=1e-5)
+            mirrored.append(turned)
+            assert_close(x, want.flip(-1) if turned else want, atol=1e-5, rtol=0)
+            assert_close(
+                x_warped, want_warped.flip(-1) if turned else want_warped, atol=1e-5, rtol=0
+            )
+    assert 0.3 < sum(mirrored) / len(mirrored) < 0.7

@@ -14,6 +14,7 @@ The number of a change is that of its line, from 1.
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,9 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
+            # Whole on the disk or not, it was not promised: reading it back would make it.
+            with suppress(OSError):
+                os.truncate(self.path, self._length)
             raise InputError(
                 f"{self.path} cannot be written ({error.strerror or error}): make room, then try "
                 "again"

@@ -28,7 +28,9 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
     """
     labelled, normaliser = len(examples), scheme.point_scheme().normaliser
     errors = fitted.errors if fitted else np.full((labelled, scheme.count), np.nan)
-    lengths = normaliser.lengths(examples.annotations, examples.sizes)
+    lengths = np.full(labelled, np.nan)
+    if scheme.count:
+        lengths = normaliser.lengths(examples.annotations, examples.sizes)
     after = {
         count: errors if count == labelled else errors_after(examples, count)
         for count in curve_counts(labelled)

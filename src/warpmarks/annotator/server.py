@@ -32,6 +32,8 @@ _PAGE_TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".woff2": "font/woff2",
 }
+# What people label is nobody else's, whatever the environment says.
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 _CACHED = {"cache-control": "private, max-age=3600"}
 _CHECKED = {"cache-control": "private, no-cache"}
 
@@ -88,7 +90,7 @@ def build_app(session: Session, run: str | Path, *, token: str, host: str, port:
         host: where the server listens.
         port: as ``host``.
     """
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY)
     _add_errors(app)
     _add_views(app, session)
     _add_changes(app, session)

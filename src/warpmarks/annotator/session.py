@@ -270,12 +270,10 @@ class Session:
     def suggestion(self, skip: set[int]) -> Suggestion:
         """Which image to label next, as an object."""
         with self._lock:
-            known = self._known()
             labelled = np.zeros(len(self.images), dtype=bool)
             labelled[self._labelled_in_order()] = True
             labelled[list(self.locations.trouble)] = True
-            doubt = known.predicted.doubt if known.predicted else None
-            return self._current_suggester().suggest(labelled, skip, doubt)
+            return self._current_suggester().suggest(labelled, skip)
 
     def shapes(self) -> tuple[list[int], int, Aligned, Modes]:
         """Images whose points are all placed, how many others have some, and their shapes."""
@@ -371,7 +369,8 @@ class Session:
         known = self._suggester
         if known is None or (done != known[0] and (done == total or done > 1.25 * known[0])):
             located = self.locations.located[:, None, None]
-            known = (done, Suggester(np.where(located, self.locations.landmarks, np.nan)))
+            landmarks = np.where(located, self.locations.landmarks, np.nan)
+            known = (done, Suggester(landmarks, self.locations.scores))
             self._suggester = known
         return known[1]
 

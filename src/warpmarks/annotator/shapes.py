@@ -15,6 +15,9 @@ from jaxtyping import Complex, Float
 
 ROUNDS = 100
 STILL = 1e-12
+NO_VARIANCE = 1e-9
+"""Of shapes of centroid size 1: less is rounding."""
+
 MODES = 8
 """Principal modes that are told of."""
 
@@ -54,9 +57,9 @@ def align(shapes: Float[np.ndarray, "images points 2"]) -> Aligned:
 
     A shape without extent stays a point at the origin.
     """
+    if not shapes.size:
+        return Aligned(shapes, np.zeros(shapes.shape[1:]), np.zeros(len(shapes)))
     unit, sizes = _unit_shapes(shapes)
-    if not len(unit):
-        return Aligned(shapes, np.zeros(shapes.shape[1:]), sizes)
     start = mean = _at_size_1(unit.mean(axis=0))
     turned = unit
     for _ in range(ROUNDS):
@@ -81,12 +84,14 @@ def onto(
 
 def principal_modes(aligned: Aligned, most: int = MODES) -> Modes:
     """How the aligned shapes vary about their mean; modes without variance are left out."""
-    count = len(aligned.shapes)
+    count, mean = len(aligned.shapes), aligned.mean
+    if not aligned.shapes.size:
+        return Modes(np.zeros(0), np.zeros((0, *mean.shape)), np.zeros((count, 0)))
     mean = aligned.shapes.mean(axis=0)
     flat = (aligned.shapes - mean).reshape(count, -1)
     left, strengths, directions = np.linalg.svd(flat, full_matrices=False)
     total = (strengths**2).sum()
-    kept = strengths > 1e-9 * max(float(strengths.max(initial=0.0)), 1e-9)
+    kept = strengths > NO_VARIANCE
     kept &= np.arange(len(strengths)) < most
     # A mode has no sign: its largest component is made positive, for it not to change by chance.
     largest = np.abs(directions).argmax(axis=1)
@@ -96,7 +101,7 @@ def principal_modes(aligned: Aligned, most: int = MODES) -> Modes:
     displacements = (signs * deviations)[:, None] * directions
     return Modes(
         strengths[kept] ** 2 / total if total > 0 else strengths[kept],
-        displacements[kept].reshape(int(kept.sum()), -1, 2),
+        displacements[kept].reshape(int(kept.sum()), *mean.shape),
         (left * strengths * signs)[:, kept],
     )
 

@@ -44,6 +44,8 @@ from warpmarks.formats.table import PointTable
 FORMAT = 1
 RECORD, HISTORY, LOCK = "project.json", "history.jsonl", ".lock"
 
+_FILES = (own_csv.TABLE, own_csv.SCHEME, RECORD, "landmarks.npz")
+
 
 class Conflict(InputError):  # noqa: N818
     """Somebody else has changed the same thing since it was read; nothing was overwritten."""
@@ -74,6 +76,9 @@ class Project:
         make_folder(self.path)
         self._lock = _lock(self.path / LOCK)
         self._source = Path(os.path.relpath(Path(source).resolve(), self.path.resolve())).as_posix()
+        for left in _FILES:  # by a process that was killed while it wrote
+            for temporary in self.path.glob(f".{left}.*"):
+                temporary.unlink(missing_ok=True)
         try:
             self._journal = Journal(self.path / HISTORY)
             self._versions: dict[str, int] = {}

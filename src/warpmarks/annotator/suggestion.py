@@ -1,5 +1,6 @@
 """Which image to label next, and why."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,42 +21,39 @@ class Suggestion:
 
 
 class Suggester:
-    """Suggests the image whose landmarks stand for the most others that no labelled image is like.
+    """Suggests the image that stands for the most others that no labelled image is like.
 
-    The distance of two images is that of their landmark configurations apart from place, size and
-    turn. The suggestion is the image that lowers the sum of all images' distances to their nearest
-    labelled one the most: a greedy k-medians design.
+    Images are as far apart as their landmark configurations are, apart from place, size and turn.
+    The suggestion is the image that lowers the sum of all images' distances to their nearest
+    labelled one the most: a greedy k-medians design, in which images whose landmarks are sure count
+    more. docs/annotating.md has what this and other rules bring.
 
     Args:
         landmarks: of all images; nan where they are not known.
+        scores: of the landmarks, in [0, 1].
     """
 
-    def __init__(self, landmarks: Float[np.ndarray, "images landmarks 2"]) -> None:
+    def __init__(
+        self,
+        landmarks: Float[np.ndarray, "images landmarks 2"],
+        scores: Float[np.ndarray, "images landmarks"],
+    ) -> None:
         known = np.flatnonzero(np.isfinite(landmarks).all(axis=(1, 2)))
         generator = np.random.default_rng(0)
         self.known = known
         self._row = {int(index): row for row, index in enumerate(known)}
-        if len(known):
-            shapes = align(landmarks[known]).shapes
-            self._features = shapes.reshape(len(known), -1).astype(np.float32)
-        else:
-            self._features = np.zeros((0, 1), np.float32)
+        self._features = configurations(landmarks[known])
         self._others = _some(len(known), MOST_OTHERS, generator)
         self._candidates = _some(len(known), MOST_CANDIDATES, generator)
         self._distances = _distances(self._features[self._others], self._features[self._candidates])
+        self._weights = scores[known][self._others].mean(axis=1).astype(np.float32)
 
-    def suggest(
-        self,
-        labelled: Bool[np.ndarray, " images"],
-        skip: set[int],
-        doubt: Float[np.ndarray, " images"] | None = None,
-    ) -> Suggestion:
+    def suggest(self, labelled: Bool[np.ndarray, " images"], skip: Collection[int]) -> Suggestion:
         """The next image.
 
         Args:
             labelled: which images have points, or need none.
             skip: images that the person does not want now.
-            doubt: of every image, from 0 to 1.
         """
         if labelled.all():
             return Suggestion(None, "Every image is labelled.")
@@ -73,7 +71,7 @@ class Suggester:
             self._row[int(index)] for index in np.flatnonzero(labelled) if int(index) in self._row
         ]
         nearest = self.nearest(there)
-        gains = np.maximum(nearest[:, None] - self._distances[:, open_to], 0).sum(axis=0)
+        gains = self._weights @ np.maximum(nearest[:, None] - self._distances[:, open_to], 0)
         best = int(np.argmax(gains))
         index = int(self.known[self._candidates[open_to[best]]])
         if not there:
@@ -92,6 +90,14 @@ class Suggester:
             return np.full(len(self._others), self._distances.max(initial=0.0))
         between = _distances(self._features[self._others], self._features[labelled_rows])
         return between.min(axis=1)
+
+
+def configurations(
+    landmarks: Float[np.ndarray, "images landmarks 2"],
+) -> Float[np.ndarray, "images coordinates"]:
+    """The landmarks of each image apart from place, size and turn, as one row."""
+    shapes = align(landmarks).shapes
+    return shapes.reshape(len(shapes), 2 * landmarks.shape[1]).astype(np.float32)
 
 
 def _some(count: int, most: int, generator: np.random.Generator) -> np.ndarray:

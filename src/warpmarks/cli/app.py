@@ -20,12 +20,15 @@ from warpmarks.cli import (
     detect,
     evaluate,
     finetune,
+    fit,
+    reproduce,
     show,
     supervise,
     system,
     train,
 )
-from warpmarks.errors import InputError
+from warpmarks.errors import InputError, LostProcess, ToldElsewhere
+from warpmarks.processes import LOST, is_first_on_its_machine
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -41,12 +44,22 @@ app = typer.Typer(
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 2 where the user can mend it, 130 on Ctrl-C."""
+    """Run the command line.
+
+    The exit code is 2 where the user can mend it, 130 on Ctrl-C, and 3 where another process of the
+    run has ended.
+    """
     try:
         app(argv, prog_name="warpmarks")
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        # Several processes of one command meet the same errors.
+        if is_first_on_its_machine() and not isinstance(error, ToldElsewhere):
+            print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
+    except LostProcess as error:
+        if error.tells:
+            print(f"error: {error}", file=sys.stderr)
+        return LOST
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return 0
@@ -89,7 +102,9 @@ for _verb in (
     convert.convert,
     finetune.finetune,
     supervise.supervise,
+    fit.fit,
     evaluate.evaluate,
+    reproduce.reproduce,
     demo.demo,
     benchmark.benchmark,
     system.system,

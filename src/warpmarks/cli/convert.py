@@ -58,10 +58,10 @@ def convert(
     images: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR",
+            metavar="DIR|VIDEO",
             show_default="around A",
             help="The folder of the images. tps and yolo need their sizes both ways, label-studio "
-            "to be written.",
+            "to be written. Or the video that the points of A are on.",
         ),
     ] = None,
     names: Annotated[

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,71 +10,138 @@ from warpmarks.cli.options import (
     AllowUnreadable,
     Device,
     DeviceChoice,
-    Images,
     Overwrite,
     Run,
     Split,
     Threads,
 )
+from warpmarks.cli.video import ImagesOrVideo, Overlay, Smooth, Trails, VideoOutput
 from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    from warpmarks.points import PointScheme
 
 
 def detect(
     run: Run,
-    images: Images,
+    images: ImagesOrVideo,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             metavar="FILE",
+            show_default="landmarks.csv, or points.csv with --regressor",
             help="CSV file to write: image,x1,y1,...,xK,yK in pixels of the original image; "
-            "the centre of its first pixel is (0, 0).",
+            "the centre of its first pixel is (0, 0). Of a video frame,time,x1,y1,...",
         ),
-    ] = Path("landmarks.csv"),
+    ] = None,
+    regressor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="Write annotated points in the place of landmarks, by a regressor that "
+            "`warpmarks fit` saved: its name inside the run, or its path. Their names go into a "
+            ".json file beside the CSV.",
+        ),
+    ] = None,
     scores: Annotated[
         bool,
         typer.Option(
-            "--scores", help="Add score1,...,scoreK: confidence per landmark, 0 to 1 is best."
+            "--scores",
+            help="Add score1,...,scoreK: confidence per landmark, 0 to 1 is best; that of a point "
+            "is the mean of its landmarks', each by its share in the point.",
         ),
     ] = False,
+    overlay: Overlay = None,
+    trails: Trails = 0,
+    smooth: Smooth = None,
     split: Split = None,
     batch_size: Annotated[
         int, typer.Option(min=1, help="Images that the network sees at a time.")
     ] = 32,
     allow_unreadable: AllowUnreadable = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on where a detection was stopped, from FILE.part."),
+    ] = False,
     overwrite: Overwrite = False,
     device: DeviceChoice = Device.AUTO,
     threads: Threads = None,
 ) -> None:
-    """Find the landmarks of a trained run on images, into a CSV file."""
-    import numpy as np
-
+    """Find the landmarks of a run, or annotated points, on images or in a video."""
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.listing import left_out
     from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.cli.video import detect_in_video
+    from warpmarks.datasets.annotated import scheme_path
     from warpmarks.datasets.image_set import find_images
-    from warpmarks.datasets.layout import write_landmarks
+    from warpmarks.datasets.landmark_file import part_of
+    from warpmarks.detecting import Columns, detect_to_file
     from warpmarks.detector import Detector
+    from warpmarks.point_detector import PointDetector
 
+    if resume and overwrite:
+        raise InputError(
+            "--resume and --overwrite were both given: one goes on, the other starts anew"
+        )
+    if output is None:
+        output = Path("landmarks.csv" if regressor is None else "points.csv")
     check_output_file(output, overwrite=overwrite)
-    detector = Detector.load(run, device=prepare(device, threads))
+    if regressor is not None and not resume:
+        check_output_file(scheme_path(output), overwrite=overwrite, flag="names beside --output:")
+    video = VideoOutput(overlay, trails, smooth)
+    in_video = video.check(images, split=split, resume=resume, overwrite=overwrite)
+    where = prepare(device, threads)
+    detector: Detector | PointDetector
+    if regressor is None:
+        detector, scheme = Detector.load(run, device=where), None
+        count, what = detector.num_landmarks, "landmarks"
+    else:
+        detector = PointDetector.load(run, regressor, device=where)
+        scheme = detector.regressor.scheme
+        count, what = scheme.count, "points"
+    if in_video:
+        detect_in_video(
+            detector,
+            images,
+            output,
+            num_landmarks=count,
+            what=what,
+            scores=scores,
+            wanted=video,
+            batch_size=batch_size,
+        )
+        _name_points(output, scheme)
+        return
     image_set = find_images(images, split=split)
-    names, landmarks, confidences, unreadable = [], [], [], []
     with terminal_progress() as progress:
-        for found in detector.detect_images(
-            image_set, batch_size=batch_size, allow_unreadable=allow_unreadable, progress=progress
-        ):
-            if found.detection is None:
-                unreadable.append((found.name, found.reason or ""))
-                continue
-            names.append(found.name)
-            landmarks.append(found.detection.landmarks)
-            confidences.append(found.detection.scores)
-    if not names:
-        raise InputError(f"{images}: none of its {len(unreadable)} images can be read")
-    write_landmarks(
-        output, names, np.stack(landmarks), scores=np.stack(confidences) if scores else None
-    )
-    for line in left_out(unreadable):
+        try:
+            written = detect_to_file(
+                detector,
+                image_set,
+                output,
+                Columns(count, scores, made_by=detector.digest),
+                batch_size=batch_size,
+                resume=resume,
+                overwrite=overwrite,
+                allow_unreadable=allow_unreadable,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            if part_of(output).exists():
+                raise KeyboardInterrupt("go on with the same command and --resume") from None
+            raise
+    for line in left_out(written.unreadable):
         print(line, file=sys.stderr)
-    print(f"{output}: {detector.num_landmarks} landmarks on {len(names)} images")
+    print(f"{output}: {count} {what} on {written.images} images")
+    _name_points(output, scheme)
+
+
+def _name_points(output: Path, scheme: "PointScheme | None") -> None:
+    """Write what a table of points does not say beside it."""
+    from warpmarks.datasets.annotated import scheme_path, write_scheme
+
+    if scheme is not None:
+        write_scheme(scheme_path(output), scheme)
+        print(f"{scheme_path(output)}: their names")

@@ -13,9 +13,9 @@ from warpmarks.cli.options import (
     Device,
     DeviceChoice,
     Devices,
-    Images,
     ImageSize,
     Minutes,
+    Nodes,
     Overwrite,
     Resume,
     RunOption,
@@ -25,6 +25,7 @@ from warpmarks.cli.options import (
     Steps,
     Threads,
 )
+from warpmarks.cli.video import FrameChoiceOption, Frames, ImagesOrVideos
 
 
 def finetune(
@@ -36,7 +37,7 @@ def finetune(
             help="The trained run to begin from; it stays as it is, and --resume does without it.",
         ),
     ],
-    images: Images,
+    images: ImagesOrVideos,
     run: RunOption,
     steps: Steps = None,
     minutes: Minutes = None,
@@ -48,6 +49,8 @@ def finetune(
     ] = None,
     settings: Settings = None,
     split: Split = None,
+    frames: Frames = None,
+    frame_choice: FrameChoiceOption = None,
     seed: Seed = None,
     image_size: ImageSize = None,
     batch_size: BatchSize = None,
@@ -55,16 +58,18 @@ def finetune(
     overwrite: Overwrite = False,
     allow_unreadable: AllowUnreadable = False,
     device: DeviceChoice = Device.AUTO,
-    devices: Devices = 1,
+    devices: Devices = None,
+    nodes: Nodes = None,
     threads: Threads = None,
     cache: Cache = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
 ) -> None:
     """Adapt a trained run to other images of the same kind of object, without annotations."""
     from warpmarks.cli.health import HealthTable
+    from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.training import check_flags, setting_flags, train_and_report
+    from warpmarks.cli.video import find_images_or_frames
     from warpmarks.configuration import override
-    from warpmarks.datasets.image_set import find_images
     from warpmarks.training import finetune as run_finetuning
     from warpmarks.training import finetuning_config
 
@@ -79,7 +84,15 @@ def finetune(
         )
         + (settings or []),
     )
-    image_set = find_images(images, split=split)
+    with terminal_progress() as progress:
+        image_set = find_images_or_frames(
+            images,
+            split=split,
+            frames=frames,
+            choice=frame_choice,
+            cache=cache,
+            progress=progress,
+        )
     train_and_report(
         folder,
         image_set,
@@ -90,6 +103,7 @@ def finetune(
             "resume": resume,
             "overwrite": overwrite,
             "devices": devices,
+            "nodes": nodes,
             "device": device.value,
             "threads": threads,
             "cache_dir": cache,

@@ -131,7 +131,22 @@ Resume = Annotated[
         "given.",
     ),
 ]
-Devices = Annotated[int, typer.Option(min=1, help="Devices, or CPU processes, to use.")]
+Devices = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        show_default="1, or as many as torchrun or srun starts",
+        help="Devices, or CPU processes, to use on each machine.",
+    ),
+]
+Nodes = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        show_default="1, or as many as torchrun or srun starts on",
+        help="Machines to use, with a process on each of their --devices.",
+    ),
+]
 CheckpointSeconds = Annotated[
     float,
     typer.Option(min=0.0, help="Seconds of training between checkpoints: what a kill can lose."),

@@ -1,6 +1,5 @@
 """Progress for people: a bar in a terminal, a line every ten seconds in a log; always on stderr."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from warpmarks.processes import is_first_process
 from warpmarks.progress import Progress, SilentProgress
 
 
@@ -25,11 +25,6 @@ def terminal_progress() -> Iterator[Progress]:
         yield progress
     finally:
         progress.finish()
-
-
-def is_first_process() -> bool:
-    """Whether this process speaks to the user: training on several devices starts more of them."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 class LineProgress:

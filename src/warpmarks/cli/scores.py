@@ -16,8 +16,8 @@ def print_scores(evaluation: "Evaluation", run: str, console: Console | None = N
     console = console or Console(highlight=False, soft_wrap=True)
     landmarks, mean_shape = evaluation.landmarks, evaluation.mean_shape
     console.print(
-        f"{run} on {evaluation.set_name}: {_count(len(evaluation.examples), 'image')}, "
-        f"{_count(evaluation.examples.landmarks.shape[1], 'landmark')}, "
+        f"{run} on {evaluation.set_name}: {count(len(evaluation.examples), 'image')}, "
+        f"{count(evaluation.examples.landmarks.shape[1], 'landmark')}, "
         f"regressor {evaluation.predictions.how}",
         markup=False,
     )
@@ -31,7 +31,7 @@ def print_scores(evaluation: "Evaluation", run: str, console: Console | None = N
             f"{point.images:,}",
             _percent(point.mean),
             _interval(point.interval),
-            _number(point.pixels),
+            number(point.pixels),
             _percent(mean.mean),
         )
     table.add_section()
@@ -40,7 +40,7 @@ def print_scores(evaluation: "Evaluation", run: str, console: Console | None = N
         f"{sum(math.isfinite(error) for error in landmarks.image_errors):,}",
         _percent(landmarks.mean),
         _interval(landmarks.interval),
-        _number(landmarks.pixels),
+        number(landmarks.pixels),
         _percent(mean_shape.mean),
         style="bold",
     )
@@ -78,12 +78,14 @@ def _interval(interval: "Interval") -> str:
 
 
 def _percent(share: float) -> str:
-    return _number(100 * share)
+    return number(100 * share)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """With two decimals; - where there is none."""
     return f"{value:.2f}" if math.isfinite(value) else "-"
 
 
-def _count(number: int, thing: str) -> str:
-    return f"1 {thing}" if number == 1 else f"{number:,} {thing}s"
+def count(of: int, thing: str) -> str:
+    """So many of a thing, in words."""
+    return f"1 {thing}" if of == 1 else f"{of:,} {thing}s"

@@ -12,9 +12,9 @@ from warpmarks.cli.options import (
     Device,
     DeviceChoice,
     Devices,
-    Images,
     ImageSize,
     Minutes,
+    Nodes,
     Overwrite,
     Recipe,
     Resume,
@@ -25,6 +25,7 @@ from warpmarks.cli.options import (
     Steps,
     Threads,
 )
+from warpmarks.cli.video import FrameChoiceOption, Frames, ImagesOrVideos
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
@@ -33,7 +34,7 @@ DEFAULT_RECIPE = "default"
 
 
 def train(
-    images: Images,
+    images: ImagesOrVideos,
     run: RunOption,
     landmarks: Annotated[
         int | None,
@@ -44,6 +45,8 @@ def train(
     recipe: Recipe = None,
     settings: Settings = None,
     split: Split = None,
+    frames: Frames = None,
+    frame_choice: FrameChoiceOption = None,
     seed: Seed = None,
     image_size: ImageSize = None,
     batch_size: BatchSize = None,
@@ -51,15 +54,17 @@ def train(
     overwrite: Overwrite = False,
     allow_unreadable: AllowUnreadable = False,
     device: DeviceChoice = Device.AUTO,
-    devices: Devices = 1,
+    devices: Devices = None,
+    nodes: Nodes = None,
     threads: Threads = None,
     cache: Cache = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
 ) -> None:
     """Learn landmarks from images, without annotations; until converged, without a budget."""
     from warpmarks.cli.health import HealthTable
+    from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.training import check_flags, setting_flags, train_and_report
-    from warpmarks.datasets.image_set import find_images
+    from warpmarks.cli.video import find_images_or_frames
     from warpmarks.training import train as run_training
 
     folder = check_flags(run, steps=steps, minutes=minutes, resume=resume, overwrite=overwrite)
@@ -70,7 +75,15 @@ def train(
         settings=flags + (settings or []),
         landmarks=landmarks,
     )
-    image_set = find_images(images, split=split)
+    with terminal_progress() as progress:
+        image_set = find_images_or_frames(
+            images,
+            split=split,
+            frames=frames,
+            choice=frame_choice,
+            cache=cache,
+            progress=progress,
+        )
     train_and_report(
         folder,
         image_set,
@@ -83,6 +96,7 @@ def train(
             "resume": resume,
             "overwrite": overwrite,
             "devices": devices,
+            "nodes": nodes,
             "device": device.value,
             "threads": threads,
             "cache_dir": cache,

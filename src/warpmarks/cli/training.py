@@ -51,7 +51,8 @@ def train_and_report(
         InputError: see its sentence.
         KeyboardInterrupt: Ctrl-C, with what to do next.
     """
-    from warpmarks.cli.progress import is_first_process, terminal_progress
+    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.processes import is_first_process
     from warpmarks.report.run_report import report_run
 
     with terminal_progress() as progress:

@@ -22,6 +22,7 @@ from jaxtyping import Float
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.errors import InputError
+from warpmarks.files import write_json
 from warpmarks.points import (
     PointScheme,
     check_names,
@@ -29,6 +30,8 @@ from warpmarks.points import (
     numbered_names,
     parse_normaliser,
 )
+
+TABLE = "landmarks.csv"
 
 KEYS = ("names", "normaliser", "mirror")
 
@@ -92,7 +95,7 @@ def read_annotated(
             split is annotated.
     """
     root = Path(root)
-    table_path = root / "landmarks.csv"
+    table_path = root / TABLE
     if not table_path.is_file():
         raise InputError(
             f"{table_path} does not exist: give a set with images/ and landmarks.csv "
@@ -149,6 +152,24 @@ def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> Poi
     return PointScheme(
         names, parse_normaliser(text, names, source=source), _mirror_pairs(path, settings, names)
     )
+
+
+def scheme_path(table: Path) -> Path:
+    """Where the scheme of a table of points lies: points.json of landmarks.csv, X.json of X.csv."""
+    return table.with_name("points.json" if table.name == TABLE else f"{table.stem}.json")
+
+
+def write_scheme(path: Path, scheme: PointScheme) -> None:
+    """Write names, normaliser and mirror pairs, to be read by `read_scheme`."""
+    settings: dict[str, Any] = {
+        "names": list(scheme.names),
+        "normaliser": scheme.normaliser.text,
+    }
+    if scheme.mirror:
+        settings["mirror"] = [
+            [scheme.names[first], scheme.names[second]] for first, second in scheme.mirror
+        ]
+    write_json(path, settings)
 
 
 def _mirror_pairs(

@@ -26,7 +26,7 @@ from jaxtyping import Int, UInt8
 
 from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
-from warpmarks.datasets.parallel import Workers
+from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
@@ -91,7 +91,7 @@ def load_pictures(
         raise InputError(f"{images.root}: there are no images to read")
     cache_dir = default_cache_dir() if cache_dir is None else Path(cache_dir)
     settings = (height, width, fit)
-    with Workers(max(1, workers or _processors())) as threads:
+    with Workers(max(1, workers or processors())) as threads:
         work = _Work(images, settings, threads, progress)
         folder = cache_dir / _key(work)
         cache = _open(folder, settings)
@@ -125,10 +125,6 @@ class _Work:
     settings: Settings
     workers: Workers
     progress: Progress
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _key(work: _Work) -> str:

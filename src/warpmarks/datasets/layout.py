@@ -85,22 +85,28 @@ def write_landmarks(
     Raises:
         InputError: the file cannot be written.
     """
-    numbers = range(1, landmarks.shape[1] + 1)
-    header = ["image", *(f"{axis}{number}" for number in numbers for axis in "xy")]
     values = landmarks.reshape(len(landmarks), 2 * landmarks.shape[1])
     if scores is not None:
-        header += [f"score{number}" for number in numbers]
         values = np.concatenate([values, scores], axis=1)
     with (
         atomic_path(Path(path)) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        for name, row in zip(names, values, strict=True):
-            writer.writerow(
-                [name, *(f"{value:.3f}" if np.isfinite(value) else "" for value in row)]
-            )
+        writer.writerow(landmark_columns(landmarks.shape[1], scores=scores is not None))
+        writer.writerows(landmark_row(name, row) for name, row in zip(names, values, strict=True))
+
+
+def landmark_columns(count: int, *, scores: bool) -> list[str]:
+    """The header of a landmarks.csv of ``count`` points."""
+    numbers = range(1, count + 1)
+    header = ["image", *(f"{axis}{number}" for number in numbers for axis in "xy")]
+    return header + [f"score{number}" for number in numbers if scores]
+
+
+def landmark_row(name: str, values: Float[np.ndarray, " values"]) -> list[str]:
+    """A line of a landmarks.csv, with three decimals; nan becomes empty."""
+    return [name, *(f"{value:.3f}" if math.isfinite(value) else "" for value in values.tolist())]
 
 
 def read_split(path: str | Path) -> dict[str, str]:
@@ -174,10 +180,8 @@ def _count_points(path: Path, header: list[str]) -> int:
             f"{path} has {coordinates} columns of coordinates, an odd number: "
             "expected image,x1,y1,x2,y2,..."
         )
-    numbers = range(1, coordinates // 2 + 1)
-    wanted = ["image", *(f"{axis}{number}" for number in numbers for axis in "xy")]
-    wanted += [f"score{number}" for number in numbers] if scored else []
-    if header != wanted or not numbers:
+    wanted = landmark_columns(coordinates // 2, scores=bool(scored))
+    if header != wanted or not coordinates:
         found, expected = next(
             ((a, b) for a, b in zip_longest(header, wanted, fillvalue="nothing") if a != b),
             ("nothing", "x1"),
@@ -185,7 +189,7 @@ def _count_points(path: Path, header: list[str]) -> int:
         raise InputError(
             f"{path} has the column {found} in place of {expected}: expected image,x1,y1,x2,y2,..."
         )
-    return len(numbers)
+    return coordinates // 2
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:

@@ -1,6 +1,7 @@
 """Doing the same to many items in threads, with the results in order and few of them in memory."""
 
 import itertools
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,6 +13,11 @@ Result = TypeVar("Result")
 
 CHUNK = 8  # items per piece of work: enough to make little of handing it over
 AHEAD = 2  # pieces per thread that are under way or wait to be fetched
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Workers:
@@ -36,9 +42,18 @@ class Workers:
         self._pool.shutdown(cancel_futures=True)
 
     def in_order(
-        self, function: Callable[[Item], Result], items: Iterable[Item]
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        *,
+        results_ahead: int = 0,
     ) -> Iterator[Result]:
-        """``function`` of each item, in order; at most CHUNK * AHEAD results per thread wait."""
+        """``function`` of each item, in order.
+
+        At most CHUNK * AHEAD results per thread wait to be fetched, or ``results_ahead`` in all if
+        that is more.
+        """
+        most = max(AHEAD * self._count, -(-results_ahead // CHUNK))
 
         def work(chunk: list[Item]) -> list[Result]:
             return [function(item) for item in chunk]
@@ -46,7 +61,7 @@ class Workers:
         remaining = iter(items)
         waiting: deque[Future[list[Result]]] = deque()
         while True:
-            while len(waiting) < AHEAD * self._count:
+            while len(waiting) < most:
                 chunk = list(itertools.islice(remaining, CHUNK))
                 if not chunk:
                     break

@@ -1,9 +1,11 @@
 """Reading one image: any file that Pillow knows, a Pillow image or an array, upright, in RGB.
 
-The first frame of a file with several counts. Colour profiles are ignored. What pixel values mean,
-in deep, transparent or unusual modes, is told in `warpmarks.datasets.rgb`.
+A file may be given as its bytes; its first frame counts where it has several. Colour profiles are
+ignored. What pixel values mean, in deep, transparent or unusual modes, is told in
+`warpmarks.datasets.rgb`.
 """
 
+import io
 import math
 import threading
 from collections.abc import Iterator
@@ -29,7 +31,8 @@ MAX_PIXELS = 100_000_000
 MAX_DRAFT_PIXELS = 1_000_000_000
 """Largest JPEG decoded at a reduced size, itself within `MAX_PIXELS`; 30,000 x 30,000 passes."""
 
-ImageSource = str | Path | Image.Image | np.ndarray
+ImageSource = str | Path | bytes | Image.Image | np.ndarray
+"""A path, the bytes of an image file, an image or an array."""
 
 _DRAFTED = {"JPEG", "MPO"}
 _TO_UPRIGHT = {
@@ -164,8 +167,8 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
     elif isinstance(source, Image.Image):
         _check_pixels(source, source.size)
         yield _upright(source, source.size)
-    elif isinstance(source, str | Path):
-        with Path(source).open("rb") as file:
+    elif isinstance(source, str | Path | bytes):
+        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
             image = identify(file)
             full_size = image.size
             scale = _draft(image, target) if target is not None else 1
@@ -175,7 +178,7 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
     else:
         raise InputError(
             f"an image of type {type(source).__name__} cannot be read: "
-            "expected a path, a Pillow image or a numpy array"
+            "expected a path, the bytes of a file, a Pillow image or a numpy array"
         )
 
 

@@ -5,6 +5,9 @@ the data), integers from 0 to W - 1 (detectron2, "Use Custom Datasets", which ad
 corner of the image at 0). Boxes are measured from the corner: a box over the first pixel is
 [0, 0, 1, 1], which is [-0.5, -0.5, 1, 1] in our pixels.
 
+Scores, which COCO's annotations do not have, stand beside them as COCO's results and MMPose call
+them: ``score``, the mean of the points' ``keypoint_scores``. Other readers pass them by.
+
 Visibility is COCO's: 0 not labelled (x = y = 0), 1 labelled but hidden, 2 visible. Readers: CVAT
 (whose label must have the category's name), MMPose, sleap-io, pycocotools.
 """
@@ -103,6 +106,7 @@ def write(path: Path, table: PointTable) -> None:
                 "iscrowd": 0,
                 "segmentation": [],
             }
+            | _scores_written(table, row)
         )
     category = {
         "id": 1,
@@ -112,6 +116,31 @@ def write(path: Path, table: PointTable) -> None:
         "skeleton": [[first + 1, second + 1] for first, second in table.skeleton],
     }
     write_json(path, {"images": images, "annotations": annotations, "categories": [category]})
+
+
+def _scores_written(table: PointTable, row: int) -> dict[str, Any]:
+    if table.scores is None:
+        return {}
+    scores = np.where(table.placed[row], table.scores[row], np.nan)
+    known = scores[np.isfinite(scores)]
+    if not known.size:
+        return {}
+    listed = [round(float(score), 6) if np.isfinite(score) else None for score in scores]
+    return {"score": round(float(known.mean()), 6), "keypoint_scores": listed}
+
+
+def _scores_read(where: str, annotation: dict[str, Any], count: int) -> np.ndarray | None:
+    listed = annotation.get("keypoint_scores")
+    if listed is None:
+        return None
+    if not isinstance(listed, list) or len(listed) != count:
+        raise InputError(f"{where}: keypoint_scores does not have {count} numbers: correct it")
+    return np.array(
+        [
+            np.nan if score is None else number(score, f"{where}, keypoint_scores", low=0, high=1)
+            for score in listed
+        ]
+    )
 
 
 def _row(
@@ -140,7 +169,14 @@ def _row(
         if state != UNLABELLED:
             points[point] = number(x, where), number(y, where)
             visibility[point] = HIDDEN if state == HIDDEN else VISIBLE
-    return ImagePoints(name, points, visibility, size, extras=Extras(box=_box(where, annotation)))
+    return ImagePoints(
+        name,
+        points,
+        visibility,
+        size,
+        scores=_scores_read(where, annotation, count),
+        extras=Extras(box=_box(where, annotation)),
+    )
 
 
 def _box(where: str, annotation: dict[str, Any]) -> tuple[float, float, float, float] | None:

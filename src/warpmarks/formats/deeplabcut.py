@@ -3,8 +3,9 @@
 Images stand in the first column as paths, or in the first three as labeled-data, video and image,
 which newer versions write; both are read, and the first is written, which every version reads.
 With ``likelihood`` beside x and y where there are scores. Files of several animals (a fourth header
-row) are read if only one of them has points. Other columns than x, y, likelihood and visible (those
-of ensembles) are skipped.
+row) are read if only one of them has points. Frames of one video stand by their numbers, as in the
+files that DeepLabCut writes when it analyses a video. Other columns than x, y, likelihood and
+visible (those of ensembles) are skipped.
 
 Pixels: as ours. People label in napari, whose pixel centres are at integers (napari issue 310), and
 the maintainers count the first pixel as (0, 0) (DeepLabCut issue 2906).
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 from warpmarks.files import write_text
 from warpmarks.formats.image_files import ImageFiles
@@ -58,6 +60,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     for line, cells in lines:
         if not any(cells):
             continue
+        if index == 1 and files.video is not None and cells[0].isdecimal():
+            cells[0] = files.frame(cells[0])
         if len(cells) != len(header[0]):
             raise InputError(
                 f"{path}, line {line}: {len(cells)} columns, where the header has "
@@ -96,9 +100,17 @@ def write_table(
     writer.writerow(["scorer"] + [scorer] * count * len(coords))
     writer.writerow(["bodyparts"] + [name for name in table.names for _ in coords])
     writer.writerow(["coords"] + list(coords) * count)
-    for name, row in zip(table.images, values.reshape(len(values), -1), strict=True):
+    for name, row in zip(_index(table.images), values.reshape(len(values), -1), strict=True):
         writer.writerow([name, *(decimal(cell) if np.isfinite(cell) else "" for cell in row)])
     write_text(path, text.getvalue())
+
+
+def _index(images: Sequence[str]) -> Sequence[str]:
+    """Images by name, or by number if they are frames of one video."""
+    frames = [frame_of(name) for name in images]
+    if None in frames or len({frame[0] for frame in frames if frame}) != 1:
+        return images
+    return [str(frame[1]) for frame in frames if frame]
 
 
 def check_slashes(images: Sequence[str], kind: str) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.reading import read_size
+from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
 from warpmarks.formats.table import PointTable
 
@@ -16,9 +17,14 @@ class ImageFiles:
     """Folders in which images may be, in the order in which they are searched.
 
     An image ``a/b.jpg`` is looked for as ``folder/a/b.jpg``, then as ``folder/b.jpg``.
+
+    Attributes:
+        folders: in which images may be.
+        video: whose frames the images are.
     """
 
     folders: tuple[Path, ...] = ()
+    video: Path | None = None
     _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
     _listings: dict[Path, dict[str, str]] = field(default_factory=dict)
 
@@ -30,6 +36,29 @@ class ImageFiles:
                 if tail and "\0" not in tail and _is_file(path):
                     return path
         return None
+
+    def place(self, name: str) -> str:
+        """Where an image or the video of a frame is on this disk; its name if it is not found."""
+        frame = frame_of(name)
+        path = self.find(frame[0] if frame else name)
+        if path is None:
+            return name
+        place = path.resolve().as_posix()
+        return f"{place}#{frame[1]}" if frame else place
+
+    def name(self, place: str) -> str:
+        """An image's name from where it is: relative to the deepest of the folders it is in."""
+        path = PurePosixPath(place)
+        inside = [
+            path.relative_to(home)
+            for home in (folder.resolve().as_posix() for folder in self.folders)
+            if path.is_relative_to(home)
+        ]
+        return min(inside, key=lambda tail: len(tail.parts)).as_posix() if inside else place
+
+    def frame(self, number: str) -> str:
+        """The name of a frame of the video; its number alone where it is not known."""
+        return number if self.video is None else f"{self.video.name}#{number}"
 
     def find_stem(self, stem: str) -> str | None:
         """The name of the image ``stem`` and some extension."""
@@ -73,10 +102,14 @@ class ImageFiles:
 def images_beside(path: Path, given: Path | None = None) -> ImageFiles:
     """Where the images of an annotation file may be: the folder given, else around the file.
 
+    A video may be given in place of a folder, for points on its frames.
+
     Raises:
         InputError: the folder given does not exist.
     """
     if given is not None:
+        if is_video_name(given) and given.is_file():
+            return ImageFiles((given.parent,), given)
         if not given.is_dir():
             raise InputError(f"--images {given} is no folder: name the folder of the images")
         inside = (given / "images",) if (given / "images").is_dir() else ()

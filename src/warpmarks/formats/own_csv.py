@@ -1,7 +1,9 @@
 """Our own files: landmarks.csv, and points.json with the names of the points.
 
 Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.annotated` for
-points.json, which is read where it lies beside landmarks.csv and names as many points.
+points.json, which is read where it lies beside landmarks.csv and names as many points. A table of
+another name, such as points.csv, has its names in points.json too: X.csv in X.json. Points on the
+frames of a video are read as well, see `warpmarks.formats.video_csv`.
 """
 
 from pathlib import Path
@@ -9,16 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from warpmarks.datasets.annotated import read_scheme
+from warpmarks.datasets.annotated import read_scheme, scheme_path
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
+from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
-from warpmarks.formats.sources import make_folder
+from warpmarks.formats.sources import decode, make_folder
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
 from warpmarks.points import numbered_names
 
 TABLE, SCHEME = "landmarks.csv", "points.json"
+_HEAD = 65_536
 
 
 def read(path: Path, files: ImageFiles) -> PointTable:
@@ -29,11 +33,13 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     """
     if path.is_dir():
         path = path / TABLE
+    if video_csv.is_of_frames(_header(path)):
+        return video_csv.read(path, files)
     table = read_landmarks(path)
     count = table.points.shape[1]
-    scheme_path = path.with_name(SCHEME)
-    named = path.name == TABLE and scheme_path.exists()
-    scheme = read_scheme(scheme_path, count) if named else None
+    beside = scheme_path(path)
+    named = beside.exists()
+    scheme = read_scheme(beside, count) if named else None
     scores = [None] * len(table.images) if table.scores is None else table.scores
     rows = [
         ImagePoints(image, points, seen_where_placed(points), scores=score)
@@ -47,6 +53,14 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         mirror=scheme.mirror if scheme else (),
         normaliser=scheme.normaliser.text if scheme else None,
     )
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        with path.open("rb") as file:
+            return [cell.strip() for cell in decode(file.readline(_HEAD)).split(",")]
+    except OSError:
+        return []  # the reader says what is wrong with it
 
 
 def write(path: Path, table: PointTable) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from warpmarks.errors import InputError
 from warpmarks.formats.own_csv import TABLE
 from warpmarks.formats.sources import decode, read_json
+from warpmarks.formats.video_csv import is_of_frames
 from warpmarks.formats.yolo import find_yaml
 
 _HEAD = 65_536
@@ -101,7 +102,7 @@ def _csv(path: Path) -> str | None:
     except (OSError, csv.Error):
         return None
     firsts = [row[0].strip() if row else "" for row in rows]
-    if firsts[:1] == ["image"]:
+    if firsts[:1] == ["image"] or (rows and is_of_frames([cell.strip() for cell in rows[0]])):
         return "warpmarks"
     if firsts[:1] != ["scorer"]:
         return None

@@ -1,7 +1,7 @@
 """The formats by name, and reading and writing any of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +35,8 @@ class Format:
         keeps: what it holds beside images and places.
         sizes: whether it holds the sizes of images, or cannot be written without them.
         files: of a format that is a folder, what is written into it; empty for a single file.
+        located: whether it is written with the places of the images on this disk, where they are
+            found, since its tools do not look for them.
     """
 
     title: str
@@ -43,6 +45,7 @@ class Format:
     keeps: frozenset[Keeps]
     sizes: Literal["unused", "held", "needed"] = "unused"
     files: tuple[str, ...] = ()
+    located: bool = False
 
 
 _PLACES = frozenset({Keeps.FRACTIONS, Keeps.OUTSIDE})
@@ -53,7 +56,7 @@ FORMATS = {
         "COCO keypoints",
         coco.read,
         coco.write,
-        _NAMED | {Keeps.HIDDEN, Keeps.BOXES, Keeps.SKELETON},
+        _NAMED | {Keeps.HIDDEN, Keeps.SCORES, Keeps.BOXES, Keeps.SKELETON},
         sizes="held",
     ),
     "deeplabcut": Format(
@@ -86,6 +89,7 @@ FORMATS = {
         sleap.write,
         _NAMED | {Keeps.HIDDEN, Keeps.SCORES, Keeps.SKELETON, Keeps.MIRROR},
         sizes="held",
+        located=True,
     ),
     "tps": Format(
         "tpsDig TPS",
@@ -169,5 +173,8 @@ def write(
     if chosen.sizes != "unused":
         needed_by = chosen.title if chosen.sizes == "needed" else None
         table = with_sizes(table, images or ImageFiles(), needed_by=needed_by)
-    chosen.write(path, table)
+    if chosen.located and images is not None:
+        chosen.write(path, replace(table, images=tuple(map(images.place, table.images))))
+    else:
+        chosen.write(path, table)
     return lost(table, chosen.keeps)

@@ -3,8 +3,9 @@
 Pixels: as ours. "The pixel center is at (0, 0), with the top-left corner at (-0.5, -0.5)" since
 format 1.1, and sleap-io moves older files there (sleap-io pull request 231).
 
-Images are one sequence per size, under their names, so a .slp is read beside its images; frames of
-a film are read as FILM#FRAME. Points with scores become a prediction, others an annotation, which
+Images are one sequence per size, with the places where they are found on this disk, since SLEAP
+does not look for them; they are read by their names relative to the folder of images. A frame of a
+video is called clip.mp4#12. Points with scores become a prediction, others an annotation, which
 is read before a prediction of the same frame.
 """
 
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path
 from warpmarks.formats.image_files import ImageFiles
@@ -50,7 +52,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     skeleton = labels.skeletons[0]
     names = [str(node.name) for node in skeleton.nodes]
     check_room(len(labels.labeled_frames), len(names), source=str(path))
-    rows = [_row(path, frame, names) for frame in labels.labeled_frames]
+    rows = [_row(path, frame, names, files) for frame in labels.labeled_frames]
     return assemble(
         names,
         rows,
@@ -82,9 +84,16 @@ def write(path: Path, table: PointTable) -> None:
         name=table.category or "object",
     )
     groups: dict[tuple[float, float], list[int]] = {}
-    for row, (width, height) in enumerate(np.nan_to_num(table.sizes, nan=0)):
-        groups.setdefault((float(width), float(height)), []).append(row)
     places: dict[int, tuple[Any, int]] = {}
+    videos: dict[str, Any] = {}
+    for row, (width, height) in enumerate(np.nan_to_num(table.sizes, nan=0)):
+        if frame := frame_of(table.images[row]):
+            name, number = frame
+            if name not in videos:
+                videos[name] = sleap_io.Video(filename=name, open_backend=False)
+            places[row] = videos[name], number
+        else:
+            groups.setdefault((float(width), float(height)), []).append(row)
     for size, rows in groups.items():
         video = _video(sleap_io, [table.images[row] for row in rows], size)
         places |= {row: (video, frame) for frame, row in enumerate(rows)}
@@ -96,8 +105,8 @@ def write(path: Path, table: PointTable) -> None:
         )
         for row in range(len(table.images))
     ]
-    videos = list({id(video): video for video, _ in places.values()}.values())
-    labels = sleap_io.Labels(frames, videos=videos, skeletons=[skeleton])
+    every = list({id(video): video for video, _ in places.values()}.values())
+    labels = sleap_io.Labels(frames, videos=every, skeletons=[skeleton])
     with atomic_path(path) as temporary:
         labels.save(str(temporary), embed=False, verbose=False)
 
@@ -144,8 +153,10 @@ def _instances(library: Any, table: PointTable, row: int, skeleton: Any) -> list
     return [instance]
 
 
-def _row(path: Path, frame: "sleap_io.LabeledFrame", names: list[str]) -> ImagePoints:
-    image, size = _image_and_size(frame)
+def _row(
+    path: Path, frame: "sleap_io.LabeledFrame", names: list[str], files: ImageFiles
+) -> ImagePoints:
+    image, size = _image_and_size(frame, files)
     points, visibility = empty_row(len(names))
     instances = list(frame.user_instances) or list(frame.predicted_instances)
     if len(instances) > 1:
@@ -167,11 +178,11 @@ def _row(path: Path, frame: "sleap_io.LabeledFrame", names: list[str]) -> ImageP
 
 
 def _image_and_size(
-    frame: "sleap_io.LabeledFrame",
+    frame: "sleap_io.LabeledFrame", files: ImageFiles
 ) -> tuple[str, tuple[float, float] | None]:
     video, index = frame.video, int(frame.frame_idx)
     shape = video.shape
     size = (float(shape[2]), float(shape[1])) if shape and shape[1] and shape[2] else None
     if isinstance(video.filename, list):
-        return slashes(str(video.filename[index])), size
-    return f"{slashes(str(video.filename))}#{index}", size
+        return files.name(slashes(str(video.filename[index]))), size
+    return f"{files.name(slashes(str(video.filename)))}#{index}", size

@@ -35,7 +35,7 @@ def draw_average(
         tile_width: pixels of the picture per average.
     """
     height, width = plain.shape[:2]
-    plain, aligned = _with_contrast(plain, aligned)
+    plain, aligned = with_contrast(plain, aligned)
     tile_height = max(1, round(tile_width * height / width))
     tiles = [Tile(i * (tile_width + _GAP), 0, tile_width, tile_height) for i in range(3)]
     sheet = Sheet(tile_height, 3 * (tile_width + _GAP) - _GAP)
@@ -48,9 +48,10 @@ def draw_average(
     return figure
 
 
-def _with_contrast(
+def with_contrast(
     *images: UInt8[np.ndarray, "height width 3"],
 ) -> list[UInt8[np.ndarray, "height width 3"]]:
+    """The images with the contrast of all raised by one factor, where they are dull."""
     values = np.stack(images).astype(np.float64)
     low, high = np.quantile(values.mean(axis=-1), [_CUT, 1 - _CUT])
     gain = min(_MOST_GAIN, (_WHITE - _BLACK) / max(high - low, 1.0))

@@ -11,9 +11,9 @@ from warpmarks.coordinates import pixels_to_centred
 from warpmarks.errors import InputError
 from warpmarks.metrics.mean_shape import mean_shape
 from warpmarks.points import PointScheme
-from warpmarks.regression.choice import mean_distance
+from warpmarks.regression.choice import simplest
 from warpmarks.regression.examples import Examples
-from warpmarks.regression.geometric import fit_geometric
+from warpmarks.regression.geometric import FEWEST, fit_geometric
 from warpmarks.regression.linear import LinearMap, fit_linear
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.warped import fit_warped
@@ -65,9 +65,9 @@ def fit_regressor(
             others.
         scheme: of the points.
         method: ``linear``, the paper's map by ridge regression; ``warps``, the same with warped
-            copies of the images; ``geometric``, an affine combination of landmarks and a free rest;
-            ``auto``, the better one of geometric and linear by their leave-one-out errors, and
-            geometric where there is one image.
+            copies of the images; ``geometric``, each point between the landmarks around it and a
+            free rest; ``auto``, geometric, unless linear is clearly better by leave-one-out errors
+            or there are many images.
         bias: whether the map has an offset.
         detector: digest of the detector that the landmarks are from.
         warped: for ``warps``: copies of the images, each under the name of its image.
@@ -121,9 +121,9 @@ def _fit_by(
         return "linear", fit_linear(landmarks, annotations, bias=bias)
     geometric = fit_geometric(landmarks, annotations, bias=bias)
     linear = fit_linear(landmarks, annotations, bias=bias)
-    if mean_distance(linear.errors) < mean_distance(geometric.errors):
-        return "linear", linear
-    return "geometric", geometric
+    ways = (("geometric", geometric), ("linear", linear))
+    chosen = simplest((0, 1), lambda way: ways[int(way)][1].errors, otherwise=0)
+    return ways[int(chosen)] if count >= FEWEST else ways[0]
 
 
 def _rows_of_copies(examples: Examples, warped: Examples) -> Int[np.ndarray, "images copies"]:

@@ -23,6 +23,9 @@ from warpmarks.points import PointScheme, check_names, parse_normaliser
 from warpmarks.regression.regressor import Regressor
 
 FORMAT = 1
+FOLDER = "regressors"
+"""Of a run: where its regressors lie, each in a folder with these files."""
+
 RECORD, WEIGHTS = "regressor.json", "weights.safetensors"
 
 
@@ -60,7 +63,7 @@ def regressor_path(name: str | Path, run: str | Path | None = None) -> Path:
         raise InputError(
             f"the regressor {name} is a name without a run: give a path such as ./{name}"
         )
-    return Path(run) / "regressors" / name
+    return Path(run) / FOLDER / name
 
 
 def save_regressor(
@@ -231,7 +234,7 @@ def _check_tensors(
 
 
 def _others(path: Path) -> str:
-    if path.parent.name != "regressors" or not path.parent.is_dir():
+    if path.parent.name != FOLDER or not path.parent.is_dir():
         return ""
     there = sorted(entry.name for entry in path.parent.iterdir() if (entry / RECORD).is_file())
     return f"; the run has {', '.join(there)}" if there else "; fit one with `warpmarks fit`"

@@ -22,6 +22,7 @@ from warpmarks.report.content import RunSummary, Section
 from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.page import build_report
 from warpmarks.report.pictures import Deformations, Instances, draw_pictures
+from warpmarks.report.regressor import regressor_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
 from warpmarks.run_folder import RunFolder
 from warpmarks.run_record import RunRecord
@@ -93,7 +94,7 @@ def report_run(
     )
     save_content(output / "pictures", StoredContent(summary.ending, summary.advice, sections))
     progress.advance()
-    page = build_report(output, summary, (*evaluation_sections(output, detector.digest), *sections))
+    page = build_report(output, summary, (*_of_points(output, detector), *sections))
     progress.advance()
     progress.finish()
     return page
@@ -106,7 +107,7 @@ def rebuild_report(
     detector: Detector | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Write a run's report again, with its evaluations, from the pictures that are there.
+    """Write a run's report again from the pictures that are there, with evaluations and regressors.
 
     Where they are not, they are drawn on some of the images.
 
@@ -126,7 +127,7 @@ def rebuild_report(
             progress=progress,
         )
     summary = summarise(folder, ending=content.ending, advice=content.advice)
-    sections = (*evaluation_sections(folder.path, detector.digest), *content.sections)
+    sections = (*_of_points(folder.path, detector), *content.sections)
     return build_report(folder.path, summary, sections)
 
 
@@ -153,6 +154,12 @@ def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()
         settings=record.config.model_dump(),
         versions=record.versions,
     )
+
+
+def _of_points(run: Path, detector: Detector) -> tuple[Section, ...]:
+    """What the run's folder holds on annotated points: label curves, evaluations, regressors."""
+    digest = detector.digest
+    return (*evaluation_sections(run, digest), *regressor_sections(run, digest))
 
 
 def _training_error(record: RunRecord, last: Mapping[str, Any]) -> str | None:

@@ -57,11 +57,20 @@ class AnnotatedPictures:
 
 @dataclass(frozen=True)
 class AnnotatedBatch:
-    """Warped images, and where in them the annotated points are."""
+    """Warped images, and where in them the annotated points are.
+
+    Attributes:
+        images: of this process's share of a step's batch.
+        annotations: where the points are in them.
+        there: which are in view.
+        weight: of the mean over these annotations in the mean of all processes, which is then that
+            over the whole batch's annotations; 1 on average.
+    """
 
     images: Float[Tensor, "batch 3 height width"]
     annotations: Float[Tensor, "batch points 2"]
     there: Bool[Tensor, "batch points"]
+    weight: float = 1.0
 
 
 class AnnotatedBatchMaker:
@@ -109,14 +118,21 @@ class AnnotatedBatchMaker:
             draw_colours(self.config.photometric, len(indices), generator) if colours else None
         )
         part = share.of(len(indices))
-        warp, indices = warp.part(part), indices[part]
         annotations, there = seen_points(self.points[indices], warp)
+        of_all = int(there.sum())
+        warp, indices, annotations, there = (
+            warp.part(part),
+            indices[part],
+            annotations[part],
+            there[part],
+        )
         images = self.sampler.sample(pictures_at(self.annotated, indices, self.device), warp)
         images = change_colours(images, None if changes is None else changes[:, part])
         return AnnotatedBatch(
             images.contiguous(memory_format=torch.channels_last),
             annotations.to(images),
             there.to(images.device),
+            share.processes * int(there.sum()) / max(1, of_all),
         )
 
 

@@ -1,4 +1,4 @@
-"""What training goes on from: network, optimiser and schedule in one file, never a pickle."""
+"""What training goes on from: network, average, optimiser, schedule in one file, never a pickle."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder
+from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.schedule import PlateauWatch
 from warpmarks.weights import load_weights, read_tensors, write_tensors
 
@@ -26,11 +27,17 @@ def save_checkpoint(
     optimiser: torch.optim.Optimizer,
     progressed: Progressed,
     schedule: dict[str, Any],
+    average: WeightAverage,
 ) -> None:
-    """Write the weights for detection and the state to go on from, each whole or not at all."""
+    """Write the weights for detection and the state to go on from, each whole or not at all.
+
+    The weights for detection are the averaged ones.
+    """
     about = {"step": progressed.step, "seconds": progressed.seconds}
-    weights = network.state_dict()
-    state = {f"network/{name}": tensor for name, tensor in weights.items()}
+    weights = average.network.state_dict()
+    state = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
+    if average.decay:
+        state |= {f"average/{name}": tensor for name, tensor in weights.items()}
     for index, values in optimiser.state_dict()["state"].items():
         for name, value in values.items():
             state[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
@@ -40,20 +47,20 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: RunFolder, network: nn.Module, optimiser: torch.optim.Optimizer
+    folder: RunFolder,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: WeightAverage,
 ) -> tuple[Progressed, dict[str, Any]]:
-    """Bring network and optimiser to the last checkpoint; how far it was, and the schedule's state.
+    """Bring all to the last checkpoint; how far it was, and the schedule's state.
 
     Raises:
         InputError: no checkpoint, a damaged or foreign one, or one of another network.
     """
     tensors, about = read_tensors(folder.state_path)
-    weights = {
-        name.removeprefix("network/"): tensor
-        for name, tensor in tensors.items()
-        if name.startswith("network/")
-    }
-    load_weights(network, weights, folder.state_path)
+    load_weights(network, _part(tensors, "network"), folder.state_path)
+    if average.decay:
+        load_weights(average.network, _part(tensors, "average"), folder.state_path)
     try:
         return _load_optimiser(optimiser, tensors, about)
     except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -61,6 +68,15 @@ def load_checkpoint(
             f"{folder.state_path} is a foreign training state ({error!r}): "
             "start anew with --overwrite"
         ) from error
+
+
+def _part(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+    start = f"{kind}/"
+    return {
+        name.removeprefix(start): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(start)
+    }
 
 
 def _load_optimiser(

@@ -20,7 +20,9 @@ class Conduct(TypedDict, total=False):
             the same budget in steps or none, the weights end as those of an unbroken run, bit for
             bit.
         overwrite: replace a run that is there.
-        devices: processes, each on its own device; a step's batch is divided among them.
+        devices: processes on each machine, each on its own device, among which a step's batch is
+            divided; 1, or as many as torchrun or srun has started.
+        nodes: machines; 1, or as many as torchrun or srun has started on.
         device: auto, cpu or cuda.
         threads: of each process's CPU arithmetic; torch's own choice if not given.
         cache_dir: where decoded pictures are kept.
@@ -35,7 +37,8 @@ class Conduct(TypedDict, total=False):
     minutes: float | None
     resume: bool
     overwrite: bool
-    devices: int
+    devices: int | None
+    nodes: int | None
     device: str
     threads: int | None
     cache_dir: Path | None
@@ -58,6 +61,7 @@ def check_conduct(conduct: Conduct) -> None:
         raise TypeError(f"there is no keyword {unknown[0]!r}: expected some of {known}")
     counts = {
         "devices": conduct.get("devices"),
+        "nodes": conduct.get("nodes"),
         "threads": conduct.get("threads"),
         "evaluate_every": conduct.get("evaluate_every"),
     }

@@ -3,26 +3,24 @@
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn
 
 import torch
+from torch import nn
 
 from warpmarks.configuration import TrainingConfig
-from warpmarks.errors import InputError
-from warpmarks.network import LandmarkNetwork
+from warpmarks.errors import InputError, ToldElsewhere
 from warpmarks.progress import Progress
 from warpmarks.run_folder import RunFolder
+from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from warpmarks.training.interruption import stop_requested
+from warpmarks.training.normalisation import share_statistics
 from warpmarks.training.optimiser import make_optimiser, set_learning_rate
 from warpmarks.training.pace import Pace
+from warpmarks.training.processes import Processes
 from warpmarks.training.schedule import Schedule
 from warpmarks.training.task import Evaluation, MeasuresT, Task
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
-
-Value = TypeVar("Value")
 
 WARN_AFTER = 0.4
 """From this share of the budget on, a collapse is told as soon as it is measured."""
@@ -32,7 +30,7 @@ class TrainingLoop(Generic[MeasuresT]):
     """The parts of a run that change as it trains.
 
     Args:
-        fabric: launched.
+        processes: joined.
         folder: where checkpoints and log go.
         config: the run's settings.
         network: with its first weights, on the CPU.
@@ -42,18 +40,22 @@ class TrainingLoop(Generic[MeasuresT]):
 
     def __init__(
         self,
-        fabric: "Fabric",
+        processes: Processes,
         folder: RunFolder,
         config: TrainingConfig,
-        network: LandmarkNetwork,
+        network: nn.Module,
         task: Task[MeasuresT],
         schedule: Schedule,
     ) -> None:
-        self.fabric, self.folder, self.config, self.schedule = fabric, folder, config, schedule
+        self.processes, self.fabric = processes, processes.fabric
+        self.folder, self.config, self.schedule = folder, config, schedule
         self.task = task
-        self.bare_network = network.to(fabric.device)
+        self.bare_network = network.to(self.fabric.device)
+        self.average = WeightAverage(self.bare_network, config.optimiser.averaging)
+        if processes.count > 1:
+            self.bare_network = share_statistics(self.bare_network)
         optimiser = make_optimiser(self.bare_network, config.optimiser)
-        self.network, self.optimiser = fabric.setup(self.bare_network, optimiser)
+        self.network, self.optimiser = self.fabric.setup(self.bare_network, optimiser)
         self.progressed = Progressed()
         self._logged_step = -1
         self._warned = False
@@ -66,7 +68,9 @@ class TrainingLoop(Generic[MeasuresT]):
                 "cannot go on from it; start anew with --overwrite"
             )
         if self.folder.state_path.exists():
-            self.progressed, state = load_checkpoint(self.folder, self.bare_network, self.optimiser)
+            self.progressed, state = load_checkpoint(
+                self.folder, self.bare_network, self.optimiser, self.average
+            )
             self.schedule.restore(state)
         if self.fabric.is_global_zero:
             kept = self.folder.truncate_log(self.progressed.step)
@@ -89,10 +93,11 @@ class TrainingLoop(Generic[MeasuresT]):
         with stop_requested() as stopped:
             while not self.schedule.over(done.step, done.seconds):
                 before = done.seconds
-                self._step(done)
+                finite = self._step(done)
                 now = time.monotonic()
-                telling = pace.telling(done.step, now - last_told)
-                done.seconds, stopping, telling = self._agreed((now - began, stopped(), telling))
+                done.seconds, stopping, telling = self._agreed(
+                    now - began, stopped(), pace.telling(done.step, now - last_told), finite
+                )
                 self._advance(progress, before, done.seconds)
                 if telling or pace.steering(done.step):
                     evaluation = self._evaluate(
@@ -103,13 +108,12 @@ class TrainingLoop(Generic[MeasuresT]):
                         self._tell(evaluation, progress, on_evaluation)
                         last_told, told_step = time.monotonic(), done.step
                         pace.told(last_told - now)
-                    done.seconds = self._agreed(time.monotonic() - began)
+                    done.seconds = self.processes.of_first(time.monotonic() - began)
                 if stopping or time.monotonic() - last_saved > checkpoint_seconds:
                     self.save()
                     last_saved = time.monotonic()
                 if stopping:
-                    # A process that ends takes the others with it, also one that still writes.
-                    self.fabric.barrier()
+                    self.processes.part()
                     progress.finish()
                     raise KeyboardInterrupt
             if evaluation is None or evaluation.step != done.step:
@@ -125,7 +129,8 @@ class TrainingLoop(Generic[MeasuresT]):
     def _rate(self, steps: int, seconds: float) -> float:
         return steps * self.config.batch_size / max(1e-9, seconds)
 
-    def _step(self, done: Progressed) -> None:
+    def _step(self, done: Progressed) -> bool:
+        """One step; whether its loss is a number."""
         rate = self.config.optimiser.learning_rate * self.schedule.factor(done.step, done.seconds)
         set_learning_rate(self.optimiser, rate)
         self.network.train()
@@ -134,23 +139,30 @@ class TrainingLoop(Generic[MeasuresT]):
         self.fabric.backward(loss)
         self.optimiser.step()
         done.step += 1
+        self.average.update(done.step)
         # Asking a GPU for a number makes it wait, so it is asked less often.
-        if (self.fabric.device.type == "cpu" or done.step % 50 == 0) and not loss.isfinite():
-            self._not_a_number(done)
+        asked = self.fabric.device.type == "cpu" or done.step % 50 == 0
+        return not asked or bool(loss.isfinite())
 
-    def _agreed(self, value: Value) -> Value:
-        """The first process's value: all must take the same decisions."""
-        return self.fabric.broadcast(value) if self.fabric.world_size > 1 else value
+    def _agreed(
+        self, seconds: float, stopping: bool, telling: bool, finite: bool
+    ) -> tuple[float, bool, bool]:
+        """What all processes go by: the first one's clock, and whether the user stops any."""
+        mine = (seconds, float(telling)) if self.processes.first else (0.0, 0.0)
+        seconds, tell, stop, fail = self.processes.sums(*mine, float(stopping), float(not finite))
+        if fail:
+            self._not_a_number(self.progressed)
+        return seconds, stop > 0, tell > 0
 
     @torch.no_grad()
     def _evaluate(self, pairs_per_second: float, *, steering: bool) -> Evaluation[MeasuresT]:
         done = self.progressed
-        self.bare_network.eval()
-        measures = self.task.measure(self.bare_network)
+        self.average.network.eval()
+        measures = self.task.measure(self.average.network)
         if not math.isfinite(measures.loss):
             self._not_a_number(done)
         if steering:
-            self.schedule.observe(done.step, self._agreed(measures.loss))
+            self.schedule.observe(done.step, self.processes.of_first(measures.loss))
         factor = self.schedule.factor(done.step, done.seconds)
         return Evaluation(
             step=done.step,
@@ -195,9 +207,12 @@ class TrainingLoop(Generic[MeasuresT]):
                 self.optimiser,
                 self.progressed,
                 self.schedule.state(),
+                self.average,
             )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:
+        if not self.processes.first:
+            raise ToldElsewhere
         lower = min(self.config.optimiser.learning_rate / 3, 3e-3)
         kept = "there is no checkpoint yet"
         if self.folder.state_path.exists():

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 import torch
 from torch import Tensor
@@ -12,24 +12,21 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.aspect import middle_aspect
 from warpmarks.datasets.cache import PictureCache, load_pictures
 from warpmarks.datasets.image_set import ImageSet
-from warpmarks.devices import choose_device
-from warpmarks.errors import InputError
+from warpmarks.errors import InputError, LostProcess
 from warpmarks.geometry import Geometry, plan_geometry, require_room_for_padding
 from warpmarks.memory import keep_freed_memory
-from warpmarks.progress import SilentProgress
+from warpmarks.progress import Progress, SilentProgress
 from warpmarks.run_folder import RunFolder, provenance
 from warpmarks.run_record import FORMAT, ImageSource, RunBudget, RunRecord
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
 from warpmarks.training.naming import first_difference, source_name
+from warpmarks.training.processes import Processes, count_processes
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Budget, Schedule
 from warpmarks.training.step import Share
 from warpmarks.training.task import Evaluation, MeasuresT, Task
 from warpmarks.weights import build_network, load_weights
-
-if TYPE_CHECKING:
-    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -138,53 +135,60 @@ class Start:
             InputError: see its sentence; nothing that was there before has been lost.
             KeyboardInterrupt: Ctrl-C, after a checkpoint.
         """
-        conduct, folder, config = self._conduct, self.folder, plan.config
-        progress = conduct.get("progress") or SilentProgress()
-        devices = conduct.get("devices", 1)
-        if config.batch_size % devices:
+        conduct, config = self._conduct, plan.config
+        devices, nodes = count_processes(conduct.get("devices"), conduct.get("nodes"))
+        if config.batch_size % (devices * nodes):
             raise InputError(
-                f"batch_size {config.batch_size} cannot be divided among {devices} devices"
+                f"batch_size {config.batch_size} cannot be divided among {devices * nodes} devices"
             )
         geometry = self._geometry(plan)
         require_room_for_padding(config.network, geometry)
-        cache = load_pictures(
-            plan.images,
-            height=geometry.picture[0],
-            width=geometry.picture[1],
-            fit=config.image.fit,
-            cache_dir=conduct.get("cache_dir"),
-            max_unreadable=1.0 if conduct.get("allow_unreadable") else 0.05,
-            progress=progress,
-        )
-        self._check_images(plan, cache)
-        network = build_network(config, generator_for(config.seed, "weights", 0))
-        if plan.weights is not None:
-            load_weights(network, *plan.weights)
-        budget = self._budget(default_budget or Budget())
-
         keep_freed_memory()
-        fabric = launch(conduct.get("device", "auto"), devices)
+        processes = Processes(conduct.get("device", "auto"), devices, nodes)
         if (threads := conduct.get("threads")) is not None:
             torch.set_num_threads(threads)
-        share = Share(fabric.global_rank, fabric.world_size)
-        task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
-        if fabric.is_global_zero:
-            self._write_record(plan, geometry, cache, budget)
-        fabric.barrier()
+        try:
+            with processes.while_all_live():
+                result = self._train(plan, geometry, processes, default_budget or Budget())
+                processes.part()
+        except BaseException:
+            processes.abandon()
+            raise
+        return result
+
+    def _train(
+        self, plan: Plan[MeasuresT], geometry: Geometry, processes: Processes, budget: Budget
+    ) -> TrainingResult[MeasuresT]:
+        conduct, folder, config = self._conduct, self.folder, plan.config
+        fabric, first = processes.fabric, processes.first
+        progress = (conduct.get("progress") if first else None) or SilentProgress()
+        cache = processes.in_turn(lambda: self._pictures(plan, geometry, progress))
+        budget = self._budget(budget)
+        with processes.together():
+            network = build_network(config, generator_for(config.seed, "weights", 0))
+            if plan.weights is not None:
+                load_weights(network, *plan.weights)
+            share = Share(fabric.global_rank, fabric.world_size)
+            task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
+            if first:
+                self._write_record(plan, geometry, cache, budget)
         try:
             loop = TrainingLoop(
-                fabric, folder, config, network, task, Schedule(config.schedule, budget)
+                processes, folder, config, network, task, Schedule(config.schedule, budget)
             )
-            if self.record is not None:
-                loop.resume()
+            with processes.together():
+                if self.record is not None:
+                    loop.resume()
             evaluation = loop.run(
                 checkpoint_seconds=conduct.get("checkpoint_seconds", 60.0),
                 evaluate_every=conduct.get("evaluate_every"),
-                progress=progress if fabric.is_global_zero else SilentProgress(),
-                on_evaluation=conduct.get("on_evaluation") if fabric.is_global_zero else None,
+                progress=progress,
+                on_evaluation=conduct.get("on_evaluation") if first else None,
             )
+        except LostProcess:
+            raise
         except Exception:
-            if fabric.is_global_zero and self.record is None:
+            if first and self.record is None:
                 folder.bring_back_replaced()
             raise
         return TrainingResult(
@@ -195,6 +199,21 @@ class Start:
             problems=tuple(evaluation.measures.problems()),
             unreadable=cache.unreadable,
         )
+
+    def _pictures(
+        self, plan: Plan[MeasuresT], geometry: Geometry, progress: Progress
+    ) -> PictureCache:
+        cache = load_pictures(
+            plan.images,
+            height=geometry.picture[0],
+            width=geometry.picture[1],
+            fit=plan.config.image.fit,
+            cache_dir=self._conduct.get("cache_dir"),
+            max_unreadable=1.0 if self._conduct.get("allow_unreadable") else 0.05,
+            progress=progress,
+        )
+        self._check_images(plan, cache)
+        return cache
 
     def _geometry(self, plan: Plan[MeasuresT]) -> Geometry:
         record, image = self.record, plan.config.image
@@ -237,20 +256,6 @@ class Start:
         elif self.record.budget != kept:
             changes = {"budget": kept, "format": FORMAT}
             self.folder.update(self.record.model_copy(update=changes))
-
-
-def launch(device: str, devices: int) -> "Fabric":
-    """Lightning Fabric takes seconds to import: only training pays for it."""
-    from lightning_fabric import Fabric
-
-    kind = choose_device(device).type
-    if device not in {"auto", kind}:
-        raise InputError(f"--device is {device}: training takes auto, cpu or cuda, not one of them")
-    if kind == "cuda" and devices > torch.cuda.device_count():
-        raise InputError(f"--devices is {devices}, but there are {torch.cuda.device_count()}")
-    fabric = Fabric(accelerator=kind, devices=devices, strategy="ddp" if devices > 1 else "auto")
-    fabric.launch()
-    return fabric
 
 
 def new_record(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from warpmarks.configuration import LossConfig, TrainingConfig, WarpConfig
@@ -106,8 +106,11 @@ class BatchMaker:
         changes = (
             draw_colours(self.config.photometric, 2 * len(indices), generator) if colours else None
         )
+        mirrored = torch.rand(len(indices), generator=generator) < self.config.warps.mirror
         part = share.of(len(indices))
         pictures = self._pictures(indices[part])
+        if mirrored.any():
+            pictures = mirror(pictures, mirrored[part])
         warps = warps.part(part)
         pair = self.sampler.sample(pictures, warps)
         images = torch.cat([pair.original, pair.warped])
@@ -123,6 +126,14 @@ class BatchMaker:
     def _pictures(self, indices: Tensor) -> Float[Tensor, "batch 3 height width"]:
         chosen = torch.from_numpy(np.ascontiguousarray(self.pictures[indices.numpy()]))
         return to_float_images(chosen, self.device)
+
+
+def mirror(
+    pictures: Float[Tensor, "batch 3 height width"], mirrored: Bool[Tensor, " batch"]
+) -> Float[Tensor, "batch 3 height width"]:
+    """The pictures, some of them with left and right exchanged."""
+    chosen = mirrored.to(pictures.device)[:, None, None, None]
+    return torch.where(chosen, pictures.flip(-1), pictures)
 
 
 def objective_unit(config: LossConfig, geometry: Geometry) -> Float[Tensor, " 2"]:

@@ -165,4 +165,4 @@ def distance_in_batch(
     with arithmetic(precision, batch.images.device):
         score_maps = network(batch.images)
     landmarks = soft_argmax(spatial_softmax(score_maps.float()))
-    return annotation_distance(landmarks, batch.annotations, batch.there, unit)
+    return batch.weight * annotation_distance(landmarks, batch.annotations, batch.there, unit)

@@ -13,8 +13,10 @@ from warpmarks.run_record import SourceRun
 from warpmarks.training.conduct import Conduct
 from warpmarks.training.discovery import Discovery, PairMeasures
 from warpmarks.training.naming import first_difference
+from warpmarks.training.randomness import generator_for
 from warpmarks.training.start import Materials, Plan, Start, TrainingResult
-from warpmarks.weights import read_tensors
+from warpmarks.training.widening import widen
+from warpmarks.weights import build_network, read_tensors
 
 FEWEST_IMAGES = 2
 
@@ -73,7 +75,8 @@ def finetune(
         images: what to adapt to.
         run: the folder to make, or with ``resume`` to go on in.
         config: all settings; ``finetuning_config`` of the source if not given, and with ``resume``
-            the run's own. Its network is the source's.
+            the run's own. Its network is the source's, but may have more landmarks, which begin
+            with random weights.
         **conduct: ``steps``, ``minutes``, ``resume``, ``overwrite``, ``device``, ``progress`` and
             more, see `warpmarks.training.Conduct`.
 
@@ -131,12 +134,13 @@ def _source_of(
     if source.path.resolve() == target.path.resolve():
         raise InputError(f"--run {target.path} is the run to begin from: choose another folder")
     theirs = finetuning_config(source.path)
-    network = {"num_landmarks": theirs.num_landmarks, "network": theirs.network}
+    count = max(theirs.num_landmarks, settings.num_landmarks)
+    network = {"num_landmarks": count, "network": theirs.network}
     same = settings.model_copy(update=network)
     if settings != same:
         raise InputError(
             f"{source.path} has another network ({first_difference(settings, same)}): leave it as "
-            "it is, or train from scratch"
+            "it is, but for more landmarks, or train from scratch"
         )
     weights, about = read_tensors(source.weights_path)
     found = SourceRun(
@@ -149,7 +153,8 @@ def _source_of(
             f"{target.path} was stopped before its first checkpoint and began from other weights "
             f"than those of {source.path}: start anew with --overwrite"
         )
-    return began or found, (weights, source.weights_path)
+    fresh = build_network(settings, generator_for(settings.seed, "weights", 0)).state_dict()
+    return began or found, (widen(weights, fresh), source.weights_path)
 
 
 def discovery_on(materials: Materials) -> Discovery:

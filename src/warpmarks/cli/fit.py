@@ -1,0 +1,228 @@
+"""``warpmarks fit``: annotated images to a regressor from the landmarks of a run."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Run, Threads
+from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    from warpmarks.datasets.annotated import AnnotatedSet
+    from warpmarks.detector import Detector
+    from warpmarks.evaluation.few_labels import LabelDraw, LabelledPool
+    from warpmarks.progress import Progress
+    from warpmarks.regression.promise import Promise
+
+
+class Method(StrEnum):
+    """Ways of `warpmarks.regression.fitting`."""
+
+    AUTO = "auto"
+    LINEAR = "linear"
+    WARPS = "warps"
+    GEOMETRIC = "geometric"
+
+
+AnnotatedSource = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SET",
+        show_default=False,
+        help="An annotated image set: a folder with images/ and landmarks.csv.",
+    ),
+]
+MethodOption = Annotated[
+    Method,
+    typer.Option(
+        help="auto chooses for the number of annotated images. linear: the paper's map, by ridge "
+        "regression. warps: the same with randomly warped copies of the images, as in the paper. "
+        "geometric: each point an affine combination of landmarks near it, and a free rest.",
+    ),
+]
+Normaliser = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TEXT",
+        show_default="the set's, else box",
+        help="What errors are divided by: inter-ocular, outer-eye-corners, box, box-side, image, "
+        "or two points such as 1:2.",
+    ),
+]
+
+
+def fit(
+    run: Run,
+    source: AnnotatedSource,
+    output: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="The regressor to make: a bare name is one inside the run, anything with a / a "
+            "path.",
+        ),
+    ],
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", show_default="all annotated images", help="Fit on this split only."
+        ),
+    ] = None,
+    labels: Annotated[
+        int | None,
+        typer.Option(
+            show_default="all", help="Fit on so many annotated images, drawn with --seed."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw, and of warps.")] = 0,
+    draws: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="With --labels: draw so many times, with this seed and the following ones, and "
+            "tell mean and spread; the first draw's fit is saved.",
+        ),
+    ] = 1,
+    method: MethodOption = Method.AUTO,
+    bias: Annotated[
+        bool, typer.Option("--bias", help="Fit with an offset; the paper's map has none.")
+    ] = False,
+    normaliser: Normaliser = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            show_default=False,
+            help="Write the figures as JSON; - prints them in the place of the table.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    device: DeviceChoice = Device.AUTO,
+    threads: Threads = None,
+) -> None:
+    """Learn to predict annotated points from a run's landmarks, and say how well to expect it."""
+    if draws > 1 and labels is None:
+        raise InputError(
+            "--draws was given without --labels: all annotated images can be drawn in one way only"
+        )
+    import json as json_format
+    import sys
+
+    from warpmarks.cli.devices import prepare
+    from warpmarks.cli.outputs import check_output_file
+    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.cli.promise import print_draws, print_promise
+    from warpmarks.datasets.annotated import read_annotated
+    from warpmarks.detector import Detector
+    from warpmarks.evaluation.few_labels import LabelledPool, Spread
+    from warpmarks.files import write_json
+    from warpmarks.regression.promise import promise_of
+    from warpmarks.regression.storage import refuse_existing, regressor_path
+
+    to_stdout = json is not None and str(json) == "-"
+    if json is not None and not to_stdout:
+        check_output_file(json, overwrite=overwrite, flag="--json")
+    path = regressor_path(output, run)
+    refuse_existing(path, overwrite=overwrite)
+    detector = Detector.load(run, device=prepare(device, threads))
+    annotated = read_annotated(source, split=split, normaliser=normaliser)
+    seeds = range(seed, seed + draws)
+    with terminal_progress() as progress:
+        pool = LabelledPool(detector, annotated, method=method.value, bias=bias, progress=progress)
+        pool.locate([labels], seeds)
+        fits = [pool.fit(labels, one) for one in seeds]
+        first = fits[0]
+        promise = promise_of(first.fit, first.examples)
+        without = _without_bias(pool, first, labels) if bias else None
+        record = _record(run, annotated, first, promise, without, drawn=labels is not None)
+        elsewhere = [pool.error_elsewhere(one) for one in fits] if draws > 1 else []
+        page = _save(path, run, first, detector, annotated, record, overwrite, progress)
+    spreads = {}
+    if draws > 1:
+        promises = [promise_of(one.fit, one.examples).overall.percent for one in fits]
+        spreads = {
+            "leave_one_out": Spread.of(promises),
+            "images_of_other_draws": Spread.of([100 * error for error in elsewhere]),
+        }
+        record["draws"] = {"count": draws} | {name: one.record() for name, one in spreads.items()}
+    if to_stdout:
+        print(json_format.dumps(record, indent=2))
+    else:
+        print_promise(promise, first.fit.regressor, annotated.name, without=without)
+        if spreads:
+            print_draws(spreads, draws, seed, annotated.scheme.normaliser.words)
+    told = sys.stderr if to_stdout else sys.stdout
+    if json is not None and not to_stdout:
+        write_json(json, record)
+        print(f"figures: {json}", file=told)
+    drawn = f" (seed {seed})" if labels is not None else ""
+    print(f"regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
+
+
+def _without_bias(pool: "LabelledPool", first: "LabelDraw", labels: int | None) -> "Promise":
+    """What the same images promise without an offset."""
+    from warpmarks.regression.promise import promise_of
+
+    pool.bias = False
+    plain = pool.fit(labels, first.seed)
+    return promise_of(plain.fit, plain.examples)
+
+
+def _record(
+    run: Path,
+    annotated: "AnnotatedSet",
+    first: "LabelDraw",
+    promise: "Promise",
+    without: "Promise | None",
+    *,
+    drawn: bool,
+) -> dict[str, Any]:
+    """What is kept with the regressor and printed as JSON."""
+    normaliser = annotated.scheme.normaliser
+    record = {
+        "run": run.resolve().name,
+        "set": annotated.name,
+        "labels": len(first.examples),
+        "seed": first.seed if drawn else None,
+        "method": first.fit.regressor.method,
+        "chosen": dict(first.fit.chosen),
+        "bias": first.fit.regressor.offset is not None,
+        "normaliser": normaliser.text,
+        "normaliser_words": normaliser.words,
+        "promise": promise.record(),
+    }
+    return record if without is None else record | {"promise_without_bias": without.record()}
+
+
+def _save(
+    path: Path,
+    run: Path,
+    drawn: "LabelDraw",
+    detector: "Detector",
+    annotated: "AnnotatedSet",
+    about: dict[str, Any],
+    overwrite: bool,
+    progress: "Progress",
+) -> Path | None:
+    """The regressor with its picture; the run's report where it lies in the run."""
+    from warpmarks.evaluation.regressor_picture import draw_regressor_picture
+    from warpmarks.regression.storage import FOLDER, save_regressor
+    from warpmarks.report.run_report import rebuild_report
+
+    regressor = drawn.fit.regressor
+    progress.start("Drawing pictures", None)
+    save_regressor(
+        regressor,
+        path,
+        about=about,
+        overwrite=overwrite,
+        beside=lambda folder: draw_regressor_picture(
+            folder, regressor, detector, drawn.examples, annotated.images
+        ),
+    )
+    if path.resolve().parent != (run / FOLDER).resolve():
+        return None
+    return rebuild_report(run, annotated.images, detector=detector, progress=progress)

@@ -1,0 +1,104 @@
+"""The table of what a fit promises, for people."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from warpmarks.cli.scores import count, number
+
+if TYPE_CHECKING:
+    from warpmarks.evaluation.few_labels import Spread
+    from warpmarks.regression.promise import PointPromise, Promise
+    from warpmarks.regression.regressor import Regressor
+
+WAYS = {
+    "linear": "linear, by ridge regression",
+    "warps": "linear, with warped copies of the images",
+    "geometric": "geometric, affine combinations of landmarks and a free rest",
+}
+"""Words for `Regressor.method`."""
+
+
+def print_promise(
+    promise: "Promise",
+    regressor: "Regressor",
+    set_name: str,
+    *,
+    without: "Promise | None" = None,
+    console: Console | None = None,
+) -> None:
+    """Leave-one-out errors of each point and of all, with the mean shape beside them.
+
+    Args:
+        promise: of the fit.
+        regressor: that was fitted.
+        set_name: what it was fitted on.
+        without: of the same fit without a bias, where the fit has one.
+        console: where to print.
+    """
+    console = console or Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"{count(regressor.num_points, 'point')} from "
+        f"{count(regressor.num_landmarks, 'landmark')}, fitted on "
+        f"{count(regressor.fitted_on, 'annotated image')} of {set_name}; "
+        f"{WAYS[regressor.method]}{'' if regressor.offset is None else ', with bias'}",
+        markup=False,
+    )
+    if promise.overall.pixels != promise.overall.pixels:
+        console.print(
+            "One annotated image is not enough to tell how far the regressor is off on others: "
+            "annotate more, or score it with `warpmarks evaluate`."
+        )
+        return
+    table = Table(
+        title=f"error to expect on other images, in pixels and in % of "
+        f"{regressor.scheme.normaliser.words}",
+        title_justify="left",
+    )
+    table.add_column("point")
+    for name in ("images", "pixels", "error", "mean shape", *(["without bias"] if without else [])):
+        table.add_column(name, justify="right")
+    others = without.points if without else [None] * len(promise.points)
+    for point, other in zip(promise.points, others, strict=True):
+        table.add_row(*_row(point, other))
+    table.add_section()
+    table.add_row(*_row(promise.overall, without.overall if without else None), style="bold")
+    console.print(table)
+    console.print("Each image predicted by the same fit on the others (leave-one-out).")
+
+
+def print_draws(
+    spreads: "Mapping[str, Spread]",
+    draws: int,
+    seed: int,
+    normaliser: str,
+    console: Console | None = None,
+) -> None:
+    """Mean and spread over draws."""
+    console = console or Console(highlight=False, soft_wrap=True)
+    words = {
+        "leave_one_out": "leave-one-out",
+        "images_of_other_draws": "on the images of the other draws",
+    }
+    console.print(
+        f"{draws} draws, seeds {seed} to {seed + draws - 1}; error in % of {normaliser}, mean and "
+        "standard deviation over draws:",
+        markup=False,
+    )
+    for name, spread in spreads.items():
+        deviation = f" ± {number(spread.deviation)}" if spread.deviation >= 0 else ""
+        console.print(f"  {words[name]}: {number(spread.mean)}{deviation}", markup=False)
+    console.print(f"The fit of the first draw, seed {seed}, is saved.", markup=False)
+
+
+def _row(point: "PointPromise", other: "PointPromise | None") -> list[str]:
+    row = [
+        point.name,
+        f"{point.images:,}",
+        number(point.pixels),
+        number(point.percent),
+        number(point.mean_shape_percent),
+    ]
+    return row if other is None else [*row, number(other.percent)]

@@ -1,0 +1,160 @@
+"""A landmarks.csv that grows line by line, is whole or not there, and can be gone on with.
+
+While it grows it is FILE.part: a line of JSON that says what its landmarks come from, and below it
+the landmarks.csv so far. Complete, it is copied to FILE without that line and removed.
+"""
+
+import csv
+import json
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, TextIO
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.datasets.layout import landmark_columns, landmark_row
+from warpmarks.errors import InputError
+from warpmarks.files import atomic_path
+
+
+class GrowingLandmarkFile:
+    """Writes rows as they come; leaving it before `complete` keeps FILE.part, if it has any rows.
+
+    Attributes:
+        done: names of the images that an earlier, interrupted process has written.
+
+    Args:
+        path: of the complete file.
+        count: number of points.
+        scores: whether a score for each point is written too.
+        made_by: what the landmarks depend on, as text; another one cannot go on with the file.
+        resume: go on with FILE.part if it is there.
+        overwrite: replace FILE.part if it is there.
+
+    Raises:
+        InputError: there is a FILE.part but neither ``resume`` nor ``overwrite``, or it is of
+            something else, or it cannot be read or written.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        count: int,
+        *,
+        scores: bool,
+        made_by: str,
+        resume: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.path, self.part = path, part_of(path)
+        self._columns = landmark_columns(count, scores=scores)
+        self._about = json.dumps({"unfinished": path.name, "made_by": made_by})
+        self.done: frozenset[str] = frozenset()
+        if self.part.exists() and not (resume or overwrite):
+            raise InputError(
+                f"{self.part} is of a detection that was interrupted: go on with --resume, or "
+                "start anew with --overwrite"
+            )
+        try:
+            if resume and self.part.exists():
+                self.done = frozenset(self._whole_rows())
+                self._file = self._open("a")
+                self._writer = csv.writer(self._file, lineterminator="\n")
+            else:
+                self._file = self._open("w")
+                self._file.write(self._about + "\n")
+                self._writer = csv.writer(self._file, lineterminator="\n")
+                self._writer.writerow(self._columns)
+        except OSError as error:
+            raise self._cannot(error) from error
+        self.rows = len(self.done)
+
+    def write(
+        self,
+        name: str,
+        points: Float[np.ndarray, "points 2"],
+        scores: Float[np.ndarray, " points"] | None = None,
+    ) -> None:
+        """Add the line of one image, in pixels of it."""
+        values = points.reshape(-1)
+        row = landmark_row(name, values if scores is None else np.concatenate([values, scores]))
+        try:
+            self._writer.writerow(row)
+        except OSError as error:
+            raise self._cannot(error) from error
+        self.rows += 1
+
+    def flush(self) -> None:
+        """Hand what was written to the system: it then outlives this process."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._cannot(error) from error
+
+    def complete(self) -> None:
+        """Give the file its name, replacing what is there."""
+        self.flush()
+        self._file.close()
+        with (
+            atomic_path(self.path) as temporary,
+            self.part.open("rb") as grown,
+            temporary.open("wb") as file,
+        ):
+            grown.readline()
+            shutil.copyfileobj(grown, file, 1 << 20)
+        self.part.unlink()
+
+    def __enter__(self) -> "GrowingLandmarkFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with suppress(OSError):  # a full disk has been told of already
+            self._file.close()
+        if not self.rows:
+            self.part.unlink(missing_ok=True)
+
+    def _whole_rows(self) -> list[str]:
+        """Names of the images in FILE.part, which is cut after its last whole line."""
+        with self.part.open("rb+") as file:
+            about = file.readline().decode("utf-8", "surrogateescape")
+            header = file.readline().decode("utf-8", "surrogateescape")
+            expected = self._about, ",".join(self._columns)
+            if (about.rstrip("\n"), header.rstrip("\n")) != expected:
+                raise InputError(
+                    f"{self.part} was made by another detector or with other flags: repeat the "
+                    "command that was interrupted, or start anew with --overwrite"
+                )
+            end = file.tell()
+            for line in file:
+                if not line.endswith(b"\n"):
+                    break
+                end += len(line)
+            file.truncate(end)
+        with self._open("r") as text:
+            text.readline()
+            rows = csv.reader(text)
+            next(rows)
+            return [row[0] for row in rows]
+
+    def _open(self, mode: Literal["a", "w", "r"]) -> TextIO:
+        return self.part.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+
+    def _cannot(self, error: OSError) -> InputError:
+        return InputError(
+            f"{self.part} cannot be written ({error.strerror or os.strerror(error.errno or 0)}): "
+            "make room or choose another place, then go on with --resume"
+        )
+
+
+def part_of(path: Path) -> Path:
+    """Where a file grows before it has its name."""
+    return path.with_name(f"{path.name}.part")

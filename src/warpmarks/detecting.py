@@ -1,0 +1,148 @@
+"""Landmarks of many images into a file, in constant memory: reading, searching, writing overlap."""
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.landmark_file import GrowingLandmarkFile
+from warpmarks.detection import Detection, ImageDetector, NamedDetection
+from warpmarks.errors import InputError
+from warpmarks.progress import Progress
+
+_WAITING = 4
+"""Batches found but not yet written; beyond them the network waits for the disk."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What is in a file of landmarks, and what is not.
+
+    Attributes:
+        images: with a line in the file.
+        unreadable: images without one, each with its reason.
+    """
+
+    images: int
+    unreadable: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What is written of each image.
+
+    Attributes:
+        count: number of points.
+        scores: whether a score of each is written too.
+        made_by: what the points depend on, such as the detector's digest.
+        points: from an image's detection; its landmarks if None. Another count has no scores.
+    """
+
+    count: int
+    scores: bool
+    made_by: str
+    points: Callable[[Detection], Float[np.ndarray, "points 2"]] | None = None
+
+    def write(self, file: GrowingLandmarkFile, name: str, detection: Detection) -> None:
+        """The line of one image."""
+        points = detection.landmarks if self.points is None else self.points(detection)
+        file.write(name, points, detection.scores if self.scores else None)
+
+
+def detect_to_file(
+    detector: ImageDetector,
+    images: ImageSet,
+    output: Path,
+    columns: Columns,
+    *,
+    batch_size: int = 32,
+    resume: bool = False,
+    overwrite: bool = False,
+    allow_unreadable: bool = False,
+    progress: Progress | None = None,
+) -> Written:
+    """Write a landmarks.csv of all images of a set, in its order, whole or not at all.
+
+    Stopped or killed it leaves ``output``.part, from which ``resume`` goes on.
+
+    Args:
+        detector: finds the landmarks.
+        images: to find them on.
+        output: the file; one that is there is replaced when the new one is complete.
+        columns: of the file.
+        batch_size: images that are searched at a time.
+        resume: go on with what an interrupted call with the same arguments has left.
+        overwrite: discard it.
+        allow_unreadable: go on however many images cannot be read.
+        progress: told of the images.
+
+    Raises:
+        InputError: too many images are unreadable or all of them, or the file cannot be written.
+    """
+    unreadable: list[tuple[str, str]] = []
+    with GrowingLandmarkFile(
+        output,
+        columns.count,
+        scores=columns.scores,
+        made_by=columns.made_by,
+        resume=resume,
+        overwrite=overwrite,
+    ) as file:
+        left = tuple(name for name in images.names if name not in file.done)
+        found = detector.detect_images(
+            replace(images, names=left),
+            batch_size=batch_size,
+            allow_unreadable=allow_unreadable,
+            already=len(images.names) - len(left),
+            progress=progress,
+        )
+
+        def write(batch: list[NamedDetection]) -> None:
+            for one in batch:
+                if one.detection is None:
+                    unreadable.append((one.name, one.reason or ""))
+                else:
+                    columns.write(file, one.name, one.detection)
+            file.flush()
+
+        with closing(found), _Queue(write) as queue:
+            batch: list[NamedDetection] = []
+            for one in found:
+                batch.append(one)
+                if len(batch) == batch_size:
+                    queue.put(batch)
+                    batch = []
+            queue.put(batch)
+        if not file.rows:
+            raise InputError(f"{images.root}: none of its {len(unreadable)} images can be read")
+        file.complete()
+        return Written(file.rows, tuple(unreadable))
+
+
+class _Queue:
+    """One thread that works off what is put in, in order; leaving waits for it."""
+
+    def __init__(self, work: Callable[[list[NamedDetection]], None]) -> None:
+        self._work = work
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def put(self, batch: list[NamedDetection]) -> None:
+        self._waiting.append(self._pool.submit(self._work, batch))
+        while len(self._waiting) > _WAITING:
+            self._waiting.popleft().result()
+
+    def __enter__(self) -> "_Queue":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self._pool.shutdown()
+        if kind is None:
+            for future in self._waiting:
+                future.result()

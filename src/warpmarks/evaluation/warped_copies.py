@@ -1,0 +1,142 @@
+"""Warped copies of annotated images: how the paper's map learns from few labels (sec. 4.3).
+
+A copy is the image seen through a random thin-plate spline g, as in training; an annotation p of
+the image is at g^{-1}(p) of the copy, and the detector finds its landmarks there anew. Both are
+given in pixels of the original image, as if the copy were a picture of its size.
+"""
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.datasets.fit import Placement, place
+from warpmarks.datasets.reading import read_picture
+from warpmarks.detector import Detector
+from warpmarks.heatmaps import concentration
+from warpmarks.progress import Progress, SilentProgress
+from warpmarks.regression.examples import Examples
+from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
+from warpmarks.warps.sampling import picture_to_view, to_float_images, view_to_picture
+from warpmarks.warps.views import TOLERANCE, ViewSampler
+
+COPIES, TOGETHER = 100, 2000
+"""Copies of each image, and of all images together, at most."""
+
+CHUNK = 64
+REDRAWS = 10
+
+
+def copies_of_each(images: int) -> int:
+    """How many copies of each of so many images a fit takes: many of few, at least one of many."""
+    return max(1, min(COPIES, TOGETHER // max(1, images)))
+
+
+def locate_warped_copies(
+    detector: Detector,
+    annotated: AnnotatedSet,
+    *,
+    seed: int,
+    copies: int | None = None,
+    progress: Progress | None = None,
+) -> Examples:
+    """Landmarks and annotations of warped copies, each under the name of its image.
+
+    Args:
+        detector: finds the landmarks; the warps are those that its training drew.
+        annotated: the images.
+        seed: of the warps.
+        copies: of each image; chosen by the number of images if not given.
+        progress: told of the images done.
+
+    Raises:
+        UnreadableImage: an image cannot be read.
+    """
+    progress = progress or SilentProgress()
+    record = detector.record
+    settings = record.config.warps
+    view = (record.view_height, record.view_width)
+    warps = RandomWarps(
+        WarpRange(**settings.first.model_dump()),
+        aspect=view[1] / view[0],
+        controls=control_grid(settings.controls, settings.controls),
+    )
+    margin = record.config.image.margin
+    sampler = ViewSampler(warps, size=view, margin=margin, device=detector.device)
+    generator = torch.Generator().manual_seed(seed)
+    count = copies_of_each(len(annotated.images.names)) if copies is None else copies
+    names: list[str] = []
+    parts: list[tuple[np.ndarray, ...]] = []
+    progress.start("Warping annotated images", len(annotated.images.names))
+    for name, path, points in zip(
+        annotated.images.names, annotated.images.paths(), annotated.points, strict=True
+    ):
+        size = (record.picture_height, record.picture_width)
+        picture, (height, width) = read_picture(path, *size, record.config.image.fit)
+        placement = place((height, width), size, record.config.image.fit)
+        in_view = picture_to_view(torch.from_numpy(placement.to_picture(points)), margin)
+        warp, moved = _draw(warps, in_view, count, generator)
+        landmarks, scores = _detect(detector, sampler, picture, warp)
+        names += [name] * count
+        parts.append(
+            (
+                _in_original(landmarks, placement, margin),
+                scores.double().cpu().numpy(),
+                _in_original(moved, placement, margin),
+                np.tile(np.array([width, height], dtype=np.float64), (count, 1)),
+            )
+        )
+        progress.advance()
+    progress.finish()
+    return Examples(tuple(names), *(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def _draw(
+    warps: RandomWarps, points: Float[Tensor, "points 2"], count: int, generator: torch.Generator
+) -> tuple[ThinPlateSpline, Float[Tensor, "count points 2"]]:
+    """Warps whose inverse is known at all annotated points, and where it takes them.
+
+    A point may lie beyond the controls, where a spline can turn over: that warp is drawn again, and
+    in the end its affine part is taken alone.
+    """
+    known = points.isfinite().all(-1)
+    wanted = torch.where(known[:, None], points, 0).double().expand(count, -1, -1)
+    warp = warps.draw(count, generator)
+    weights, affine = warp.weights.clone(), warp.affine.clone()
+    for attempt in range(REDRAWS + 1):
+        warp = ThinPlateSpline(warps.controls, weights, affine)
+        found = warp.inverse(wanted)
+        exact = ((warp(found) - wanted).norm(dim=-1) < TOLERANCE) | ~known
+        wrong = torch.nonzero(~exact.all(-1))[:, 0]
+        if len(wrong) == 0:
+            break
+        again = warps.draw(len(wrong), generator)
+        weights[wrong] = again.weights if attempt < REDRAWS - 1 else 0
+        affine[wrong] = again.affine
+    return warp, torch.where(known[:, None], found, torch.nan)
+
+
+def _detect(
+    detector: Detector,
+    sampler: ViewSampler,
+    picture: UInt8[np.ndarray, "height width 3"],
+    warp: ThinPlateSpline,
+) -> tuple[Float[Tensor, "count k 2"], Float[Tensor, "count k"]]:
+    """Landmarks in normalised coordinates of the copies' views, and their scores."""
+    whole = to_float_images(torch.from_numpy(picture)[None], detector.device)
+    landmarks, scores = [], []
+    for first in range(0, len(warp.weights), CHUNK):
+        some = warp.part(slice(first, first + CHUNK))
+        views = sampler.sample(whole.expand(len(some.weights), -1, -1, -1), some)
+        found, maps = detector.locate(views)
+        landmarks.append(found)
+        scores.append(concentration(maps, found))
+    return torch.cat(landmarks), torch.cat(scores)
+
+
+def _in_original(
+    points: Float[Tensor, "*shape 2"], placement: Placement, margin: float
+) -> Float[np.ndarray, "*shape 2"]:
+    """Normalised coordinates of a view to pixels of the original."""
+    return placement.to_original(view_to_picture(points.double().cpu(), margin).numpy())

@@ -1,0 +1,196 @@
+"""Detection on a fleet, from its source to its folder of results."""
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from warpmarks.errors import InputError
+from warpmarks.fleet.libraries import ray_library
+from warpmarks.fleet.parts import About, Parts
+from warpmarks.fleet.pieces import Work, find_work
+from warpmarks.fleet.worker import FleetWorker, files_of, load_from
+from warpmarks.progress import Progress, SilentProgress
+from warpmarks.regression.storage import load_regressor, regressor_path
+
+_MOST_TASKS = 10_000
+"""Tasks that Ray keeps account of; more pieces than that are handed out several at a time."""
+
+_LOCAL_OBJECT_STORE = 256 * 2**20
+"""Bytes of Ray's own memory on this machine: only pieces' descriptions go through it."""
+
+
+@dataclass(frozen=True)
+class FleetResult:
+    """What a detection on a fleet did.
+
+    Attributes:
+        output: the folder.
+        points: of each image.
+        images: in it, those that failed too.
+        failed: whose ``error`` says why they have no landmarks.
+    """
+
+    output: str
+    points: int
+    images: int
+    failed: int
+
+
+def detect_on_fleet(
+    run: str | Path,
+    source: str | Path,
+    output: str | Path,
+    *,
+    regressor: str | None = None,
+    split: str | None = None,
+    image_column: str | None = None,
+    name_column: str | None = None,
+    images_per_part: int = 1000,
+    batch_size: int = 32,
+    workers: int | None = None,
+    device: str = "auto",
+    address: str | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> FleetResult:
+    """Landmarks of any number of images into a folder of Parquet files, by many processes.
+
+    Ray is used as it is if it has been started in this process, and else started, or joined at
+    ``address``.
+
+    Args:
+        run: the folder of a run; it need not be on the workers' machines.
+        source: images, see `warpmarks.fleet.pieces.find_work`; where Ray has several machines, a
+            path that all of them have.
+        output: folder to make, a path that all machines have, or a URL.
+        regressor: write its points instead of the landmarks.
+        split: of an image set.
+        image_column: of Parquet files.
+        name_column: of Parquet files.
+        images_per_part: of image files: of as many, the work is lost with a worker.
+        batch_size: images that the network sees at a time.
+        workers: processes; one a GPU, or one a processor where there are none.
+        device: auto, cpu or cuda.
+        address: of a Ray that runs; ``auto`` finds one on this machine.
+        resume: go on with what an interrupted call with the same arguments has left.
+        overwrite: replace it.
+        progress: told of the images.
+
+    Raises:
+        InputError: see its sentence. An image that cannot be read is no error.
+    """
+    progress = progress or SilentProgress()
+    ray = ray_library()
+    run = Path(run)
+    files = files_of(run)
+    detector = load_from(files, "cpu")
+    mapped = None
+    if regressor is not None:
+        mapped = load_regressor(regressor_path(regressor, run))
+        mapped.check_detector(detector.digest, name=regressor)
+    work = find_work(
+        str(source),
+        split=split,
+        images_per_piece=images_per_part,
+        image_column=image_column,
+        name_column=name_column,
+    )
+    parts = Parts(str(output))
+    about = About(detector.digest, regressor, work.digest())
+    parts.prepare(about, resume=resume, overwrite=overwrite)
+    images = failed = 0
+    with _started(ray, address, workers):
+        count, resources = _share(ray, workers, device)
+        worker = {
+            "fn_constructor_args": (files, mapped, Work(work.filesystem, (), work.columns), parts),
+            "fn_constructor_kwargs": {
+                "batch_size": batch_size,
+                "threads": max(1, int(resources["num_cpus"])),
+                "device": device,
+            },
+        }
+        progress.start("Detecting", work.count)
+        results = _pieces(ray, work).map_batches(
+            FleetWorker,
+            batch_size=1,
+            batch_format="numpy",
+            compute=ray.data.ActorPoolStrategy(size=count),
+            **worker,
+            **resources,
+        )
+        with _told_by_workers(ray):
+            for result in results.iter_batches(batch_size=None, prefetch_batches=0):
+                images += int(result["images"].sum())
+                failed += int(result["failed"].sum())
+                progress.advance(int(result["images"].sum()))
+        progress.finish()
+    parts.complete(images, failed)
+    points = detector.num_landmarks if mapped is None else mapped.num_points
+    return FleetResult(str(output), points, images, failed)
+
+
+def _pieces(ray: ModuleType, work: Work) -> Any:
+    items = [{"index": index, "piece": piece.to_text()} for index, piece in enumerate(work.pieces)]
+    return ray.data.from_items(items, override_num_blocks=min(len(items), _MOST_TASKS))
+
+
+def _share(ray: ModuleType, workers: int | None, device: str) -> tuple[int, dict[str, float]]:
+    """How many workers, and what each of them takes."""
+    there = ray.cluster_resources()
+    processors, gpus = there.get("CPU", 1.0), there.get("GPU", 0.0)
+    if device == "cuda" and not gpus:
+        raise InputError("--device is cuda, but Ray sees no GPU: use --device cpu")
+    on_gpus = device != "cpu" and gpus > 0
+    count = workers or int(gpus if on_gpus else processors)
+    resources = {"num_cpus": max(1.0, float(processors // count)) if count <= processors else 0.5}
+    if on_gpus:
+        resources["num_gpus"] = min(1.0, gpus / count)
+    return count, resources
+
+
+@contextmanager
+def _started(ray: ModuleType, address: str | None, workers: int | None) -> Iterator[None]:
+    """Ray, started or joined if it was not; what was started is stopped."""
+    context = ray.data.DataContext.get_current()
+    before = context.enable_progress_bars
+    context.enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    mine = not ray.is_initialized()
+    try:
+        if mine:
+            local = address is None and "RAY_ADDRESS" not in os.environ
+            ray.init(
+                address=address,
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                include_dashboard=False if local else None,
+                num_cpus=workers if local else None,
+                object_store_memory=_LOCAL_OBJECT_STORE if local else None,
+            )
+        yield
+    except ConnectionError as error:
+        raise InputError(f"--address {address}: there is no Ray ({error})") from error
+    finally:
+        context.enable_progress_bars = before
+        if mine:
+            ray.shutdown()
+
+
+@contextmanager
+def _told_by_workers(ray: ModuleType) -> Iterator[None]:
+    """An error that is the user's to mend is told in its own words, wherever it was met."""
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        cause: BaseException | None = error
+        while cause is not None and type(cause) is not InputError:
+            cause = getattr(cause, "cause", None) or cause.__cause__
+        if cause is None:
+            raise
+        raise InputError(str(cause)) from error

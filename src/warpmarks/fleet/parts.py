@@ -1,0 +1,132 @@
+"""A folder of results: one Parquet file a piece, and what they come from.
+
+_about.json             what was detected with, and on what
+part-000000.parquet     one row an image, in the order of the source
+_complete.json          written at the end: how many images, and how many of them failed
+
+Readers of Parquet folders pass over names that begin with an underscore.
+"""
+
+import io
+import json
+import os
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from warpmarks.errors import InputError
+from warpmarks.fleet.pieces import filesystem_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = 1
+ABOUT, COMPLETE = "_about.json", "_complete.json"
+
+
+@dataclass(frozen=True)
+class About:
+    """What results come from; others cannot be added to them."""
+
+    detector: str
+    """Digest of its weights."""
+    regressor: str | None
+    """Its name, where its points were written instead of the landmarks."""
+    work: str
+    """Hash of the pieces."""
+    format: int = FORMAT
+
+
+class Parts:
+    """The folder, on whatever file system; it can be sent to other processes.
+
+    Args:
+        place: a path or a URL.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self._filesystem, self._root = filesystem_of(place)
+        self._is_local = "://" not in place or place.startswith("file://")
+
+    def prepare(self, about: About, *, resume: bool, overwrite: bool) -> None:
+        """Make the folder, or see that it can be gone on with.
+
+        Raises:
+            InputError: something is there that may not be replaced or comes from something else, or
+                the folder cannot be made.
+        """
+        there = self._names()
+        if there and ABOUT not in there:
+            raise InputError(
+                f"--output {self.place} is not empty and holds no detection: choose another folder"
+            )
+        if there and not (resume or overwrite):
+            raise InputError(
+                f"--output {self.place} holds a detection: go on with --resume, replace it with "
+                "--overwrite, or choose another folder"
+            )
+        if there and resume:
+            told = json.loads(self._read(ABOUT))
+            if told != asdict(about):
+                others = [name for name, value in asdict(about).items() if told.get(name) != value]
+                raise InputError(
+                    f"--output {self.place} comes from something else ({', '.join(others)}): give "
+                    "the same run, regressor and source, or start anew with --overwrite"
+                )
+            return
+        try:
+            for name in sorted(there):
+                if name in {ABOUT, COMPLETE} or name.startswith("part-"):
+                    self._filesystem.rm_file(f"{self._root}/{name}")
+            self._filesystem.makedirs(self._root, exist_ok=True)
+            self._write(ABOUT, json.dumps(asdict(about), indent=2).encode())
+        except Exception as error:  # each file system raises its own
+            raise InputError(f"--output {self.place} cannot be written ({error})") from error
+
+    def done(self, index: int) -> "tuple[int, int] | None":
+        """Images in a piece's file, and how many of them failed; None if it is not there."""
+        import pyarrow.parquet as pq
+
+        path = f"{self._root}/{_part_name(index)}"
+        if not self._filesystem.exists(path):
+            return None
+        with self._filesystem.open(path, "rb") as opened:
+            table = pq.read_table(opened, columns=["error"])
+        return len(table), len(table) - table["error"].null_count
+
+    def write(self, index: int, table: "pa.Table") -> None:
+        """A piece's file, whole or not at all; written again it replaces itself."""
+        import pyarrow.parquet as pq
+
+        encoded = io.BytesIO()
+        pq.write_table(table, encoded)
+        self._write(_part_name(index), encoded.getvalue())
+
+    def complete(self, images: int, failed: int) -> None:
+        """All is there."""
+        self._write(COMPLETE, json.dumps({"images": images, "failed": failed}).encode())
+
+    def _names(self) -> set[str]:
+        if not self._filesystem.exists(self._root):
+            return set()
+        if not self._filesystem.isdir(self._root):
+            raise InputError(f"--output {self.place} is a file: expected the name of a folder")
+        found = self._filesystem.ls(self._root, detail=False)
+        return {path.rstrip("/").rpartition("/")[2] for path in found}
+
+    def _read(self, name: str) -> bytes:
+        content: Any = self._filesystem.cat_file(f"{self._root}/{name}")
+        return bytes(content)
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = f"{self._root}/{name}"
+        if not self._is_local:  # an object store has objects whole or not at all
+            self._filesystem.pipe_file(path, content)
+            return
+        temporary = f"{self._root}/.{name}.{os.getpid()}"
+        self._filesystem.pipe_file(temporary, content)
+        os.replace(temporary, path)  # noqa: PTH105
+
+
+def _part_name(index: int) -> str:
+    return f"part-{index:06}.parquet"

@@ -1,0 +1,199 @@
+"""What each process of a fleet does: a detector, loaded once, and one piece after the other."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from warpmarks.detection import Detection
+from warpmarks.fleet.parts import Parts
+from warpmarks.fleet.pieces import Piece, Work
+from warpmarks.regression.regressor import Regressor
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from warpmarks.detector import Detector
+
+_ROWS_READ = 256
+"""Of a row group, which may be larger than the memory, at a time."""
+
+
+class FleetWorker:
+    """Called by Ray with pieces.
+
+    Args:
+        files: of the run, so that it need not be on this machine.
+        regressor: predicts the points to write; the landmarks if None.
+        work: where the images are; its pieces are not needed.
+        parts: where results go.
+        batch_size: images that the network sees at a time.
+        threads: of the CPU.
+        device: auto, cpu or cuda.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        regressor: Regressor | None,
+        work: Work,
+        parts: Parts,
+        *,
+        batch_size: int,
+        threads: int,
+        device: str,
+    ) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        self.detector = load_from(files, device)
+        self.regressor, self.work, self.parts = regressor, work, parts
+        self.batch_size, self.threads = batch_size, threads
+
+    def __call__(self, rows: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
+        """Do pieces; how many images each has, and how many of them failed."""
+        counts: dict[str, list[int]] = {"images": [], "failed": []}
+        for index, text in zip(rows["index"], rows["piece"], strict=True):
+            images, failed = self._do(int(index), Piece.from_text(str(text)))
+            counts["images"].append(images)
+            counts["failed"].append(failed)
+        return counts
+
+    def _do(self, index: int, piece: Piece) -> tuple[int, int]:
+        if (done := self.parts.done(index)) is not None:
+            return done
+        names: list[str] = []
+        found: list[Detection | str] = []
+        for batch_names, contents in self._batches(piece):
+            names += batch_names
+            found += self._find(contents)
+        table = as_table(names, found, self.detector.num_landmarks, self.regressor)
+        self.parts.write(index, table)
+        return len(found), sum(isinstance(one, str) for one in found)
+
+    def _find(self, contents: list[bytes | str]) -> list[Detection | str]:
+        """Of each image's bytes the landmarks, of each reason a reason."""
+        read = iter(
+            self.detector.attempt(
+                [content for content in contents if isinstance(content, bytes)],
+                workers=self.threads,
+            )
+        )
+        return [content if isinstance(content, str) else next(read) for content in contents]
+
+    def _batches(self, piece: Piece) -> Iterator[tuple[list[str], list[bytes | str]]]:
+        """Names, and bytes or why there are none."""
+        if self.work.columns is not None:
+            yield from self._rows(piece)
+            return
+        filesystem = self.work.filesystem
+        for start in range(0, piece.count, self.batch_size):
+            part = slice(start, start + self.batch_size)
+            paths = list(piece.paths[part])
+            contents = []
+            read = filesystem.cat(paths, on_error="return") if len(paths) > 1 else {}
+            for path in paths:
+                content = read.get(path) if read else _content(filesystem, path)
+                contents.append(content if isinstance(content, bytes) else _reason(content))
+            yield list(piece.names[part]), contents
+
+    def _rows(self, piece: Piece) -> Iterator[tuple[list[str], list[bytes | str]]]:
+        import pyarrow.parquet as pq
+
+        columns = self.work.columns
+        assert columns is not None
+        (path,) = piece.paths
+        row = piece.first_row
+        wanted = [columns.image, *([columns.name] if columns.name else [])]
+        with self.work.filesystem.open(path, "rb") as opened:
+            batches = pq.ParquetFile(opened).iter_batches(
+                max(_ROWS_READ, self.batch_size), row_groups=[piece.row_group], columns=wanted
+            )
+            for batch in batches:
+                images = batch.column(columns.image).to_pylist()
+                numbers = range(row, row + len(images))
+                names = [f"{path.rpartition('/')[2]}#{number}" for number in numbers]
+                if columns.name:
+                    given = batch.column(columns.name).to_pylist()
+                    names = [
+                        name if one is None else str(one)
+                        for name, one in zip(names, given, strict=True)
+                    ]
+                row += len(images)
+                for start in range(0, len(images), self.batch_size):
+                    part = slice(start, start + self.batch_size)
+                    yield names[part], [_bytes_of(image) for image in images[part]]
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    """What a detector is loaded from, wherever the folder of its run is."""
+    wanted = [run] if run.is_file() else [run / "run.json", run / "weights.safetensors"]
+    return {path.name: path.read_bytes() for path in wanted}
+
+
+def load_from(files: Mapping[str, bytes], device: str) -> "Detector":
+    """The detector of ``files_of``."""
+    from warpmarks.detector import Detector
+
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).write_bytes(content)
+        return Detector.load(folder, device=device)
+
+
+def as_table(
+    names: list[str],
+    found: list[Detection | str],
+    num_landmarks: int,
+    regressor: Regressor | None,
+) -> "pa.Table":
+    """One row an image: image, x1, y1, ..., score1, ..., width, height, error.
+
+    Points of a regressor have no scores. An image that failed has nothing but its error.
+    """
+    import pyarrow as pa
+
+    good = [one for one in found if not isinstance(one, str)]
+    failed = np.array([isinstance(one, str) for one in found])
+    count = num_landmarks if regressor is None else regressor.num_points
+    points, sizes = np.zeros((len(found), count, 2)), np.zeros((len(found), 2))
+    scores = np.zeros((len(found), num_landmarks))
+    if good:
+        landmarks = np.stack([one.landmarks for one in good])
+        sizes[~failed] = np.stack([one.size for one in good])
+        points[~failed] = (
+            landmarks if regressor is None else regressor.predict(landmarks, sizes[~failed])
+        )
+        scores[~failed] = np.stack([one.scores for one in good])
+    columns: dict[str, Any] = {"image": pa.array(names, pa.string())}
+    for point in range(count):
+        for axis, letter in enumerate("xy"):
+            columns[f"{letter}{point + 1}"] = pa.array(points[:, point, axis], mask=failed)
+    if regressor is None:
+        for point in range(count):
+            values = scores[:, point].astype(np.float32)
+            columns[f"score{point + 1}"] = pa.array(values, mask=failed)
+    for axis, name in enumerate(("width", "height")):
+        columns[name] = pa.array(sizes[:, axis].astype(np.int32), mask=failed)
+    reasons = [one if isinstance(one, str) else None for one in found]
+    columns["error"] = pa.array(reasons, pa.string())
+    return pa.table(columns)
+
+
+def _content(filesystem: Any, path: str) -> "bytes | Exception":
+    try:
+        return bytes(filesystem.cat_file(path))
+    except Exception as error:  # each file system raises its own
+        return error
+
+
+def _bytes_of(image: Any) -> bytes | str:
+    content = image.get("bytes") if isinstance(image, dict) else image
+    return content if isinstance(content, bytes) else "there are no bytes in this row"
+
+
+def _reason(error: Any) -> str:
+    words = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return words or type(error).__name__

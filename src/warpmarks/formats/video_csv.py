@@ -1,0 +1,98 @@
+"""Points on the frames of a video, as ``warpmarks detect RUN clip.mp4`` writes them.
+
+Columns: frame, time, x1, y1, ..., score1, ..., smooth_x1, ... (see `warpmarks.video.points_csv`).
+The points as they were found are read, not the smoothed ones. Frames are called ``clip.mp4#12`` if
+the video is given, or lies beside the file under the same name, and else by their numbers. The
+names of the points are read from points.json beside points.csv, if it is there.
+"""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+
+from warpmarks.datasets.annotated import read_scheme, scheme_path
+from warpmarks.datasets.videos import is_video_name
+from warpmarks.errors import InputError
+from warpmarks.formats.image_files import ImageFiles
+from warpmarks.formats.sources import number, read_text, whole
+from warpmarks.formats.table import (
+    ImagePoints,
+    PointTable,
+    assemble,
+    check_room,
+    seen_where_placed,
+)
+from warpmarks.points import numbered_names
+
+KIND = "a CSV file with the columns frame,time,x1,y1,..."
+_FIRST = ["frame", "time"]
+_SMOOTHED = re.compile(r"smooth_[xy]\d+")
+
+
+def is_of_frames(header: list[str]) -> bool:
+    """Whether a file with this header holds points on frames."""
+    return header[:2] == _FIRST
+
+
+def read(path: Path, files: ImageFiles) -> PointTable:
+    """Read the points of all frames; of broken ones too, which have none.
+
+    Raises:
+        InputError: a line is wrong; the message names it.
+    """
+    reader = csv.reader(io.StringIO(read_text(path, KIND), newline=""), strict=True)
+    if files.video is None:
+        files = _with_video_beside(path, files)
+    rows: list[ImagePoints] = []
+    try:
+        header = next(reader, [])
+        count, scored = _columns(path, header)
+        for cells in reader:
+            where = f"{path}, line {reader.line_num}"
+            if len(cells) != len(header):
+                raise InputError(
+                    f"{where}: {len(cells)} columns, where the header has {len(header)}: make them "
+                    "the same"
+                )
+            values = np.array([number(cell, where) if cell else np.nan for cell in cells])
+            points = values[2 : 2 + 2 * count].reshape(count, 2)
+            scores = values[2 + 2 * count : 2 + 3 * count] if scored else None
+            name = files.frame(str(whole(cells[0], where)))
+            rows.append(ImagePoints(name, points, seen_where_placed(points), scores=scores))
+            check_room(len(rows), count, source=str(path))
+    except csv.Error as error:
+        raise InputError(f"{path}, line {reader.line_num}: {error}: expected {KIND}") from error
+    beside = scheme_path(path)
+    scheme = read_scheme(beside, count) if beside.exists() else None
+    return assemble(
+        scheme.names if scheme else numbered_names(count),
+        rows,
+        source=str(path),
+        named=scheme is not None,
+        mirror=scheme.mirror if scheme else (),
+        normaliser=scheme.normaliser.text if scheme else None,
+    )
+
+
+def _columns(path: Path, header: list[str]) -> tuple[int, bool]:
+    """Number of points, and whether there are scores."""
+    names = [name for name in header if not _SMOOTHED.fullmatch(name)]
+    scored = sum(name.startswith("score") for name in names)
+    numbers = range(1, (len(names) - 2 - scored) // 2 + 1)
+    wanted = _FIRST + [f"{axis}{each}" for each in numbers for axis in "xy"]
+    wanted += [f"score{each}" for each in numbers] if scored else []
+    if names != wanted or header[: len(names)] != names or not numbers:
+        raise InputError(f"{path} has the columns {','.join(header)[:80]}: expected {KIND}")
+    return len(numbers), bool(scored)
+
+
+def _with_video_beside(path: Path, files: ImageFiles) -> ImageFiles:
+    videos = [
+        each
+        for each in sorted(path.parent.glob("*"))
+        if each.stem == path.stem and is_video_name(each)
+    ]
+    return ImageFiles((path.parent, *files.folders), videos[0]) if len(videos) == 1 else files

@@ -1,0 +1,87 @@
+"""A run and a regressor together: images in, annotated points out."""
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+
+from warpmarks.detection import Detection, ImageDetector, ReadImage
+from warpmarks.detector import Detector
+from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.storage import load_regressor, regressor_path
+
+
+class PointDetector(ImageDetector):
+    """Finds the points that a person has annotated on a few images, on any image.
+
+    A detection's ``landmarks`` are the N points. The score of a point is the mean of those of its
+    landmarks, each by its share in the point: low where the landmarks that decide it are hidden or
+    were not found.
+
+    >>> eyes = PointDetector.load("run", "eyes")            # doctest: +SKIP
+    >>> eyes("cat.jpg").landmarks                           # (N, 2) pixels   # doctest: +SKIP
+
+    Args:
+        detector: finds the landmarks.
+        regressor: that was fitted to them.
+        name: of the regressor, for messages.
+
+    Raises:
+        InputError: the regressor belongs to another detector.
+    """
+
+    def __init__(
+        self, detector: Detector, regressor: Regressor, *, name: str = "that was given"
+    ) -> None:
+        record = detector.record
+        super().__init__((record.picture_height, record.picture_width), record.config.image.fit)
+        regressor.check_detector(detector.digest, name=name)
+        self.detector, self.regressor = detector, regressor
+
+    @classmethod
+    def load(
+        cls, run: str | Path, regressor: str | Path, *, device: str | torch.device = "auto"
+    ) -> "PointDetector":
+        """Of a run folder and the regressor of that name in it, or at that path.
+
+        Raises:
+            InputError: one of them is not there or is damaged, or they do not belong together.
+        """
+        detector = Detector.load(run, device=device)
+        saved = load_regressor(regressor_path(regressor, run))
+        return cls(detector, saved, name=str(regressor))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the N points."""
+        return self.regressor.scheme.names
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the detector's digest and the regressor's weights."""
+        regressor = self.regressor
+        hashed = hashlib.sha256(regressor.detector.encode())
+        for part in (regressor.weights, regressor.offset):
+            hashed.update(b"" if part is None else part.tobytes())
+        return hashed.hexdigest()
+
+    def search(
+        self, pictures: UInt8[np.ndarray, "batch height width 3"]
+    ) -> tuple[Float[np.ndarray, "batch landmarks 2"], Float[np.ndarray, "batch landmarks"]]:
+        """The landmarks that the points follow from, see `ImageDetector.search`."""
+        return self.detector.search(pictures)
+
+    def points_of(self, found: Detection) -> Detection:
+        """The points that follow from landmarks of this detector."""
+        single = found.landmarks.ndim == 2
+        landmarks = found.landmarks[None] if single else found.landmarks
+        points = self.regressor.predict(landmarks, np.atleast_2d(found.size))
+        scores = found.scores @ self.regressor.influences().T
+        return Detection(points[0] if single else points, scores, found.size)
+
+    def _detect(self, read: Sequence[ReadImage]) -> Detection:
+        return self.points_of(super()._detect(read))

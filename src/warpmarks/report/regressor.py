@@ -1,0 +1,62 @@
+"""The regressors of a run in its report: a section for each."""
+
+from pathlib import Path
+
+from warpmarks.errors import InputError
+from warpmarks.evaluation.regressor_picture import NAME
+from warpmarks.regression.storage import FOLDER, RECORD, RegressorRecord, read_record
+from warpmarks.report.content import Picture, Section
+
+
+def regressor_sections(run: Path, detector: str) -> tuple[Section, ...]:
+    """A section for each regressor that lies in the run folder, by name.
+
+    Those of another detector are left out, and so are those that are damaged or have no picture.
+    """
+    found = (_read(path.parent, detector) for path in sorted((run / FOLDER).glob(f"*/{RECORD}")))
+    return tuple(section for section in found if section is not None)
+
+
+def _read(folder: Path, detector: str) -> Section | None:
+    try:
+        record = read_record(folder)
+    except InputError:
+        return None
+    section = _section(folder, record)
+    return section if record.detector == detector and section.has_pictures() else None
+
+
+def _section(folder: Path, record: RegressorRecord) -> Section:
+    images = "1 annotated image" if record.fitted_on == 1 else f"{record.fitted_on:,} images"
+    return Section(
+        f"Regressor {folder.name}",
+        f"{len(record.names)} points from {record.num_landmarks} landmarks by a linear map, fitted "
+        f"on {images} ({record.method}).{_promise(record)}",
+        (
+            Picture(
+                "Which landmark decides where a point is",
+                "Dots are the discovered landmarks, green rings the points that people annotated, "
+                "on the average image of the category. An arrow is as thick as the landmark's "
+                "share in the point; shares under a fifth are left out, so that a point without "
+                "an arrow is decided by many landmarks together.",
+                folder / NAME,
+                alt="Arrows from coloured landmarks to annotated points on an average image.",
+            ),
+        ),
+        narrow=True,
+    )
+
+
+def _promise(record: RegressorRecord) -> str:
+    try:
+        told = record.about["promise"]["leave_one_out"]
+        percent, plain = told["error_percent"], told["mean_shape_percent"]
+        words = record.about["normaliser_words"]
+        if percent is None or plain is None:
+            return ""
+        return (
+            f" Each image predicted by a fit on the others: mean error {percent:.2f} % of {words} "
+            f"(mean shape {plain:.2f} %)."
+        )
+    except (KeyError, TypeError, ValueError):
+        return ""

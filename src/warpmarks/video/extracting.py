@@ -1,0 +1,156 @@
+"""Frames of videos as image files, made once and kept in the folder of the cache.
+
+    CACHE/frames/clip.mp4-KEY/000123.jpg    the frame 123 of clip.mp4
+
+The key hashes the bytes of the video, how many frames were asked for and how they are chosen. They
+are JPEG of quality 95 at full resolution and colour: a tenth of what PNG would take, and the video
+has lost more before. A folder is made under another name and renamed when complete, and may be
+deleted at any time; the same frames are then taken again.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from warpmarks.datasets.cache import default_cache_dir
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.videos import is_video_name
+from warpmarks.errors import InputError
+from warpmarks.progress import Progress, SilentProgress
+from warpmarks.video.choosing import FrameChoice, choose_frames
+from warpmarks.video.reading import Video
+
+FRAMES = 500
+_VERSION = 1  # part of every key: raise it when other frames or pixels would be taken
+_QUALITY = 95
+
+
+def find_videos(source: str | Path) -> list[Path]:
+    """The video that is given, or all of a folder and its folders; hidden ones are passed over."""
+    source = Path(source)
+    if not source.is_dir():
+        return [source] if is_video_name(source) else []
+    found = (path for path in source.rglob("*") if is_video_name(path) and path.is_file())
+    return sorted(
+        path
+        for path in found
+        if not any(part.startswith(".") for part in path.relative_to(source).parts)
+    )
+
+
+def find_frames(
+    videos: Sequence[str | Path],
+    *,
+    frames: int = FRAMES,
+    choice: FrameChoice | str = FrameChoice.EVEN,
+    cache_dir: Path | None = None,
+    progress: Progress | None = None,
+) -> ImageSet:
+    """Frames of videos, as images to train on or to show.
+
+    >>> images = find_frames(["monday.mp4", "tuesday.mp4"], frames=300)  # doctest: +SKIP
+
+    Args:
+        videos: the files, or folders of them.
+        frames: to take from each video, or all where it has fewer.
+        choice: ``even`` or ``difference``, see `warpmarks.video.choosing`.
+        cache_dir: where they are kept; `warpmarks.datasets.cache.default_cache_dir` if not given.
+        progress: told of the frames taken.
+
+    Raises:
+        InputError: a file is no video, or the frames cannot be kept.
+    """
+    if frames < 1:
+        raise InputError(f"--frames is {frames}: expected at least 1")
+    if choice not in list(FrameChoice):
+        raise InputError(f"--frame-choice is {choice!r}: expected {' or '.join(FrameChoice)}")
+    files = [file for video in videos for file in find_videos(video) or [Path(video)]]
+    home = (Path(cache_dir) if cache_dir else default_cache_dir()) / "frames"
+    progress = progress or SilentProgress()
+    folders = [
+        _folder(file, frames, FrameChoice(choice), home, progress) for file in dict.fromkeys(files)
+    ]
+    if len(folders) == 1:
+        return ImageSet(folders[0], tuple(_images(folders[0])))
+    names = {f"{folder.name}/{name}" for folder in folders for name in _images(folder)}
+    return ImageSet(home, tuple(sorted(names)))
+
+
+def _folder(file: Path, frames: int, choice: FrameChoice, home: Path, progress: Progress) -> Path:
+    """The folder with the frames of one video, made if it is not there."""
+    video = Video(file)
+    folder = home / f"{file.name}-{_key(file, frames, choice)}"
+    if folder.is_dir():
+        return folder
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=home, prefix=".", suffix=".partial"))
+        try:
+            _take(video, frames, choice, temporary, progress)
+            _move(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise InputError(
+            f"the frames of {file} cannot be kept in {home} ({error.strerror or error}): make "
+            "room, or set WARPMARKS_CACHE to another folder"
+        ) from error
+    return folder
+
+
+def _take(video: Video, frames: int, choice: FrameChoice, folder: Path, progress: Progress) -> None:
+    stored = video.stored()
+    chosen = choose_frames(video, stored, frames, choice)
+    progress.start(f"Taking frames from {video.path.name}", len(chosen))
+    taken = 0
+    for frame in video.only(set(chosen), stored):
+        assert frame.image is not None
+        path = folder / f"{frame.index:06}.jpg"
+        Image.fromarray(frame.image).save(path, quality=_QUALITY, subsampling=0)
+        taken += 1
+        progress.advance()
+    progress.finish()
+    if not taken:
+        raise InputError(f"{video.path}: none of its frames can be decoded: give another video")
+    if taken < len(chosen):
+        progress.message(
+            f"{video.path}: {len(chosen) - taken} of {len(chosen)} frames cannot be decoded and "
+            "were left out"
+        )
+
+
+def _key(file: Path, frames: int, choice: FrameChoice) -> str:
+    whole = hashlib.blake2b(digest_size=8)
+    whole.update(json.dumps([_VERSION, frames, choice.value]).encode())
+    try:
+        with file.open("rb") as content:
+            whole.update(hashlib.file_digest(content, "blake2b").digest())
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error})") from error
+    return whole.hexdigest()
+
+
+def _move(temporary: Path, folder: Path) -> None:
+    """Give complete frames their name; another process may have been first."""
+    temporary.chmod(0o777 & ~_umask())
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _images(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.jpg"))

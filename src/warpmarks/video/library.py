@@ -1,0 +1,21 @@
+"""PyAV, imported where a video is opened."""
+
+from types import ModuleType
+
+from warpmarks.errors import InputError
+
+
+def pyav() -> ModuleType:
+    """The library.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    try:
+        import av
+        import av.error
+    except ImportError as error:
+        raise InputError(
+            "videos need PyAV, which is not installed: pip install 'warpmarks[video]'"
+        ) from error
+    return av

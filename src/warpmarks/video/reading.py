@@ -1,0 +1,331 @@
+"""The frames of a video one after the other, upright, in RGB; broken ones in their place.
+
+A frame is numbered from 0 by its place among all frames that the file holds, also those that
+cannot be decoded, so that numbers are those of other tools. Times are seconds from the beginning
+of the file, as players show them, whatever the rate; where a file has none, frame number over
+rate. Points belong to pixels as they are stored: where these are not square, a player stretches
+the frame, and the points with it. Sound and further video streams are passed over.
+"""
+
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from warpmarks.datasets.reading import MAX_PIXELS
+from warpmarks.errors import InputError
+from warpmarks.video.library import pyav
+from warpmarks.video.orientation import Orientation, from_display_matrix
+
+_UPRIGHT = Orientation()
+_DISPLAY_MATRIX = "DISPLAYMATRIX"
+_FALLBACK_RATE = Fraction(25)
+_KEYLESS = "the frames that it builds on cannot be decoded"
+_LOOKED_AT = 500  # packets in which a first frame is looked for
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """One frame.
+
+    Attributes:
+        index: its number, from 0.
+        time: in seconds from the beginning of the file.
+        tick: the same in the video's time base; None where the file has no times.
+        image: upright, in stored pixels; None where it cannot be decoded.
+        reason: why it cannot be, in a few words.
+    """
+
+    index: int
+    time: float
+    tick: int | None
+    image: UInt8[np.ndarray, "height width 3"] | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """What a file tells of a frame that is not decoded.
+
+    Attributes:
+        tick: when it is shown, in the video's time base; None where the file has no times.
+        is_key: whether decoding can begin there.
+    """
+
+    tick: int | None
+    is_key: bool
+
+
+class Video:
+    """A video file; opening it decodes its first frame.
+
+    Attributes:
+        path: of the file.
+        rate: frames a second, on average.
+        count: number of frames that its head tells of; None where it tells of none.
+        time_base: seconds per tick.
+        orientation: how its stored frames are turned.
+        pixel_aspect: width over height of a pixel of the upright frames.
+
+    Raises:
+        InputError: PyAV is not installed, or the file is no video that can be shown.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._av = pyav()
+        with self._opened() as (container, stream):
+            self.rate: Fraction = stream.average_rate or stream.guessed_rate or _FALLBACK_RATE
+            self.time_base: Fraction = stream.time_base or 1 / self.rate
+            self.count: int | None = stream.frames or None
+            if self.count is None and container.duration:
+                self.count = max(1, round(container.duration / self._av.time_base * self.rate))
+            first = self._first_frame(container, stream)
+            self.orientation = self._orientation_of(first)
+            # 0 to something says that nobody knows.
+            aspect = stream.sample_aspect_ratio or Fraction(1)
+            self.pixel_aspect: Fraction = 1 / aspect if self.orientation.transposed else aspect
+
+    @property
+    def has_square_pixels(self) -> bool:
+        """Whether points on stored pixels have the shape of the object."""
+        return self.pixel_aspect == 1
+
+    def __iter__(self) -> Iterator[VideoFrame]:
+        """All frames, in the order in which they are shown."""
+        with self._opened() as (container, stream):
+            yield from _Walk(self, container, stream).frames()
+
+    def stored(self) -> list[StoredFrame]:
+        """All frames in the order in which they are stored; nothing is decoded."""
+        with self._opened() as (container, stream):
+            found = []
+            demuxed = container.demux(stream)
+            while (packet := self._next(demuxed)) is not None:
+                if packet.size and not packet.is_discard:
+                    found.append(StoredFrame(packet.pts, bool(packet.is_keyframe)))
+            return found
+
+    def only(self, numbers: set[int], stored: Sequence[StoredFrame]) -> Iterator[VideoFrame]:
+        """The frames of these numbers, in order; those that cannot be decoded are left out.
+
+        Stretches from one key frame to the next that hold none of them are not decoded.
+
+        Args:
+            numbers: of the frames.
+            stored: all frames of this video.
+        """
+        if any(frame.tick is None for frame in stored):
+            yield from (
+                frame for frame in self if frame.index in numbers and frame.image is not None
+            )
+            return
+        ticks = sorted(frame.tick for frame in stored if frame.tick is not None)
+        wanted = {ticks[number]: number for number in numbers if number < len(ticks)}
+        needed = _groups_to_decode(stored, wanted)
+        with self._opened() as (container, stream):
+            walk = _Walk(self, container, stream)
+            for packet in self._needed(container.demux(stream), needed):
+                for frame in walk.send(packet, wanted):
+                    if frame.image is not None and frame.tick is not None:
+                        yield replace(frame, index=wanted[frame.tick])
+                if packet is None:
+                    stream.codec_context.flush_buffers()
+
+    def _needed(self, demuxed: Iterator[Any], groups: set[int]) -> Iterator[Any]:
+        """Packets of the groups, with None after the last of those that follow each other."""
+        group, inside = -1, 0 in groups  # a trimmed file begins with frames that are not shown
+        while (packet := self._next(demuxed)) is not None and packet.size:
+            if not packet.is_discard and (packet.is_keyframe or group < 0):
+                group += 1
+                if inside and group not in groups:
+                    yield None
+                inside = group in groups
+            if inside:
+                yield packet
+        if inside:
+            yield None
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[Any, Any]]:
+        if not self.path.is_file():
+            raise InputError(f"{self.path} does not exist: give a video file")
+        try:
+            container = self._av.open(str(self.path), metadata_errors="ignore")
+        except (self._av.error.FFmpegError, OSError, ValueError) as error:
+            raise InputError(
+                f"{self.path} cannot be read as a video ({_words(error)}): give a file such as "
+                ".mp4 that a player plays"
+            ) from error
+        with container:
+            if not container.streams.video:
+                raise InputError(f"{self.path} has no pictures, only sound: give a video")
+            stream = container.streams.video[0]
+            if stream.codec_context is None:
+                raise InputError(
+                    f"{self.path} is in a coding that PyAV cannot decode: convert it to H.264"
+                )
+            yield container, stream
+
+    def _first_frame(self, container: Any, stream: Any) -> Any:
+        reason = "it has no frames"
+        demuxed = container.demux(stream)
+        for _ in range(_LOOKED_AT):
+            if (packet := self._next(demuxed)) is None:
+                break
+            try:
+                if frames := packet.decode():
+                    return frames[0]
+            except self._av.error.FFmpegError as error:
+                reason = _words(error)
+        raise InputError(
+            f"{self.path}: no frame at its beginning can be decoded ({reason}): give a file such "
+            "as .mp4 that a player plays"
+        )
+
+    def _orientation_of(self, frame: Any) -> Orientation:
+        if frame.width * frame.height > MAX_PIXELS:
+            raise InputError(
+                f"{self.path} has frames of {frame.width} x {frame.height} pixels, where at most "
+                f"{MAX_PIXELS:,} are decoded: make it smaller"
+            )
+        matrix = next((d for d in frame.side_data if d.type.name == _DISPLAY_MATRIX), None)
+        found = _UPRIGHT if matrix is None else from_display_matrix(bytes(matrix))
+        if found is None:
+            raise InputError(
+                f"{self.path} is to be shown turned by {frame.rotation} degrees: expected a "
+                "multiple of 90, so convert it to an upright video"
+            )
+        return found
+
+    def _next(self, demuxed: Iterator[Any]) -> Any:
+        """The next packet; None at the end, also where the rest cannot be read."""
+        try:
+            return next(demuxed, None)
+        except self._av.error.FFmpegError:
+            return None
+
+
+class _Walk:
+    """One pass through the file."""
+
+    def __init__(self, video: Video, container: Any, stream: Any) -> None:
+        self.video, self.container, self.stream = video, container, stream
+        # Decoding several frames side by side would tell of an error with a later frame.
+        stream.thread_type = "SLICE"
+        self.errors = video._av.error.FFmpegError
+        start = container.start_time
+        self.start = Fraction(start, video._av.time_base) if start is not None else Fraction(0)
+        self.index = 0
+        self.trouble = ""
+        self.pending: set[int] = set()  # sent to the decoder, and not yet shown
+        self.failed: set[int] = set()  # of these, refused by it
+        self.keyless = False  # what the next frames build on is gone
+
+    def frames(self) -> Iterator[VideoFrame]:
+        demuxed, packets = self.container.demux(self.stream), 0
+        while True:
+            try:
+                packet = next(demuxed, None)
+            except self.errors as error:
+                self.trouble, packet = _words(error), None
+            if packet is None:
+                break
+            packets += packet.size > 0
+            yield from self.send(packet)
+        if self.trouble:
+            yield from self._lost(None)
+        # Of other containers the number is a guess.
+        announced = self.stream.frames if "mp4" in self.container.format.name else 0
+        if packets < announced:
+            yield self._broken(
+                None, f"the file ends here, where its head announces {announced} frames"
+            )
+
+    def send(
+        self, packet: Any, converted: Container[int | None] | None = None
+    ) -> Iterator[VideoFrame]:
+        """What can be shown after a packet; after the empty one at the end, all that is left.
+
+        Args:
+            packet: in stored order; None in place of the empty one.
+            converted: ticks of the frames that come with an image; all if None.
+        """
+        full = packet is not None and packet.size > 0
+        sent = full and not packet.is_discard
+        if sent and packet.pts is not None:
+            self.pending.add(packet.pts)
+        try:
+            decoded = self.stream.codec_context.decode(packet if full else None)
+        except self.errors as error:
+            self.trouble = _words(error)
+            if sent and packet.pts is not None:
+                self.failed.add(packet.pts)
+            elif sent:
+                yield self._broken(None, self.trouble)
+            return
+        for frame in decoded:
+            if self.trouble:
+                yield from self._lost(frame.pts)
+            if frame.pts is None:
+                self.pending.clear()
+            else:
+                self.pending = {tick for tick in self.pending if tick > frame.pts}
+            self.keyless = self.keyless and not frame.key_frame
+            if frame.is_corrupt or self.keyless:
+                yield self._broken(frame.pts, _KEYLESS if self.keyless else "its data are damaged")
+                continue
+            image = None
+            if converted is None or frame.pts in converted:
+                image = self.video.orientation.upright(frame.to_ndarray(format="rgb24"))
+            yield VideoFrame(self.index, self._time(frame.pts), frame.pts, image)
+            self.index += 1
+
+    def _lost(self, before: int | None) -> Iterator[VideoFrame]:
+        """Frames that were sent and should have been shown by now.
+
+        The decoder refuses a frame whose data are damaged; others it leaves out in silence, because
+        what they build on is gone, and then shows guesses until the next key frame.
+        """
+        lost = sorted(tick for tick in self.pending if before is None or tick < before)
+        for tick in lost:
+            refused = tick in self.failed
+            self.keyless = self.keyless or not refused
+            yield self._broken(tick, self.trouble if refused else _KEYLESS)
+        self.pending.difference_update(lost)
+        self.failed.difference_update(lost)
+
+    def _broken(self, tick: int | None, reason: str) -> VideoFrame:
+        broken = VideoFrame(self.index, self._time(tick), tick, None, reason)
+        self.index += 1
+        return broken
+
+    def _time(self, tick: int | None) -> float:
+        if tick is None:
+            return float(self.index / self.video.rate)
+        return float(tick * self.video.time_base - self.start)
+
+
+def _groups_to_decode(stored: Sequence[StoredFrame], ticks: Container[int | None]) -> set[int]:
+    """Numbers of the groups, each from one key frame to the next, that are needed for frames.
+
+    A frame that is stored after a key frame and shown before it may need the group before too.
+    """
+    needed: set[int] = set()
+    group, key = -1, 0
+    for frame in stored:
+        if frame.is_key or group < 0:
+            group, key = group + 1, frame.tick or 0
+        if frame.tick is not None and frame.tick in ticks:
+            needed |= {group, max(0, group - 1)} if frame.tick < key else {group}
+    return needed
+
+
+def _words(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,209 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from warpmarks import PointDetector
+from warpmarks.datasets.annotated import read_annotated, read_scheme
+from warpmarks.datasets.layout import read_landmarks
+from warpmarks.detector import Detector
+from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.storage import load_regressor
+
+
+@pytest.fixture
+def undrawn(monkeypatch) -> None:
+    """Drawing takes longer than everything else."""
+    monkeypatch.setattr(
+        "warpmarks.evaluation.regressor_picture.draw_regressor_picture", lambda *_: None
+    )
+    monkeypatch.setattr(
+        "warpmarks.report.run_report.rebuild_report", lambda run, *_, **__: run / "report.html"
+    )
+
+
+def test_a_regressor_in_the_run_with_its_promise_and_its_picture(
+    warpmarks, run_copy, annotated_set
+):
+    code, out, err = warpmarks(
+        "fit", run_copy, annotated_set, "--split", "train", "--output", "blobs"
+    )
+    assert code == 0, err
+    for words in (
+        "3 points from 3 landmarks, fitted on 8 annotated images of blobs train",
+        "in % of the distance from bright to dark",
+        "mean shape",
+        "leave-one-out",
+    ):
+        assert words in out
+    folder = run_copy / "regressors" / "blobs"
+    assert {path.name for path in folder.iterdir()} == {
+        "regressor.json",
+        "weights.safetensors",
+        "regressor.png",
+    }
+    detector = Detector.load(run_copy)
+    annotated = read_annotated(annotated_set, split="train")
+    expected = fit_regressor(locate_annotated(detector, annotated), annotated.scheme)
+    np.testing.assert_allclose(load_regressor(folder).weights, expected.regressor.weights)
+    page = (run_copy / "report.html").read_text()
+    assert "Regressor blobs" in page
+    assert "Which landmark decides where a point is" in page
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_the_promise_is_kept_as_json(warpmarks, run_copy, annotated_set, tmp_path):
+    flags = ["fit", run_copy, annotated_set, "--split", "train", "--output", tmp_path / "far"]
+    code, out, err = warpmarks(*flags, "--json", "-", "--bias", "--method", "linear")
+    assert code == 0, err
+    record = json.loads(out)
+    assert "regressor: " in err
+    saved = json.loads((tmp_path / "far" / "regressor.json").read_text())
+    assert saved["about"] == record
+    assert (record["method"], record["bias"], record["labels"]) == ("linear", True, 8)
+    told = record["promise"]["leave_one_out"]
+    assert told["error_percent"] != record["promise_without_bias"]["leave_one_out"]["error_percent"]
+    assert told["mean_shape_percent"] > 0
+    # Without bias the same as a fit without bias promises.
+    code, out, _ = warpmarks(*flags, "--json", "-", "--method", "linear", "--overwrite")
+    assert json.loads(out)["promise"] == record["promise_without_bias"]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_draws_tell_mean_and_spread_and_save_the_first(warpmarks, run_copy, annotated_set):
+    common = ["fit", run_copy, annotated_set, "--split", "train", "--labels", "3"]
+    errors = []
+    for seed in (4, 5, 6):
+        code, out, err = warpmarks(
+            *common, "--seed", seed, "--output", f"seed{seed}", "--json", "-"
+        )
+        assert code == 0, err
+        errors.append(json.loads(out)["promise"]["leave_one_out"]["error_percent"])
+    many = [*common, "--seed", "4", "--draws", "3"]
+    code, out, err = warpmarks(*many, "--output", "many", "--json", "-")
+    record = json.loads(out)
+    drawn = record["draws"]["leave_one_out"]
+    assert drawn["mean_percent"] == pytest.approx(np.mean(errors), abs=1e-5)
+    assert drawn["deviation_percent"] == pytest.approx(np.std(errors, ddof=1), abs=1e-5)
+    assert record["draws"]["images_of_other_draws"]["mean_percent"] > 0
+    first, saved = (load_regressor(run_copy / "regressors" / n) for n in ("seed4", "many"))
+    assert (first.weights == saved.weights).all()
+    code, out, _ = warpmarks(*many, "--output", "other")
+    assert "3 draws, seeds 4 to 6" in out
+    assert "The fit of the first draw, seed 4, is saved." in out
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_warps_of_one_image(warpmarks, run_copy, annotated_set):
+    code, out, err = warpmarks(
+        "fit", run_copy, annotated_set, "--labels", "1", "--method", "warps", "--output", "one"
+    )
+    assert code == 0, err
+    assert "linear, with warped copies of the images" in out
+    assert "One annotated image is not enough" in out
+    assert load_regressor(run_copy / "regressors" / "one").method == "warps"
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--labels", "9"], "--labels is 9, but"),
+        (["--draws", "3"], "--draws was given without --labels"),
+        (["--normaliser", "eyes"], "--normaliser is 'eyes': expected"),
+        (["--split", "tran"], "no split 'tran': the splits there are train, val"),
+        (["--json", "no/such.json"], "--json no/such.json: there is no"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_sentence(
+    warpmarks, run_copy, annotated_set, flags, sentence
+):
+    code, out, err = warpmarks(
+        "fit", run_copy, annotated_set, "--split", "train", "--output", "x", *flags
+    )
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert sentence in err
+    assert not (run_copy / "regressors").exists()
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_regressor_is_not_replaced_unasked(warpmarks, run_copy, annotated_set):
+    flags = ["fit", run_copy, annotated_set, "--output", "blobs"]
+    assert warpmarks(*flags)[0] == 0
+    code, _, err = warpmarks(*flags, "--labels", "4")
+    assert (code, "holds a regressor already" in err) == (2, True)
+    assert load_regressor(run_copy / "regressors" / "blobs").fitted_on == 12
+    assert warpmarks(*flags, "--labels", "4", "--overwrite")[0] == 0
+    assert load_regressor(run_copy / "regressors" / "blobs").fitted_on == 4
+
+
+@pytest.fixture
+def points_csv(warpmarks, run_copy, annotated_set, tmp_path, undrawn):
+    """Points of all images, by a regressor."""
+    assert warpmarks("fit", run_copy, annotated_set, "--output", "blobs")[0] == 0
+    path = tmp_path / "points.csv"
+    flags = ["detect", run_copy, annotated_set, "--regressor", "blobs", "--output", path]
+    code, out, err = warpmarks(*flags, "--scores")
+    assert code == 0, err
+    assert f"{path}: 3 points on 12 images" in out
+    return path
+
+
+def test_detecting_points_is_the_regressor_on_the_landmarks(points_csv, run_copy, annotated_set):
+    table = read_landmarks(points_csv)
+    annotated = read_annotated(annotated_set)
+    examples = locate_annotated(Detector.load(run_copy), annotated)
+    regressor = load_regressor(run_copy / "regressors" / "blobs")
+    expected = regressor.predict(examples.landmarks, examples.sizes)
+    np.testing.assert_allclose(table.points, expected, atol=6e-4)
+    assert table.images == examples.names
+    scores = [
+        [np.average(of_image, weights=row) for row in regressor.influences()]
+        for of_image in examples.scores
+    ]
+    np.testing.assert_allclose(table.scores, scores, atol=6e-4)
+
+
+def test_names_lie_beside_the_points_and_travel_with_them(points_csv, warpmarks, tmp_path):
+    scheme = read_scheme(points_csv.with_suffix(".json"), 3)
+    assert scheme.names == ("bright", "dark", "between")
+    assert scheme.normaliser.text == "bright:dark"
+    target = tmp_path / "other.csv"
+    code, _, err = warpmarks("convert", points_csv, target, "--to", "deeplabcut")
+    assert code == 0, err
+    with target.open() as file:
+        assert {"bright", "dark", "between"} <= {cell for row in csv.reader(file) for cell in row}
+
+
+def test_nothing_beside_the_points_is_replaced(warpmarks, run_copy, annotated_set, points_csv):
+    flags = ["detect", run_copy, annotated_set, "--regressor", "blobs", "--output", points_csv]
+    points_csv.unlink()
+    points_csv.with_suffix(".json").write_text("precious")
+    code, _, err = warpmarks(*flags)
+    assert (code, "points.json exists" in err) == (2, True)
+    assert points_csv.with_suffix(".json").read_text() == "precious"
+    assert not points_csv.exists()
+
+
+def test_a_regressor_of_another_detector_is_refused(warpmarks, run_copy, points_csv, tmp_path):
+    path = run_copy / "regressors" / "blobs" / "regressor.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"detector": "0" * 64}))
+    flags = ["detect", run_copy, run_copy, "--regressor", "blobs", "--output", tmp_path / "p.csv"]
+    code, _, err = warpmarks(*flags)
+    assert (code, "blobs was fitted with another detector" in err) == (2, True)
+    assert err.count("\n") == 1
+
+
+def test_the_door_in_python(run_copy, points_csv, annotated_set):
+    detector = PointDetector.load(run_copy, "blobs", device="cpu")
+    table = read_landmarks(points_csv)
+    paths = [annotated_set / "images" / name for name in table.images]
+    assert detector.names == ("bright", "dark", "between")
+    one = detector(paths[3])
+    assert one.landmarks.shape == (3, 2)
+    np.testing.assert_allclose(one.landmarks, table.points[3], atol=6e-4)
+    np.testing.assert_allclose(one.scores, table.scores[3], atol=6e-4)
+    np.testing.assert_allclose(detector(paths).landmarks, table.points, atol=6e-4)

@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose
+
+from annotated_examples import COUNT
+from tiny_runs import tiny_config, tiny_record
+from warpmarks.datasets.annotated import read_annotated
+from warpmarks.detector import Detector
+from warpmarks.errors import InputError
+from warpmarks.evaluation.few_labels import (
+    LabelledPool,
+    Spread,
+    errors_by_labels,
+    mean_relative_error,
+    parse_counts,
+)
+from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.warped_copies import copies_of_each, locate_warped_copies
+from warpmarks.regression.fitting import fit_regressor
+from warpmarks.weights import build_network
+
+
+class BlobDetector(Detector):
+    """Its landmarks are the middles of the red and of the green blob, and the view's centre."""
+
+    def locate(self, views):
+        height, width = views.shape[2:]
+        excess = (views[:, :2] - views.amin(1, keepdim=True) - 0.1).clamp_min(0)
+        blobs = excess - excess.flip(1)
+        centre = torch.zeros(len(views), 1, height, width)
+        centre[:, :, height // 2 - 1 : height // 2 + 1, width // 2 - 1 : width // 2 + 1] = 1
+        maps = torch.cat([blobs.clamp_min(1e-9) ** 2, centre], dim=1)
+        maps = maps / maps.sum((2, 3), keepdim=True)
+        y = (2 * torch.arange(height) + 1) / height - 1
+        x = (2 * torch.arange(width) + 1) / width - 1
+        places = torch.stack([(maps.sum(2) * x).sum(-1), (maps.sum(3) * y).sum(-1)], -1)
+        return places, maps
+
+
+@pytest.fixture(scope="module")
+def detector():
+    config = tiny_config(image={"size": 64})
+    record = tiny_record(config, view=(56, 80), picture=(70, 100))
+    return BlobDetector(build_network(config), record, device="cpu")
+
+
+def test_copies_move_annotations_with_the_picture(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    copies = locate_warped_copies(detector, annotated, seed=3, copies=5)
+    assert copies.names == tuple(name for name in annotated.images.names for _ in range(5))
+    assert np.isnan(copies.annotations[15:20, 1]).all()  # the green blob of image 03
+    assert copies.sizes[:6].tolist() == [[52, 36]] * 5 + [[60, 44]]
+    apart = np.linalg.norm(copies.landmarks[:, :2] - copies.annotations, axis=-1)
+    assert np.nanmedian(apart) < 0.6  # pixels of the originals
+    moved = copies.annotations - np.repeat(annotated.points, 5, axis=0)
+    assert np.nanmedian(np.linalg.norm(moved, axis=-1)) > 1.5
+    again = locate_warped_copies(detector, annotated, seed=3, copies=5)
+    assert_allclose(again.landmarks, copies.landmarks)
+    other = locate_warped_copies(detector, annotated, seed=4, copies=5)
+    assert (other.annotations != copies.annotations).all()
+
+
+def test_many_copies_of_few_images_and_few_of_many():
+    assert [copies_of_each(images) for images in (1, 20, 200, 5000)] == [100, 100, 10, 1]
+
+
+def test_a_draw_is_the_fit_on_the_images_of_its_seed(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    pool = LabelledPool(detector, annotated)
+    pool.locate([4], range(2))
+    draw = pool.fit(4, 1)
+    expected = annotated.draw(4, 1)
+    assert draw.examples.names == expected.images.names
+    located = locate_annotated(detector, expected)
+    weights = fit_regressor(located, annotated.scheme).regressor.weights
+    assert_allclose(draw.fit.regressor.weights, weights)
+    others = [name for name in annotated.draw(4, 0).images.names if name not in draw.examples.names]
+    rows = np.array([annotated.images.names.index(name) for name in others])
+    elsewhere = locate_annotated(detector, annotated.subset(rows))
+    assert pool.error_elsewhere(draw) == pytest.approx(
+        mean_relative_error(draw.fit.regressor, elsewhere)[0]
+    )
+
+
+def test_errors_by_labels_are_means_over_draws_of_the_scored_images(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    scored = locate_annotated(detector, annotated.subset(np.array([0, 1, 2])))
+    rest = annotated.subset(np.arange(3, COUNT))
+    found = errors_by_labels(LabelledPool(detector, rest), scored, [2, None], draws=3, seed=5)
+    assert [(one.labels, len(one.errors)) for one in found] == [(2, 3), (5, 1)]
+    for seed, error in zip((5, 6, 7), found[0].errors, strict=True):
+        training = locate_annotated(detector, rest.draw(2, seed))
+        if not np.isfinite(training.annotations).all(axis=(0, 2)).all():
+            continue
+        regressor = fit_regressor(training, rest.scheme).regressor
+        said = regressor.predict(scored.landmarks, scored.sizes)
+        lengths = np.linalg.norm(scored.annotations[:, 0] - scored.annotations[:, 1], axis=1)
+        errors = np.linalg.norm(said - scored.annotations, axis=-1) / lengths[:, None]
+        assert error == pytest.approx(errors.mean())
+
+
+def test_spread_leaves_out_what_is_not_known():
+    assert Spread.of([1.0, 3.0, float("nan")]) == Spread(2.0, pytest.approx(np.sqrt(2)))
+    assert Spread.of([2.0]).record() == {"mean_percent": 2.0, "deviation_percent": None}
+    assert np.isnan(Spread.of([]).mean)
+
+
+def test_counts_are_read_in_rising_order():
+    assert parse_counts("10, 1,ALL,5", 20, source="--labels") == [1, 5, 10, None]
+
+
+@pytest.mark.parametrize("text", ["", "0", "1,x", "5,21", "1,1", "20,all", "-3", "1.5"])
+def test_counts_that_cannot_be_drawn(text):
+    with pytest.raises(InputError, match="--labels"):
+        parse_counts(text, 20, source="--labels")

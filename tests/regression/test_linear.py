@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from numpy.random import default_rng
+from numpy.testing import assert_allclose
+from sklearn.linear_model import Ridge as SklearnRidge
+
+from warpmarks.regression.choice import mean_distance, simplest, spread_evenly
+from warpmarks.regression.linear import GRID, fit_linear
+from warpmarks.regression.ridge import Ridge
+from warpmarks.regression.warped import fit_warped
+
+
+def made(count, *, landmarks=4, points=3, seed=0):
+    generator = default_rng(seed)
+    x = generator.normal([0.3, -0.2], 0.4, (count, landmarks, 2))
+    weights = generator.normal(0, 0.4, (2 * points, 2 * landmarks))
+    y = (x.reshape(count, -1) @ weights.T).reshape(count, points, 2)
+    return x, y + generator.normal(0, 0.05, y.shape)
+
+
+def by_scikit_learn(x, y, alpha, *, bias, mean=None):
+    """W and c; without bias the direction of the mean inputs is not penalised."""
+    inputs, targets = x.reshape(len(x), -1), y.reshape(len(y), -1)
+    if bias:
+        fitted = SklearnRidge(alpha=alpha, solver="svd").fit(inputs, targets)
+        return fitted.coef_, fitted.intercept_
+    mean = inputs.mean(axis=0) if mean is None else mean
+    direction = mean / np.linalg.norm(mean)
+    across = np.eye(len(mean)) - np.outer(direction, direction)
+    # A ridge on W across, written as rows of data.
+    rows = np.concatenate([inputs, np.sqrt(alpha) * across])
+    zeros = np.zeros((len(mean), targets.shape[1]))
+    return np.linalg.lstsq(rows, np.concatenate([targets, zeros]), rcond=None)[0].T, 0.0
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("count", [5, 40])
+def test_weights_and_left_out_errors_are_those_of_refitting(count, bias):
+    x, y = made(count)
+    fit = fit_linear(x, y, bias=bias)
+    inputs = x.reshape(count, -1)
+    alpha = fit.chosen["ridge"] * (inputs**2).sum(axis=1).mean()
+    weights, offset = by_scikit_learn(x, y, alpha, bias=bias)
+    assert_allclose(fit.weights, weights, atol=1e-6)
+    assert_allclose(fit.offset, np.broadcast_to(offset, fit.offset.shape), atol=1e-6)
+    for image in range(count):
+        others = np.delete(np.arange(count), image)
+        weights, offset = by_scikit_learn(
+            x[others], y[others], alpha, bias=bias, mean=inputs.mean(axis=0)
+        )
+        said = (weights @ inputs[image] + offset).reshape(-1, 2)
+        assert_allclose(fit.errors[image], y[image] - said, atol=1e-6)
+
+
+def test_the_ridge_is_the_one_of_least_left_out_error():
+    x, y = made(12)
+    fit = fit_linear(x, y, bias=True)
+    errors = []
+    for share in GRID:
+        alpha = share * (x.reshape(12, -1) ** 2).sum(axis=1).mean()
+        lengths = []
+        for image in range(12):
+            others = np.delete(np.arange(12), image)
+            weights, offset = by_scikit_learn(x[others], y[others], alpha, bias=True)
+            said = (weights @ x[image].ravel() + offset).reshape(-1, 2)
+            lengths.append(np.linalg.norm(y[image] - said, axis=1))
+        errors.append(np.mean(lengths))
+    assert fit.chosen["ridge"] == GRID[int(np.argmin(errors))]
+    assert mean_distance(fit.errors) == pytest.approx(min(errors))
+
+
+def test_a_hidden_point_leaves_its_image_out_of_its_own_fit_only():
+    x, y = made(20)
+    hidden = y.copy()
+    hidden[[2, 7, 11], 1] = np.nan
+    fit = fit_linear(x, hidden, bias=True)
+    alpha = fit.chosen["ridge"] * (x.reshape(20, -1) ** 2).sum(axis=1).mean()
+    shown = np.setdiff1d(np.arange(20), [2, 7, 11])
+    all_of_them, _ = by_scikit_learn(x, y, alpha, bias=True)
+    without, _ = by_scikit_learn(x[shown], y[shown], alpha, bias=True)
+    assert_allclose(fit.weights[[0, 1, 4, 5]], all_of_them[[0, 1, 4, 5]], atol=1e-6)
+    assert_allclose(fit.weights[2:4], without[2:4], atol=1e-6)
+    assert np.isnan(fit.errors[[2, 7, 11], 1]).all()
+
+
+def test_warped_copies_are_left_out_with_their_image():
+    x, y = made(6)
+    generator = default_rng(1)
+    copies_x = x[:, None] + generator.normal(0, 0.05, (6, 3, 4, 2))
+    copies_y = y[:, None] + generator.normal(0, 0.05, (6, 3, 3, 2))
+    fit = fit_warped(x, y, copies_x, copies_y, bias=True)
+    rows_x = np.concatenate([x[:, None], copies_x], axis=1)
+    rows_y = np.concatenate([y[:, None], copies_y], axis=1)
+    alpha = fit.chosen["ridge"] * (rows_x.reshape(24, -1) ** 2).sum(axis=1).mean()
+    flat = rows_x.reshape(24, 4, 2), rows_y.reshape(24, 3, 2)
+    weights, offset = by_scikit_learn(*flat, alpha, bias=True)
+    assert_allclose(fit.weights, weights, atol=1e-6)
+    for image in range(6):
+        others = np.delete(np.arange(6), image)
+        weights, offset = by_scikit_learn(
+            rows_x[others].reshape(20, 4, 2), rows_y[others].reshape(20, 3, 2), alpha, bias=True
+        )
+        said = (weights @ x[image].ravel() + offset).reshape(-1, 2)
+        assert_allclose(fit.errors[image], y[image] - said, atol=1e-6)
+
+
+def test_one_image_gives_a_map_without_a_promise():
+    x, y = made(1)
+    fit = fit_linear(x, y, bias=False)
+    assert np.isnan(fit.errors).all()
+    said = (fit.weights @ x.ravel()).reshape(-1, 2)
+    assert np.linalg.norm(said - y[0], axis=1).max() < 0.05
+
+
+def test_leverages_are_the_diagonal_of_the_smoother():
+    inputs = default_rng(2).normal(size=(9, 4))
+    ridge = Ridge.of(inputs, np.ones(9))
+    smoother = ridge.fitted(np.eye(9), 0.7)
+    assert_allclose(ridge.leverages(0.7), np.diag(smoother))
+    columns, kept = ridge.smoother(0.7)
+    assert_allclose((columns * kept) @ columns.T, smoother, atol=1e-12)
+
+
+def test_the_simplest_that_is_not_clearly_worse_is_chosen():
+    generator = default_rng(0)
+    base = generator.uniform(1, 3, (40, 1, 1)) * np.ones((40, 2, 2))
+    better = 0.7 * base
+    errors = {1.0: base, 3.0: better}
+    assert simplest((1.0, 3.0), errors.__getitem__, otherwise=9.0) == 3.0
+    assert simplest((3.0, 1.0), errors.__getitem__, otherwise=9.0) == 3.0
+    # Worse by 0.01 on average, 0.3 to and fro: a standard error of 0.05.
+    close = {1.0: base, 2.0: base + 0.01 + 0.3 * np.tile([[[1.0]], [[-1.0]]], (20, 1, 1))}
+    assert simplest((2.0, 1.0), close.__getitem__, otherwise=9.0) == 2.0
+    assert simplest((1.0, 2.0), close.__getitem__, otherwise=9.0) == 1.0
+    unknown = np.full((40, 2, 2), np.nan)
+    assert simplest((1.0, 2.0), {1.0: unknown, 2.0: base}.__getitem__, otherwise=9.0) == 2.0
+    assert simplest((1.0,), {1.0: unknown}.__getitem__, otherwise=9.0) == 9.0
+
+
+def test_spread_evenly_takes_the_ends():
+    assert spread_evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert spread_evenly(3, 5).tolist() == [0, 1, 2]

@@ -1,0 +1,178 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.random import default_rng
+from numpy.testing import assert_allclose
+
+from evaluation.made_examples import SCHEME, made_examples
+from warpmarks.errors import InputError
+from warpmarks.regression.examples import Examples
+from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.storage import load_regressor, regressor_path, save_regressor
+
+
+@pytest.mark.parametrize("method", ["linear", "geometric", "auto"])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_regressor_comes_back_from_disk_to_the_last_bit(tmp_path, method, bias):
+    examples = made_examples(12)
+    fitted = fit_regressor(examples, SCHEME, method=method, bias=bias, detector="d").regressor
+    save_regressor(fitted, tmp_path / "sub" / "eyes", about={"set": "here"})
+    loaded = load_regressor(tmp_path / "sub" / "eyes")
+    for one, other in zip(
+        (fitted.weights, fitted.mean_shape), (loaded.weights, loaded.mean_shape), strict=True
+    ):
+        assert (one == other).all()
+    assert (loaded.offset is not None) is bias
+    assert (loaded.scheme, loaded.method, loaded.detector, loaded.fitted_on) == (
+        fitted.scheme,
+        fitted.method,
+        "d",
+        12,
+    )
+    assert_allclose(
+        loaded.predict(examples.landmarks, examples.sizes),
+        fitted.predict(examples.landmarks, examples.sizes),
+    )
+
+
+def test_predictions_are_in_pixels_of_each_image():
+    """The same object on images of twice the size is found at the same place of it."""
+    small = made_examples(12)
+    large = replace(
+        small,
+        landmarks=2 * small.landmarks + 0.5,
+        annotations=2 * small.annotations + 0.5,
+        sizes=2 * small.sizes,
+    )
+    fitted = fit_regressor(small, SCHEME).regressor
+    assert_allclose(
+        fitted.predict(large.landmarks, large.sizes),
+        2 * fitted.predict(small.landmarks, small.sizes) + 0.5,
+    )
+
+
+def test_influences_are_l1_shares_of_the_four_coefficients():
+    weights = np.zeros((4, 6))
+    weights[0, 0], weights[1, 1], weights[0, 3] = 0.6, -0.6, 0.4
+    weights[3, 5] = -2.0
+    regressor = Regressor(weights, None, SCHEME, "linear", "", 1, np.zeros((2, 2)))
+    with pytest.raises(ValueError, match="reshape"):
+        regressor.influences()  # the scheme has three points, these weights two
+    two = replace(SCHEME, names=("a", "b"))
+    regressor = replace(regressor, scheme=two)
+    assert_allclose(regressor.influences(), [[0.75, 0.25, 0.0], [0.0, 0.0, 1.0]])
+
+
+def test_warped_copies_belong_to_their_images_by_name():
+    examples = made_examples(4)
+    order = default_rng(0).permutation(8)
+    rows = np.repeat(np.arange(4), 2)
+    copies = Examples(
+        tuple(examples.names[row] for row in rows),
+        examples.landmarks[rows] + default_rng(1).normal(0, 3, (8, 5, 2)),
+        examples.scores[rows],
+        examples.annotations[rows],
+        examples.sizes[rows],
+    )
+    fits = [
+        fit_regressor(examples, SCHEME, method="warps", warped=warped).regressor.weights
+        for warped in (copies, copies.subset(np.sort(order)))
+    ]
+    assert_allclose(fits[0], fits[1])
+    with pytest.raises(InputError, match="7 warped copies were given for 4 images"):
+        fit_regressor(examples, SCHEME, method="warps", warped=copies.subset(np.arange(7)))
+    with pytest.raises(InputError, match="needs warped copies"):
+        fit_regressor(examples, SCHEME, method="warps")
+
+
+def one_label_for_more_points(examples):
+    examples.annotations[:, 1] = np.nan
+
+
+def eyes_at_one_place(examples):
+    examples.annotations[3, 1] = examples.annotations[3, 0]
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (one_label_for_more_points, "right eye is not annotated on any of the 5 images"),
+        (eyes_at_one_place, "has length 0 on 003.png"),
+    ],
+)
+def test_what_cannot_be_fitted(harm, sentence):
+    examples = made_examples(5)
+    harm(examples)
+    with pytest.raises(InputError, match=sentence):
+        fit_regressor(examples, SCHEME)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "regressors" / "eyes"
+    save_regressor(fit_regressor(made_examples(5), SCHEME, detector="abc").regressor, path)
+    return path
+
+
+def test_what_is_there_is_not_replaced(saved):
+    other = fit_regressor(made_examples(6), SCHEME).regressor
+    with pytest.raises(InputError, match="holds a regressor already"):
+        save_regressor(other, saved)
+    assert load_regressor(saved).fitted_on == 5
+    save_regressor(other, saved, overwrite=True)
+    assert load_regressor(saved).fitted_on == 6
+    (saved.parent / "precious").mkdir()
+    with pytest.raises(InputError, match="exists and is no regressor"):
+        save_regressor(other, saved.parent / "precious", overwrite=True)
+
+
+def test_a_failure_beside_it_leaves_nothing(tmp_path):
+    def fail(folder):
+        (folder / "half.png").write_text("half")
+        raise InputError("no picture")
+
+    regressor = fit_regressor(made_examples(5), SCHEME).regressor
+    with pytest.raises(InputError, match="no picture"):
+        save_regressor(regressor, tmp_path / "eyes", beside=fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def later_format(path):
+    record = json.loads((path / "regressor.json").read_text())
+    (path / "regressor.json").write_text(json.dumps(record | {"format": 9}))
+
+
+def cut_weights(path):
+    data = (path / "weights.safetensors").read_bytes()
+    (path / "weights.safetensors").write_bytes(data[:-8])
+
+
+def other_count(path):
+    record = json.loads((path / "regressor.json").read_text())
+    (path / "regressor.json").write_text(json.dumps(record | {"num_landmarks": 7}))
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (later_format, "written in format 9 by a later warpmarks"),
+        (cut_weights, "weights.safetensors is damaged"),
+        (other_count, r"weights is \(6, 10\), expected \(6, 14\)"),
+    ],
+)
+def test_damage_is_said_in_one_sentence(saved, harm, sentence):
+    harm(saved)
+    with pytest.raises(InputError, match=sentence):
+        load_regressor(saved)
+
+
+def test_a_bare_word_is_a_name_inside_the_run(saved, tmp_path):
+    assert regressor_path("eyes", tmp_path) == saved
+    assert regressor_path("./eyes", tmp_path).parts == ("eyes",)
+    with pytest.raises(InputError, match="a name without a run"):
+        regressor_path("eyes")
+    with pytest.raises(InputError, match=r"is no regressor.*; the run has eyes"):
+        load_regressor(regressor_path("ears", tmp_path))

@@ -1,0 +1,143 @@
+import csv
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.landmark_file import GrowingLandmarkFile
+from warpmarks.detecting import Columns, Written, detect_to_file
+from warpmarks.detection import ImageDetector
+from warpmarks.errors import InputError
+
+COLUMNS = Columns(2, scores=True, made_by="these weights")
+
+
+class MeanColour(ImageDetector):
+    """Two landmarks that depend on the picture's mean colour; told after which image to stop."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        super().__init__((8, 12), "stretch")
+        self.searched, self.stop_at = 0, stop_at
+
+    def search(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.searched += len(pictures)
+        if self.stop_at is not None and self.searched >= self.stop_at:
+            raise KeyboardInterrupt
+        mean = pictures.mean(axis=(1, 2)) / 255
+        landmarks = np.stack([mean[:, :2], -mean[:, 1:]], axis=1)
+        return landmarks, mean[:, :2]
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> ImageSet:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    names = [f"{index:02}.png" for index in range(23)]
+    for index, name in enumerate(names):
+        Image.new("RGB", (30 + index, 20), (10 * index, 7 * index, 255 - index)).save(folder / name)
+    return ImageSet(folder, tuple(names))
+
+
+@pytest.fixture
+def detected(images: ImageSet, tmp_path: Path) -> Callable[..., Written]:
+    def run(detector: ImageDetector | None = None, **changes: object) -> Written:
+        arguments = {"columns": COLUMNS, "batch_size": 4, "images": images} | changes
+        return detect_to_file(detector or MeanColour(), output=tmp_path / "found.csv", **arguments)
+
+    return run
+
+
+def rows(path: Path) -> list[list[str]]:
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_every_image_has_its_line_in_order(
+    detected: Callable[..., Written], images: ImageSet, tmp_path: Path
+) -> None:
+    assert detected() == Written(23, ())
+    header, *lines = rows(tmp_path / "found.csv")
+    assert header == ["image", "x1", "y1", "x2", "y2", "score1", "score2"]
+    assert [line[0] for line in lines] == list(images.names)
+    expected = MeanColour()(images.paths()[9])
+    np.testing.assert_allclose(
+        np.array(lines[9][1:], float),
+        [*expected.landmarks.reshape(-1), *expected.scores],
+        atol=6e-4,
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["found.csv", "images"]
+
+
+@pytest.mark.parametrize("cut", [0, 5])
+def test_an_interrupted_detection_goes_on_to_the_same_file(
+    detected: Callable[..., Written], tmp_path: Path, cut: int
+) -> None:
+    output, part = tmp_path / "found.csv", tmp_path / "found.csv.part"
+    detected()
+    unbroken = output.read_bytes()
+    output.write_text("older")
+    with pytest.raises(KeyboardInterrupt):
+        detected(MeanColour(stop_at=12))
+    assert output.read_text() == "older"
+    content = part.read_bytes()
+    assert content.count(b"\n") == 2 + 8  # two batches of four; the third was stopped
+    part.write_bytes(content[: len(content) - cut])  # killed while it wrote a line
+    rest = MeanColour()
+    assert detected(rest, resume=True) == Written(23, ())
+    assert rest.searched == (15 if cut == 0 else 16)
+    assert output.read_bytes() == unbroken
+    assert not part.exists()
+
+
+def test_what_is_left_of_an_interrupted_detection_is_not_lost_unasked(
+    detected: Callable[..., Written], tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        detected(MeanColour(stop_at=12))
+    kept = (tmp_path / "found.csv.part").read_bytes()
+    with pytest.raises(InputError, match=r"interrupted: go on with --resume, or start anew"):
+        detected()
+    for other in (replace(COLUMNS, made_by="others"), replace(COLUMNS, scores=False)):
+        with pytest.raises(InputError, match="by another detector or with other flags"):
+            detected(columns=other, resume=True)
+    assert (tmp_path / "found.csv.part").read_bytes() == kept
+    anew = MeanColour()
+    detected(anew, overwrite=True)
+    assert anew.searched == 23
+
+
+def test_unreadable_images_are_counted_over_the_whole_set(
+    detected: Callable[..., Written], images: ImageSet, tmp_path: Path
+) -> None:
+    (images.root / "21.png").write_text("no image")
+    with pytest.raises(KeyboardInterrupt):
+        detected(MeanColour(stop_at=20))
+    done = detected(resume=True)  # one of the seven that are left: more than 5 % of these
+    assert (done.images, [name for name, _ in done.unreadable]) == (22, ["21.png"])
+    (images.root / "03.png").write_text("no image")
+    with pytest.raises(InputError, match="2 of 23 images cannot be read"):
+        detected()
+
+
+def test_other_points_than_the_landmarks(detected: Callable[..., Written], tmp_path: Path) -> None:
+    columns = Columns(1, False, "mapped", points=lambda found: found.landmarks.mean(axis=0)[None])
+    detected(columns=columns)
+    assert rows(tmp_path / "found.csv")[0] == ["image", "x1", "y1"]
+
+
+def test_a_full_disk_leaves_what_was_there(
+    detected: Callable[..., Written], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "found.csv").write_text("precious")
+
+    def full(self: GrowingLandmarkFile) -> None:
+        raise self._cannot(OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(GrowingLandmarkFile, "flush", full)
+    with pytest.raises(InputError, match=r"found\.csv\.part cannot be written \(No space left"):
+        detected()
+    assert (tmp_path / "found.csv").read_text() == "precious"

@@ -1,0 +1,46 @@
+"""Trains in processes of its own: images, run, and the further arguments as JSON."""
+
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from tiny_runs import tiny_config, train_tiny
+from warpmarks.errors import InputError, LostProcess
+from warpmarks.processes import LOST
+from warpmarks.training import Evaluation
+
+WAITS_AT = 5
+"""At this step it goes on when something has been written to it."""
+
+
+def tell(evaluation: Evaluation) -> None:
+    sys.stdout.write(f"step {evaluation.step}\n")
+    sys.stdout.flush()
+    if evaluation.step == WAITS_AT:
+        sys.stdin.readline()
+
+
+def train(images: str, run: str, arguments: str) -> int:
+    """As the command line does, but without its report."""
+    chosen = json.loads(arguments)
+    if not chosen.get("resume"):
+        chosen["config"] = tiny_config(precision="float32", **chosen.pop("settings", {}))
+    try:
+        train_tiny(Path(images), Path(run), on_evaluation=tell, **chosen)
+    except LostProcess as error:
+        if error.tells:
+            sys.stderr.write(f"error: {error}\n")
+        return LOST
+    except InputError as error:
+        sys.stderr.write(f"error of {os.getpid()}: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    warnings.filterwarnings("ignore")
+    sys.exit(train(*sys.argv[1:]))
