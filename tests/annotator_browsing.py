@@ -1,17 +1,20 @@
 """The page in a real browser, and the server that it talks to as a process of its own."""
 
-import queue
+import multiprocessing
+import os
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from warpmarks.cli import main
 
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 60.0
@@ -33,48 +36,58 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+# Importing torch takes longer than all that a server does in a test: it is done once, and each
+# server is a fork of that.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["warpmarks.annotator.serving", "warpmarks.detector"])
+
+
+def _annotate(arguments: list[str], said: Connection, log: Path) -> None:
+    """The command line with its stdout in a pipe, in a process of its own."""
+    os.dup2(said.fileno(), 1)
+    sys.stdout = os.fdopen(1, "w", buffering=1)
+    sys.stderr = log.open("a", buffering=1)
+    main(["annotate", *arguments])
+
+
 class Server:
     """``warpmarks annotate`` with a project of its own."""
 
     def __init__(self, run: Path, images: Path, project: Path, *options: str) -> None:
         self.project, self.port = project, free_port()
-        self._command = [
-            *(sys.executable, "-m", "warpmarks", "annotate", str(run), str(images)),
-            *("--project", str(project), "--port", str(self.port), "--no-browser"),
-            *("--device", "cpu", "--threads", "1", *options),
+        self._log = project.with_name("stderr.txt")
+        self._arguments = [
+            *(str(run), str(images), "--project", str(project), "--port", str(self.port)),
+            *("--no-browser", "--device", "cpu", "--threads", "1", *options),
         ]
-        self._process: subprocess.Popen[str] | None = None
+        self._process: BaseProcess | None = None
         self.address = ""
 
     def start(self) -> "Server":
-        self._process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        lines: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, args=(self._process, lines), daemon=True).start()
-        try:
-            self.address = lines.get(timeout=60)
-        except queue.Empty:
-            self._process.kill()
-            raise AssertionError(self._process.communicate()[1]) from None
-        assert self.address.startswith("http"), self._process.communicate()[1]
+        ours, theirs = _FORKS.Pipe()
+        arguments = (self._arguments, theirs, self._log)
+        self._process = _FORKS.Process(target=_annotate, args=arguments, daemon=True)
+        self._process.start()
+        theirs.close()
+        assert ours.poll(PATIENCE), self._log.read_text()
+        self.address = os.read(ours.fileno(), 1000).decode().strip()
+        ours.close()
+        assert self.address.startswith("http"), self._log.read_text()
         return self
-
-    @staticmethod
-    def _read(process: "subprocess.Popen[str]", lines: "queue.Queue[str]") -> None:
-        lines.put(process.stdout.readline().strip())
 
     def kill(self) -> None:
         """As if the power had gone."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
+        """As Ctrl-C does."""
         if self._process is not None:
             self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
-        self._process.send_signal(how)
-        self._process.communicate(timeout=30)
+        os.kill(self._process.pid, how)
+        self._process.join(30)
+        self._process.close()
         self._process = None
 
 

@@ -116,7 +116,9 @@ def reach(tab: Tab, count: int) -> None:
         tab.label_all()
 
 
-def test_the_half_hour(serve: Callable[..., Server], visit: Visits, tmp_path: Path) -> None:
+def test_the_half_hour(  # noqa: PLR0915
+    serve: Callable[..., Server], visit: Visits, tmp_path: Path
+) -> None:
     tab = visit(serve())
     page = tab.page
 
@@ -188,7 +190,9 @@ def test_the_half_hour(serve: Callable[..., Server], visit: Visits, tmp_path: Pa
     np.testing.assert_allclose([float(value) for value in found[-6:]], expected, atol=0.01)
 
 
-def test_everything_by_keyboard(serve: Callable[..., Server], visit: Visits) -> None:
+def test_everything_by_keyboard(  # noqa: PLR0915
+    serve: Callable[..., Server], visit: Visits
+) -> None:
     tab = visit(serve())
     page, keys = tab.page, tab.page.keyboard
 
@@ -304,7 +308,7 @@ def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
         fingers("touchMove", apart)
     fingers("touchEnd", 0)
     until(lambda: picture.bounding_box()["width"] > 1.8 * width, "the zoomed picture")
-    # As long as it fits into the stage it is held in the middle: up to half of a finger's step each.
+    # As long as it fits into the stage it is held in the middle.
     np.testing.assert_allclose(tab.to_screen(np.array([100, 80])), before, atol=15)
     assert tab.saved()["points"] == [None, None, None]
 

@@ -48,6 +48,7 @@ export interface Project extends History {
   images: ImageEntry[];
   formats: { name: string; title: string }[];
   locating: Locating;
+  notices?: string[];
 }
 
 export interface ImageItem {
@@ -58,8 +59,9 @@ export interface ImageItem {
   version: number;
   points: (Placed | null)[];
   predicted: (XY | null)[];
-  scores: number[];
-  landmarks: XY[];
+  scores: (number | null)[];
+  /** Why the picture cannot be read, if so. */
+  trouble?: string | null;
 }
 
 export interface SavedPoints extends History {
@@ -67,7 +69,7 @@ export interface SavedPoints extends History {
   project_version: number;
   refit_ms: number;
   predicted?: (XY | null)[];
-  scores?: number[];
+  scores?: (number | null)[];
 }
 
 export interface Predictions {
@@ -118,6 +120,8 @@ export interface Travelled extends History {
 export interface Version extends History {
   version: number;
   locating: Locating;
+  /** What the server found strange, in sentences. */
+  notices?: string[];
 }
 
 /** The server understood and said no. */

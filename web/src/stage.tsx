@@ -18,6 +18,7 @@ export const view = signal<View>({ scale: 1, x: 0, y: 0 });
 const stageSize = signal<Size>({ width: 1, height: 1 });
 const touched = signal(false);
 let stageElement: HTMLElement | null = null;
+let returning = false;
 
 export const focusStage = (): void => stageElement?.focus({ preventScroll: true });
 
@@ -118,7 +119,9 @@ export function Stage(): JSX.Element {
   useEffect(() => {
     const stage = element.current as HTMLDivElement;
     stageElement = stage;
-    if (state.dialog.peek() === null) focusStage();
+    // Not at first: the browser would draw a frame around it that nobody has asked for.
+    if (returning && state.dialog.peek() === null) focusStage();
+    returning = true;
     const watch = new ResizeObserver(() => {
       stageSize.value = { width: stage.clientWidth, height: stage.clientHeight };
     });
@@ -345,7 +348,10 @@ export function Stage(): JSX.Element {
           alt=""
           draggable={false}
           onLoad={() => (loaded.value = id)}
-          onError={() => state.say("This picture could not be loaded.", "error")}
+          onError={() => {
+            if (state.item.value?.trouble) return;
+            state.say("This picture could not be loaded.", "error");
+          }}
           style={{
             width: `${image.width}px`,
             height: `${image.height}px`,
@@ -353,6 +359,7 @@ export function Stage(): JSX.Element {
           }}
         />
       )}
+      {shown?.trouble && <p class="trouble">{shown.trouble}</p>}
       <svg class="points" aria-hidden="true">
         {!state.hidePoints.value && markers}
         {ghost}

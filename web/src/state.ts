@@ -59,6 +59,14 @@ export const completeImages = computed(
 );
 
 let noticeTimer = 0;
+const told = new Set<string>();
+
+/** Each sentence of the server once. */
+function tell(sentences: string[] | undefined): void {
+  const fresh = sentences?.filter((sentence) => !told.has(sentence)) ?? [];
+  for (const sentence of fresh) told.add(sentence);
+  if (fresh.length > 0) say(fresh.join(" "), "error");
+}
 
 export function say(text: string, kind: "plain" | "error" = "plain"): void {
   notice.value = { text, kind, key: Date.now() };
@@ -513,6 +521,7 @@ async function poll(): Promise<void> {
   const known = project.value;
   if (!answer || !known) return;
   noteHistory(answer);
+  tell(answer.notices);
   if (answer.locating.done !== known.locating.done) {
     project.value = { ...known, locating: answer.locating };
   }
@@ -585,6 +594,7 @@ export async function start(): Promise<void> {
     project.value = answer;
     noteHistory(answer);
   });
+  tell(answer.notices);
   document.title = `${answer.title ?? answer.name} · warpmarks`;
   const asked =
     new URLSearchParams(window.location.hash.slice(1)).get("image") ?? sessionStorage.getItem(LAST);
