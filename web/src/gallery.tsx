@@ -232,11 +232,6 @@ export function Gallery(): JSX.Element {
                 aria-selected={image.id === state.currentId.value}
                 aria-posinset={index + 1}
                 aria-setsize={all.length}
-                aria-label={
-                  image.name +
-                  (word ? `, ${word}` : "") +
-                  (doubt === null ? "" : `, doubt ${Math.round(100 * doubt)} %`)
-                }
                 title={image.name}
                 style={{
                   width: `${side}px`,
