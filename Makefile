@@ -52,8 +52,17 @@ page-compared: web/node_modules
 	@diff -r build/page $(STATIC) || \
 	{ echo '$(STATIC) is not what web/ gives: run `make page` and commit it'; exit 1; }
 
-tests: install
+tests: install web-runtime
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST)
+
+# What the exported page is tested with; without npm those tests say that they were skipped.
+.PHONY: web-runtime
+web-runtime:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory tests/web_runtime/node_modules; fi
+
+tests/web_runtime/node_modules: tests/web_runtime/package-lock.json
+	cd tests/web_runtime && npm ci --silent --ignore-scripts --no-audit --no-fund
+	touch $@
 
 format: install
 	$(BIN)/ruff check --fix-only

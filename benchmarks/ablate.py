@@ -12,7 +12,7 @@ CONFIG.yaml:
       faces: {path: DIR, landmarks: 30, train: train, fit: train, score: val, labels: [1, 5]}
     variants:
       default: []
-      six convolutions: [network.kind=convolutions]
+      unaveraged: [optimiser.averaging=0]
 
 A training that was stopped is gone on with, a finished cell is read again. DIR then holds
 

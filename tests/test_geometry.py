@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from warpmarks.configuration import ImageConfig, NetworkConfig
 from warpmarks.errors import InputError
 from warpmarks.geometry import Geometry, plan_geometry, require_room_for_padding
-from warpmarks.network import LandmarkNetwork, UNet
+from warpmarks.network import LandmarkNetwork
 
 
 def test_a_square_view_inside_its_margin():
@@ -50,7 +50,7 @@ def test_reflection_needs_a_map_wider_than_it_reaches(dilation: int, fits: bool)
     """As torch says it: padding must be less than the size of the map's shorter side."""
     geometry = Geometry(picture=(20, 25), view=(16, 20))
     config = NetworkConfig(padding="reflect", dilations=(1, 1, 3, dilation, 1, 1))
-    network = LandmarkNetwork(3, **config.model_dump(exclude={"kind", "widths"}))
+    network = LandmarkNetwork(3, **config.model_dump())
     images = torch.zeros(1, 3, *geometry.view)
     if fits:
         require_room_for_padding(config, geometry)
@@ -61,19 +61,3 @@ def test_reflection_needs_a_map_wider_than_it_reaches(dilation: int, fits: bool)
     with pytest.raises(RuntimeError, match="less than the corresponding input dimension"):
         network(images)
     require_room_for_padding(config.model_copy(update={"padding": "replicate"}), geometry)
-
-
-@pytest.mark.parametrize(("widths", "fits"), [((4, 4, 4), True), ((4, 4, 4, 4, 4), False)])
-def test_reflection_needs_more_than_a_cell_at_the_lowest_resolution(widths, fits):
-    geometry = Geometry(picture=(20, 25), view=(16, 20))  # maps of 8 x 10, 4 x 5, 2 x 3 and 1 x 2
-    config = NetworkConfig(kind="unet", padding="reflect", widths=widths)
-    network = UNet(3, widths=widths, padding="reflect")
-    images = torch.zeros(1, 3, *geometry.view)
-    if fits:
-        require_room_for_padding(config, geometry)
-        assert network(images).shape == (1, 3, 8, 10)
-        return
-    with pytest.raises(InputError, match=r"lowest of the 5 resolutions .* side of 1 cell"):
-        require_room_for_padding(config, geometry)
-    with pytest.raises(RuntimeError, match="less than the corresponding input dimension"):
-        network(images)

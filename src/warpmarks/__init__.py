@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from warpmarks.detector import Detection, Detector
     from warpmarks.errors import InputError
     from warpmarks.evaluation.locating import locate_annotated
+    from warpmarks.exported import ExportedDetector
     from warpmarks.point_detector import PointDetector
     from warpmarks.regression.fitting import fit_regressor
     from warpmarks.regression.regressor import Regressor
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Detection",
     "Detector",
+    "ExportedDetector",
     "FramePoints",
     "InputError",
     "PointDetector",
@@ -51,6 +53,7 @@ __all__ = [
 _HOME_OF = {
     "Detection": "warpmarks.detector",
     "Detector": "warpmarks.detector",
+    "ExportedDetector": "warpmarks.exported",
     "FramePoints": "warpmarks.video.detecting",
     "InputError": "warpmarks.errors",
     "PointDetector": "warpmarks.point_detector",

@@ -40,17 +40,11 @@ class ImageConfig(Section):
 class NetworkConfig(Section):
     """The landmark network; see ``warpmarks.network`` for what each choice means."""
 
-    kind: Literal["convolutions", "unet"] = "convolutions"
-    """The paper's six convolutions, or a U-shaped network that sees the whole view."""
-    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=2)] = (16, 48, 64, 96, 128)
-    """unet: channels at the resolution of the view, of the score maps, and of each one below."""
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
-    """convolutions: of all but the last; the next two are of all of them."""
     kernels: tuple[PositiveInt, ...] = (5, 5, 3, 3, 1, 1)
     dilations: tuple[PositiveInt, ...] = (1, 1, 3, 6, 1, 1)
     padding: Literal["replicate", "reflect", "zeros"] = "replicate"
     last_layer: Literal["plain", "batchnorm_relu"] = "plain"
-    """convolutions only; that of a unet is plain."""
     score_scale: Positive = 1.0
 
     @model_validator(mode="after")

@@ -65,7 +65,12 @@ class ImageDetector(ABC):
     """
 
     def __init__(self, picture_size: tuple[int, int], fit: str) -> None:
-        self._picture_size, self._fit = picture_size, fit
+        self.picture_size, self.fit = picture_size, fit
+
+    @property
+    def digest(self) -> str:
+        """What tells the detector from others, as a regressor knows its own."""
+        raise NotImplementedError
 
     @abstractmethod
     def search(
@@ -184,12 +189,12 @@ class ImageDetector(ABC):
             return error
 
     def _read(self, source: Source) -> "ReadImage":
-        return read_picture(source, *self._picture_size, self._fit)
+        return read_picture(source, *self.picture_size, self.fit)
 
     def _detect(self, read: "Sequence[ReadImage]") -> Detection:
         normalised, scores = self.search(np.stack([picture for picture, _ in read]))
         landmarks = [
-            place(original, self._picture_size, self._fit).to_original(points)
+            place(original, self.picture_size, self.fit).to_original(points)
             for (_, original), points in zip(read, normalised, strict=True)
         ]
         sizes = np.array([(width, height) for _, (height, width) in read], dtype=np.float64)

@@ -48,9 +48,6 @@ def require_room_for_padding(network: NetworkConfig, geometry: Geometry) -> None
     """
     if network.padding != "reflect":
         return
-    if network.kind == "unet":
-        _require_room_for_unet(network, geometry)
-        return
     for index, (kernel, dilation) in enumerate(
         zip(network.kernels, network.dilations, strict=True)
     ):
@@ -62,15 +59,3 @@ def require_room_for_padding(network: NetworkConfig, geometry: Geometry) -> None
                 f"the edge of a map of {columns} x {rows}, which has too few to mirror: take "
                 "replicate, a smaller network.dilations or a larger image.size"
             )
-
-
-def _require_room_for_unet(network: NetworkConfig, geometry: Geometry) -> None:
-    lowest = min(geometry.cells)
-    for _ in network.widths[2:]:
-        lowest = math.ceil(lowest / 2)
-    if lowest < 2:
-        raise InputError(
-            "network.padding is reflect, but the lowest of the "
-            f"{len(network.widths)} resolutions of network.widths has a side of {lowest} cell, too "
-            "few to mirror: take replicate, fewer network.widths or a larger image.size"
-        )

@@ -39,11 +39,11 @@ def concentration(
     rows, columns = probability_maps.shape[-2:]
     centres = pixel_centres(
         rows, columns, dtype=probability_maps.dtype, device=probability_maps.device
-    ).reshape(-1, 2)
-    half_size = centres.new_tensor([columns / 2, rows / 2])
-    offsets = (centres - landmarks[..., None, :]) * half_size
-    near = offsets.square().sum(-1) <= radius**2
-    return (probability_maps.flatten(2) * near).sum(-1)
+    )
+    across = (centres[0, :, 0] - landmarks[..., 0, None]) * (columns / 2)
+    down = (centres[:, 0, 1] - landmarks[..., 1, None]) * (rows / 2)
+    near = down.square()[..., :, None] + across.square()[..., None, :] <= radius**2
+    return (probability_maps * near).sum(dim=(-2, -1))
 
 
 def flatness(

@@ -4,13 +4,12 @@ import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
 
 from warpmarks.detection import Detection, ImageDetector, ReadImage
-from warpmarks.detector import Detector
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.storage import load_regressor, regressor_path
 
@@ -26,7 +25,7 @@ class PointDetector(ImageDetector):
     >>> eyes("cat.jpg").landmarks                           # (N, 2) pixels   # doctest: +SKIP
 
     Args:
-        detector: finds the landmarks.
+        detector: finds the landmarks; of a run, or exported.
         regressor: that was fitted to them.
         name: of the regressor, for messages.
 
@@ -35,25 +34,31 @@ class PointDetector(ImageDetector):
     """
 
     def __init__(
-        self, detector: Detector, regressor: Regressor, *, name: str = "that was given"
+        self, detector: ImageDetector, regressor: Regressor, *, name: str = "that was given"
     ) -> None:
-        record = detector.record
-        super().__init__((record.picture_height, record.picture_width), record.config.image.fit)
+        super().__init__(detector.picture_size, detector.fit)
         regressor.check_detector(detector.digest, name=name)
         self.detector, self.regressor = detector, regressor
 
     @classmethod
     def load(
-        cls, run: str | Path, regressor: str | Path, *, device: str | torch.device = "auto"
+        cls, run: str | Path, regressor: str | Path, *, device: Any = "auto"
     ) -> "PointDetector":
         """Of a run folder and the regressor of that name in it, or at that path.
 
         Raises:
             InputError: one of them is not there or is damaged, or they do not belong together.
         """
+        from warpmarks.detector import Detector
+
         detector = Detector.load(run, device=device)
         saved = load_regressor(regressor_path(regressor, run))
         return cls(detector, saved, name=str(regressor))
+
+    @property
+    def num_landmarks(self) -> int:
+        """N: what it finds are points."""
+        return self.regressor.num_points
 
     @property
     def names(self) -> tuple[str, ...]:

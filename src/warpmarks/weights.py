@@ -14,25 +14,16 @@ from torch import Tensor, nn
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path
-from warpmarks.network import LandmarkNetwork, UNet
+from warpmarks.network import LandmarkNetwork
 
 
-def build_network(config: TrainingConfig, generator: torch.Generator | None = None) -> nn.Module:
+def build_network(
+    config: TrainingConfig, generator: torch.Generator | None = None
+) -> LandmarkNetwork:
     """The network of the settings with random first weights, on the CPU, channels last."""
-    settings = config.network
-    network: nn.Module
-    if settings.kind == "unet":
-        network = UNet(
-            config.num_landmarks,
-            **settings.model_dump(include={"widths", "padding", "score_scale"}),
-            generator=generator,
-        )
-    else:
-        network = LandmarkNetwork(
-            config.num_landmarks,
-            **settings.model_dump(exclude={"kind", "widths"}),
-            generator=generator,
-        )
+    network = LandmarkNetwork(
+        config.num_landmarks, **config.network.model_dump(), generator=generator
+    )
     # torch's own types leave this way of calling it out.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -68,6 +59,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not isinstance(told, dict):
         raise InputError(f"{path} is a foreign weights file: expected one written by warpmarks")
     return tensors, told
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """The JSON in the header of a file by ``write_tensors``; empty if it cannot be read."""
+    try:
+        with safe_open(path, framework="pt") as opened:
+            told = json.loads((opened.metadata() or {}).get("about", "{}"))
+    except (SafetensorError, OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def load_weights(network: nn.Module, weights: dict[str, Tensor], path: object) -> None:

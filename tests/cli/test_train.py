@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -31,6 +33,33 @@ def test_resume_needs_no_settings_and_goes_on(warpmarks, run_copy, image_folder,
     assert "moves off" in err  # the header of the table of health
     assert "report.html" in out
     assert log_steps(run_copy)[-1] == 3
+
+
+def test_a_profile_tells_where_the_time_went(warpmarks, run_copy, image_folder, no_pictures):
+    resume = ["train", image_folder, "--run", run_copy, "--resume", "--steps", 3, "--threads", 1]
+    code, out, _ = warpmarks(*resume, "--profile")
+    assert code == 0
+    seconds = json.loads((run_copy / "profile.json").read_text())
+    stages = ["pictures and warps", "network", "objective", "backward", "optimiser"]
+    assert list(seconds) == [*stages, "evaluation", "checkpoints"]
+    assert all(value > 0 for value in seconds.values())
+    assert "where the time went:\n  pictures and warps" in out
+
+
+def test_one_process_does_without_lightning(trained_run, image_folder, tmp_path):
+    program = """
+import shutil, sys
+from pathlib import Path
+from warpmarks.datasets.image_set import find_images
+from warpmarks.training import train
+run = Path(sys.argv[2])
+train(find_images(sys.argv[1]), run, resume=True, steps=3, threads=1, device="cpu")
+assert "lightning_fabric" not in sys.modules
+"""
+    run = tmp_path / "run"
+    shutil.copytree(trained_run, run)
+    command = [sys.executable, "-c", program, image_folder, run]
+    subprocess.run(command, check=True, timeout=200)
 
 
 def test_resume_goes_on_to_the_budget_that_the_run_has(

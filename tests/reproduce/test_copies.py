@@ -78,6 +78,9 @@ def test_a_set_of_ones_own_with_its_own_names_of_splits(tmp_path):
     copy = copies["own"]
     assert {name: split.images for name, split in copy.splits.items()} == {"train": 5, "val": 3}
     assert (copy.splits["train"].annotated, copy.splits["train"].complete) == (5, 4)
+    assert copy.lacks("train", labels=5) == (
+        "the set fit has 4 images with all points, where 5 are drawn"
+    )
     plain = find_copies(parts, {"set": [root]}, {"train": "train", "val": "val"})["own"]
     assert plain.lacks("val") == (
         "the set has no images of the split 'val': the splits there are fit, hidden"

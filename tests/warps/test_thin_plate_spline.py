@@ -65,6 +65,17 @@ def test_equals_its_terms_summed_one_by_one():
     assert_close(found, torch.from_numpy(expected), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_is_the_same_where_a_gradient_is_wanted(dtype):
+    controls, targets = control_grid(4, 3).to(dtype), draw(0, 2, 12, 2).to(dtype)
+    points = torch.cat([2 * draw(1, 2, 30, 2).to(dtype), controls.expand(2, -1, -1)], dim=1)
+    warp = ThinPlateSpline.fit(controls, targets)
+    expected = warp(points.clone().requires_grad_())
+    assert expected.requires_grad
+    atol = 1e-5 if dtype == torch.float32 else 1e-10
+    assert_close(warp(points), expected.detach(), rtol=0, atol=atol)
+
+
 def test_goes_through_its_controls():
     controls, targets = draw(3, 9, 2), draw(4, 2, 9, 2)
     found = ThinPlateSpline.fit(controls, targets)(controls.expand(2, -1, -1))

@@ -11,7 +11,7 @@ from warpmarks.cli.options import (
     Device,
     DeviceChoice,
     Overwrite,
-    Run,
+    RunOrFile,
     Split,
     Threads,
 )
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 
 def detect(
-    run: Run,
+    run: RunOrFile,
     images: ImagesOrVideo,
     output: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            show_default="landmarks.csv, or points.csv with --regressor",
+            show_default="landmarks.csv, or points.csv with a regressor",
             help="CSV file to write: image,x1,y1,...,xK,yK in pixels of the original image; "
             "the centre of its first pixel is (0, 0). Of a video frame,time,x1,y1,...",
         ),
@@ -69,7 +69,7 @@ def detect(
     threads: Threads = None,
 ) -> None:
     """Find the landmarks of a run, or annotated points, on images or in a video."""
-    from warpmarks.cli.devices import prepare
+    from warpmarks.cli.detectors import load_detector
     from warpmarks.cli.listing import left_out
     from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
@@ -78,29 +78,23 @@ def detect(
     from warpmarks.datasets.image_set import find_images
     from warpmarks.datasets.landmark_file import part_of
     from warpmarks.detecting import Columns, detect_to_file
-    from warpmarks.detector import Detector
     from warpmarks.point_detector import PointDetector
 
     if resume and overwrite:
         raise InputError(
             "--resume and --overwrite were both given: one goes on, the other starts anew"
         )
+    detector = load_detector(run, regressor, device, threads)
+    scheme = detector.regressor.scheme if isinstance(detector, PointDetector) else None
+    count = detector.num_landmarks
+    what = "landmarks" if scheme is None else "points"
     if output is None:
-        output = Path("landmarks.csv" if regressor is None else "points.csv")
+        output = Path(f"{what}.csv")
     check_output_file(output, overwrite=overwrite)
-    if regressor is not None and not resume:
+    if scheme is not None and not resume:
         check_output_file(scheme_path(output), overwrite=overwrite, flag="names beside --output:")
     video = VideoOutput(overlay, trails, smooth)
     in_video = video.check(images, split=split, resume=resume, overwrite=overwrite)
-    where = prepare(device, threads)
-    detector: Detector | PointDetector
-    if regressor is None:
-        detector, scheme = Detector.load(run, device=where), None
-        count, what = detector.num_landmarks, "landmarks"
-    else:
-        detector = PointDetector.load(run, regressor, device=where)
-        scheme = detector.regressor.scheme
-        count, what = scheme.count, "points"
     if in_video:
         detect_in_video(
             detector,

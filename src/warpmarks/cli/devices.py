@@ -1,5 +1,6 @@
 """Where the work is done, from the flags."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from warpmarks.cli.options import Device
@@ -14,10 +15,16 @@ def prepare(device: Device, threads: int | None) -> "torch.device":
     Raises:
         InputError: a GPU was asked for and there is none.
     """
+    from warpmarks.devices import choose_device
+    from warpmarks.threads import choose_threads
+
+    where = choose_device(device.value)
+    choose_threads(threads)
+    return where
+
+
+def settling() -> Callable[[], None]:
+    """What waits until a GPU has done what it was given; where there is none it does nothing."""
     import torch
 
-    from warpmarks.devices import choose_device
-
-    if threads is not None:
-        torch.set_num_threads(threads)
-    return choose_device(device.value)
+    return torch.cuda.synchronize if torch.cuda.is_available() else lambda: None

@@ -27,6 +27,14 @@ Images = Annotated[
 Run = Annotated[
     Path, typer.Argument(metavar="RUN", show_default=False, help="The folder of a trained run.")
 ]
+RunOrFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUN",
+        show_default=False,
+        help="The folder of a trained run, or the .onnx file that `warpmarks export` made of it.",
+    ),
+]
 Split = Annotated[
     str | None,
     typer.Option(
@@ -40,7 +48,11 @@ DeviceChoice = Annotated[
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(min=1, show_default="the machine's", help="CPU threads to compute with."),
+    typer.Option(
+        min=1,
+        show_default="as many as a short trial finds fastest",
+        help="CPU threads to compute with.",
+    ),
 ]
 Cache = Annotated[
     Path | None,

@@ -7,7 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from warpmarks.cli.options import Device, DeviceChoice, ImageSize, Minutes, Recipe, Steps, Threads
+from warpmarks.cli.fit import Method, MethodOption
+from warpmarks.cli.options import Device, DeviceChoice, ImageSize, Recipe, Threads
 from warpmarks.errors import InputError
 from warpmarks.reproduce.sources import FLAGS
 
@@ -71,11 +72,23 @@ def reproduce(
     ] = 1,
     recipe: Recipe = None,
     image_size: ImageSize = None,
-    steps: Steps = None,
-    minutes: Minutes = None,
-    method: Annotated[
-        str, typer.Option(help="Of the regressors: auto, linear (the paper's map) or geometric.")
-    ] = "auto",
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default="until each has converged",
+            help="Budget of every training in steps, one batch each.",
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            show_default="until each has converged",
+            help="Budget of every training in minutes.",
+        ),
+    ] = None,
+    method: MethodOption = Method.AUTO,
     normaliser: Annotated[
         str | None,
         typer.Option(
@@ -87,11 +100,7 @@ def reproduce(
     device: DeviceChoice = Device.AUTO,
     threads: Threads = None,
 ) -> None:
-    """Carry out the paper's experiments; the same command goes on where it was stopped.
-
-    --steps and --minutes are the budget of every training; without one they go on until they have
-    converged.
-    """
+    """Carry out the paper's experiments; the same command goes on where it was stopped."""
     if names is None or LIST in names:
         print(list_protocols())
         return
@@ -122,7 +131,7 @@ def reproduce(
         steps=steps,
         minutes=minutes,
         seeds=seeds,
-        method=method,
+        method=method.value,
         normaliser=normaliser,
         quick=quick,
     )

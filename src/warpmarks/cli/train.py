@@ -59,6 +59,12 @@ def train(
     threads: Threads = None,
     cache: Cache = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
+    profile: Annotated[
+        bool,
+        typer.Option(
+            "--profile", help="Tell where the time went; on a GPU measuring slows a run down."
+        ),
+    ] = False,
 ) -> None:
     """Learn landmarks from images, without annotations; until converged, without a budget."""
     from warpmarks.cli.health import HealthTable
@@ -104,6 +110,7 @@ def train(
             "checkpoint_seconds": checkpoint_seconds,
         },
         HealthTable,
+        profile=profile,
     )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from warpmarks.progress import Progress
     from warpmarks.run_folder import RunFolder
     from warpmarks.run_record import RunBudget
+    from warpmarks.stages import StageClock
     from warpmarks.training import Conduct, Evaluation, TrainingResult
 
 
@@ -44,6 +45,8 @@ def train_and_report(
     work: "Callable[[Conduct], TrainingResult[Any]]",
     conduct: "Conduct",
     table: "Callable[[Progress], Callable[[Evaluation[Any]], None]]",
+    *,
+    profile: bool = False,
 ) -> None:
     """Train with progress on stderr, then print what came out and draw the report.
 
@@ -51,10 +54,15 @@ def train_and_report(
         InputError: see its sentence.
         KeyboardInterrupt: Ctrl-C, with what to do next.
     """
+    from warpmarks.cli.devices import settling
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.files import write_json
     from warpmarks.processes import is_first_process
     from warpmarks.report.run_report import report_run
+    from warpmarks.stages import StageClock
 
+    clock = StageClock(running=profile, settle=settling())
+    conduct = {**conduct, "clock": clock}
     with terminal_progress() as progress:
         conduct = {**conduct, "progress": progress, "on_evaluation": table(progress)}
         try:
@@ -66,6 +74,9 @@ def train_and_report(
         if not is_first_process():
             return
         print(summary(result))
+        if profile:
+            write_json(folder.path / "profile.json", clock.seconds)
+            print("\n".join(profile_lines(clock)))
         try:
             page = report_run(
                 folder.path,
@@ -100,6 +111,15 @@ def summary(result: "TrainingResult[Any]") -> str:
     lines.append(verdict_on(found).sentence)
     lines += [f"problem: {problem}" for problem in result.problems]
     return "\n".join(lines)
+
+
+def profile_lines(clock: "StageClock") -> list[str]:
+    """Where the time of a run went, for stdout."""
+    shares = clock.shares()
+    return ["where the time went:"] + [
+        f"  {stage:<22}{seconds:>9.1f} s {100 * shares[stage]:>5.1f} %"
+        for stage, seconds in clock.seconds.items()
+    ]
 
 
 def ending(budget: "RunBudget") -> str:

@@ -1,6 +1,7 @@
 """Pillow's decoders, asked in our way: which formats, no global limit, no warnings."""
 
 import functools
+import io
 import struct
 import threading
 import warnings
@@ -21,7 +22,7 @@ def readable_extensions() -> frozenset[str]:
     return frozenset(end for end, name in Image.registered_extensions().items() if name in formats)
 
 
-def identify(file: BinaryIO) -> Image.Image:
+def identify(file: BinaryIO | io.BytesIO) -> Image.Image:
     """The image in a file, not yet decoded: `PIL.Image.open` for our formats, of any size.
 
     Pillow's limit of pixels is a global of the process, and warns or refuses before a draft can be

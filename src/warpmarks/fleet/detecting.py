@@ -10,12 +10,12 @@ from types import ModuleType
 from typing import Any
 
 from warpmarks.errors import InputError
+from warpmarks.fleet.carried import files_of, load_detector, names_of
 from warpmarks.fleet.libraries import ray_library
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
-from warpmarks.fleet.worker import FleetWorker, files_of, load_from
+from warpmarks.fleet.worker import FleetWorker
 from warpmarks.progress import Progress, SilentProgress
-from warpmarks.regression.storage import load_regressor, regressor_path
 
 _MOST_TASKS = 10_000
 """Tasks that Ray keeps account of; more pieces than that are handed out several at a time."""
@@ -87,13 +87,8 @@ def detect_on_fleet(
     """
     progress = progress or SilentProgress()
     ray = ray_library()
-    run = Path(run)
-    files = files_of(run)
-    detector = load_from(files, "cpu")
-    mapped = None
-    if regressor is not None:
-        mapped = load_regressor(regressor_path(regressor, run))
-        mapped.check_detector(detector.digest, name=regressor)
+    detector = load_detector(run, regressor, "cpu")
+    files = files_of(Path(run), regressor)
     work = find_work(
         str(source),
         split=split,
@@ -102,13 +97,13 @@ def detect_on_fleet(
         name_column=name_column,
     )
     parts = Parts(str(output))
-    about = About(detector.digest, regressor, work.digest())
+    about = About(detector.digest, work.digest())
     parts.prepare(about, resume=resume, overwrite=overwrite)
     images = failed = 0
     with _started(ray, address, workers):
         count, resources = _share(ray, workers, device)
         worker = {
-            "fn_constructor_args": (files, mapped, Work(work.filesystem, (), work.columns), parts),
+            "fn_constructor_args": (files, Work(work.filesystem, (), work.columns), parts),
             "fn_constructor_kwargs": {
                 "batch_size": batch_size,
                 "threads": max(1, int(resources["num_cpus"])),
@@ -131,8 +126,7 @@ def detect_on_fleet(
                 progress.advance(int(result["images"].sum()))
         progress.finish()
     parts.complete(images, failed)
-    points = detector.num_landmarks if mapped is None else mapped.num_points
-    return FleetResult(str(output), points, images, failed)
+    return FleetResult(str(output), len(names_of(detector)), images, failed)
 
 
 def _pieces(ray: ModuleType, work: Work) -> Any:

@@ -9,11 +9,12 @@ Readers of Parquet folders pass over names that begin with an underscore.
 
 import io
 import json
-import os
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warpmarks.errors import InputError
+from warpmarks.files import atomic_path
 from warpmarks.fleet.pieces import filesystem_of
 
 if TYPE_CHECKING:
@@ -28,9 +29,7 @@ class About:
     """What results come from; others cannot be added to them."""
 
     detector: str
-    """Digest of its weights."""
-    regressor: str | None
-    """Its name, where its points were written instead of the landmarks."""
+    """Digest of its weights, and of a regressor's."""
     work: str
     """Hash of the pieces."""
     format: int = FORMAT
@@ -71,7 +70,8 @@ class Parts:
                 others = [name for name, value in asdict(about).items() if told.get(name) != value]
                 raise InputError(
                     f"--output {self.place} comes from something else ({', '.join(others)}): give "
-                    "the same run, regressor and source, or start anew with --overwrite"
+                    "the same run, regressor, source and size of parts, or start anew with "
+                    "--overwrite"
                 )
             return
         try:
@@ -120,12 +120,16 @@ class Parts:
 
     def _write(self, name: str, content: bytes) -> None:
         path = f"{self._root}/{name}"
-        if not self._is_local:  # an object store has objects whole or not at all
-            self._filesystem.pipe_file(path, content)
-            return
-        temporary = f"{self._root}/.{name}.{os.getpid()}"
-        self._filesystem.pipe_file(temporary, content)
-        os.replace(temporary, path)  # noqa: PTH105
+        try:
+            if not self._is_local:  # an object store has objects whole or not at all
+                self._filesystem.pipe_file(path, content)
+                return
+            with atomic_path(Path(path), sync=False) as temporary:
+                temporary.write_bytes(content)
+        except InputError:
+            raise
+        except Exception as error:  # each file system raises its own
+            raise InputError(f"{path} cannot be written ({error})") from error
 
 
 def _part_name(index: int) -> str:

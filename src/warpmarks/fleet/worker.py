@@ -1,21 +1,18 @@
 """What each process of a fleet does: a detector, loaded once, and one piece after the other."""
 
-import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from warpmarks.detection import Detection
+from warpmarks.fleet.carried import load_carried, names_of
 from warpmarks.fleet.parts import Parts
 from warpmarks.fleet.pieces import Piece, Work
-from warpmarks.regression.regressor import Regressor
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from warpmarks.detector import Detector
 
 _ROWS_READ = 256
 """Of a row group, which may be larger than the memory, at a time."""
@@ -25,8 +22,7 @@ class FleetWorker:
     """Called by Ray with pieces.
 
     Args:
-        files: of the run, so that it need not be on this machine.
-        regressor: predicts the points to write; the landmarks if None.
+        files: of the detector, see `warpmarks.fleet.carried`.
         work: where the images are; its pieces are not needed.
         parts: where results go.
         batch_size: images that the network sees at a time.
@@ -37,7 +33,6 @@ class FleetWorker:
     def __init__(
         self,
         files: Mapping[str, bytes],
-        regressor: Regressor | None,
         work: Work,
         parts: Parts,
         *,
@@ -48,8 +43,9 @@ class FleetWorker:
         import torch
 
         torch.set_num_threads(threads)
-        self.detector = load_from(files, device)
-        self.regressor, self.work, self.parts = regressor, work, parts
+        self.detector = load_carried(files, device)
+        self.names = names_of(self.detector)
+        self.work, self.parts = work, parts
         self.batch_size, self.threads = batch_size, threads
 
     def __call__(self, rows: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
@@ -69,8 +65,7 @@ class FleetWorker:
         for batch_names, contents in self._batches(piece):
             names += batch_names
             found += self._find(contents)
-        table = as_table(names, found, self.detector.num_landmarks, self.regressor)
-        self.parts.write(index, table)
+        self.parts.write(index, as_table(names, found, self.names))
         return len(found), sum(isinstance(one, str) for one in found)
 
     def _find(self, contents: list[bytes | str]) -> list[Detection | str]:
@@ -127,59 +122,35 @@ class FleetWorker:
                     yield names[part], [_bytes_of(image) for image in images[part]]
 
 
-def files_of(run: Path) -> dict[str, bytes]:
-    """What a detector is loaded from, wherever the folder of its run is."""
-    wanted = [run] if run.is_file() else [run / "run.json", run / "weights.safetensors"]
-    return {path.name: path.read_bytes() for path in wanted}
-
-
-def load_from(files: Mapping[str, bytes], device: str) -> "Detector":
-    """The detector of ``files_of``."""
-    from warpmarks.detector import Detector
-
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in files.items():
-            (Path(folder) / name).write_bytes(content)
-        return Detector.load(folder, device=device)
-
-
 def as_table(
-    names: list[str],
-    found: list[Detection | str],
-    num_landmarks: int,
-    regressor: Regressor | None,
+    images: Sequence[str], found: Sequence[Detection | str], points: Sequence[str]
 ) -> "pa.Table":
     """One row an image: image, x1, y1, ..., score1, ..., width, height, error.
 
-    Points of a regressor have no scores. An image that failed has nothing but its error.
+    An image that failed has nothing but its error. The points' names are in the schema's metadata.
     """
     import pyarrow as pa
 
-    good = [one for one in found if not isinstance(one, str)]
     failed = np.array([isinstance(one, str) for one in found])
-    count = num_landmarks if regressor is None else regressor.num_points
-    points, sizes = np.zeros((len(found), count, 2)), np.zeros((len(found), 2))
-    scores = np.zeros((len(found), num_landmarks))
+    good = [one for one in found if not isinstance(one, str)]
+    landmarks, scores = np.zeros((len(found), len(points), 2)), np.zeros((len(found), len(points)))
+    sizes = np.zeros((len(found), 2))
     if good:
-        landmarks = np.stack([one.landmarks for one in good])
-        sizes[~failed] = np.stack([one.size for one in good])
-        points[~failed] = (
-            landmarks if regressor is None else regressor.predict(landmarks, sizes[~failed])
-        )
+        landmarks[~failed] = np.stack([one.landmarks for one in good])
         scores[~failed] = np.stack([one.scores for one in good])
-    columns: dict[str, Any] = {"image": pa.array(names, pa.string())}
-    for point in range(count):
+        sizes[~failed] = np.stack([one.size for one in good])
+    columns: dict[str, Any] = {"image": pa.array(images, pa.string())}
+    for point in range(len(points)):
         for axis, letter in enumerate("xy"):
-            columns[f"{letter}{point + 1}"] = pa.array(points[:, point, axis], mask=failed)
-    if regressor is None:
-        for point in range(count):
-            values = scores[:, point].astype(np.float32)
-            columns[f"score{point + 1}"] = pa.array(values, mask=failed)
+            columns[f"{letter}{point + 1}"] = pa.array(landmarks[:, point, axis], mask=failed)
+    for point in range(len(points)):
+        values = scores[:, point].astype(np.float32)
+        columns[f"score{point + 1}"] = pa.array(values, mask=failed)
     for axis, name in enumerate(("width", "height")):
         columns[name] = pa.array(sizes[:, axis].astype(np.int32), mask=failed)
     reasons = [one if isinstance(one, str) else None for one in found]
     columns["error"] = pa.array(reasons, pa.string())
-    return pa.table(columns)
+    return pa.table(columns, metadata={"points": json.dumps(list(points))})
 
 
 def _content(filesystem: Any, path: str) -> "bytes | Exception":

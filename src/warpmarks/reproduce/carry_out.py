@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from warpmarks.datasets.parallel import processors
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.reproduce.copies import Copy
@@ -13,6 +14,7 @@ from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.notes import make_notes
 from warpmarks.reproduce.pictures import (
     draw_examples,
+    draw_influences,
     draw_labels,
     draw_predictions,
 )
@@ -112,7 +114,7 @@ class _Work:
             copies,
             store.sets,
             limit=settings.limit,
-            threads=conduct.get("threads") or 1,
+            threads=conduct.get("threads") or processors(),
             progress=self.progress,
         )
         self.scorer = Scorer(
@@ -202,6 +204,8 @@ class _Work:
                 names = draw_examples(work, step, self.sets, self.scorer, self.progress)
             case "predictions":
                 names = draw_predictions(work, step, self.scorer)
+            case "influences":
+                names = draw_influences(work, step, self.scorer)
             case "label_curve":
                 so_far = self.outcome()
                 names = draw_labels(work, self.protocol, so_far.rows, so_far.normaliser)

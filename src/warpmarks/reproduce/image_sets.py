@@ -66,7 +66,7 @@ class ImageSets:
         limit = "" if self._limit is None else f"-{self._limit}"
         output = self._folder / f"{source}-{copy.digest[:10]}{limit}"
         if not (output / "split.csv").is_file():
-            prepare(
+            prepared = prepare(
                 published if self._limit is None else _limited(published, self._limit),
                 copy.folders,
                 output,
@@ -75,6 +75,12 @@ class ImageSets:
                 threads=self._threads,
                 progress=self._progress,
             )
+            if prepared.left_out:
+                name, reason = prepared.left_out[0]
+                self._progress.message(
+                    f"{SOURCES[source].title}: {len(prepared.left_out)} images cannot be used and "
+                    f"are left out, such as {name} ({reason})"
+                )
         return output, split
 
 

@@ -8,13 +8,13 @@ import numpy as np
 from warpmarks.evaluation.evaluate import evaluate_predictions
 from warpmarks.evaluation.pictures import draw_evaluation
 from warpmarks.evaluation.predicting import predict_with
+from warpmarks.evaluation.regressor_picture import draw_regressor_picture
 from warpmarks.plots.deformations import draw_deformations
 from warpmarks.plots.instances import draw_instances
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.plots.saving import save_figure
 from warpmarks.plots.themes import DARK, LIGHT
 from warpmarks.progress import Progress
-from warpmarks.regression.fitting import fit_regressor
 from warpmarks.report.run_report import survey
 from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.plan import Drawing
@@ -51,19 +51,30 @@ def draw_predictions(folder: Path, drawing: Drawing, scorer: Scorer) -> list[str
     assert run is not None
     assert spec.images is not None
     assert spec.fit is not None
-    fitted, training = scorer.located(run, spec.fit, drawing.normaliser)
     scored, examples = scorer.located(run, spec.images, drawing.normaliser)
-    regressor = fit_regressor(training, fitted.scheme, method=drawing.method).regressor
+    regressor = scorer.fit(run, spec.fit, drawing.normaliser, drawing.method)
     evaluation = evaluate_predictions(
         examples,
         scored.scheme,
-        predict_with(regressor, examples, how=f"fitted on {fitted.name}"),
+        predict_with(regressor, examples, how=f"fitted on {spec.fit}"),
         set_name=scored.name,
         source=str(scored.source),
         threshold=THRESHOLD,
     )
     draw_evaluation(folder, evaluation, scored.images)
     return ["predictions.png", "error_curve.png", "point_errors.png"]
+
+
+def draw_influences(folder: Path, drawing: Drawing, scorer: Scorer) -> list[str]:
+    """Arrows from landmarks to the points that are regressed from them (fig. 7)."""
+    run, spec = drawing.run, drawing.spec
+    assert run is not None
+    assert spec.images is not None
+    assert spec.fit is not None
+    scored, examples = scorer.located(run, spec.images, drawing.normaliser)
+    regressor = scorer.fit(run, spec.fit, drawing.normaliser, drawing.method)
+    draw_regressor_picture(folder, regressor, scorer.detector(run), examples, scored.images)
+    return ["regressor.png"]
 
 
 def draw_labels(

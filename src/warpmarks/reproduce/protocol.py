@@ -87,9 +87,10 @@ class Row(Entry):
 class PictureSpec(Entry):
     """Something to look at."""
 
-    kind: Literal["examples", "predictions", "label_curve"]
+    kind: Literal["examples", "predictions", "influences", "label_curve"]
     """examples: landmarks on deformed and on different images (figs. 3 to 5). predictions: beside
-    annotations (fig. 6). label_curve: the rows with ``labels`` as a curve (table 4)."""
+    annotations (fig. 6). influences: arrows from landmarks to points (fig. 7). label_curve: the
+    rows with ``labels`` as a curve (table 4)."""
     run: str | None = None
     images: Part | None = None
     """What is shown."""
@@ -101,6 +102,7 @@ class PictureSpec(Entry):
         wanted = {
             "examples": {"run", "images"},
             "predictions": {"run", "images", "fit"},
+            "influences": {"run", "images", "fit"},
             "label_curve": set[str](),
         }[self.kind]
         if self.model_fields_set - {"kind"} != wanted:

@@ -1,6 +1,5 @@
 """The figures of a cell: of a regressor, of a supervised network or of the mean shape."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,14 @@ from warpmarks.datasets.reading import read_size
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.warped_copies import locate_warped_copies
 from warpmarks.metrics.errors import checked_lengths
 from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
 from warpmarks.metrics.score import Score, score_predictions
 from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
-from warpmarks.regression.fitting import Fit, fit_regressor
+from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.regressor import Regressor
 from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.plan import Cell
 from warpmarks.reproduce.store import Store
@@ -54,15 +55,27 @@ class Scorer:
         """A network."""
         return Detector.load(self._store.run(run), device=self._device)
 
-    def fits(self, cell: Cell) -> Iterator[Fit]:
-        """The regressors of a cell, one for each draw of labels."""
-        assert cell.run is not None
-        annotated, examples = self.located(cell.run, cell.fit, cell.normaliser)
-        for draw in range(cell.draws):
-            drawn = examples
-            if cell.labels is not None:
-                drawn = examples.subset(draw_labels(examples, cell.labels, draw))
-            yield fit_regressor(drawn, annotated.scheme, method=cell.method)
+    def fit(
+        self,
+        run: str,
+        part: str,
+        normaliser: str | None,
+        method: str,
+        *,
+        labels: int | None = None,
+        draw: int = 0,
+    ) -> Regressor:
+        """A regressor from a network's landmarks, on all images of SET/SPLIT or on a draw."""
+        annotated, examples = self.located(run, part, normaliser)
+        if labels is not None:
+            rows = draw_labels(examples, labels, draw)
+            annotated, examples = annotated.subset(rows), examples.subset(rows)
+        warped = None
+        if method == "warps":
+            warped = locate_warped_copies(
+                self.detector(run), annotated, seed=draw, progress=self._progress
+            )
+        return fit_regressor(examples, annotated.scheme, method=method, warped=warped).regressor
 
     def score(self, cell: Cell) -> dict[str, Any]:
         """All that is kept of a cell, as plain JSON; errors in % of the normaliser."""
@@ -80,17 +93,27 @@ class Scorer:
                 learned = self._sets.annotated(cell.fit, cell.normaliser)
                 fitted_on = cell.labels or len(learned.images.names)
             else:
-                fits = list(self.fits(cell))
+                regressors = [
+                    self.fit(
+                        cell.run,
+                        cell.fit,
+                        cell.normaliser,
+                        cell.method,
+                        labels=cell.labels,
+                        draw=draw,
+                    )
+                    for draw in range(cell.draws)
+                ]
                 scores = [
                     _score(
-                        fit.regressor.predict(examples.landmarks, examples.sizes),
+                        regressor.predict(examples.landmarks, examples.sizes),
                         scored,
                         examples.sizes,
                     )
-                    for fit in fits
+                    for regressor in regressors
                 ]
-                fitted_on = fits[0].regressor.fitted_on
-                methods = sorted({fit.regressor.method for fit in fits})
+                fitted_on = regressors[0].fitted_on
+                methods = sorted({regressor.method for regressor in regressors})
         return {
             "cell": cell.name,
             "run": cell.run,

@@ -65,9 +65,8 @@ def choose_settings(
         raise InputError("--steps and --minutes were both given: give one of them")
     if seeds < 1:
         raise InputError(f"--seeds is {seeds}: expected at least 1")
-    if method not in METHODS or method == "warps":
-        known = ", ".join(one for one in METHODS if one != "warps")
-        raise InputError(f"--method is {method!r}: expected one of {known}")
+    if method not in METHODS:
+        raise InputError(f"--method is {method!r}: expected one of {', '.join(METHODS)}")
     config = load_recipe(recipe)
     if quick:
         values = config.model_dump()

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from warpmarks.datasets.parallel import processors
 from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder
 from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.schedule import PlateauWatch
-from warpmarks.weights import load_weights, read_tensors, write_tensors
+from warpmarks.weights import load_weights, read_about, read_tensors, write_tensors
 
 
 @dataclass
@@ -33,7 +34,11 @@ def save_checkpoint(
 
     The weights for detection are the averaged ones.
     """
-    about = {"step": progressed.step, "seconds": progressed.seconds}
+    about = {
+        "step": progressed.step,
+        "seconds": progressed.seconds,
+        "threads": torch.get_num_threads(),
+    }
     weights = average.network.state_dict()
     state = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
     if average.decay:
@@ -68,6 +73,17 @@ def load_checkpoint(
             f"{folder.state_path} is a foreign training state ({error!r}): "
             "start anew with --overwrite"
         ) from error
+
+
+def threads_of(folder: RunFolder) -> int | None:
+    """How many threads the last checkpoint was computed with, if this process may use as many.
+
+    With another number sums are rounded otherwise, and the run would not end as an unbroken one.
+    """
+    if not folder.state_path.exists():
+        return None
+    threads = read_about(folder.state_path).get("threads")
+    return threads if isinstance(threads, int) and 1 <= threads <= processors() else None
 
 
 def _part(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress
+from warpmarks.stages import StageClock
 from warpmarks.training.task import Evaluation
 
 
@@ -24,7 +25,9 @@ class Conduct(TypedDict, total=False):
             divided; 1, or as many as torchrun or srun has started.
         nodes: machines; 1, or as many as torchrun or srun has started on.
         device: auto, cpu or cuda.
-        threads: of each process's CPU arithmetic; torch's own choice if not given.
+        threads: of each process's CPU arithmetic; if not given those of the run that goes on, or
+            as many as a short trial finds fastest, see ``warpmarks.threads``.
+        clock: told of the stages of the run, as for a profile.
         cache_dir: where decoded pictures are kept.
         allow_unreadable: go on however many images cannot be read.
         checkpoint_seconds: at most so much work is lost when the run is killed; 60 if not given.
@@ -41,6 +44,7 @@ class Conduct(TypedDict, total=False):
     nodes: int | None
     device: str
     threads: int | None
+    clock: StageClock
     cache_dir: Path | None
     allow_unreadable: bool
     checkpoint_seconds: float

@@ -68,8 +68,11 @@ class Discovery(Task[PairMeasures]):
 
     def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
         """Eq. 9 for the pairs of a step."""
-        batch = self.batches.batch(step)
-        terms = objective_of_batch(network, batch, self.unit, self.config.loss, self.precision)
+        with self.clock("pictures and warps"):
+            batch = self.batches.batch(step)
+        terms = objective_of_batch(
+            network, batch, self.unit, self.config.loss, self.precision, self.clock
+        )
         return terms.total(self.config.loss.diversity_weight)
 
     def measure(self, network: nn.Module) -> PairMeasures:

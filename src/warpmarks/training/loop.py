@@ -12,6 +12,7 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError, ToldElsewhere
 from warpmarks.progress import Progress
 from warpmarks.run_folder import RunFolder
+from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from warpmarks.training.interruption import stop_requested
@@ -36,6 +37,7 @@ class TrainingLoop(Generic[MeasuresT]):
         network: with its first weights, on the CPU.
         task: what the network learns.
         schedule: of the learning rate, with the budget.
+        clock: told of the stages of the run.
     """
 
     def __init__(
@@ -46,10 +48,12 @@ class TrainingLoop(Generic[MeasuresT]):
         network: nn.Module,
         task: Task[MeasuresT],
         schedule: Schedule,
+        clock: StageClock = STOPPED,
     ) -> None:
         self.processes, self.fabric = processes, processes.fabric
         self.folder, self.config, self.schedule = folder, config, schedule
-        self.task = task
+        self.task, self.clock = task, clock
+        task.clock = clock
         self.bare_network = network.to(self.fabric.device)
         self.average = WeightAverage(self.bare_network, config.optimiser.averaging)
         if processes.count > 1:
@@ -135,9 +139,11 @@ class TrainingLoop(Generic[MeasuresT]):
         set_learning_rate(self.optimiser, rate)
         self.network.train()
         loss = self.task.loss(self.network, done.step)
-        self.optimiser.zero_grad()
-        self.fabric.backward(loss)
-        self.optimiser.step()
+        with self.clock("backward"):
+            self.optimiser.zero_grad()
+            self.fabric.backward(loss)
+        with self.clock("optimiser"):
+            self.optimiser.step()
         done.step += 1
         self.average.update(done.step)
         # Asking a GPU for a number makes it wait, so it is asked less often.
@@ -158,7 +164,8 @@ class TrainingLoop(Generic[MeasuresT]):
     def _evaluate(self, pairs_per_second: float, *, steering: bool) -> Evaluation[MeasuresT]:
         done = self.progressed
         self.average.network.eval()
-        measures = self.task.measure(self.average.network)
+        with self.clock("evaluation"):
+            measures = self.task.measure(self.average.network)
         if not math.isfinite(measures.loss):
             self._not_a_number(done)
         if steering:
@@ -201,14 +208,15 @@ class TrainingLoop(Generic[MeasuresT]):
         if any(not tensor.isfinite().all() for tensor in self.bare_network.state_dict().values()):
             self._not_a_number(self.progressed)
         if self.fabric.is_global_zero:
-            save_checkpoint(
-                self.folder,
-                self.bare_network,
-                self.optimiser,
-                self.progressed,
-                self.schedule.state(),
-                self.average,
-            )
+            with self.clock("checkpoints"):
+                save_checkpoint(
+                    self.folder,
+                    self.bare_network,
+                    self.optimiser,
+                    self.progressed,
+                    self.schedule.state(),
+                    self.average,
+                )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:
         if not self.processes.first:

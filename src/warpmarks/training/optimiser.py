@@ -18,7 +18,7 @@ def make_optimiser(network: nn.Module, config: OptimiserConfig) -> torch.optim.O
         ],
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
-        foreach=True,
+        fused=True,
     )
 
 

@@ -29,5 +29,5 @@ def change_colours(
     """Images around mid-grey stretched and shifted, cut to [0, 1] as a camera would."""
     if colours is None:
         return images
-    factor, offset = colours.to(images)
+    factor, offset = colours.to(images, non_blocking=True)
     return (images * factor + offset).clamp_(0, 1)

@@ -26,6 +26,7 @@ from torch.nn.parallel import DistributedDataParallel
 from warpmarks.devices import choose_device
 from warpmarks.errors import InputError, LostProcess, ToldElsewhere
 from warpmarks.processes import LOST, PARENT, Place, place
+from warpmarks.training.alone import Alone
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -277,8 +278,10 @@ def _start(devices: int, nodes: int) -> _Watch:
     return watch
 
 
-def _join(kind: str, devices: int, nodes: int) -> "Fabric":
-    """Lightning Fabric takes seconds to import: only training pays for it."""
+def _join(kind: str, devices: int, nodes: int) -> "Fabric | Alone":
+    """Lightning Fabric takes seconds to import: only a run of several processes pays for it."""
+    if devices * nodes == 1:
+        return Alone(torch.device(kind))
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import (
         LightningEnvironment,
@@ -289,7 +292,7 @@ def _join(kind: str, devices: int, nodes: int) -> "Fabric":
 
     here = place()
     environment: ClusterEnvironment = LightningEnvironment()
-    if here is not None and devices * nodes > 1:
+    if here is not None:
         if here.starter == "torchrun":
             environment = TorchElasticEnvironment()
         elif here.starter == "srun":
@@ -299,12 +302,11 @@ def _join(kind: str, devices: int, nodes: int) -> "Fabric":
     known = inspect.signature(DistributedDataParallel).parameters
     sync = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"
     unsent: dict[str, Any] = {sync: False}
-    strategy = DDPStrategy(**unsent) if devices * nodes > 1 else "auto"
     fabric = Fabric(
         accelerator=kind,
         devices=devices,
         num_nodes=nodes,
-        strategy=strategy,
+        strategy=DDPStrategy(**unsent),
         plugins=[environment],
     )
     with _only_warnings("lightning_fabric"):

@@ -18,6 +18,9 @@ from warpmarks.memory import keep_freed_memory
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.run_folder import RunFolder, provenance
 from warpmarks.run_record import FORMAT, ImageSource, RunBudget, RunRecord
+from warpmarks.stages import STOPPED
+from warpmarks.threads import choose_threads
+from warpmarks.training.checkpoint import threads_of
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
 from warpmarks.training.naming import first_difference, source_name
@@ -145,8 +148,13 @@ class Start:
         require_room_for_padding(config.network, geometry)
         keep_freed_memory()
         processes = Processes(conduct.get("device", "auto"), devices, nodes)
-        if (threads := conduct.get("threads")) is not None:
+        threads = conduct.get("threads")
+        if threads is None and self.record is not None:
+            threads = threads_of(self.folder)
+        if threads is not None:
             torch.set_num_threads(threads)
+        elif processes.count == 1:
+            choose_threads()
         try:
             with processes.while_all_live():
                 result = self._train(plan, geometry, processes, default_budget or Budget())
@@ -174,7 +182,13 @@ class Start:
                 self._write_record(plan, geometry, cache, budget)
         try:
             loop = TrainingLoop(
-                processes, folder, config, network, task, Schedule(config.schedule, budget)
+                processes,
+                folder,
+                config,
+                network,
+                task,
+                Schedule(config.schedule, budget),
+                conduct.get("clock", STOPPED),
             )
             with processes.together():
                 if self.record is not None:

@@ -20,14 +20,26 @@ from warpmarks.losses import (
     roomy_pooling,
     view_unit,
 )
+from warpmarks.stages import STOPPED, StageClock
+from warpmarks.training.ahead import Ahead
 from warpmarks.training.health import HeldOutPairs
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import ShuffledOrder, generator_for
-from warpmarks.warps import PairSampler, RandomWarps, ThinPlateSpline, WarpRange, control_grid
+from warpmarks.warps import (
+    PairSampler,
+    RandomWarps,
+    ThinPlateSpline,
+    WarpPair,
+    WarpRange,
+    control_grid,
+)
 from warpmarks.warps.sampling import to_float_images
 
 HELD_OUT_PAIRS = 128
+
+ROOM_ON_DEVICE = 0.5
+"""Share of a GPU's free memory that the pictures may take; the rest is for the step."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,23 @@ class Batch:
     images: Float[Tensor, "two_batch 3 height width"]
     warped_cells: Float[Tensor, "batch cells 2"]
     warp: ThinPlateSpline
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What the host decides for a batch, before anything is computed on the device.
+
+    Attributes:
+        pictures: bytes, or indices into the pictures where these are on the device.
+        mirrored: pictures whose left and right are exchanged; None where none's are.
+        warps: of each pair.
+        colours: see ``warpmarks.training.photometric``; None where nothing changes.
+    """
+
+    pictures: Tensor
+    mirrored: Bool[Tensor, " batch"] | None
+    warps: WarpPair
+    colours: Float[Tensor, "2 two_batch 3 1 1"] | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +93,9 @@ class BatchMaker:
         device: torch.device | str = "cpu",
         share: Share | None = None,
     ) -> None:
-        self.pictures, self.config, self.device = pictures, config, device
+        self.pictures, self.config, self.device = pictures, config, torch.device(device)
+        self._on_device = pictures_on_device(pictures, self.device)
+        self._ahead = Ahead(self._draw_step)
         self.share = share or Share()
         self.order = ShuffledOrder(len(pictures), config.batch_size, config.seed)
         controls = control_grid(config.warps.controls, config.warps.controls)
@@ -85,7 +116,7 @@ class BatchMaker:
 
     def batch(self, step: int) -> Batch:
         """The pairs of training step ``step``, counted from 0: this process's share of them."""
-        return self._make(self.order.batch(step), "step", step, self.share, colours=True)
+        return self._make(self._ahead(step))
 
     def held_out(self, chunk_size: int) -> list[HeldOutPairs]:
         """Pairs whose warps training never draws, of pictures spread evenly over the set."""
@@ -93,14 +124,18 @@ class BatchMaker:
         indices = torch.linspace(0, len(self.pictures) - 1, count).round().long()
         chunks = []
         for number, chosen in enumerate(indices.split(chunk_size)):
-            made = self._make(chosen, "held out", number, Share(), colours=False)
+            drawn = self._draw(chosen, "held out", number, Share(), colours=False)
+            made = self._make(drawn)
             original, warped = made.images.chunk(2)
             chunks.append(HeldOutPairs(original, warped, made.warped_cells, made.warp))
         return chunks
 
-    def _make(
+    def _draw_step(self, step: int) -> Drawn:
+        return self._draw(self.order.batch(step), "step", step, self.share, colours=True)
+
+    def _draw(
         self, indices: Tensor, purpose: str, number: int, share: Share, *, colours: bool
-    ) -> Batch:
+    ) -> Drawn:
         generator = generator_for(self.config.seed, purpose, number)
         warps = self.sampler.draw(len(indices), generator)
         changes = (
@@ -108,31 +143,67 @@ class BatchMaker:
         )
         mirrored = torch.rand(len(indices), generator=generator) < self.config.warps.mirror
         part = share.of(len(indices))
-        pictures = self._pictures(indices[part])
-        if mirrored.any():
-            pictures = mirror(pictures, mirrored[part])
-        warps = warps.part(part)
-        pair = self.sampler.sample(pictures, warps)
-        images = torch.cat([pair.original, pair.warped])
         if changes is not None:
             first, second = changes.chunk(2, dim=1)
-            images = change_colours(images, torch.cat([first[:, part], second[:, part]], dim=1))
+            changes = torch.cat([first[:, part], second[:, part]], dim=1)
+        chosen = indices[part]
+        if self._on_device is None:
+            chosen = torch.from_numpy(np.ascontiguousarray(self.pictures[chosen.numpy()]))
+        drawn = Drawn(chosen, mirrored[part] if mirrored.any() else None, warps.part(part), changes)
+        return drawn if self.device.type == "cpu" else _pinned(drawn)
+
+    def _make(self, drawn: Drawn) -> Batch:
+        chosen = drawn.pictures.to(self.device, non_blocking=True)
+        pictures = chosen if self._on_device is None else self._on_device[chosen]
+        pictures = to_float_images(pictures, self.device)
+        if drawn.mirrored is not None:
+            pictures = mirror(pictures, drawn.mirrored)
+        pair = self.sampler.sample(pictures, drawn.warps)
+        images = change_colours(torch.cat([pair.original, pair.warped]), drawn.colours)
         return Batch(
             images.contiguous(memory_format=torch.channels_last),
             pair.warped_cells,
-            warps.second.to(pictures),
+            drawn.warps.second.to(pictures),
         )
 
-    def _pictures(self, indices: Tensor) -> Float[Tensor, "batch 3 height width"]:
-        chosen = torch.from_numpy(np.ascontiguousarray(self.pictures[indices.numpy()]))
-        return to_float_images(chosen, self.device)
+
+def pictures_on_device(pictures: np.ndarray, device: torch.device) -> Tensor | None:
+    """All pictures in the GPU's own memory, if they take up less than half of what is free there.
+
+    A step then fetches a few indices instead of pictures. None on a CPU, which has them mapped.
+    """
+    if device.type != "cuda":
+        return None
+    free, _ = torch.cuda.mem_get_info(device)
+    if pictures.nbytes > ROOM_ON_DEVICE * free:
+        return None
+    there = torch.empty(pictures.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(pictures), 4096):  # never more of the mapped file than a piece
+        piece = torch.from_numpy(np.ascontiguousarray(pictures[start : start + 4096]))
+        there[start : start + len(piece)] = piece.to(device)
+    return there
+
+
+def _pinned(drawn: Drawn) -> Drawn:
+    """In memory that a GPU fetches from by itself, in the precision that it computes in."""
+
+    def warp(spline: ThinPlateSpline) -> ThinPlateSpline:
+        parts = (spline.controls, spline.weights, spline.affine)
+        return ThinPlateSpline(*(part.float().pin_memory() for part in parts))
+
+    return Drawn(
+        drawn.pictures.pin_memory(),
+        None if drawn.mirrored is None else drawn.mirrored.pin_memory(),
+        WarpPair(warp(drawn.warps.first), warp(drawn.warps.second)),
+        None if drawn.colours is None else drawn.colours.pin_memory(),
+    )
 
 
 def mirror(
     pictures: Float[Tensor, "batch 3 height width"], mirrored: Bool[Tensor, " batch"]
 ) -> Float[Tensor, "batch 3 height width"]:
     """The pictures, some of them with left and right exchanged."""
-    chosen = mirrored.to(pictures.device)[:, None, None, None]
+    chosen = mirrored.to(pictures.device, non_blocking=True)[:, None, None, None]
     return torch.where(chosen, pictures.flip(-1), pictures)
 
 
@@ -169,6 +240,7 @@ def objective_of_batch(
     unit: Float[Tensor, " 2"],
     config: LossConfig,
     precision: torch.dtype = torch.float32,
+    clock: StageClock = STOPPED,
 ) -> ObjectiveTerms:
     """The terms of eq. 9 for a batch, both images of each pair in one pass through the network.
 
@@ -178,8 +250,10 @@ def objective_of_batch(
         unit: of distances.
         config: which terms.
         precision: of the network's arithmetic; the objective is computed in float32.
+        clock: told of the stages.
     """
-    with arithmetic(precision, batch.images.device):
+    with clock("network"), arithmetic(precision, batch.images.device):
         score_maps = network(batch.images)
-    original, warped = spatial_softmax(score_maps.float()).chunk(2)
-    return objective_of_maps(original, warped, batch.warped_cells, batch.warp, unit, config)
+    with clock("objective"):
+        original, warped = spatial_softmax(score_maps.float()).chunk(2)
+        return objective_of_maps(original, warped, batch.warped_cells, batch.warp, unit, config)

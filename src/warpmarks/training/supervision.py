@@ -103,7 +103,10 @@ class Supervision(Task[PointMeasures]):
 
     def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
         """The distance to the annotations of a step's images."""
-        return distance_in_batch(network, self.batches.batch(step), self.unit, self.precision)
+        with self.clock("pictures and warps"):
+            batch = self.batches.batch(step)
+        with self.clock("network and objective"):
+            return distance_in_batch(network, batch, self.unit, self.precision)
 
     def measure(self, network: nn.Module) -> PointMeasures:
         """On the images as they are, on warps of them, and on pairs of warps."""

@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
+from warpmarks.stages import STOPPED, StageClock
+
 
 class Measures(ABC):
     """What a task finds out about its network, always on the same images and warps."""
@@ -31,7 +33,13 @@ MeasuresT = TypeVar("MeasuresT", bound=Measures)
 
 
 class Task(ABC, Generic[MeasuresT]):
-    """Makes the loss of any training step and measures the network between steps."""
+    """Makes the loss of any training step and measures the network between steps.
+
+    Attributes:
+        clock: told of the stages of a step.
+    """
+
+    clock: StageClock = STOPPED
 
     @abstractmethod
     def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:

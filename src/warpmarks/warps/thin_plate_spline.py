@@ -21,7 +21,8 @@ from torch import Tensor
 
 def spline_kernel(squared_distance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """U(r) = r^2 log r as a function of r^2; zero at r = 0, and so is its gradient in the plane."""
-    return torch.special.xlogy(squared_distance, _positive(squared_distance)).mul_(0.5)
+    # xlogy would know of zero by itself, but is computed number by number.
+    return squared_distance * _positive(squared_distance).log() * 0.5
 
 
 def squared_distances(
@@ -116,7 +117,31 @@ class ThinPlateSpline:
 
     def __call__(self, points: Float[Tensor, "batch points 2"]) -> Float[Tensor, "batch points 2"]:
         """Each batch's points moved by its own spline."""
-        return spline_terms(points, self.controls) @ self.solution
+        if points.requires_grad:
+            return spline_terms(points, self.controls) @ self.solution
+        if points.device.type == "cpu":
+            # One spline's terms stay in the processor's cache, which those of a batch do not.
+            moved = [self._moved(*one) for one in zip(points, self.solution, strict=True)]
+            return torch.stack(moved)
+        return self._moved(points, self.solution)
+
+    def _moved(
+        self, points: Float[Tensor, "*batch points 2"], solution: Float[Tensor, "*batch terms 2"]
+    ) -> Float[Tensor, "*batch points 2"]:
+        """``spline_terms @ solution`` with a row for each control, long enough to be computed fast.
+
+        Squares, logarithms and products are taken in place.
+        """
+        xy, count = points.transpose(-1, -2).contiguous(), len(self.controls)
+        dx = xy[..., :1, :] - self.controls[:, :1]
+        dy = xy[..., 1:, :] - self.controls[:, 1:]
+        squared = dx.square_().addcmul_(dy, dy)
+        logarithm = torch.clamp_min(squared, torch.finfo(squared.dtype).tiny, out=dy).log_()
+        kernel = squared.mul_(logarithm)
+        columns = solution.transpose(-1, -2)
+        bend, shift, linear = columns.split([count, 1, 2], dim=-1)
+        moved = (0.5 * bend) @ kernel + (linear @ xy + shift)
+        return moved.transpose(-1, -2)
 
     def jacobian(
         self, points: Float[Tensor, "batch points 2"]

@@ -49,7 +49,7 @@ def test_six_convolutions_with_the_paper_s_filters():
 def test_the_settings_have_the_network_s_own_defaults():
     made = inspect.signature(LandmarkNetwork).parameters
     for name, value in NetworkConfig():
-        assert name in {"kind", "widths"} or made[name].default == value, name
+        assert made[name].default == value, name
 
 
 def test_layers_stand_in_the_paper_s_order():

@@ -1,4 +1,4 @@
-"""The paper's landmark network: images to score maps (sec. 3.2 and 4.1).
+"""The landmark network: images to score maps (sec. 3.2 and 4.1).
 
 Six convolutions with 20, 48, 64, 80, 256 and K filters and one 2 x 2 max-pool after the first, so
 that an H x W image gives K maps of H/2 x W/2 cells. What the paper leaves open is a setting here:
@@ -9,7 +9,8 @@ that an H x W image gives K maps of H/2 x W/2 cells. What the paper leaves open 
   1 x 1 convolution, which saves over half of all arithmetic: 5, 5, 3 (dilation 3), 3 (6), 1, 1
   sees 50 pixels without a gap. A field of most of the object tells its left from its right; one
   with gaps (3 x 3 kernels of dilations 2, 4, 8) was seen to place a stiff grid by the whole head.
-* **Padding.** Edges are replicated, see `warpmarks.network.layers.convolution`.
+* **Padding.** Zeros tell each cell how far it is from the edge, and landmarks then settle at fixed
+  places of the image instead of on the object. Edges are replicated.
 * **Last layer.** "Each convolutional layer is followed by a batch normalization and a ReLU" makes
   the score maps flat, and a map whose scores are all cut off to zero is uniform and gets no
   gradient. The last convolution is plain unless ``last_layer`` says ``batchnorm_relu``.
@@ -23,10 +24,22 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from warpmarks.network.layers import PaddingMode, convolution, initialise, standardised
+MEAN, DEVIATION = 0.45, 0.25
+"""Images in [0, 1] are brought to about zero mean and unit variance with these."""
 
+PaddingMode = Literal["replicate", "reflect", "zeros"]
 LastLayer = Literal["plain", "batchnorm_relu"]
+
+
+class ReLU(nn.Module):
+    """max(0, maps), in place where that is faster: on a CPU it is not in bfloat16."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """The maps without what is negative."""
+        in_place = maps.dtype == torch.float32 or maps.device.type != "cpu"
+        return F.relu(maps, inplace=in_place)
 
 
 class LandmarkNetwork(nn.Module):
@@ -64,6 +77,8 @@ class LandmarkNetwork(nn.Module):
                 f"{len(filters)} filters need {len(filters) + 1} kernels and dilations, "
                 f"got {len(kernels)} and {len(dilations)}"
             )
+        if any(kernel % 2 == 0 for kernel in kernels):
+            raise ValueError(f"kernels must be odd, got {list(kernels)}")
         self.score_scale = score_scale
         layers: list[nn.Module] = []
         channels = [3, *filters, num_landmarks]
@@ -71,25 +86,36 @@ class LandmarkNetwork(nn.Module):
         for index, (kernel, dilation) in enumerate(zip(kernels, dilations, strict=True)):
             plain = index == last and last_layer == "plain"
             layers.append(
-                convolution(
+                nn.Conv2d(
                     channels[index],
                     channels[index + 1],
                     kernel,
-                    padding=padding,
+                    padding=dilation * (kernel // 2),
                     dilation=dilation,
+                    # PyTorch copies the maps even to pad them by nothing.
+                    padding_mode=padding if kernel > 1 else "zeros",
                     bias=plain,
                 )
             )
             if not plain:
-                layers += [nn.BatchNorm2d(channels[index + 1]), nn.ReLU(inplace=True)]
+                layers += [nn.BatchNorm2d(channels[index + 1]), ReLU()]
             if index == 0:
                 layers.append(nn.MaxPool2d(2))
         self.layers = nn.Sequential(*layers)
-        initialise(self, generator)
+        self._initialise(generator)
 
     def forward(
         self, images: Float[Tensor, "batch 3 height width"]
     ) -> Float[Tensor, "batch landmarks rows columns"]:
         """Score maps Psi(x) of images."""
-        score_maps: Tensor = self.layers(standardised(images))
+        score_maps: Tensor = self.layers((images - MEAN) / DEVIATION)
         return score_maps * self.score_scale
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator | None) -> None:
+        """Gaussian weights (sec. 4.1), of a size that keeps the variance through ReLUs."""
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
+                if module.bias is not None:
+                    module.bias.zero_()

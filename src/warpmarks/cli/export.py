@@ -1,0 +1,135 @@
+"""``warpmarks export``: a run as a file for other programs, or as a page for browsers."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from warpmarks.cli.options import Overwrite, Run
+from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    from warpmarks.detector import Detector
+    from warpmarks.regression.regressor import Regressor
+
+
+class Format(StrEnum):
+    """What a run is exported as."""
+
+    ONNX = "onnx"
+    ONNX_INT8 = "onnx-int8"
+    TORCH = "torch"
+    WEB = "web"
+
+
+def export(
+    run: Run,
+    output: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE|DIR",
+            show_default=False,
+            help="File to write, .onnx or .pt2; of --format web a folder.",
+        ),
+    ],
+    form: Annotated[
+        Format,
+        typer.Option(
+            "--format",
+            help="onnx: one file, for onnxruntime and others. onnx-int8: the same, its network in "
+            "bytes. torch: a torch.export program, .pt2. web: a folder with a page that "
+            "detects in the browser.",
+        ),
+    ] = Format.ONNX,
+    regressor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            show_default=False,
+            help="A regressor to fold in, so that the points it was fitted for come out beside the "
+            "landmarks: its name inside the run, or its path.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="IMAGES",
+            show_default=False,
+            help="Of onnx-int8: images of the kind that it will see, some hundred of which choose "
+            "the ranges of its bytes.",
+        ),
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            show_default="a public CDN, with integrity hashes",
+            help="Of web: the npm package onnxruntime-web, whose files are copied into the folder, "
+            "e.g. node_modules/onnxruntime-web.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a trained run as one file, or a page, that does without this package."""
+    from warpmarks.cli.outputs import check_output_file, check_output_folder
+    from warpmarks.detector import Detector
+
+    if (calibrate is None) == (form is Format.ONNX_INT8):
+        raise InputError(
+            "--calibrate belongs to --format onnx-int8: leave it out"
+            if calibrate is not None
+            else "--format onnx-int8 needs --calibrate IMAGES, images of the kind it will see"
+        )
+    if runtime is not None and form is not Format.WEB:
+        raise InputError("--runtime belongs to --format web: leave it out")
+    if form is Format.WEB:
+        check_output_folder(output, overwrite=overwrite)
+    else:
+        suffix = ".pt2" if form is Format.TORCH else ".onnx"
+        if output.suffix.lower() != suffix:
+            raise InputError(f"--output is {output}: expected a name that ends with {suffix}")
+        check_output_file(output, overwrite=overwrite)
+    detector = Detector.load(run, device="cpu")
+    folded = None if regressor is None else _load_regressor(regressor, run, detector)
+    match form:
+        case Format.ONNX:
+            from warpmarks.export.onnx_file import write_onnx
+
+            write_onnx(detector, output, folded)
+        case Format.ONNX_INT8:
+            _write_int8(detector, output, folded, calibrate)
+        case Format.TORCH:
+            from warpmarks.export.torch_file import write_torch
+
+            write_torch(detector, output, folded)
+        case Format.WEB:
+            from warpmarks.export.web import write_page
+
+            write_page(detector, output, folded, name=run.resolve().name, runtime=runtime)
+            print(f"{output}: serve it, for instance with python -m http.server -d {output}")
+            return
+    found = f"{detector.num_landmarks} landmarks"
+    if folded is not None:
+        found += f" and {folded.num_points} points"
+    print(f"{output}: {found}, {output.stat().st_size / 2**20:.1f} MiB")
+
+
+def _load_regressor(name: str, run: Path, detector: "Detector") -> "Regressor":
+    from warpmarks.regression.storage import load_regressor, regressor_path
+
+    loaded = load_regressor(regressor_path(name, run))
+    loaded.check_detector(detector.digest, name=name)
+    return loaded
+
+
+def _write_int8(
+    detector: "Detector", output: Path, regressor: "Regressor | None", images: Path | None
+) -> None:
+    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.datasets.image_set import find_images
+    from warpmarks.export.quantised import write_int8
+
+    assert images is not None
+    with terminal_progress() as progress:
+        write_int8(detector, output, find_images(images), regressor, progress=progress)

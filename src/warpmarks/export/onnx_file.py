@@ -1,0 +1,135 @@
+"""One ONNX file: graph, weights and what it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from warpmarks.detector import Detector
+from warpmarks.errors import InputError
+from warpmarks.export.about import describe
+from warpmarks.export.graph import DetectorGraph
+from warpmarks.export.tracing import quiet, trace
+from warpmarks.exported import KEY, ExportedDetector, ExportRecord
+from warpmarks.files import atomic_path
+from warpmarks.regression.regressor import Regressor
+
+if TYPE_CHECKING:
+    import onnx
+
+OPSET = 18
+"""The oldest that has all operators: every runtime since early 2023 reads it."""
+
+TOLERANCE = 1e-3
+"""In pixels of the picture: how far a file may be from the detector it was made of."""
+
+_INPUT = ("batch", "height", "width")
+
+
+def write_onnx(detector: Detector, path: Path, regressor: Regressor | None = None) -> None:
+    """Write a detector, and a regressor if there is one, as one file that says what it is.
+
+    Raises:
+        InputError: the libraries for it are missing, or the file cannot be written.
+    """
+    model = build_model(detector, regressor)
+    describe_model(model, describe(detector, regressor))
+    save_model(model, path, check=lambda written: check_agreement(detector, written))
+
+
+def build_model(detector: Detector, regressor: Regressor | None = None) -> "onnx.ModelProto":
+    """The graph; batch, height and width of the images are dynamic.
+
+    Raises:
+        InputError: onnx or onnxscript is missing.
+    """
+    require_onnx()
+    graph = DetectorGraph(detector, regressor)
+    program = trace(graph)
+    with quiet():
+        exported = torch.onnx.export(
+            program,
+            dynamo=True,
+            opset_version=OPSET,
+            input_names=["images"],
+            output_names=list(graph.outputs),
+            verbose=False,
+        )
+    assert exported is not None
+    model = exported.model_proto
+    _name_sizes(model)
+    return model
+
+
+def require_onnx() -> None:
+    """Raise unless the libraries that write ONNX files are installed.
+
+    Raises:
+        InputError: one is missing.
+    """
+    try:
+        import onnx
+        import onnxruntime
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            f"ONNX files need {error.name}, which is not installed: pip install 'warpmarks[export]'"
+        ) from error
+    del onnx, onnxruntime
+
+
+def describe_model(model: "onnx.ModelProto", record: ExportRecord) -> None:
+    """Put the record into the metadata of a model."""
+    model.producer_name, model.producer_version = "warpmarks", record.version
+    model.doc_string = (
+        "images: bytes (batch, height, width, RGB), upright, of any size; landmarks and points: "
+        "(x, y) in pixels of the images, where the centre of the first pixel is (0, 0); scores: 0 "
+        "to 1 is best"
+    )
+    kept = [entry for entry in model.metadata_props if entry.key != KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = KEY, record.model_dump_json()
+
+
+def save_model(
+    model: "onnx.ModelProto", path: Path, *, check: Callable[[Path], None] | None = None
+) -> None:
+    """Write a model, whole or not at all; not if ``check`` of the file raises."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+        if check is not None:
+            check(temporary)
+
+
+def check_agreement(detector: Detector, path: Path) -> None:
+    """Raise unless onnxruntime finds in the file what the detector finds.
+
+    Raises:
+        RuntimeError: it does not, which is no fault of the user.
+    """
+    generator = np.random.default_rng(0)
+    coarse = generator.integers(0, 256, (4, 9, 7, 3), dtype=np.uint8)
+    height, width = detector.record.picture_height, detector.record.picture_width
+    pictures = coarse.repeat(-(-height // 9), axis=1).repeat(-(-width // 7), axis=2)
+    pictures = np.ascontiguousarray(pictures[:, :height, :width])
+    expected, _ = detector.search(pictures)
+    found, _ = ExportedDetector.load(path, device="cpu", threads=1).search(pictures)
+    difference = float(np.abs((found - expected) * (width, height)).max() / 2)
+    if not difference < TOLERANCE:
+        raise RuntimeError(
+            f"the exported file is {difference:.2g} px of the picture from the detector"
+        )
+
+
+def _name_sizes(model: "onnx.ModelProto") -> None:
+    """Call the dynamic sizes what they are, in place of the tracer's names."""
+    shape = model.graph.input[0].type.tensor_type.shape
+    names = {size.dim_param: name for size, name in zip(shape.dim, _INPUT, strict=False)}
+    for value in (*model.graph.input, *model.graph.output, *model.graph.value_info):
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param in names:
+                size.dim_param = names[size.dim_param]

@@ -1,0 +1,25 @@
+"""One file of torch.export: the same graph for programs that have torch, without this package."""
+
+from pathlib import Path
+
+import torch
+
+from warpmarks.detector import Detector
+from warpmarks.export.about import describe
+from warpmarks.export.graph import DetectorGraph
+from warpmarks.export.tracing import quiet, trace
+from warpmarks.exported import KEY
+from warpmarks.files import atomic_path
+from warpmarks.regression.regressor import Regressor
+
+
+def write_torch(detector: Detector, path: Path, regressor: Regressor | None = None) -> None:
+    """Write a detector, and a regressor if there is one, for `torch.export.load`.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    program = trace(DetectorGraph(detector, regressor))
+    about = describe(detector, regressor).model_dump_json()
+    with quiet(), atomic_path(path) as temporary:
+        torch.export.save(program, temporary, extra_files={f"{KEY}.json": about})

@@ -1,0 +1,97 @@
+"""A folder that any static server serves: a page that detects in the browser, on its own device.
+
+index.html, page.css, page.js, detector.js    the page
+model.onnx                                    the exported file
+runtime/                                      onnxruntime-web, where its package is at hand
+"""
+
+import json
+from html import escape
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from warpmarks.detector import Detector
+from warpmarks.export.onnx_file import write_onnx
+from warpmarks.export.web_runtime import cdn_runtime, copy_runtime, integrity_of
+from warpmarks.files import write_text
+from warpmarks.plots.colours import colour_code, landmark_colours
+from warpmarks.regression.regressor import Regressor
+
+_ASSETS = ("page.css", "page.js", "detector.js")
+
+
+def write_page(
+    detector: Detector,
+    folder: Path,
+    regressor: Regressor | None = None,
+    *,
+    name: str,
+    runtime: Path | None = None,
+) -> None:
+    """Write the page of a detector, and a regressor if there is one, into a folder that is there.
+
+    Args:
+        detector: to export.
+        folder: to write into; other files in it are left alone.
+        regressor: whose points the page shows.
+        name: of the page.
+        runtime: the npm package onnxruntime-web to copy from; None: the page refers to a CDN.
+
+    Raises:
+        InputError: the libraries for it are missing, the package is not one or is of no use, or the
+            folder cannot be written.
+    """
+    served = cdn_runtime() if runtime is None else copy_runtime(runtime, folder / "runtime")
+    model = folder / "model.onnx"
+    write_onnx(detector, model, regressor)
+    settings: dict[str, Any] = {
+        "model": {"url": model.name, "integrity": integrity_of(model)},
+        "runtime": served.files,
+        "landmarks": _looks(_landmark_names(detector), named=detector.record.scheme is not None),
+        "points": None if regressor is None else _looks(regressor.scheme.names, named=True),
+    }
+    package = files("warpmarks.export") / "page"
+    for asset in _ASSETS:
+        write_text(folder / asset, (package / asset).read_text(encoding="utf-8"))
+    page = Template((package / "index.html").read_text(encoding="utf-8")).substitute(
+        title=_text(name),
+        sentence=_sentence(detector, regressor),
+        about=_text(
+            f"Written by warpmarks {version('warpmarks')}; detector {detector.digest[:12]}; "
+            f"onnxruntime-web {served.version}."
+        ),
+        origins=served.origin,
+        settings=json.dumps(settings).replace("<", "\\u003c"),
+    )
+    write_text(folder / "index.html", page)
+
+
+def _sentence(detector: Detector, regressor: Regressor | None) -> str:
+    if regressor is not None:
+        count, what = regressor.num_points, "point"
+    else:
+        count, what = detector.num_landmarks, "landmark"
+    return f"Finds {count} {what}{'' if count == 1 else 's'} on a picture or the camera."
+
+
+def _landmark_names(detector: Detector) -> tuple[str, ...]:
+    scheme = detector.record.scheme
+    if scheme is not None:
+        return scheme.names
+    return tuple(str(number) for number in range(1, detector.num_landmarks + 1))
+
+
+def _looks(names: tuple[str, ...], *, named: bool) -> list[dict[str, object]]:
+    colours = landmark_colours(len(names))
+    return [
+        {"name": name, "named": named, "colour": colour_code(colour)}
+        for name, colour in zip(names, colours, strict=True)
+    ]
+
+
+def _text(value: str) -> str:
+    readable = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return escape(readable, quote=True)

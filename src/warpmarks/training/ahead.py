@@ -1,0 +1,29 @@
+"""Making what the next step needs on the host while this step is computed."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+Made = TypeVar("Made")
+
+
+class Ahead(Generic[Made]):
+    """``make`` of each step, asked for in order, by a thread that is one step ahead.
+
+    What is made depends on the step alone, so a step out of order only has to be waited for.
+    """
+
+    def __init__(self, make: Callable[[int], Made]) -> None:
+        self._make = make
+        self._thread: ThreadPoolExecutor | None = None
+        self._next: tuple[int, Future[Made]] | None = None
+
+    def __call__(self, step: int) -> Made:
+        """What step ``step`` needs."""
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+        if self._next is None or self._next[0] != step:
+            self._next = step, self._thread.submit(self._make, step)
+        made = self._next[1].result()
+        self._next = step + 1, self._thread.submit(self._make, step + 1)
+        return made

@@ -1,0 +1,79 @@
+import csv
+
+import numpy as np
+import pytest
+
+from warpmarks.detector import Detector
+from warpmarks.points import PointScheme, parse_normaliser
+from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.storage import save_regressor
+
+
+def coordinates(path):
+    with path.open(newline="") as file:
+        return np.array([row[1:] for row in csv.reader(file)][1:], dtype=float)
+
+
+def save_points(run, digest):
+    """A regressor whose two points are the first two landmarks."""
+    weights = np.eye(4, 6)
+    names = ("nose", "tail")
+    scheme = PointScheme(names, parse_normaliser("nose:tail", names, source="test"))
+    regressor = Regressor(weights, None, scheme, "linear", digest, 9, np.zeros((2, 2)))
+    save_regressor(regressor, run / "regressors" / "two", overwrite=True)
+
+
+def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_folder, tmp_path):
+    save_points(run_copy, Detector.load(run_copy, device="cpu").digest)
+    file, output = tmp_path / "blobs.onnx", tmp_path / "points.csv"
+    code, out, err = warpmarks("export", run_copy, "--output", file, "--regressor", "two")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{file}: 3 landmarks and 2 points, ")
+    assert out.count("\n") == 1
+    tables = []
+    for detector, flags in ((run_copy, ["--regressor", "two"]), (file, [])):
+        output = tmp_path / f"{detector.name}.csv"
+        code, out, err = warpmarks(
+            "detect", detector, image_folder, "--output", output, "--scores", *flags
+        )
+        assert code == 0, err
+        names = output.with_suffix(".json")
+        assert out == f"{output}: 2 points on 12 images\n{names}: their names\n"
+        tables.append((coordinates(output), names.read_text()))
+    assert tables[0][0].shape == (12, 6)
+    np.testing.assert_allclose(tables[0][0], tables[1][0], atol=1e-3, rtol=0)
+    assert tables[0][1] == tables[1][1]
+    code, _, err = warpmarks("detect", file, image_folder, "--regressor", "two")
+    assert (code, "is an exported file: leave it out" in err) == (2, True)
+
+    code, _, err = warpmarks("export", run_copy, "--output", file)
+    assert (code, f"--output {file} exists" in err) == (2, True)
+
+
+def test_a_regressor_of_another_detector_is_refused(warpmarks, run_copy, tmp_path):
+    save_points(run_copy, "0" * 64)
+    output = tmp_path / "blobs.onnx"
+    code, _, err = warpmarks("export", run_copy, "--output", output, "--regressor", "two")
+    assert (code, "was fitted with another detector" in err) == (2, True)
+    assert not output.exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--output", "a.pt2"], "--output is a.pt2: expected a name that ends with .onnx"),
+        (["--output", "a.onnx", "--format", "torch"], "expected a name that ends with .pt2"),
+        (["--output", "a.onnx", "--format", "onnx-int8"], "needs --calibrate IMAGES"),
+        (["--output", "a.onnx", "--calibrate", "."], "--calibrate belongs to --format onnx-int8"),
+        (["--output", "a.onnx", "--runtime", "."], "--runtime belongs to --format web"),
+        (["--output", "no/a.onnx"], "there is no folder no"),
+        (["--output", "a.onnx", "--regressor", "none"], "is no regressor"),
+    ],
+)
+def test_flags_that_do_not_go_together(
+    warpmarks, trained_run, tmp_path, monkeypatch, flags, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = warpmarks("export", trained_run, *flags)
+    assert (code, sentence in err) == (2, True), err
+    assert list(tmp_path.iterdir()) == []

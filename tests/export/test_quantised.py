@@ -1,0 +1,51 @@
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from textured_pictures import textured
+from warpmarks.datasets.image_set import find_images
+from warpmarks.errors import InputError
+from warpmarks.export import quantised
+from warpmarks.exported import ExportedDetector
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(9):
+        pixels = np.roll(textured((60, 75)), (5 * index, 7 * index), axis=(0, 1))
+        Image.fromarray(pixels).save(folder / f"{index}.png")
+    (folder / "letter.png").write_text("Dear reader")
+    return find_images(folder)
+
+
+@pytest.fixture(autouse=True)
+def _traced(onnx_file, monkeypatch):
+    monkeypatch.setattr(quantised, "build_model", lambda *_: onnx.load(onnx_file))
+
+
+def test_convolutions_in_bytes_find_nearly_the_same(detector, regressor, images, tmp_path):
+    path = tmp_path / "small.onnx"
+    quantised.write_int8(detector, path, images, regressor)
+    graph = onnx.load(path).graph
+    convolutions = [node for node in graph.node if node.op_type == "Conv"]
+    sources = {output: node.op_type for node in graph.node for output in node.output}
+    weights = [sources.get(node.input[1]) for node in convolutions]
+    assert weights == ["DequantizeLinear"] * 5 + [None]
+    exported = ExportedDetector.load(path, threads=1)
+    assert exported.record.precision == "int8"
+    assert exported.digest == detector.digest
+    pictures = images.paths()[:9]
+    found, expected = exported(pictures), detector(pictures)
+    errors = np.linalg.norm(found.landmarks - expected.landmarks, axis=-1)
+    assert 0 < np.median(errors) < 1.5  # of 75 pixels
+    assert exported.regressor.scheme == regressor.scheme
+
+
+def test_images_that_cannot_be_read_do_not_calibrate(detector, tmp_path):
+    (tmp_path / "letter.png").write_text("Dear reader")
+    with pytest.raises(InputError, match="none of its images can be read"):
+        quantised.write_int8(detector, tmp_path / "small.onnx", find_images(tmp_path))
+    assert not (tmp_path / "small.onnx").exists()

@@ -1,0 +1,27 @@
+import json
+
+import numpy as np
+import torch
+
+from textured_pictures import textured
+from warpmarks.export import torch_file
+
+
+def test_a_program_finds_what_the_detector_finds(
+    detector, regressor, program, tmp_path, monkeypatch
+):
+    path = tmp_path / "mice.pt2"
+    monkeypatch.setattr(torch_file, "trace", lambda _: program)
+    torch_file.write_torch(detector, path, regressor)
+    about = {"warpmarks.json": ""}
+    program = torch.export.load(path, extra_files=about).module()
+    assert json.loads(about["warpmarks.json"])["digest"] == detector.digest
+    for size, batch in (((20, 25), 1), ((97, 160), 3)):
+        images = np.stack([np.roll(textured(size), index, axis=0) for index in range(batch)])
+        found = program(torch.from_numpy(images))
+        expected = detector(images)
+        np.testing.assert_allclose(found["landmarks"], expected.landmarks, atol=1e-3, rtol=0)
+        np.testing.assert_allclose(found["scores"], expected.scores, atol=1e-4, rtol=0)
+        points = regressor.predict(expected.landmarks, expected.size)
+        np.testing.assert_allclose(found["points"], points, atol=2e-3, rtol=0)
+    assert [found.name for found in tmp_path.iterdir()] == ["mice.pt2"]

@@ -1,0 +1,248 @@
+"""The page in headless Chromium, with the runtime's own files and a fake camera."""
+
+import functools
+import json
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from textured_pictures import textured
+from warpmarks.errors import InputError
+from warpmarks.export import web, web_runtime
+
+PACKAGE = Path(__file__).parents[1] / "web_runtime" / "node_modules" / "onnxruntime-web"
+CHROMIUM = shutil.which("chromium")
+PIXELS = 0.01  # of the browser's float32 from torch's, on a picture of 160 x 97
+PATIENCE = 120_000  # ms, on a busy machine
+
+needs_package = pytest.mark.skipif(
+    not PACKAGE.is_dir(), reason="onnxruntime-web is not in tests/web_runtime: npm ci there"
+)
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def write(detector, regressor, onnx_file):
+    """Writes the page of the session's detector, whose file is there already."""
+
+    def write_page(folder: Path, **arguments) -> Path:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(web, "write_onnx", lambda _, path, __: shutil.copyfile(onnx_file, path))
+            web.write_page(detector, folder, regressor, **arguments)
+        return folder
+
+    return write_page
+
+
+@pytest.fixture(scope="module")
+def folder(write, tmp_path_factory) -> Path:
+    return write(tmp_path_factory.mktemp("page"), name="mice <script>", runtime=PACKAGE)
+
+
+@pytest.fixture(scope="module")
+def address(folder) -> Iterator[str]:
+    handler = functools.partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--use-fake-device-for-media-stream",
+                "--use-fake-ui-for-media-stream",
+            ],
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser, address):
+    """Open and ready; anything that it asks for elsewhere, or complains of, is an error."""
+    opened = browser.new_page()
+    asked, complaints = [], []
+    opened.on("request", lambda request: asked.append(request.url))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on(
+        "console",
+        lambda line: complaints.append(line.text) if line.type == "error" else None,
+    )
+    opened.goto(address)
+    wait_for(opened, "Ready, with Web")
+    yield opened
+    opened.close()
+    assert complaints == []
+    assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
+
+
+def wait_for(page, text: str) -> None:
+    page.locator("#status").filter(has_text=re.compile(text)).wait_for(timeout=PATIENCE)
+
+
+def table(page) -> np.ndarray:
+    """(rows, 3): x, y, score, nan where there is none."""
+    told = page.eval_on_selector_all("#rows tr", "rows => rows.map(row => ({...row.dataset}))")
+    return np.array([[float(row[key] or "nan") for key in ("x", "y", "score")] for row in told])
+
+
+@needs_package
+@needs_browser
+def test_a_picture_in_the_browser_gives_what_python_gives(page, detector, regressor, tmp_path):
+    pixels = textured((97, 160))
+    Image.fromarray(pixels).save(tmp_path / "mouse.png")
+    page.set_input_files("#file", tmp_path / "mouse.png")
+    wait_for(page, r"mouse\.png, 160 × 97: \d+ ms with")
+    found = detector(pixels)
+    points = regressor.predict(found.landmarks[None], found.size[None])[0]
+    np.testing.assert_allclose(table(page)[:, :2], points, atol=PIXELS, rtol=0)
+    names = page.locator("#rows th").all_inner_texts()
+    assert names == list(regressor.scheme.names)
+    page.get_by_label("Landmarks").check()
+    np.testing.assert_allclose(table(page)[:, :2], found.landmarks, atol=PIXELS, rtol=0)
+    np.testing.assert_allclose(table(page)[:, 2], found.scores, atol=1e-3, rtol=0)
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").click()
+    lines = Path(saved.value.path()).read_text().splitlines()
+    assert saved.value.suggested_filename == "mouse.csv"
+    assert lines[0] == "point,x,y,score"
+    first = [float(cell) for cell in lines[1].split(",")[1:3]]
+    np.testing.assert_allclose(first, found.landmarks[0], atol=PIXELS, rtol=0)
+
+
+@needs_package
+@needs_browser
+def test_marks_lie_on_the_picture(page, detector, regressor, tmp_path):
+    pixels = textured((97, 160))
+    Image.fromarray(pixels).save(tmp_path / "mouse.png")
+    page.set_input_files("#file", tmp_path / "mouse.png")
+    wait_for(page, r"mouse\.png")
+    page.get_by_label("Landmarks").check()
+    box = page.locator("#picture").bounding_box()
+    dots = page.locator("#marks circle[stroke]")
+    assert dots.count() == 3
+    for index, (x, y) in enumerate(detector(pixels).landmarks):
+        dot = dots.nth(index).bounding_box()
+        centre = (dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2)
+        zoom = box["width"] / 160
+        expected = (box["x"] + (x + 0.5) * zoom, box["y"] + (y + 0.5) * zoom)
+        np.testing.assert_allclose(centre, expected, atol=1.5)
+
+
+@needs_package
+@needs_browser
+def test_the_camera_is_searched_frame_by_frame_until_it_is_stopped(page):
+    page.get_by_role("button", name="Use camera").click()
+    wait_for(page, r"Camera, 640 × 480: \d+ ms a frame")
+    before = table(page)
+    assert before.shape == (4, 3)
+    assert np.isfinite(before[:, :2]).all()
+    page.wait_for_function(
+        "before => document.querySelector('#rows tr').dataset.x !== before",
+        arg=page.locator("#rows tr").first.get_attribute("data-x"),
+        timeout=PATIENCE,
+    )
+    page.get_by_role("button", name="Stop camera").click()
+    wait_for(page, "The camera is off")
+
+
+@needs_package
+@needs_browser
+def test_a_file_that_is_no_picture_is_told(page, tmp_path):
+    (tmp_path / "letter.png").write_text("Dear reader")
+    page.set_input_files("#file", tmp_path / "letter.png")
+    wait_for(page, r"letter\.png cannot be read as a picture")
+
+
+@needs_package
+@needs_browser
+def test_a_changed_runtime_is_refused(browser, write, tmp_path):
+    folder = write(tmp_path, name="mice", runtime=PACKAGE)
+    with (folder / "runtime" / "ort.wasm.min.mjs").open("a") as file:
+        file.write("\n// a guest")
+    handler = functools.partial(Quiet, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_address[1]}/?engine=wasm")
+        wait_for(page, "Loading failed")
+        assert page.locator("#file").is_disabled()
+        page.close()
+        server.shutdown()
+        thread.join()
+
+
+# The folder
+
+
+def settings_of(folder: Path) -> dict:
+    text = (folder / "index.html").read_text()
+    return json.loads(re.search(r'id="settings">(.*?)</script>', text)[1])
+
+
+def test_without_a_package_the_page_asks_a_cdn_for_the_pinned_release(write, tmp_path):
+    folder = write(tmp_path, name="mice")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "detector.js",
+        "index.html",
+        "model.onnx",
+        "page.css",
+        "page.js",
+    ]
+    files = [file for engine in settings_of(folder)["runtime"].values() for file in engine]
+    assert len(files) == 6
+    for file in files:
+        start = f"https://cdn.jsdelivr.net/npm/onnxruntime-web@{web_runtime.VERSION}/dist/ort"
+        assert file["url"].startswith(start)
+        assert re.fullmatch(r"sha384-[\w+/]{64}", file["integrity"])
+    policy = re.search(r"connect-src ([^;]*);", (folder / "index.html").read_text())[1]
+    assert policy == "'self' blob: https://cdn.jsdelivr.net"
+
+
+def test_names_are_text(write, tmp_path):
+    folder = write(tmp_path, name="<script>alert('mice')</script>")
+    text = (folder / "index.html").read_text()
+    assert "<script>alert" not in text
+    assert "<h1>&lt;script&gt;alert(&#x27;mice&#x27;)&lt;/script&gt;</h1>" in text
+
+
+@needs_package
+def test_the_hashes_are_those_of_the_pinned_package():
+    told = json.loads((PACKAGE / "package.json").read_text())
+    assert told["version"] == web_runtime.VERSION
+    for engine in web_runtime.cdn_runtime().files.values():
+        for file in engine:
+            name = file["url"].rpartition("/")[2]
+            assert web_runtime.integrity_of(PACKAGE / "dist" / name) == file["integrity"]
+
+
+def test_what_is_not_the_package(tmp_path):
+    with pytest.raises(InputError, match="is not the npm package onnxruntime-web: get it with"):
+        web_runtime.copy_runtime(tmp_path, tmp_path / "runtime")
+    (tmp_path / "package.json").write_text('{"name": "onnxruntime-web", "version": "0.1.0"}')
+    with pytest.raises(InputError, match=r"no dist/ort.webgpu.min.mjs in its version 0\.1\.0"):
+        web_runtime.copy_runtime(tmp_path, tmp_path / "runtime")
+    assert not (tmp_path / "runtime").exists()

@@ -1,0 +1,93 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from warpmarks.errors import InputError
+from warpmarks.fleet.parts import About, Parts
+
+ABOUT = About("detector", "work")
+
+
+@pytest.fixture(params=["local", "memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    if request.param == "local":
+        yield str(tmp_path / "out")
+        return
+    yield "memory://out"
+    filesystem = fsspec.filesystem("memory")
+    if filesystem.exists("/out"):
+        filesystem.rm("/out", recursive=True)
+
+
+def names_in(place: str) -> list[str]:
+    filesystem, root = fsspec.core.url_to_fs(place)
+    return sorted(path.rpartition("/")[2] for path in filesystem.find(root))
+
+
+def table(*errors: str | None) -> pa.Table:
+    names = [str(index) for index in range(len(errors))]
+    return pa.table({"image": names, "error": pa.array(errors, pa.string())})
+
+
+def test_a_folder_of_results(place: str) -> None:
+    parts = Parts(place)
+    parts.prepare(ABOUT, resume=False, overwrite=False)
+    assert parts.done(3) is None
+    parts.write(3, table(None, "gone", None))
+    parts.write(0, table(None))
+    parts.write(0, table("gone"))
+    assert (parts.done(3), parts.done(0)) == ((3, 1), (1, 1))
+    parts.complete(4, 2)
+    assert names_in(place) == [
+        "_about.json",
+        "_complete.json",
+        "part-000000.parquet",
+        "part-000003.parquet",
+    ]
+    filesystem, root = fsspec.core.url_to_fs(place)
+    assert json.loads(filesystem.cat_file(f"{root}/_complete.json")) == {"images": 4, "failed": 2}
+    read = pq.read_table(root, filesystem=filesystem)
+    assert read["image"].to_pylist() == ["0", "0", "1", "2"]
+
+
+def test_a_folder_that_is_there(place: str) -> None:
+    parts = Parts(place)
+    parts.prepare(ABOUT, resume=True, overwrite=False)  # there is nothing yet
+    parts.write(0, table(None))
+    with pytest.raises(InputError, match="holds a detection: go on with --resume, replace it"):
+        parts.prepare(ABOUT, resume=False, overwrite=False)
+    with pytest.raises(InputError, match=r"comes from something else \(work\): give the same run"):
+        parts.prepare(About("detector", "other work"), resume=True, overwrite=False)
+    parts.prepare(ABOUT, resume=True, overwrite=False)
+    assert parts.done(0) == (1, 0)
+    parts.prepare(About("other", "work"), resume=False, overwrite=True)
+    assert parts.done(0) is None
+    assert names_in(place) == ["_about.json"]
+
+
+def test_what_others_have_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("precious")
+    with pytest.raises(InputError, match="is not empty and holds no detection"):
+        Parts(str(tmp_path)).prepare(ABOUT, resume=False, overwrite=True)
+    with pytest.raises(InputError, match="is a file: expected the name of a folder"):
+        Parts(str(tmp_path / "thesis.tex")).prepare(ABOUT, resume=False, overwrite=True)
+    assert (tmp_path / "thesis.tex").read_text() == "precious"
+
+
+def test_a_full_disk_leaves_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(str(tmp_path / "out"))
+    parts.prepare(ABOUT, resume=False, overwrite=False)
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"part-000000.parquet cannot be written \(No space"):
+        parts.write(0, table(None))
+    assert parts.done(0) is None
+    assert names_in(parts.place) == ["_about.json"]

@@ -1,0 +1,151 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from annotated_examples import make_annotated_set
+from warpmarks.datasets.image_set import find_images
+from warpmarks.detector import Detector
+from warpmarks.errors import InputError
+from warpmarks.fleet.carried import files_of, load_carried, names_of
+from warpmarks.fleet.parts import About, Parts
+from warpmarks.fleet.pieces import Work, find_work
+from warpmarks.fleet.worker import FleetWorker
+from warpmarks.point_detector import PointDetector
+from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.storage import save_regressor
+
+
+def done_alone(
+    run: Path, work: Work, output: Path, *, regressor: str | None = None
+) -> tuple[pa.Table, dict[str, list[int]]]:
+    """All pieces, by one worker in this process."""
+    parts = Parts(str(output))
+    parts.prepare(About("detector", work.digest()), resume=False, overwrite=False)
+    worker = FleetWorker(
+        files_of(run, regressor), work, parts, batch_size=4, threads=1, device="cpu"
+    )
+    texts = [piece.to_text() for piece in work.pieces]
+    counts = worker({"index": np.arange(len(texts)), "piece": np.array(texts, dtype=object)})
+    return pq.read_table(output), counts
+
+
+def points_in(table: pa.Table) -> np.ndarray:
+    count = sum(name.startswith("x") for name in table.column_names)
+    columns = [table[f"{axis}{point + 1}"] for point in range(count) for axis in "xy"]
+    return np.stack([column.to_numpy() for column in columns], axis=-1).reshape(-1, count, 2)
+
+
+def test_the_numbers_of_the_local_path(tiny_run: Path, mixed_folder: Path, tmp_path: Path) -> None:
+    work = find_work(str(mixed_folder), images_per_piece=5)
+    table, counts = done_alone(tiny_run, work, tmp_path / "out")
+    assert counts == {"images": [5, 5, 2], "failed": [0, 2, 0]}
+    assert table.column_names == [
+        *("image", "x1", "y1", "x2", "y2", "x3", "y3", "score1", "score2", "score3"),
+        *("width", "height", "error"),
+    ]
+    detector = Detector.load(tiny_run, device="cpu")
+    local = list(detector.detect_images(find_images(mixed_folder), allow_unreadable=True))
+    assert table["image"].to_pylist() == [found.name for found in local]
+    errors = table["error"].to_pylist()
+    assert [found.reason for found in local] == errors
+    assert [bool(error) for error in errors] == [index in {5, 7} for index in range(12)]
+    good = table.filter(pa.compute.is_null(table["error"]))
+    expected = [found.detection for found in local if found.detection is not None]
+    np.testing.assert_allclose(
+        points_in(good), np.stack([found.landmarks for found in expected]), rtol=0, atol=1e-4
+    )
+    sizes = np.stack([good["width"].to_numpy(), good["height"].to_numpy()], axis=-1)
+    np.testing.assert_array_equal(sizes, np.stack([found.size for found in expected]))
+    assert (sizes[:, 0] != sizes[:, 1]).all()
+    scores = np.stack([good[f"score{k}"].to_numpy() for k in (1, 2, 3)], axis=-1)
+    np.testing.assert_allclose(scores, np.stack([found.scores for found in expected]), atol=1e-5)
+    bad = table.filter(pa.compute.is_valid(table["error"]))
+    for name in table.column_names[1:-1]:
+        assert bad[name].null_count == 2
+
+
+@pytest.mark.parametrize("kind", ["bytes", "struct"])
+def test_bytes_in_parquet_files(
+    tiny_run: Path, mixed_folder: Path, tmp_path: Path, kind: str
+) -> None:
+    paths = sorted(mixed_folder.iterdir())
+    contents: list = [path.read_bytes() for path in paths] + [None]
+    if kind == "struct":
+        contents = [{"bytes": content, "path": "x"} for content in contents]
+    names = [path.name for path in paths] + ["none"]
+    source = tmp_path / "images.parquet"
+    columns = {"picture": contents} | ({"name": names} if kind == "bytes" else {})
+    pq.write_table(pa.table(columns), source, row_group_size=5)
+    table, _ = done_alone(tiny_run, find_work(str(source)), tmp_path / "out")
+    expected, _ = done_alone(tiny_run, find_work(str(mixed_folder)), tmp_path / "expected")
+    if kind == "bytes":
+        assert table["image"].to_pylist() == names
+    else:
+        assert table["image"].to_pylist() == [f"images.parquet#{row}" for row in range(13)]
+    np.testing.assert_allclose(points_in(table)[:-1], points_in(expected), rtol=0, atol=1e-4)
+    assert table["error"].to_pylist()[:-1] == expected["error"].to_pylist()
+    assert table["error"].to_pylist()[-1] == "there are no bytes in this row"
+
+
+def test_a_file_that_has_gone_fails_alone(
+    tiny_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "images"
+    listed.mkdir()
+    for index in range(6):
+        (listed / f"{index}.png").write_bytes((image_folder / "03.png").read_bytes())
+    work = find_work(str(listed), images_per_piece=5)
+    (listed / "2.png").unlink()
+    (listed / "5.png").unlink()
+    table, counts = done_alone(tiny_run, work, tmp_path / "out")
+    assert counts == {"images": [5, 1], "failed": [1, 1]}
+    told = dict(zip(table["image"].to_pylist(), table["error"].to_pylist(), strict=True))
+    assert [name for name, error in told.items() if error] == ["2.png", "5.png"]
+    assert told["2.png"] == told["5.png"] == "No such file or directory"
+
+
+def test_a_piece_that_is_there_is_not_done_again(
+    tiny_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    work = find_work(str(image_folder), images_per_piece=6)
+    done_alone(tiny_run, work, tmp_path / "out")
+    first, second = sorted((tmp_path / "out").glob("part-*"))
+    before = first.stat().st_mtime_ns
+    second.unlink()
+    parts = Parts(str(tmp_path / "out"))
+    parts.prepare(About("detector", work.digest()), resume=True, overwrite=False)
+    worker = FleetWorker(
+        files_of(tiny_run, None), work, parts, batch_size=4, threads=1, device="cpu"
+    )
+    rows = [piece.to_text() for piece in work.pieces]
+    counts = worker({"index": np.arange(2), "piece": np.array(rows, dtype=object)})
+    assert counts == {"images": [6, 6], "failed": [0, 0]}
+    assert first.stat().st_mtime_ns == before
+    assert second.exists()
+
+
+def test_points_of_a_regressor(tiny_run: Path, image_folder: Path, tmp_path: Path) -> None:
+    from warpmarks.datasets.annotated import read_annotated
+
+    detector = Detector.load(tiny_run, device="cpu")
+    scheme = read_annotated(make_annotated_set(tmp_path / "blobs")).scheme
+    weights = np.random.default_rng(0).normal(size=(4, 6))
+    regressor = Regressor(weights, None, scheme, "linear", detector.digest, 8, np.zeros((2, 2)))
+    save_regressor(regressor, tmp_path / "eyes")
+    name = str(tmp_path / "eyes")
+    work = find_work(str(image_folder))
+    table, _ = done_alone(tiny_run, work, tmp_path / "out", regressor=name)
+    expected = PointDetector(detector, regressor)([str(path) for path in work.pieces[0].paths])
+    np.testing.assert_allclose(points_in(table), expected.landmarks, rtol=0, atol=1e-4)
+    assert json.loads(table.schema.metadata[b"points"]) == list(scheme.names)
+    assert names_of(load_carried(files_of(tiny_run, name), "cpu")) == scheme.names
+    assert names_of(detector) == ("1", "2", "3")
+
+
+def test_a_run_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"run.json cannot be read \(No such file"):
+        files_of(tmp_path, None)

@@ -1,0 +1,44 @@
+"""What a GPU computes is what a CPU does, but for rounding."""
+
+import numpy as np
+import pytest
+import torch
+
+from tiny_runs import tiny_config
+from warpmarks.geometry import plan_geometry
+from warpmarks.training.step import BatchMaker, pictures_on_device
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
+]
+
+
+@pytest.fixture
+def pictures():
+    height, width = plan_geometry(tiny_config().image, 1.0).picture
+    return np.random.default_rng(0).integers(0, 256, (9, height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("room", [0.5, 0.0])
+def test_batches_are_those_of_a_cpu(pictures, room, monkeypatch):
+    monkeypatch.setattr("warpmarks.training.step.ROOM_ON_DEVICE", room)
+    config = tiny_config()
+    geometry = plan_geometry(config.image, 1.0)
+    on_cpu = BatchMaker(pictures, config, geometry)
+    on_gpu = BatchMaker(pictures, config, geometry, device="cuda")
+    for step in (0, 1, 5):
+        expected, found = on_cpu.batch(step), on_gpu.batch(step)
+        assert found.images.is_cuda
+        torch.testing.assert_close(found.images.cpu(), expected.images, atol=1e-4, rtol=0)
+        torch.testing.assert_close(
+            found.warped_cells.cpu(), expected.warped_cells, atol=1e-5, rtol=0
+        )
+
+
+def test_pictures_live_on_the_device_where_they_fit(pictures, monkeypatch):
+    there = pictures_on_device(pictures, torch.device("cuda"))
+    assert there is not None
+    np.testing.assert_array_equal(there.cpu().numpy(), pictures)
+    monkeypatch.setattr("warpmarks.training.step.ROOM_ON_DEVICE", 0.0)
+    assert pictures_on_device(pictures, torch.device("cuda")) is None
