@@ -35,7 +35,7 @@ def label(page: Page, truth: list[Any]) -> int:
 
 
 def draw(address: str, truth: list[Any]) -> None:
-    """Four pictures, one of them dark."""
+    """Three pictures, one of them dark."""
     with sync_playwright() as started:
         browser = started.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox"]
@@ -56,25 +56,23 @@ def draw(address: str, truth: list[Any]) -> None:
         page.wait_for_selector(".marker.suggested")
         page.wait_for_selector(".chart")
         page.wait_for_timeout(500)
-        shoot(page, "annotate.png")
+        shoot(page, "annotate.jpg")
         page.keyboard.press("g")
         page.wait_for_selector(".tile")
-        page.wait_for_load_state("networkidle")
-        shoot(page, "annotate_gallery.png")
+        page.wait_for_function("[...document.querySelectorAll('.tile img')].every(i => i.complete)")
+        page.wait_for_timeout(500)
+        shoot(page, "annotate_gallery.jpg")
         page = opened("dark", 860)
         page.keyboard.press("s")
         page.wait_for_selector(".mode")
         page.wait_for_timeout(1000)
-        shoot(page, "annotate_shapes.png")
+        shoot(page, "annotate_shapes.jpg")
         browser.close()
 
 
 def shoot(page: Page, name: str) -> None:
-    """Few colours: a picture of a page is small then."""
-    page.screenshot(path=PICTURES / name)
-    with Image.open(PICTURES / name) as image:
-        small = image.convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
-    small.save(PICTURES / name, optimize=True)
+    """What can be seen of the page."""
+    page.screenshot(path=PICTURES / name, type="jpeg", quality=88)
 
 
 def main(run: str) -> None:

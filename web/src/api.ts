@@ -95,6 +95,8 @@ export interface Progress {
   /** With all labelled images. */
   all: { error_px: number | null; error_percent: number | null };
   mean_shape: { error_px: number | null; error_percent: number | null } | null;
+  /** What percentages are of, in words. */
+  normaliser: string;
   sentence: string;
 }
 

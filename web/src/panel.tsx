@@ -176,10 +176,6 @@ function Quality(): JSX.Element | null {
   const known = state.progress.value;
   if (!known) return null;
   const pixels = known.all.error_px;
-  const { normaliser, points } = state.scheme.value;
-  const unit = normaliser
-    ? `of ${points[normaliser[0]]?.name} to ${points[normaliser[1]]?.name}`
-    : null;
   const percent = known.all.error_percent;
   const elapsed = state.refit.value;
   return (
@@ -196,7 +192,7 @@ function Quality(): JSX.Element | null {
         <p class="headline">
           <strong>{percent === null ? `${figure(pixels)} px` : `${figure(percent)} %`}</strong>
           <span>
-            {percent === null ? "off on average" : `${unit}, or ${figure(pixels)} px`}; each
+            {percent === null ? "off on average" : `of ${known.normaliser}, or ${figure(pixels)} px`}; each
             labelled image judged by the others
           </span>
         </p>

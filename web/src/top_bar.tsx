@@ -63,7 +63,7 @@ export function TopBar(): JSX.Element {
         >
           <Icon name="redo" />
         </button>
-        <button class="plain export-button" onClick={() => (state.dialog.value = "export")}>
+        <button class="plain export-button" aria-label="Export" onClick={() => (state.dialog.value = "export")}>
           <Icon name="export" /> <span>Export</span>
         </button>
         <button
