@@ -2,7 +2,7 @@
 # make test         everything that a change must pass
 # make page         build the annotator's page anew from web/ (needs Node)
 # make demo         the whole method on the built-in synthetic category, into ./demo
-# make bench        the speed of this machine
+# make bench        the speed of this machine, into benchmark.json too
 # make constraints  pin anew: the newest versions that pyproject.toml admits
 
 PYTHON ?= python3
@@ -72,7 +72,7 @@ demo: install
 	$(BIN)/warpmarks demo --output demo --overwrite
 
 bench: install
-	$(BIN)/warpmarks benchmark
+	$(BIN)/warpmarks benchmark --json benchmark.json --overwrite
 
 # A fresh environment, so that nothing installed by hand is pinned; torch without its build's suffix,
 # so that the same file serves CPU and CUDA machines.

@@ -71,6 +71,9 @@ def test_of_boxes_and_images():
     assert_allclose(lengths("box-side", points), 16.0)
     assert_allclose(lengths("box-side", points[..., ::-1]), 16.0)
     assert_allclose(lengths("image", points), [60.0, np.sqrt(31 * 77)])
+    points[0, [0, 2]] = np.nan
+    assert_allclose(lengths("box", points), [np.nan, 8.0])  # one point is no box
+    assert_allclose(lengths("box-side", points), [np.nan, 16.0])
 
 
 def test_conventions_are_named_where_one_is_misspelt():

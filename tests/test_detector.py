@@ -10,11 +10,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiny_runs import tiny_config, tiny_record
+from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.detector import Detection, Detector
 from warpmarks.errors import InputError
 from warpmarks.network import LandmarkNetwork
 from warpmarks.run_folder import RunFolder, RunRecord
+from warpmarks.warps.sampling import sample_view, to_float_images
 from warpmarks.weights import build_network, write_tensors
 
 VIEW, PICTURE, MARGIN = (32, 40), (40, 50), 0.1  # (height, width)
@@ -228,6 +230,23 @@ def test_too_many_unreadable_images_stop_it_unless_allowed(
     found = list(trained.detect_images(images, batch_size=2, allow_unreadable=True))
     assert len(found) == 24
     assert [one.name for one in found if one.detection is None] == ["02.png", "05.png"]
+
+
+@pytest.mark.parametrize(("picture", "cut"), [((40, 50), (4, 5)), ((41, 50), None)])
+def test_a_view_of_whole_pixels_is_what_sampling_finds(
+    trained: Detector, picture: tuple[int, int], cut: tuple[int, int] | None
+) -> None:
+    made = trained.record.model_copy(
+        update={"picture_height": picture[0], "picture_width": picture[1]}
+    )
+    detector = Detector(trained.network, made, device="cpu")
+    assert detector._margin == cut
+    pictures = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (2, *picture, 3), "uint8")
+    )
+    centres = pixel_centres(*VIEW).expand(2, -1, -1, -1)
+    expected = sample_view(to_float_images(pictures), centres, MARGIN)
+    torch.testing.assert_close(detector.views(pictures), expected, atol=1e-5, rtol=0)
 
 
 def test_probability_maps_are_those_of_the_views(finder: Detector) -> None:

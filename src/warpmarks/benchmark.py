@@ -6,35 +6,52 @@ convolutions, and cannot be faster.
 
 import os
 import platform
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from warpmarks.configuration import TrainingConfig, load_recipe, override
 from warpmarks.datasets.image_set import find_images
+from warpmarks.datasets.reading import read_picture
 from warpmarks.datasets.synthetic import render, write_image_set
 from warpmarks.detector import Detector
 from warpmarks.devices import choose_device
-from warpmarks.geometry import plan_geometry
+from warpmarks.geometry import Geometry, plan_geometry
 from warpmarks.heatmaps import spatial_softmax
 from warpmarks.memory import keep_freed_memory
 from warpmarks.progress import Progress, SilentProgress
+from warpmarks.regression.linear import fit_linear
 from warpmarks.run_folder import ImageSource, RunRecord, provenance
+from warpmarks.stages import StageClock
 from warpmarks.training.optimiser import make_optimiser
-from warpmarks.training.precision import arithmetic, choose_precision
-from warpmarks.training.step import BatchMaker, objective_of_maps, objective_unit
+from warpmarks.training.precision import choose_precision
+from warpmarks.training.randomness import generator_for
+from warpmarks.training.step import (
+    BatchMaker,
+    objective_of_batch,
+    objective_of_maps,
+    objective_unit,
+)
 from warpmarks.weights import build_network
 
+Value = TypeVar("Value")
+
 STAGES = ("pictures and warps", "network", "objective", "backward", "optimiser")
+
+MANY_LANDMARKS = 50
+OBJECTIVE_LANDMARKS = (10, 50, 100, 200)
+OBJECTIVE_SIZES = (32, 64, 128, 256)
 
 
 @dataclass(frozen=True)
@@ -43,14 +60,20 @@ class StepTiming:
 
     Attributes:
         size: side of the view in pixels.
+        num_landmarks: K.
+        precision: of the network's arithmetic.
+        threads: of the CPU.
         pairs_per_second: everything in.
         stage_shares: of the step's time, in the order of ``STAGES``; they sum to 1.
         gflops: billions of operations a second in the network, forward and backward, over the whole
             step's time.
-        convolution_share: ``gflops`` over the yardstick's.
+        convolution_share: ``gflops`` over the yardstick's with as many threads.
     """
 
     size: int
+    num_landmarks: int
+    precision: str
+    threads: int
     pairs_per_second: float
     stage_shares: tuple[float, ...]
     gflops: float
@@ -58,35 +81,91 @@ class StepTiming:
 
 
 @dataclass(frozen=True)
+class ObjectiveTiming:
+    """The objective and its gradient for a batch, on score maps of a view's size.
+
+    Attributes:
+        size: side of the view in pixels; the maps have half as many rows and columns.
+        num_landmarks: K.
+        milliseconds: from score maps to their gradient.
+        megabytes: that are kept for the gradient.
+    """
+
+    size: int
+    num_landmarks: int
+    milliseconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class DetectionTiming:
+    """Detection at one size, in images a second.
+
+    Attributes:
+        size: side of the view in pixels.
+        from_files: everything in.
+        reading: decoding and resizing alone, on one thread.
+        network: from pictures to landmarks alone.
+        convolution_share: rate of arithmetic of ``network`` over the yardstick's.
+    """
+
+    size: int
+    from_files: float
+    reading: float
+    network: float
+    convolution_share: float
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """What is asked of the package, each from one run on one machine; nan where there is none.
+
+    Attributes:
+        bfloat16_over_float32: pairs a second in training.
+        all_threads_over_one: pairs a second in training.
+        landmarks_growth: time of the objective for K = 200 over that for K = 10, over 20: 1 is
+            linear, and more is a defect.
+        pixels_growth: the same for 256 px over 64 px, over 16.
+        landmarks_memory_growth: the same of memory.
+        pixels_memory_growth: the same of memory.
+    """
+
+    bfloat16_over_float32: float
+    all_threads_over_one: float
+    landmarks_growth: float
+    pixels_growth: float
+    landmarks_memory_growth: float
+    pixels_memory_growth: float
+
+
+@dataclass(frozen=True)
 class BenchmarkResult:
-    """This machine's figures; rates of arithmetic in billions of operations a second."""
+    """This machine's figures; rates of arithmetic in billions of operations a second.
+
+    Attributes:
+        fit_many_seconds: of a linear map from 30 landmarks to five points on 20,000 images.
+        fit_few_seconds: on five images.
+        import_seconds: of the package, beyond what torch's own import takes.
+        help_seconds: until ``warpmarks --help`` has answered.
+        peak_megabytes: of memory that this process took at most.
+    """
 
     machine: str
     device: str
     threads: int
     load_before: float
-    num_landmarks: int
     batch_size: int
     product_gflops: float
     convolution_gflops: float
     training: tuple[StepTiming, ...]
-    detection_images_per_second: float
-    detection_size: int
-    network_images_per_second: float
-
-
-@dataclass
-class _Stopwatch:
-    """Seconds by stage; waits for the device, which works on its own."""
-
-    device: torch.device
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        began = _now(self.device)
-        yield
-        self.seconds[stage] += _now(self.device) - began
+    objective: tuple[ObjectiveTiming, ...]
+    detection: DetectionTiming
+    fit_many_seconds: float
+    fit_few_seconds: float
+    import_seconds: float
+    help_seconds: float
+    peak_megabytes: float
+    ratios: Ratios
 
 
 def run_benchmark(
@@ -103,36 +182,109 @@ def run_benchmark(
     progress = progress or SilentProgress()
     if threads is not None:
         torch.set_num_threads(threads)
-    where = choose_device(device)
+    where, threads = choose_device(device), torch.get_num_threads()
     keep_freed_memory()
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    progress.start("Measuring", len(sizes) + 3)
-    product = _product_gflops(where, seconds_each / 2)
-    progress.advance()
-    convolution = _convolution_gflops(where, seconds_each / 2)
-    progress.advance()
     config = override(load_recipe(recipe), [f"num_landmarks={num_landmarks}"])
-    training = []
-    for size in sizes:
-        sized = override(config, [f"image.size={size}"])
-        training.append(_time_training(sized, where, seconds_each, convolution))
+    variants = _variants(config, sizes, where, threads)
+    progress.start("Measuring", len(variants) + 7)
+
+    def told(work: Callable[[], Value]) -> Value:
+        result = work()
         progress.advance()
-    detection, network = _time_detection(config, where, seconds_each)
-    progress.advance()
+        return result
+
+    product = told(lambda: _product_gflops(where, seconds_each / 2))
+    yardsticks = {threads: told(lambda: _convolution_gflops(where, seconds_each / 2))}
+    if any(count != threads for _, count in variants):
+        torch.set_num_threads(1)
+        yardsticks[1] = told(lambda: _convolution_gflops(where, seconds_each / 2))
+    training = []
+    for variant, count in variants:
+        torch.set_num_threads(count)
+        timing = partial(_time_training, variant, where, seconds_each, yardsticks[count])
+        training.append(told(timing))
+    torch.set_num_threads(threads)
+    objective = told(lambda: _time_objective(config, where, seconds_each / 8))
+    detection = told(lambda: _time_detection(config, where, seconds_each, yardsticks[threads]))
+    many, few = told(lambda: (_time_fit(20_000), _time_fit(5)))
+    importing, helping = told(_time_start)
     progress.finish()
     return BenchmarkResult(
         machine=_machine(where),
         device=str(where),
-        threads=torch.get_num_threads(),
+        threads=threads,
         load_before=load_before,
-        num_landmarks=num_landmarks,
         batch_size=config.batch_size,
         product_gflops=product,
-        convolution_gflops=convolution,
+        convolution_gflops=yardsticks[threads],
         training=tuple(training),
-        detection_images_per_second=detection,
-        detection_size=config.image.size,
-        network_images_per_second=network,
+        objective=objective,
+        detection=detection,
+        fit_many_seconds=many,
+        fit_few_seconds=few,
+        import_seconds=importing,
+        help_seconds=helping,
+        peak_megabytes=_peak_megabytes(),
+        ratios=_ratios(training, objective, config),
+    )
+
+
+def _variants(
+    config: TrainingConfig, sizes: tuple[int, ...], device: torch.device, threads: int
+) -> list[tuple[TrainingConfig, int]]:
+    """The settings that are trained with, each with its threads."""
+    at_middle = override(config, [f"image.size={_middle(config, sizes)}"])
+    found = [(override(config, [f"image.size={size}"]), threads) for size in sizes]
+    found.append((override(at_middle, [f"num_landmarks={MANY_LANDMARKS}"]), threads))
+    if choose_precision(config.precision, device) != torch.float32:
+        found.append((override(at_middle, ["precision=float32"]), threads))
+    if threads > 1 and device.type == "cpu":
+        found.append((at_middle, 1))
+    return found
+
+
+def _middle(config: TrainingConfig, sizes: tuple[int, ...]) -> int:
+    """The size at which settings are compared."""
+    return config.image.size if config.image.size in sizes else sizes[0]
+
+
+def _ratios(
+    training: list[StepTiming], objective: tuple[ObjectiveTiming, ...], config: TrainingConfig
+) -> Ratios:
+    def pairs(**wanted: object) -> float:
+        for timing in training:
+            if all(getattr(timing, name) == value for name, value in wanted.items()):
+                return timing.pairs_per_second
+        return float("nan")
+
+    def of(size: int, num_landmarks: int) -> ObjectiveTiming:
+        return next(
+            timing
+            for timing in objective
+            if (timing.size, timing.num_landmarks) == (size, num_landmarks)
+        )
+
+    most = max(timing.threads for timing in training)
+    common: dict[str, object] = {
+        "size": _middle(config, tuple(timing.size for timing in training)),
+        "num_landmarks": config.num_landmarks,
+    }
+    usual = training[0].precision
+    few, many = of(64, OBJECTIVE_LANDMARKS[0]), of(64, OBJECTIVE_LANDMARKS[-1])
+    large = of(OBJECTIVE_SIZES[-1], OBJECTIVE_LANDMARKS[0])
+    more = many.num_landmarks / few.num_landmarks
+    wider = (large.size / few.size) ** 2
+    measured = pairs(**common, precision=usual, threads=most)
+    on_one = pairs(**common, precision=usual, threads=1) if most > 1 else float("nan")
+    in_bfloat16 = pairs(**common, precision="bfloat16", threads=most)
+    return Ratios(
+        bfloat16_over_float32=in_bfloat16 / pairs(**common, precision="float32", threads=most),
+        all_threads_over_one=measured / on_one,
+        landmarks_growth=many.milliseconds / few.milliseconds / more,
+        pixels_growth=large.milliseconds / few.milliseconds / wider,
+        landmarks_memory_growth=many.megabytes / few.megabytes / more,
+        pixels_memory_growth=large.megabytes / few.megabytes / wider,
     )
 
 
@@ -161,33 +313,24 @@ def _time_training(
     config: TrainingConfig, device: torch.device, seconds: float, convolution: float
 ) -> StepTiming:
     geometry = plan_geometry(config.image, 1.0)
-    pictures = np.stack(
-        [render(i, size=geometry.picture[0]).image for i in range(4 * config.batch_size)]
-    )
     network = build_network(config).to(device)
     optimiser = make_optimiser(network, config.optimiser)
-    batches = BatchMaker(pictures, config, geometry, device=device)
+    batches = BatchMaker(_pictures(config, geometry), config, geometry, device=device)
     precision = choose_precision(config.precision, device)
     unit = objective_unit(config.loss, geometry).to(device)
 
     def step(number: int) -> dict[str, float]:
-        watch = _Stopwatch(device)
-        with watch("pictures and warps"):
+        clock = StageClock(settle=partial(_settle, device))
+        with clock("pictures and warps"):
             batch = batches.batch(number)
-        with watch("network"), arithmetic(precision, device):
-            score_maps = network(batch.images)
-        with watch("objective"):
-            original, warped = spatial_softmax(score_maps.float()).chunk(2)
-            terms = objective_of_maps(
-                original, warped, batch.warped_cells, batch.warp, unit, config.loss
-            )
-            total = terms.total(config.loss.diversity_weight)
-        with watch("backward"):
+        terms = objective_of_batch(network, batch, unit, config.loss, precision, clock)
+        total = terms.total(config.loss.diversity_weight)
+        with clock("backward"):
             optimiser.zero_grad()
             total.backward()
-        with watch("optimiser"):
+        with clock("optimiser"):
             optimiser.step()
-        return watch.seconds
+        return clock.seconds
 
     with FlopCounterMode(display=False) as counter:
         step(0)
@@ -201,6 +344,9 @@ def _time_training(
     gflops = 1e-9 * counter.get_total_flops() / taken
     return StepTiming(
         size=config.image.size,
+        num_landmarks=config.num_landmarks,
+        precision=str(precision).removeprefix("torch."),
+        threads=torch.get_num_threads(),
         pairs_per_second=config.batch_size / taken,
         stage_shares=tuple(middle[stage] / taken for stage in STAGES),
         gflops=gflops,
@@ -208,10 +354,98 @@ def _time_training(
     )
 
 
-def _time_detection(
+def _pictures(config: TrainingConfig, geometry: Geometry) -> np.ndarray:
+    count = 4 * config.batch_size
+    return np.stack([render(index, size=geometry.picture[0]).image for index in range(count)])
+
+
+def _time_objective(
     config: TrainingConfig, device: torch.device, seconds: float
-) -> tuple[float, float]:
-    """Images a second from files, and of the network alone."""
+) -> tuple[ObjectiveTiming, ...]:
+    """K goes up at 64 px, and pixels at the least K."""
+    few = OBJECTIVE_LANDMARKS[0]
+    asked = [(64, count) for count in OBJECTIVE_LANDMARKS]
+    asked += [(size, few) for size in OBJECTIVE_SIZES if size != 64]
+    return tuple(
+        _time_one_objective(config, size, count, device, seconds) for size, count in sorted(asked)
+    )
+
+
+def _time_one_objective(
+    config: TrainingConfig, size: int, num_landmarks: int, device: torch.device, seconds: float
+) -> ObjectiveTiming:
+    geometry = plan_geometry(override(config, [f"image.size={size}"]).image, 1.0)
+    generator = generator_for(0, "benchmark", size)
+    count, (rows, columns) = config.batch_size, geometry.cells
+    shape = (2 * count, num_landmarks, rows, columns)
+    scores = torch.randn(shape, generator=generator).to(device).requires_grad_()
+    cells = (2 * torch.rand(count, rows * columns, 2, generator=generator) - 1).to(device)
+    sampler = BatchMaker(
+        np.zeros((count, *geometry.picture, 3), np.uint8), config, geometry, device=device
+    ).sampler
+    warp = sampler.draw(count, generator).second.to(scores.detach())
+    unit = objective_unit(config.loss, geometry).to(device)
+    # Blocks of one size throughout: else the work would change with K.
+    loss = config.loss.model_copy(update={"pooling": 2})
+
+    def objective() -> Tensor:
+        original, warped = spatial_softmax(scores).chunk(2)
+        terms = objective_of_maps(original, warped, cells, warp, unit, loss)
+        return terms.total(loss.diversity_weight)
+
+    kept: dict[int, int] = {}
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        total = objective()
+    del total
+    taken = _best_time(lambda: torch.autograd.grad(objective(), scores), device, seconds)
+    return ObjectiveTiming(size, num_landmarks, 1e3 * taken, 1e-6 * sum(kept.values()))
+
+
+def _time_fit(count: int) -> float:
+    """Seconds of the linear map from 30 landmarks to five points, its weight chosen."""
+    drawn = np.random.default_rng(0).normal(size=(count, 35, 2))
+    began = time.perf_counter()
+    fit_linear(drawn[:, :30], drawn[:, 30:], bias=False)
+    return time.perf_counter() - began
+
+
+def _time_start() -> tuple[float, float]:
+    """Seconds of importing the package beyond torch, and of ``warpmarks --help``; each the best."""
+
+    def taken(*arguments: str) -> float:
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        return time.perf_counter() - began
+
+    least = [
+        min(taken(*arguments) for _ in range(3))
+        for arguments in (
+            ("-c", "import torch"),
+            ("-c", "import torch, warpmarks; warpmarks.Detector"),
+            ("-m", "warpmarks", "--help"),
+        )
+    ]
+    return max(0.0, least[1] - least[0]), least[2]
+
+
+def _peak_megabytes() -> float:
+    """Nan where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most * (1e-6 if sys.platform == "darwin" else 1024e-6)
+
+
+def _time_detection(
+    config: TrainingConfig, device: torch.device, seconds: float, convolution: float
+) -> DetectionTiming:
     geometry = plan_geometry(config.image, 1.0)
     created, versions, commit = provenance()
     record = RunRecord(
@@ -232,9 +466,20 @@ def _time_detection(
         write_image_set(root, 128)
         images = find_images(root)
         from_files = _best_time(lambda: list(detector.detect_images(images)), device, seconds)
-    views = torch.rand(32, 3, *geometry.view, device=device)
-    alone = _best_time(lambda: detector.locate(views), device, seconds / 2)
-    return len(images.names) / from_files, len(views) / alone
+        size = (record.picture_height, record.picture_width)
+        some = images.paths()[:32]
+        reading = _best_time(lambda: [read_picture(path, *size) for path in some], device, 1.0)
+    pictures = np.zeros((32, *size, 3), np.uint8)
+    with FlopCounterMode(display=False) as counter:
+        detector.search(pictures)
+    alone = _best_time(lambda: detector.search(pictures), device, seconds / 2)
+    return DetectionTiming(
+        size=config.image.size,
+        from_files=len(images.names) / from_files,
+        reading=len(some) / reading,
+        network=len(pictures) / alone,
+        convolution_share=1e-9 * counter.get_total_flops() / alone / convolution,
+    )
 
 
 def _best_time(work: Callable[[], object], device: torch.device, seconds: float) -> float:
@@ -249,9 +494,13 @@ def _best_time(work: Callable[[], object], device: torch.device, seconds: float)
 
 
 def _now(device: torch.device) -> float:
+    _settle(device)
+    return time.perf_counter()
+
+
+def _settle(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
-    return time.perf_counter()
 
 
 def _machine(device: torch.device) -> str:

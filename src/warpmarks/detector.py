@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from warpmarks.coordinates import pixel_centres
 from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source
 from warpmarks.devices import choose_device
+from warpmarks.folding import folded
 from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
 from warpmarks.run_folder import RunFolder, RunRecord
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
@@ -55,6 +56,27 @@ class Detector(ImageDetector):
         load_weights(network, weights, folder.weights_path)
         return cls(network, record, device=device)
 
+    @cached_property
+    def _quick(self) -> nn.Module:
+        return folded(self.network)
+
+    @cached_property
+    def _margin(self) -> tuple[int, int] | None:
+        """Rows and columns to cut from the edges of a picture, if its view begins with whole ones.
+
+        Sampling at the view's points would then find the pixels themselves.
+        """
+        record, cut = self.record, []
+        for picture, view in (
+            (record.picture_height, record.view_height),
+            (record.picture_width, record.view_width),
+        ):
+            edge = record.config.image.margin * picture
+            if abs(edge - round(edge)) > 1e-9 or picture - 2 * round(edge) != view:
+                return None
+            cut.append(round(edge))
+        return cut[0], cut[1]
+
     @property
     def num_landmarks(self) -> int:
         """K."""
@@ -91,6 +113,9 @@ class Detector(ImageDetector):
     ) -> Float[Tensor, "batch 3 view_height view_width"]:
         """What the network sees of pictures at the run's picture size."""
         images = to_float_images(pictures, self.device)
+        if self._margin is not None:
+            top, left = self._margin
+            return images[..., top : images.shape[-2] - top, left : images.shape[-1] - left]
         points = self._view.expand(len(images), -1, -1, -1)
         return sample_view(images, points, self.record.config.image.margin)
 
@@ -100,5 +125,5 @@ class Detector(ImageDetector):
     ) -> tuple[Float[Tensor, "batch k 2"], Float[Tensor, "batch k rows columns"]]:
         """Landmarks in normalised coordinates of the views, and the probability maps."""
         on_device = views.to(self.device).contiguous(memory_format=torch.channels_last)
-        maps = spatial_softmax(self.network(on_device))
+        maps = spatial_softmax(self._quick(on_device))
         return soft_argmax(maps), maps

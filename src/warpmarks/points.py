@@ -62,6 +62,9 @@ class Normaliser:
             return np.sqrt(sizes.prod(axis=1))
         if self.kind in {"box", "box-side"}:
             sides = _ignoring_nan(np.fmax, points) - _ignoring_nan(np.fmin, points)
+            # One point is no box.
+            few = np.isfinite(points).all(axis=-1).sum(axis=1) < 2
+            sides = np.where(few[:, None], np.nan, sides)
             longest: Float[np.ndarray, " images"] = sides.max(axis=1)
             return longest if self.kind == "box-side" else np.sqrt(sides.prod(axis=1))
         between = points[:, list(self.first)].mean(axis=1) - points[:, list(self.second)].mean(

@@ -1,4 +1,18 @@
-from warpmarks.benchmark import STAGES, BenchmarkResult, StepTiming
+import json
+import math
+
+import pytest
+
+from warpmarks.benchmark import (
+    OBJECTIVE_LANDMARKS,
+    OBJECTIVE_SIZES,
+    STAGES,
+    BenchmarkResult,
+    DetectionTiming,
+    ObjectiveTiming,
+    Ratios,
+    StepTiming,
+)
 from warpmarks.cli.benchmark import table
 
 
@@ -9,32 +23,65 @@ def test_the_table_names_every_figure_with_its_unit():
         device="cpu",
         threads=2,
         load_before=0.25,
-        num_landmarks=7,
         batch_size=16,
         product_gflops=212.4,
         convolution_gflops=487.2,
-        training=(StepTiming(80, 26.34, shares, 187.1, 0.384),),
-        detection_images_per_second=143.2,
-        detection_size=80,
-        network_images_per_second=191.7,
+        training=(StepTiming(80, 7, "bfloat16", 2, 26.34, shares, 187.1, 0.384),),
+        objective=(ObjectiveTiming(64, 50, 12.34, 56.7),),
+        detection=DetectionTiming(80, 143.2, 911.1, 191.7, 0.63),
+        fit_many_seconds=1.5,
+        fit_few_seconds=0.004,
+        import_seconds=0.16,
+        help_seconds=0.24,
+        peak_megabytes=789.4,
+        ratios=Ratios(2.51, math.nan, 0.93, 1.04, 1.0, 0.99),
     )
     shown = table(result)
     for part in (
         "Some CPU, cpu, 2 threads",
         "212 GFLOP/s",
         "487 GFLOP/s",
-        "K = 7",
         *STAGES,
         "26.3",
         "6.1",
         "187",
         "38 %",
-        "143 images/s from files",
-        "192 images/s in the network",
+        "bfloat16 over float32 2.51 x, 2 threads over one not measured",
+        "    64   50    12.34        56.7",
+        "in K 0.93 of time, 1.00 of memory; in pixels 1.04, 0.99",
+        "143 images/s from files, 911 images/s read on one thread, 192 images/s in the network",
+        "(63 % of convolution)",
+        "1.50 s on 20,000 images, 4 ms on 5",
+        "import beyond torch 0.16 s, --help 0.24 s, peak memory of this benchmark 789 MB",
     ):
         assert part in shown
     header, row = shown.splitlines()[5:7]
     assert row.index("26.3") + 4 == header.index("pairs/s") + len("pairs/s")
+
+
+@pytest.mark.slow
+def test_every_figure_is_measured(warpmarks, tmp_path):
+    file = tmp_path / "speed.json"
+    arguments = ["--seconds", 0.01, "--size", 32, "--threads", 1, "--json", file]
+    code, out, err = warpmarks("benchmark", *arguments)
+    assert code == 0, err
+    assert "Infinity" not in file.read_text()
+    told = json.loads(file.read_text())
+    assert [timing["num_landmarks"] for timing in told["training"]][:2] == [10, 50]
+    for timing in told["training"]:
+        assert sum(timing["stage_shares"]) == pytest.approx(1)
+        assert timing["pairs_per_second"] > 0
+    sizes = {(timing["size"], timing["num_landmarks"]) for timing in told["objective"]}
+    assert sizes == {(64, count) for count in OBJECTIVE_LANDMARKS} | {
+        (size, OBJECTIVE_LANDMARKS[0]) for size in OBJECTIVE_SIZES
+    }
+    # Memory is counted, not timed: it can be judged on any machine.
+    assert told["ratios"]["landmarks_memory_growth"] < 1.05
+    assert told["ratios"]["pixels_memory_growth"] < 1.05
+    assert told["ratios"]["all_threads_over_one"] is None
+    assert "detection at 80 px" in out
+    code, _, err = warpmarks("benchmark", *arguments)
+    assert (code, "exists: choose another name" in err) == (2, True)
 
 
 def test_unusable_flags(warpmarks):

@@ -4,12 +4,15 @@ import json
 import numpy as np
 import pytest
 
+from evaluation.made_examples import SCHEME, made_examples
 from warpmarks import PointDetector
+from warpmarks.cli.promise import print_promise
 from warpmarks.datasets.annotated import read_annotated, read_scheme
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.promise import PointPromise, Promise
 from warpmarks.regression.storage import load_regressor
 
 
@@ -127,6 +130,50 @@ def test_what_cannot_be_is_said_in_one_sentence(
     assert err.startswith("error: ")
     assert sentence in err
     assert not (run_copy / "regressors").exists()
+
+
+def eyes_at_one_place(rows):
+    rows[3] = "02.png,10,10,10,10,5,5"
+
+
+def one_label_for_three_points(rows):
+    rows[2:] = []
+    rows[1] = "00.png,10,10,,,,"
+
+
+def other_case(rows):
+    rows[4] = rows[4].replace("03.png", "03.PNG")
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (eyes_at_one_place, "the normaliser bright:dark has length 0 on 02.png"),
+        (one_label_for_three_points, "the point dark is not annotated on the one image"),
+        (other_case, "is not there, only 03.png, which differs in upper and lower case"),
+    ],
+)
+def test_annotations_that_cannot_be_fitted_are_named_with_their_file(
+    warpmarks, run_copy, annotated_set, harm, sentence
+):
+    table = annotated_set / "landmarks.csv"
+    rows = table.read_text().splitlines()
+    harm(rows)
+    table.write_text("\n".join(rows))
+    code, out, err = warpmarks("fit", run_copy, annotated_set, "--output", "x")
+    assert (code, out) == (2, "")
+    assert f"error: {table}" in err
+    assert sentence in err
+    assert not (run_copy / "regressors").exists()
+
+
+@pytest.mark.parametrize(("pixels", "told"), [(5.1, True), (4.9, False)])
+def test_landmarks_that_tell_nothing_are_said_to(pixels, told, capsys):
+    point = PointPromise("all", 9, pixels, 10.0, 5.0, 11.0)
+    examples = made_examples(3)
+    print_promise(Promise((point,), point), fit_regressor(examples, SCHEME).regressor, "cats")
+    assert ("no more of these points than the mean shape" in capsys.readouterr().out) is told
 
 
 @pytest.mark.usefixtures("undrawn")

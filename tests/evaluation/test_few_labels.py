@@ -101,7 +101,8 @@ def test_errors_by_labels_are_means_over_draws_of_the_scored_images(detector, an
 
 
 def test_spread_leaves_out_what_is_not_known():
-    assert Spread.of([1.0, 3.0, float("nan")]) == Spread(2.0, pytest.approx(np.sqrt(2)))
+    spread = Spread.of([1.0, 3.0, float("nan")])
+    assert (spread.mean, spread.deviation) == pytest.approx((2, np.sqrt(2)))
     assert Spread.of([2.0]).record() == {"mean_percent": 2.0, "deviation_percent": None}
     assert np.isnan(Spread.of([]).mean)
 

@@ -1,3 +1,4 @@
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from warpmarks.errors import InputError
+from warpmarks.fleet.detecting import check_address
 from warpmarks.fleet.pieces import Columns, Piece, find_work
 
 
@@ -133,3 +135,16 @@ def test_sources_that_cannot_be(tmp_path: Path, image_folder: Path) -> None:
     ):
         with pytest.raises(InputError, match=message):
             find_work(str(source), **asked)
+
+
+def test_addresses_where_nobody_is() -> None:
+    for address in (None, "auto", "local"):
+        check_address(address)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        check_address(f"127.0.0.1:{port}")
+        check_address(f"ray://127.0.0.1:{port}")
+    with pytest.raises(InputError, match="nothing answers there"):
+        check_address(f"127.0.0.1:{port}")
+    with pytest.raises(InputError, match=r"expected HOST:PORT, ray://HOST:PORT or auto"):
+        check_address("cluster")

@@ -7,10 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from annotated_examples import make_annotated_set
+from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.image_set import find_images
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
-from warpmarks.fleet.carried import files_of, load_carried, names_of
+from warpmarks.export.onnx_file import write_onnx
+from warpmarks.fleet.carried import digest_of, files_of, load_carried, names_of
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
 from warpmarks.fleet.worker import FleetWorker
@@ -128,22 +130,46 @@ def test_a_piece_that_is_there_is_not_done_again(
     assert second.exists()
 
 
-def test_points_of_a_regressor(tiny_run: Path, image_folder: Path, tmp_path: Path) -> None:
-    from warpmarks.datasets.annotated import read_annotated
-
-    detector = Detector.load(tiny_run, device="cpu")
-    scheme = read_annotated(make_annotated_set(tmp_path / "blobs")).scheme
+def some_regressor(detector: Detector, folder: Path) -> Regressor:
+    scheme = read_annotated(make_annotated_set(folder / "blobs")).scheme
     weights = np.random.default_rng(0).normal(size=(4, 6))
-    regressor = Regressor(weights, None, scheme, "linear", detector.digest, 8, np.zeros((2, 2)))
+    return Regressor(weights, None, scheme, "linear", detector.digest, 8, np.zeros((2, 2)))
+
+
+def test_points_of_a_regressor(tiny_run: Path, image_folder: Path, tmp_path: Path) -> None:
+    detector = Detector.load(tiny_run, device="cpu")
+    regressor = some_regressor(detector, tmp_path)
     save_regressor(regressor, tmp_path / "eyes")
     name = str(tmp_path / "eyes")
     work = find_work(str(image_folder))
     table, _ = done_alone(tiny_run, work, tmp_path / "out", regressor=name)
     expected = PointDetector(detector, regressor)([str(path) for path in work.pieces[0].paths])
     np.testing.assert_allclose(points_in(table), expected.landmarks, rtol=0, atol=1e-4)
-    assert json.loads(table.schema.metadata[b"points"]) == list(scheme.names)
-    assert names_of(load_carried(files_of(tiny_run, name), "cpu")) == scheme.names
+    assert json.loads(table.schema.metadata[b"points"]) == list(regressor.scheme.names)
+    assert names_of(load_carried(files_of(tiny_run, name))) == regressor.scheme.names
     assert names_of(detector) == ("1", "2", "3")
+
+
+def test_an_exported_file_with_a_regressor(
+    tiny_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    detector = Detector.load(tiny_run, device="cpu")
+    regressor = some_regressor(detector, tmp_path)
+    file = tmp_path / "tiny.onnx"
+    write_onnx(detector, file, regressor)
+    work = find_work(str(image_folder))
+    table, _ = done_alone(file, work, tmp_path / "out")
+    expected = PointDetector(detector, regressor)([str(path) for path in work.pieces[0].paths])
+    np.testing.assert_allclose(points_in(table), expected.landmarks, rtol=0, atol=2e-3)
+    with pytest.raises(InputError, match=r"--regressor eyes was given, but .*tiny.onnx is an exp"):
+        files_of(file, "eyes")
+
+
+def test_a_digest_is_of_all_files(tiny_run: Path) -> None:
+    files = files_of(tiny_run, None)
+    assert digest_of(files) == digest_of(dict(reversed(files.items())))
+    for name in files:
+        assert digest_of(files) != digest_of(files | {name: files[name] + b" "})
 
 
 def test_a_run_that_is_not_there(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 """``warpmarks benchmark``: the speed of this machine."""
 
+import math
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warpmarks.cli.options import Device, DeviceChoice, Threads
+from warpmarks.cli.options import Device, DeviceChoice, Overwrite
 
 if TYPE_CHECKING:
     from warpmarks.benchmark import BenchmarkResult
@@ -23,16 +26,30 @@ def benchmark(
     ] = None,
     recipe: Annotated[str, typer.Option(metavar="NAME|FILE", help="Settings to time.")] = "default",
     device: DeviceChoice = Device.AUTO,
-    threads: Threads = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, show_default="the machine's", help="CPU threads to compute with."),
+    ] = None,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", show_default=False, help="Write every figure to a JSON file too."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Measure training and detection on this machine, and how near they come to its limit."""
     from warpmarks.benchmark import run_benchmark
-    from warpmarks.cli.devices import prepare
+    from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.configuration import load_recipe
+    from warpmarks.devices import choose_device
+    from warpmarks.files import write_json
 
+    if json is not None:
+        check_output_file(json, overwrite=overwrite, flag="--json")
     load_recipe(recipe)  # one that is not there is told before anything is measured
-    where = prepare(device, threads)
+    where = choose_device(device.value)
     with terminal_progress() as progress:
         result = run_benchmark(
             device=where,
@@ -43,6 +60,8 @@ def benchmark(
             seconds_each=seconds,
             progress=progress,
         )
+    if json is not None:
+        write_json(json, _plain(asdict(result)))
     print(table(result))
 
 
@@ -52,14 +71,13 @@ def table(result: "BenchmarkResult") -> str:
 
     stages = " ".join(f"{stage:>{_width(stage)}}" for stage in STAGES)
     lines = [
-        f"{result.machine}, {result.device}, {result.threads} threads, "
+        f"{result.machine}, {result.device}, {_threads(result.threads)}, "
         f"load before {result.load_before:.1f}",
         f"matrix product        {result.product_gflops:8.0f} GFLOP/s",
         f"convolution           {result.convolution_gflops:8.0f} GFLOP/s",
         "",
-        f"training step, K = {result.num_landmarks}, batches of {result.batch_size} pairs; "
-        "shares of its time in %",
-        f"  size  pairs/s  {stages}   GFLOP/s  of convolution",
+        f"training step, batches of {result.batch_size} pairs; shares of its time in %",
+        f"  size    K  precision  threads  pairs/s  {stages}  GFLOP/s  of convolution",
     ]
     for timing in result.training:
         shares = " ".join(
@@ -67,17 +85,55 @@ def table(result: "BenchmarkResult") -> str:
             for stage, share in zip(STAGES, timing.stage_shares, strict=True)
         )
         lines.append(
-            f"{timing.size:>6} {timing.pairs_per_second:>8.1f}  {shares} {timing.gflops:>9.0f}"
+            f"{timing.size:>6} {timing.num_landmarks:>4} {timing.precision:>10} {timing.threads:>8}"
+            f" {timing.pairs_per_second:>8.1f}  {shares} {timing.gflops:>8.0f}"
             f" {100 * timing.convolution_share:>13.0f} %"
         )
+    ratios, detection = result.ratios, result.detection
     lines += [
+        f"bfloat16 over float32 {_times(ratios.bfloat16_over_float32)}, "
+        f"{_threads(result.threads)} over one {_times(ratios.all_threads_over_one)}",
         "",
-        f"detection at {result.detection_size} px: "
-        f"{result.detection_images_per_second:.0f} images/s from files, "
-        f"{result.network_images_per_second:.0f} images/s in the network",
+        "objective with its gradient, for a batch",
+        "  size    K       ms     MB kept",
+    ]
+    lines += [
+        f"{timing.size:>6} {timing.num_landmarks:>4} {timing.milliseconds:>8.2f}"
+        f" {timing.megabytes:>11.1f}"
+        for timing in result.objective
+    ]
+    lines += [
+        "growth over linear, 1 is linear: "
+        f"in K {ratios.landmarks_growth:.2f} of time, {ratios.landmarks_memory_growth:.2f} of "
+        f"memory; in pixels {ratios.pixels_growth:.2f}, {ratios.pixels_memory_growth:.2f}",
+        "",
+        f"detection at {detection.size} px: {detection.from_files:.0f} images/s from files, "
+        f"{detection.reading:.0f} images/s read on one thread, {detection.network:.0f} images/s in "
+        f"the network ({100 * detection.convolution_share:.0f} % of convolution)",
+        f"linear map from 30 landmarks to 5 points: {result.fit_many_seconds:.2f} s on 20,000 "
+        f"images, {1e3 * result.fit_few_seconds:.0f} ms on 5",
+        f"import beyond torch {result.import_seconds:.2f} s, --help {result.help_seconds:.2f} s, "
+        f"peak memory of this benchmark {result.peak_megabytes:.0f} MB",
     ]
     return "\n".join(lines)
 
 
 def _width(stage: str) -> int:
     return max(6, len(stage))
+
+
+def _threads(count: int) -> str:
+    return "1 thread" if count == 1 else f"{count} threads"
+
+
+def _times(ratio: float) -> str:
+    return "not measured" if math.isnan(ratio) else f"{ratio:.2f} x"
+
+
+def _plain(value: object) -> object:
+    """JSON knows no nan: null."""
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -1,11 +1,11 @@
 """``warpmarks evaluate``: what the landmarks of a run are worth on annotated images."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from warpmarks.cli.fit import Method, MethodOption
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Run, Threads
 from warpmarks.errors import InputError
 
@@ -63,6 +63,30 @@ def evaluate(
             "on the others. Folds are drawn over images, whoever they show.",
         ),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            show_default=False,
+            help="With --fit-split: fit on so many of its annotated images, such as 1,5,10,20,all, "
+            "and tell the error for each number (the paper's table 4).",
+        ),
+    ] = None,
+    draws: Annotated[
+        int,
+        typer.Option(
+            min=1, help="With --labels: draws of each number of images, seeded by --seed and on."
+        ),
+    ] = 10,
+    supervised: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            show_default=False,
+            help="With --labels: a run of `warpmarks supervise` to set beside; repeatable.",
+        ),
+    ] = None,
+    method: MethodOption = Method.AUTO,
     bias: Annotated[
         bool, typer.Option("--bias", help="Fit with an offset; the paper's map has none.")
     ] = False,
@@ -83,7 +107,7 @@ def evaluate(
             "images beyond it have failed.",
         ),
     ] = 10.0,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of intervals and folds.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of intervals, folds and draws.")] = 0,
     json: Annotated[
         Path | None,
         typer.Option(
@@ -105,12 +129,9 @@ def evaluate(
     threads: Threads = None,
 ) -> None:
     """Score annotated points that are predicted from a run's landmarks, beside the mean shape."""
-    _check_way(regressor, fit_split, cross_validation, bias=bias)
-    import json as json_format
-    import sys
-
     from warpmarks.cli.devices import prepare
-    from warpmarks.cli.outputs import check_output_file, check_output_folder
+    from warpmarks.cli.label_curve import check_label_flags, tell_label_curve
+    from warpmarks.cli.outputs import check_output_file, check_output_folder, hand_over, slug
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.scores import print_scores
     from warpmarks.datasets.annotated import read_annotated
@@ -118,9 +139,10 @@ def evaluate(
     from warpmarks.evaluation.evaluate import evaluate_predictions
     from warpmarks.evaluation.locating import locate_annotated
     from warpmarks.evaluation.record import FOLDER, evaluation_record, save_evaluation
-    from warpmarks.files import write_json
     from warpmarks.report.run_report import rebuild_report
 
+    check_label_flags(labels, fit_split, supervised or ())
+    _check_way(regressor, fit_split, cross_validation, bias=bias, method=method)
     to_stdout = json is not None and str(json) == "-"
     if json is not None and not to_stdout:
         check_output_file(json, overwrite=overwrite, flag="--json")
@@ -132,6 +154,23 @@ def evaluate(
     fitted_on = read_annotated(source, split=fit_split) if fit_split is not None else None
     if fitted_on is not None:
         _check_apart(fitted_on, annotated)
+    if labels is not None:
+        assert fitted_on is not None
+        tell_label_curve(
+            detector,
+            run,
+            fitted_on,
+            annotated,
+            labels,
+            draws=draws,
+            seed=seed,
+            method=method.value,
+            bias=bias,
+            supervised=supervised or (),
+            folder=pictures,
+            json=json,
+        )
+        return
     scheme = _scheme(annotated, saved, regressor, normaliser)
     with terminal_progress() as progress:
         examples = locate_annotated(detector, annotated, progress=progress)
@@ -143,6 +182,8 @@ def evaluate(
             regressor,
             fitted_on,
             cross_validation,
+            source=str(annotated.source),
+            method=method.value,
             bias=bias,
             seed=seed,
             progress=progress,
@@ -158,7 +199,7 @@ def evaluate(
             training=training,
         )
         way = regressor or (f"fit {fit_split}" if fit_split else f"{cross_validation} folds")
-        folder = pictures or run / FOLDER / _slug(f"{annotated.name} {way}")
+        folder = pictures or run / FOLDER / slug(f"{annotated.name} {way}")
         progress.start("Drawing pictures", None)
         save_evaluation(folder, evaluation, annotated.images, detector=detector.digest)
         page = None
@@ -167,15 +208,9 @@ def evaluate(
     record = {"run": run.resolve().name, "detector": detector.digest} | evaluation_record(
         evaluation
     )
-    if to_stdout:
-        print(json_format.dumps(record, indent=2))
-    else:
+    if not to_stdout:
         print_scores(evaluation, run.resolve().name)
-    told = sys.stderr if to_stdout else sys.stdout
-    if json is not None and not to_stdout:
-        write_json(json, record)
-        print(f"figures: {json}", file=told)
-    print(f"pictures: {folder}" + (f"; report: {page}" if page else ""), file=told)
+    hand_over(record, json, folder, page)
 
 
 def _check_way(
@@ -184,6 +219,7 @@ def _check_way(
     cross_validation: int | None,
     *,
     bias: bool,
+    method: Method,
 ) -> None:
     given = sum(way is not None for way in (regressor, fit_split, cross_validation))
     if given == 0:
@@ -194,6 +230,15 @@ def _check_way(
         raise InputError(f"points can be predicted in one way only: give one of {WAYS}")
     if bias and regressor is not None:
         raise InputError("--bias was given with --regressor, which is fitted already: leave it out")
+    if method is not Method.AUTO and regressor is not None:
+        raise InputError(
+            "--method was given with --regressor, which is fitted already: leave it out"
+        )
+    if method is Method.WARPS and cross_validation is not None:
+        raise InputError(
+            "--method warps is not known for --cross-validation: take --fit-split, or another "
+            "method"
+        )
 
 
 def _check_apart(fitted_on: "AnnotatedSet", scored: "AnnotatedSet") -> None:
@@ -253,34 +298,51 @@ def _predict(
     fitted_on: "AnnotatedSet | None",
     cross_validation: int | None,
     *,
+    source: str,
+    method: str,
     bias: bool,
     seed: int,
     progress: "Progress",
 ) -> "tuple[Predictions, Examples | None]":
     """The predictions, and the images that they were learned from where these are at hand."""
+    from dataclasses import replace
+
     import numpy as np
 
-    from warpmarks.evaluation.locating import locate_annotated
+    from warpmarks.evaluation.few_labels import LabelledPool
     from warpmarks.evaluation.predicting import predict_by_folds, predict_with
-    from warpmarks.regression.fitting import fit_regressor
+    from warpmarks.metrics.errors import checked_lengths
 
     if saved is not None:
         how = f"fitted on {_images(saved.fitted_on)} (regressor {name}, {saved.method})"
         return predict_with(saved, examples, how=how), None
     if fitted_on is not None:
-        training = locate_annotated(detector, fitted_on, progress=progress)
-        fitted = fit_regressor(training, scheme, bias=bias).regressor
+        pool = LabelledPool(
+            detector,
+            replace(fitted_on, scheme=scheme),
+            method=method,
+            bias=bias,
+            progress=progress,
+        )
+        pool.locate([None], [seed])
+        drawn = pool.fit(None, seed)
+        training, fitted = drawn.examples, drawn.fit.regressor
         how = f"fitted on {_images(len(training))} of {fitted_on.name} ({fitted.method})"
         return predict_with(fitted, examples, how=how), training
     assert cross_validation is not None
     generator = np.random.default_rng(seed)
-    return predict_by_folds(examples, scheme, cross_validation, generator, bias=bias), None
+    checked_lengths(
+        scheme.normaliser.lengths(examples.annotations, examples.sizes),
+        examples.annotations,
+        examples.names,
+        normaliser=scheme.normaliser.text,
+        source=source,
+    )
+    predicted = predict_by_folds(
+        examples, scheme, cross_validation, generator, method=method, bias=bias
+    )
+    return predicted, None
 
 
 def _images(count: int) -> str:
     return "1 image" if count == 1 else f"{count:,} images"
-
-
-def _slug(text: str) -> str:
-    """A name for a folder, of letters that every system takes."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "evaluation"

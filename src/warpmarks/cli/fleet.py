@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Run, Split
+from warpmarks.cli.options import Device, DeviceChoice, Overwrite, RunOrFile, Split
 
 
 def fleet_detect(
-    run: Run,
+    run: RunOrFile,
     source: Annotated[
         str,
         typer.Argument(

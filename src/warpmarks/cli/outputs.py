@@ -1,8 +1,11 @@
 """Checks of where results go, made before any work is done."""
 
 import os
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from warpmarks.errors import InputError
 
@@ -66,3 +69,24 @@ def check_target(path: Path, *, files: Sequence[str], overwrite: bool) -> None:
         raise InputError(f"{path}: there is no folder {folder}, make it first")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{path}: the folder {folder} cannot be written")
+
+
+def hand_over(record: dict[str, Any], json: Path | None, folder: Path, page: Path | None) -> None:
+    """Figures to where they were asked for, and where the pictures are."""
+    import json as json_format
+
+    from warpmarks.files import write_json
+
+    told = sys.stdout
+    if json is not None and str(json) == "-":
+        told = sys.stderr
+        print(json_format.dumps(record, indent=2))
+    elif json is not None:
+        write_json(json, record)
+        print(f"figures: {json}", file=told)
+    print(f"pictures: {folder}" + (f"; report: {page}" if page else ""), file=told)
+
+
+def slug(text: str) -> str:
+    """A name for a folder, of letters that every system takes."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "evaluation"

@@ -67,6 +67,12 @@ def print_promise(
     table.add_row(*_row(promise.overall, without.overall if without else None), style="bold")
     console.print(table)
     console.print("Each image predicted by the same fit on the others (leave-one-out).")
+    if promise.overall.pixels >= promise.overall.mean_shape_pixels:
+        console.print(
+            "The landmarks tell no more of these points than the mean shape does: train on images "
+            "of this kind, annotate more"
+            + (", or take --bias, which can fall back to it." if regressor.offset is None else ".")
+        )
 
 
 def print_draws(

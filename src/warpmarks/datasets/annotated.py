@@ -108,8 +108,9 @@ def read_annotated(
     there = set(found.names)
     if split is None and (missing := [name for name in table.images if name not in there]):
         raise InputError(
-            f"{table_path} has points on {missing[0]}, but {found.root / missing[0]} is not "
-            f"there ({len(missing)} such images): correct the table or bring the images"
+            f"{table_path} has points on {missing[0]}, but {found.root / missing[0]} is not there"
+            f"{_like(missing[0], there)} ({_images(len(missing))}): correct the table or bring the "
+            "images"
         )
     names = [
         name for name in found.names if name in rows and np.isfinite(table.points[rows[name]]).any()
@@ -124,6 +125,15 @@ def read_annotated(
         scheme,
         table_path,
     )
+
+
+def _like(name: str, there: set[str]) -> str:
+    like = [other for other in there if other.casefold() == name.casefold()]
+    return f", only {min(like)}, which differs in upper and lower case" if like else ""
+
+
+def _images(count: int) -> str:
+    return "1 such image" if count == 1 else f"{count} such images"
 
 
 def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> PointScheme:

@@ -112,14 +112,17 @@ class LabelledPool:
             warped = locate_warped_copies(
                 self.detector, self._draw(labels, seed), seed=seed, progress=self.progress
             )
-        fit = fit_regressor(
-            examples,
-            self.annotated.scheme,
-            method=self.method,
-            bias=self.bias,
-            detector=self.detector.digest,
-            warped=warped,
-        )
+        try:
+            fit = fit_regressor(
+                examples,
+                self.annotated.scheme,
+                method=self.method,
+                bias=self.bias,
+                detector=self.detector.digest,
+                warped=warped,
+            )
+        except InputError as error:
+            raise InputError(f"{self.annotated.source}: {error}") from error
         return LabelDraw(seed, examples, fit)
 
     def error_elsewhere(self, draw: LabelDraw) -> float:

@@ -1,56 +1,95 @@
 """A detector as files that can be sent to machines where its run is not."""
 
+import hashlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from warpmarks.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.exported import ExportedDetector, is_exported
 from warpmarks.point_detector import PointDetector
 from warpmarks.regression.storage import RECORD, WEIGHTS, regressor_path
 
-FleetDetector: TypeAlias = Detector | PointDetector
+if TYPE_CHECKING:
+    from warpmarks.detector import Detector
 
-_REGRESSOR = "regressor"
+FleetDetector: TypeAlias = "Detector | ExportedDetector | PointDetector"
+
+_EXPORTED, _REGRESSOR = "run.onnx", "regressor"
 
 
 def files_of(run: Path, regressor: str | None) -> dict[str, bytes]:
-    """The files that a detector, or one with a regressor, is made from.
+    """The files that the detector of a run, of an exported one, or of a regressor is made from.
 
     Raises:
-        InputError: one of them cannot be read.
+        InputError: one of them cannot be read, or a regressor was given beside an exported file.
     """
-    wanted = {name: run / name for name in ("run.json", "weights.safetensors")}
-    if regressor is not None:
-        folder = regressor_path(regressor, run)
-        wanted |= {f"{_REGRESSOR}/{name}": folder / name for name in (RECORD, WEIGHTS)}
+    if is_exported(run):
+        if regressor is not None:
+            raise InputError(
+                f"--regressor {regressor} was given, but {run} is an exported file: leave it out, "
+                "or fold it in with `warpmarks export --regressor`"
+            )
+        wanted = {_EXPORTED: run}
+    else:
+        wanted = {name: run / name for name in ("run.json", "weights.safetensors")}
+        if regressor is not None:
+            folder = regressor_path(regressor, run)
+            wanted |= {f"{_REGRESSOR}/{name}": folder / name for name in (RECORD, WEIGHTS)}
     try:
         return {name: path.read_bytes() for name, path in wanted.items()}
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read ({error.strerror})") from error
 
 
-def load_detector(run: str | Path, regressor: str | Path | None, device: str) -> FleetDetector:
-    """The detector of a run, or of a run with a regressor.
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """Hash of ``files_of``."""
+    whole = hashlib.blake2b(digest_size=16)
+    for name, content in sorted(files.items()):
+        whole.update(f"{name} {len(content)}\n".encode() + content)
+    return whole.hexdigest()
+
+
+def load(
+    run: Path, regressor: str | Path | None, *, device: str = "cpu", threads: int | None = None
+) -> FleetDetector:
+    """The detector of a run folder or of an exported file, with ``threads`` of the CPU.
 
     Raises:
-        InputError: there is none, or it is damaged.
+        InputError: there is none, it is damaged, or it cannot use the device.
     """
-    if regressor is None:
-        return Detector.load(run, device=device)
-    return PointDetector.load(run, regressor, device=device)
+    if is_exported(run):
+        exported = ExportedDetector.load(run, device=device, threads=threads)
+        if exported.regressor is None:
+            return exported
+        return PointDetector(exported, exported.regressor)
+
+    import torch
+
+    from warpmarks.detector import Detector
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if regressor is not None:
+        return PointDetector.load(run, regressor, device=device)
+    return Detector.load(run, device=device)
 
 
-def load_carried(files: Mapping[str, bytes], device: str) -> FleetDetector:
+def load_carried(
+    files: Mapping[str, bytes], *, device: str = "cpu", threads: int | None = None
+) -> FleetDetector:
     """The detector of ``files_of``."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for within, content in files.items():
             (folder / within).parent.mkdir(exist_ok=True)
             (folder / within).write_bytes(content)
+        if _EXPORTED in files:
+            return load(folder / _EXPORTED, None, device=device, threads=threads)
         has_regressor = (folder / _REGRESSOR).is_dir()
-        return load_detector(folder, folder / _REGRESSOR if has_regressor else None, device)
+        regressor = folder / _REGRESSOR if has_regressor else None
+        return load(folder, regressor, device=device, threads=threads)
 
 
 def names_of(detector: FleetDetector) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from warpmarks.errors import InputError
-from warpmarks.fleet.carried import files_of, load_detector, names_of
+from warpmarks.fleet.carried import digest_of, files_of, load, names_of
 from warpmarks.fleet.libraries import ray_library
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
@@ -65,7 +66,7 @@ def detect_on_fleet(
     ``address``.
 
     Args:
-        run: the folder of a run; it need not be on the workers' machines.
+        run: the folder of a run, or an exported file; it need not be on the workers' machines.
         source: images, see `warpmarks.fleet.pieces.find_work`; where Ray has several machines, a
             path that all of them have.
         output: folder to make, a path that all machines have, or a URL.
@@ -87,8 +88,9 @@ def detect_on_fleet(
     """
     progress = progress or SilentProgress()
     ray = ray_library()
-    detector = load_detector(run, regressor, "cpu")
+    check_address(address)
     files = files_of(Path(run), regressor)
+    points = names_of(load(Path(run), regressor))
     work = find_work(
         str(source),
         split=split,
@@ -97,10 +99,11 @@ def detect_on_fleet(
         name_column=name_column,
     )
     parts = Parts(str(output))
-    about = About(detector.digest, work.digest())
-    parts.prepare(about, resume=resume, overwrite=overwrite)
+    about = About(digest_of(files), work.digest())
+    parts.check(about, resume=resume, overwrite=overwrite)
     images = failed = 0
     with _started(ray, address, workers):
+        parts.prepare(about, resume=resume, overwrite=overwrite)
         count, resources = _share(ray, workers, device)
         worker = {
             "fn_constructor_args": (files, Work(work.filesystem, (), work.columns), parts),
@@ -126,7 +129,7 @@ def detect_on_fleet(
                 progress.advance(int(result["images"].sum()))
         progress.finish()
     parts.complete(images, failed)
-    return FleetResult(str(output), len(names_of(detector)), images, failed)
+    return FleetResult(str(output), len(points), images, failed)
 
 
 def _pieces(ray: ModuleType, work: Work) -> Any:
@@ -148,21 +151,41 @@ def _share(ray: ModuleType, workers: int | None, device: str) -> tuple[int, dict
     return count, resources
 
 
+def check_address(address: str | None) -> None:
+    """Raise where nobody listens: Ray itself would try for minutes.
+
+    Raises:
+        InputError: the address is none, or nothing answers there.
+    """
+    if address is None or address in {"auto", "local"}:
+        return
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon or not port.isdigit():
+        raise InputError(f"--address is {address}: expected HOST:PORT, ray://HOST:PORT or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError as error:
+        raise InputError(f"--address {address}: nothing answers there ({error})") from error
+
+
 @contextmanager
 def _started(ray: ModuleType, address: str | None, workers: int | None) -> Iterator[None]:
     """Ray, started or joined if it was not; what was started is stopped."""
     context = ray.data.DataContext.get_current()
     before = context.enable_progress_bars
     context.enable_progress_bars = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
     mine = not ray.is_initialized()
     try:
         if mine:
             local = address is None and "RAY_ADDRESS" not in os.environ
+            for name in ("ray", "ray.data"):
+                logging.getLogger(name).setLevel(logging.ERROR)
+            # It warns of restarts without what a worker is made from, which this process keeps.
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
             ray.init(
                 address=address,
                 log_to_driver=False,
-                logging_level=logging.WARNING,
+                logging_level=logging.ERROR,
                 include_dashboard=False if local else None,
                 num_cpus=workers if local else None,
                 object_store_memory=_LOCAL_OBJECT_STORE if local else None,

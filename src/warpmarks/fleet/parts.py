@@ -29,7 +29,7 @@ class About:
     """What results come from; others cannot be added to them."""
 
     detector: str
-    """Digest of its weights, and of a regressor's."""
+    """Hash of its files, and of a regressor's."""
     work: str
     """Hash of the pieces."""
     format: int = FORMAT
@@ -47,41 +47,50 @@ class Parts:
         self._filesystem, self._root = filesystem_of(place)
         self._is_local = "://" not in place or place.startswith("file://")
 
-    def prepare(self, about: About, *, resume: bool, overwrite: bool) -> None:
-        """Make the folder, or see that it can be gone on with.
+    def check(self, about: About, *, resume: bool, overwrite: bool) -> None:
+        """Raise if ``prepare`` would; nothing is made.
 
         Raises:
-            InputError: something is there that may not be replaced or comes from something else, or
-                the folder cannot be made.
+            InputError: something is there that may not be replaced or comes from something else.
         """
         there = self._names()
-        if there and ABOUT not in there:
+        if not there:
+            return
+        if ABOUT not in there:
             raise InputError(
                 f"--output {self.place} is not empty and holds no detection: choose another folder"
             )
-        if there and not (resume or overwrite):
+        if not (resume or overwrite):
             raise InputError(
                 f"--output {self.place} holds a detection: go on with --resume, replace it with "
                 "--overwrite, or choose another folder"
             )
+        told = json.loads(self._read(ABOUT))
+        if resume and told != asdict(about):
+            others = [name for name, value in asdict(about).items() if told.get(name) != value]
+            raise InputError(
+                f"--output {self.place} comes from something else ({', '.join(others)}): give "
+                "the same run, regressor, source and size of parts, or start anew with --overwrite"
+            )
+
+    def prepare(self, about: About, *, resume: bool, overwrite: bool) -> None:
+        """Make the folder, or keep what is there to go on with.
+
+        Raises:
+            InputError: see ``check``, or the folder cannot be made.
+        """
+        self.check(about, resume=resume, overwrite=overwrite)
+        there = self._names()
         if there and resume:
-            told = json.loads(self._read(ABOUT))
-            if told != asdict(about):
-                others = [name for name, value in asdict(about).items() if told.get(name) != value]
-                raise InputError(
-                    f"--output {self.place} comes from something else ({', '.join(others)}): give "
-                    "the same run, regressor, source and size of parts, or start anew with "
-                    "--overwrite"
-                )
             return
         try:
             for name in sorted(there):
                 if name in {ABOUT, COMPLETE} or name.startswith("part-"):
                     self._filesystem.rm_file(f"{self._root}/{name}")
             self._filesystem.makedirs(self._root, exist_ok=True)
-            self._write(ABOUT, json.dumps(asdict(about), indent=2).encode())
         except Exception as error:  # each file system raises its own
             raise InputError(f"--output {self.place} cannot be written ({error})") from error
+        self._write(ABOUT, json.dumps(asdict(about), indent=2).encode())
 
     def done(self, index: int) -> "tuple[int, int] | None":
         """Images in a piece's file, and how many of them failed; None if it is not there."""

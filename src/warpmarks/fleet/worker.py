@@ -40,10 +40,7 @@ class FleetWorker:
         threads: int,
         device: str,
     ) -> None:
-        import torch
-
-        torch.set_num_threads(threads)
-        self.detector = load_carried(files, device)
+        self.detector = load_carried(files, device=device, threads=threads)
         self.names = names_of(self.detector)
         self.work, self.parts = work, parts
         self.batch_size, self.threads = batch_size, threads

@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 
 from warpmarks.plots.average_image import with_contrast
 from warpmarks.plots.colours import landmark_colours
-from warpmarks.plots.markers import draw_landmarks, marker_diameter
+from warpmarks.plots.markers import marker_diameter
 from warpmarks.plots.predictions import PREDICTED
 from warpmarks.plots.sheet import Sheet, Tile, draw_dots, in_points
 
@@ -22,6 +22,7 @@ LEAST = 0.2
 _OUTLINE = "#101418"
 _NAMED = 12  # points up to which there is room for their names
 _LONGEST = 24  # letters of a name
+_THIN = 3  # lines of a point that no landmark decides by itself
 
 
 def draw_regressor(
@@ -35,7 +36,8 @@ def draw_regressor(
 ) -> "matplotlib.figure.Figure":
     """Arrows from the landmarks to each point that they decide, on an image.
 
-    An arrow is as thick as the landmark's share in the point, and has the landmark's colour.
+    An arrow is as thick as the landmark's share in the point, and has the landmark's colour. A
+    point in which no landmark has a share that counts has thin lines from the three largest.
 
     Args:
         image: to draw on.
@@ -54,59 +56,96 @@ def draw_regressor(
     sheet.paste(faded, tile)
     figure, axes = sheet.figure()
     sources, targets = tile.place(landmarks, height, width), tile.place(points, height, width)
-    diameter = 0.8 * marker_diameter(tile, max(len(landmarks), len(points)))
+    diameter = 0.5 * marker_diameter(tile, max(len(landmarks), len(points)))
+    _draw_shares(axes, sources, targets, influences, diameter)
+    colours = landmark_colours(len(sources))
+    shown = tile.holds(sources)
+    rim = max(1.0, 0.14 * diameter)
+    draw_dots(axes, sources[shown], diameter + 3 * rim, c="white", linewidths=0, zorder=4)
     draw_dots(
         axes,
-        targets[tile.holds(targets)],
-        1.75 * diameter,
-        c=PREDICTED,
+        sources[shown],
+        diameter,
+        c=colours[shown] / 255,
         edgecolors=_OUTLINE,
-        linewidths=in_points(max(1.0, 0.12 * diameter)),
-        zorder=2,
+        linewidths=in_points(rim),
+        zorder=4.1,
     )
-    draw_landmarks(axes, tile, sources)
-    _draw_arrows(axes, sources, targets, influences, diameter)
+    inside = targets[tile.holds(targets)]
+    for width, colour in ((0.9, _OUTLINE), (0.55, PREDICTED)):
+        draw_dots(
+            axes,
+            inside,
+            2.3 * diameter,
+            c="none",
+            edgecolors=colour,
+            linewidths=in_points(max(2.0, width * 0.5 * diameter)),
+            zorder=3 if colour == _OUTLINE else 3.1,
+        )
     if len(points) <= _NAMED:
-        _write_names(axes, tile, targets, names, diameter)
+        _write_names(axes, tile, targets, names, 1.3 * diameter)
     return figure
 
 
-def _draw_arrows(
+def _draw_shares(
     axes: "matplotlib.axes.Axes",
     sources: Float[np.ndarray, "landmarks 2"],
     targets: Float[np.ndarray, "points 2"],
     influences: Float[np.ndarray, "points landmarks"],
     diameter: float,
 ) -> None:
+    """Arrows of the shares that count, and thin lines of the largest where none does."""
+    colours = landmark_colours(len(sources)) / 255
+    for point, shares in enumerate(influences):
+        end = targets[point]
+        counting = np.flatnonzero(shares >= LEAST)
+        for landmark in counting:
+            width = 1.6 * diameter * float(shares[landmark])
+            _arrow(axes, sources[landmark], end, width, diameter, colours[landmark])
+        if len(counting):
+            continue
+        for landmark in np.argsort(-shares)[:_THIN]:
+            x, y = np.stack([sources[landmark], end]).T
+            for width, colour in ((0.42, _OUTLINE), (0.24, colours[landmark])):
+                axes.plot(
+                    x,
+                    y,
+                    color=colour,
+                    linewidth=in_points(max(1.5, width * diameter)),
+                    zorder=2.5,
+                    solid_capstyle="round",
+                )
+
+
+def _arrow(
+    axes: "matplotlib.axes.Axes",
+    start: Float[np.ndarray, " 2"],
+    end: Float[np.ndarray, " 2"],
+    width: float,
+    diameter: float,
+    colour: np.ndarray,
+) -> None:
     from matplotlib.patches import FancyArrowPatch
 
-    colours = landmark_colours(len(sources))
-    for point, landmark in zip(*np.nonzero(influences >= LEAST), strict=True):
-        share = float(influences[point, landmark])
-        start, end = sources[landmark], targets[point]
-        if not (np.isfinite(start).all() and np.isfinite(end).all()):
-            continue
-        width = 1.1 * diameter * share
-        for thickness, colour, order in (
-            (width + 0.22 * diameter, _OUTLINE, 5.0),
-            (width, colours[landmark] / 255, 5.1),
-        ):
-            axes.add_patch(
-                FancyArrowPatch(
-                    (float(start[0]), float(start[1])),
-                    (float(end[0]), float(end[1])),
-                    arrowstyle=f"-|>,head_length={0.45 * diameter:.2f},"
-                    f"head_width={0.2 * diameter + 0.35 * thickness:.2f}",
-                    mutation_scale=in_points(1.0),
-                    shrinkA=0,
-                    shrinkB=0,
-                    linewidth=in_points(thickness),
-                    color=colour,
-                    zorder=order,
-                    capstyle="round",
-                    joinstyle="round",
-                )
+    if not (np.isfinite(start).all() and np.isfinite(end).all()):
+        return
+    head = min(0.9 * diameter + 0.5 * width, 0.7 * float(np.hypot(*(end - start))))
+    for extra, ink, order in ((0.3 * diameter, _OUTLINE, 5.0), (0.0, colour, 5.1)):
+        axes.add_patch(
+            FancyArrowPatch(
+                (float(start[0]), float(start[1])),
+                (float(end[0]), float(end[1])),
+                arrowstyle=f"simple,head_length={head + 0.5 * extra:.2f},"
+                f"head_width={2.2 * width + 0.6 * diameter + extra:.2f},"
+                f"tail_width={width + extra:.2f}",
+                mutation_scale=in_points(1.0),
+                shrinkA=0,
+                shrinkB=0,
+                linewidth=0,
+                facecolor=ink,
+                zorder=order,
             )
+        )
 
 
 def _write_names(

@@ -1,28 +1,38 @@
 """The evaluations of a run in its report: a section for each."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from warpmarks.evaluation.label_curve import CURVE as CURVE_OF_LABELS
+from warpmarks.evaluation.label_curve import RECORD as LABEL_RECORD
 from warpmarks.evaluation.pictures import CURVE, POINTS, PREDICTIONS
 from warpmarks.evaluation.record import FOLDER, RECORD
 from warpmarks.report.content import Picture, Section
 
 
 def evaluation_sections(run: Path, detector: str) -> tuple[Section, ...]:
-    """A section for each evaluation that lies in the run folder, by name.
+    """A section for each label curve and each evaluation that lies in the run folder, by name.
 
     Evaluations of another detector, as the run had before it was trained on, are left out, and so
     are those whose files are damaged or gone: a report of the rest is better than none.
     """
-    found = (_read(path.parent, detector) for path in sorted((run / FOLDER).glob(f"*/{RECORD}")))
+    kinds = ((LABEL_RECORD, _label_section), (RECORD, _section))
+    found = (
+        _read(path, make, detector)
+        for name, make in kinds
+        for path in sorted((run / FOLDER).glob(f"*/{name}"))
+    )
     return tuple(section for section in found if section is not None)
 
 
-def _read(folder: Path, detector: str) -> Section | None:
+def _read(
+    path: Path, make: Callable[[Path, dict[str, Any]], Section], detector: str
+) -> Section | None:
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        section = _section(folder, record) if record["detector"] == detector else None
+        record = json.loads(path.read_text(encoding="utf-8"))
+        section = make(path.parent, record) if record["detector"] == detector else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return section if section is not None and section.has_pictures() else None
@@ -69,6 +79,41 @@ def _section(folder: Path, record: dict[str, Any]) -> Section:
             ),
         ),
     )
+
+
+def _label_section(folder: Path, record: dict[str, Any]) -> Section:
+    fewest, most = record["labels"][0], record["labels"][-1]
+    supervised = (
+        " The supervised network is the paper's baseline: the same network trained on the "
+        "annotations alone."
+        if record["supervised"]
+        else ""
+    )
+    return Section(
+        f"How many annotated images of {record['set']} it takes",
+        f"Points predicted on {record['images']:,} images by fits on images drawn from "
+        f"{record['fitted_on']}: {_error(fewest)} from {_images(fewest['labels'])}, "
+        f"{_error(most)} from {_images(most['labels'])}, in % of {record['normaliser_words']}.",
+        (
+            Picture(
+                "Error against annotated images",
+                "Mean over draws of the images, and in the pale band one standard deviation: how "
+                f"lucky a draw can be.{supervised}",
+                folder / f"{CURVE_OF_LABELS}.png",
+                folder / f"{CURVE_OF_LABELS}_dark.png",
+            ),
+        ),
+    )
+
+
+def _error(of_count: dict[str, Any]) -> str:
+    deviation = of_count["landmarks"]["deviation_percent"]
+    spread = "" if deviation is None else f" ± {deviation:.2f}"
+    return f"{of_count['landmarks']['mean_percent']:.2f}{spread}"
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
 
 
 def _both_ways(record: dict[str, Any]) -> str:

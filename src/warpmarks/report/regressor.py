@@ -37,8 +37,9 @@ def _section(folder: Path, record: RegressorRecord) -> Section:
                 "Which landmark decides where a point is",
                 "Dots are the discovered landmarks, green rings the points that people annotated, "
                 "on the average image of the category. An arrow is as thick as the landmark's "
-                "share in the point; shares under a fifth are left out, so that a point without "
-                "an arrow is decided by many landmarks together.",
+                "share in the point; shares under a fifth are left out. A point with thin lines in "
+                "the place of arrows is decided by many landmarks together, of which these are "
+                "the three first.",
                 folder / NAME,
                 alt="Arrows from coloured landmarks to annotated points on an average image.",
             ),

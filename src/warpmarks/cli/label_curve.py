@@ -1,0 +1,146 @@
+"""``warpmarks evaluate --labels``: error against the number of annotated images."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+from warpmarks.cli.scores import number
+from warpmarks.errors import InputError
+
+if TYPE_CHECKING:
+    from warpmarks.datasets.annotated import AnnotatedSet
+    from warpmarks.detector import Detector
+    from warpmarks.evaluation.few_labels import Spread
+    from warpmarks.evaluation.label_curve import LabelCurve
+
+
+def tell_label_curve(
+    detector: "Detector",
+    run: Path,
+    fitted_on: "AnnotatedSet",
+    scored: "AnnotatedSet",
+    labels: str,
+    *,
+    draws: int,
+    seed: int,
+    method: str,
+    bias: bool,
+    supervised: Sequence[Path],
+    folder: Path | None,
+    json: Path | None,
+) -> None:
+    """Fit on draws of each number of images, score, draw and print.
+
+    Raises:
+        InputError: a number that cannot be drawn, a run that is not supervised, or images that do
+            not allow a fit.
+    """
+    from warpmarks.cli.outputs import hand_over, slug
+    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.evaluation.few_labels import LabelledPool, errors_by_labels, parse_counts
+    from warpmarks.evaluation.label_curve import LabelCurve, save_label_curve, score_supervised
+    from warpmarks.evaluation.locating import locate_annotated
+    from warpmarks.evaluation.record import FOLDER
+    from warpmarks.metrics.errors import checked_lengths
+    from warpmarks.report.run_report import rebuild_report
+
+    counts = parse_counts(labels, len(fitted_on.images.names), source="--labels")
+    fitted_on = replace(fitted_on, scheme=scored.scheme)
+    with terminal_progress() as progress:
+        others = tuple(
+            score_supervised(other, scored, device=str(detector.device), progress=progress)
+            for other in supervised
+        )
+        examples = locate_annotated(detector, scored, progress=progress)
+        normaliser = scored.scheme.normaliser
+        checked_lengths(
+            normaliser.lengths(examples.annotations, examples.sizes),
+            examples.annotations,
+            examples.names,
+            normaliser=normaliser.text,
+            source=str(scored.source),
+        )
+        pool = LabelledPool(detector, fitted_on, method=method, bias=bias, progress=progress)
+        found = errors_by_labels(pool, examples, counts, draws=draws, seed=seed, progress=progress)
+        curve = LabelCurve(
+            scored.name,
+            fitted_on.name,
+            len(examples),
+            normaliser.text,
+            normaliser.words,
+            tuple(found),
+            others,
+        )
+        way = f"{scored.name} labels of {fitted_on.name} {method}"
+        place = folder or run / FOLDER / slug(way)
+        save_label_curve(place, curve, detector=detector.digest)
+        page = None
+        if folder is None:
+            page = rebuild_report(run, scored.images, detector=detector, progress=progress)
+    name = run.resolve().name
+    if json is None or str(json) != "-":
+        print_label_curve(curve, name)
+    hand_over({"run": name, "detector": detector.digest} | curve.record(), json, place, page)
+
+
+def check_label_flags(
+    labels: str | None, fit_split: str | None, supervised: Sequence[Path]
+) -> None:
+    """Raise where --labels lacks what it needs, or others lack --labels.
+
+    Raises:
+        InputError: see above.
+    """
+    if labels is None and supervised:
+        raise InputError(
+            "--supervised was given without --labels: give the numbers of annotated images to "
+            "compare with, such as --labels 1,5,10,all"
+        )
+    if labels is not None and fit_split is None:
+        raise InputError(
+            "--labels draws annotated images from another split: name it with --fit-split, such as "
+            "train"
+        )
+
+
+def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = None) -> None:
+    """A row for each number of annotated images."""
+    from warpmarks.evaluation.few_labels import Spread
+
+    console = console or Console(highlight=False, soft_wrap=True)
+    console.print(
+        f"{run} on {curve.set_name}: {curve.images:,} images, fitted on draws from "
+        f"{curve.fit_name}",
+        markup=False,
+    )
+    table = Table(
+        title=f"error in % of {curve.normaliser_words}, mean ± standard deviation over draws",
+        title_justify="left",
+    )
+    table.add_column("annotated images", justify="right")
+    table.add_column("draws", justify="right")
+    table.add_column("error", justify="right")
+    table.add_column("mean shape", justify="right")
+    if curve.supervised:
+        table.add_column("supervised network", justify="right")
+    counts = {one.labels: one for one in curve.counts}
+    for labels in sorted(counts.keys() | {one.labels for one in curve.supervised}):
+        row = [f"{labels:,}", "", "", ""]
+        if (one := counts.get(labels)) is not None:
+            row[1] = f"{len(one.errors)}"
+            row[2] = _with_spread(Spread.of(100 * one.errors))
+            row[3] = _with_spread(Spread.of(100 * one.mean_shape))
+        if curve.supervised:
+            errors = [100 * each.error for each in curve.supervised if each.labels == labels]
+            row.append(_with_spread(Spread.of(errors)) if errors else "")
+        table.add_row(*row)
+    console.print(table)
+
+
+def _with_spread(spread: "Spread") -> str:
+    deviation = f" ± {number(spread.deviation)}" if spread.deviation >= 0 else ""
+    return f"{number(spread.mean)}{deviation}"

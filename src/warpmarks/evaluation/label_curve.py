@@ -1,0 +1,170 @@
+"""Error against the number of annotated images, saved as figures and a picture (table 4)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.detector import Detector
+from warpmarks.errors import InputError
+from warpmarks.evaluation.few_labels import LabelCount, Spread
+from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.files import write_json
+from warpmarks.metrics.errors import checked_lengths, mean_error, point_distances, relative_errors
+from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
+from warpmarks.plots.saving import save_figure
+from warpmarks.plots.themes import DARK, LIGHT
+from warpmarks.progress import Progress
+
+CURVE, RECORD = "label_curve", "label_curve.json"
+
+
+@dataclass(frozen=True)
+class SupervisedError:
+    """What a network that was trained on annotations comes to on the same images.
+
+    Attributes:
+        run: name of its folder.
+        labels: annotated images that it was trained on.
+        error: mean over the normaliser.
+    """
+
+    run: str
+    labels: int
+    error: float
+
+
+@dataclass(frozen=True)
+class LabelCurve:
+    """Errors of fits on several numbers of annotated images, and of others to compare them with.
+
+    Attributes:
+        set_name: what was scored.
+        fit_name: what was drawn from.
+        images: how many were scored.
+        normaliser, normaliser_words: what errors are divided by.
+        counts: the fits.
+        supervised: networks that were trained on annotations.
+    """
+
+    set_name: str
+    fit_name: str
+    images: int
+    normaliser: str
+    normaliser_words: str
+    counts: tuple[LabelCount, ...]
+    supervised: tuple[SupervisedError, ...] = ()
+
+    def record(self) -> dict[str, Any]:
+        """All figures, in %, by name."""
+        return {
+            "set": self.set_name,
+            "fitted_on": self.fit_name,
+            "images": self.images,
+            "normaliser": self.normaliser,
+            "normaliser_words": self.normaliser_words,
+            "labels": [
+                {
+                    "labels": one.labels,
+                    "draws": len(one.errors),
+                    "methods": {name: one.methods.count(name) for name in sorted(set(one.methods))},
+                    "errors_percent": [round(100 * float(error), 6) for error in one.errors],
+                    "landmarks": Spread.of(100 * one.errors).record(),
+                    "mean_shape": Spread.of(100 * one.mean_shape).record(),
+                }
+                for one in self.counts
+            ],
+            "supervised": [
+                {
+                    "run": one.run,
+                    "labels": one.labels,
+                    "error_percent": round(100 * one.error, 6),
+                }
+                for one in self.supervised
+            ],
+        }
+
+
+def score_supervised(
+    run: Path, annotated: AnnotatedSet, *, device: str, progress: Progress | None = None
+) -> SupervisedError:
+    """The error of a supervised run, whose landmarks are the points themselves.
+
+    Raises:
+        InputError: it is no supervised run, or one of other points.
+    """
+    detector = Detector.load(run, device=device)
+    record = detector.record
+    if record.kind != "supervised":
+        raise InputError(
+            f"--supervised {run} is a run without annotations: give one of `warpmarks supervise`"
+        )
+    if detector.num_landmarks != annotated.scheme.count:
+        raise InputError(
+            f"--supervised {run} finds {detector.num_landmarks} points, but {annotated.source} has "
+            f"{annotated.scheme.count}: give a run that was trained on these points"
+        )
+    examples = locate_annotated(detector, annotated, progress=progress)
+    lengths = checked_lengths(
+        annotated.scheme.normaliser.lengths(examples.annotations, examples.sizes),
+        examples.annotations,
+        examples.names,
+        normaliser=annotated.scheme.normaliser.text,
+        source=str(annotated.source),
+    )
+    distances = point_distances(examples.landmarks, examples.annotations)
+    labels = record.annotations.labels if record.annotations is not None else None
+    return SupervisedError(
+        run.resolve().name,
+        labels or record.images.count,
+        mean_error(relative_errors(distances, lengths)),
+    )
+
+
+def save_label_curve(folder: Path, curve: LabelCurve, *, detector: str) -> None:
+    """Draw label_curve.png, also for dark, into a folder, made if need be, and write the figures.
+
+    Raises:
+        InputError: the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / RECORD).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}): choose another with --pictures"
+        ) from error
+    series = [
+        LabelSeries(
+            "from the landmarks",
+            [one.labels for one in curve.counts],
+            np.array([Spread.of(100 * one.errors).mean for one in curve.counts]),
+            np.array([Spread.of(100 * one.errors).deviation for one in curve.counts]),
+        )
+    ]
+    if curve.supervised:
+        series.append(_supervised_series(curve.supervised))
+    mean_shape = Spread.of(100 * curve.counts[-1].mean_shape).mean
+    for theme, ending in ((LIGHT, ""), (DARK, "_dark")):
+        figure = draw_label_curve(
+            series, normaliser=curve.normaliser_words, mean_shape=mean_shape, theme=theme
+        )
+        save_figure(figure, folder / f"{CURVE}{ending}.png")
+    write_json(folder / RECORD, {"detector": detector, **curve.record()})
+
+
+def _supervised_series(runs: Sequence[SupervisedError]) -> LabelSeries:
+    """Runs on one number of images are drawn as their mean and spread."""
+    labels = sorted({one.labels for one in runs})
+    spreads = [
+        Spread.of([100 * one.error for one in runs if one.labels == count]) for count in labels
+    ]
+    return LabelSeries(
+        "supervised network",
+        labels,
+        np.array([spread.mean for spread in spreads]),
+        np.array([spread.deviation for spread in spreads]),
+    )

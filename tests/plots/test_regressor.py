@@ -1,0 +1,39 @@
+import numpy as np
+
+from warpmarks.plots.colours import landmark_colours
+from warpmarks.plots.regressor import draw_regressor
+from warpmarks.plots.saving import rendered
+
+IMAGE = np.full((60, 90, 3), 120, np.uint8)
+LANDMARKS = np.array([[10.0, 10], [80, 10], [10, 50], [80, 50]])
+POINTS = np.array([[45.0, 12], [45, 48]])
+
+
+def drawn(influences):
+    figure = draw_regressor(IMAGE, LANDMARKS, POINTS, np.array(influences), ["a", "b"])
+    return rendered(figure)[..., :3].astype(int)
+
+
+def amount(pixels, landmark, rows, columns):
+    """Pixels of a landmark's colour in a part of the picture, which is 507 by 760."""
+    colour = landmark_colours(4)[landmark].astype(int)
+    part = pixels[rows, columns]
+    return int((np.abs(part - colour).sum(axis=-1) < 30).sum())
+
+
+def test_arrows_are_as_thick_as_shares_and_small_shares_have_none():
+    top, bottom = slice(60, 150), slice(360, 450)
+    left, right = slice(130, 330), slice(430, 600)
+    pixels = drawn([[0.7, 0.3, 0, 0], [0, 0.0, 0.81, 0.19]])
+    thick, thin = amount(pixels, 0, top, left), amount(pixels, 1, top, right)
+    assert thick > 1.6 * thin > 0
+    assert amount(pixels, 2, bottom, left) > 0
+    assert amount(pixels, 3, bottom, right) == 0
+
+
+def test_a_point_of_many_small_shares_has_thin_lines_of_the_three_largest():
+    pixels = drawn([[0.19, 0.18, 0.17, 0.16], [0, 0, 1, 0]])
+    middle = slice(130, 340)
+    assert amount(pixels, 0, slice(60, 150), slice(130, 330)) > 0
+    assert amount(pixels, 2, middle, slice(130, 360)) > 0
+    assert amount(pixels, 3, middle, slice(420, 640)) == 0
