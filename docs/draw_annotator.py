@@ -59,7 +59,8 @@ def draw(address: str, truth: list[Any]) -> None:
         shoot(page, "annotate.jpg")
         page.keyboard.press("g")
         page.wait_for_selector(".tile")
-        page.wait_for_function("[...document.querySelectorAll('.tile img')].every(i => i.complete)")
+        while not page.locator(".tile img").evaluate_all("all => all.every(one => one.complete)"):
+            page.wait_for_timeout(200)
         page.wait_for_timeout(500)
         shoot(page, "annotate_gallery.jpg")
         page = opened("dark", 860)
