@@ -77,3 +77,23 @@ def test_flags_that_do_not_go_together(
     code, _, err = warpmarks("export", trained_run, *flags)
     assert (code, sentence in err) == (2, True), err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_is_written_into_a_folder_of_its_own(warpmarks, trained_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "warpmarks.export.web.write_onnx", lambda detector, path, regressor: path.write_bytes(b"8")
+    )
+    page = tmp_path / "page"
+    argv = ["export", trained_run, "--format", "web", "--output", page]
+    code, out, err = warpmarks(*argv)
+    assert (code, err) == (0, "")
+    assert out == f"{page}: serve it, for instance with python -m http.server -d {page}\n"
+    assert {"index.html", "model.onnx", "page.css", "page.js"} < {
+        path.name for path in page.iterdir()
+    }
+    assert f"<h1>{trained_run.name}</h1>" in (page / "index.html").read_text()
+    code, _, err = warpmarks(*argv)
+    assert (code, f"--output {page} is not empty" in err) == (2, True)
+    assert warpmarks(*argv, "--overwrite")[0] == 0
+    code, _, err = warpmarks(*argv, "--overwrite", "--runtime", tmp_path)
+    assert (code, f"--runtime {tmp_path} is not the npm package" in err) == (2, True)

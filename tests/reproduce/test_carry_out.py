@@ -92,6 +92,28 @@ def test_a_second_call_finds_everything_done(finished, blobs, tmp_path):
     assert told(again) == told(outcome)
 
 
+def test_landmarks_are_found_once(finished, blobs, tmp_path, monkeypatch):
+    """Also by a later process; a damaged file is made again."""
+    copy = shutil.copytree(finished[0], tmp_path / "copy")
+    found = []
+
+    def spy(detector, annotated, **keywords):
+        found.append(annotated.name)
+        return locate_annotated(detector, annotated, **keywords)
+
+    monkeypatch.setattr("warpmarks.reproduce.located.locate_annotated", spy)
+    for cell in (copy / "cells").glob("own-4*own-val*"):
+        cell.unlink()
+    assert told(run(blobs, copy)) == told(finished[1])
+    assert not found
+    for path in (copy / "landmarks").glob("own-4-*"):
+        path.write_bytes(path.read_bytes()[:200])
+    for cell in (copy / "cells").glob("own-4*own-val*"):
+        cell.unlink()
+    assert told(run(blobs, copy)) == told(finished[1])
+    assert sorted(found) == ["blobs train", "blobs val"]
+
+
 def test_a_half_written_cell_is_done_again(finished, blobs, tmp_path):
     copy = shutil.copytree(finished[0], tmp_path / "copy")
     cell = copy / "cells" / f"{finished[1].rows[1].cells[0]}.json"

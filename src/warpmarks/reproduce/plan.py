@@ -231,7 +231,7 @@ class _Planner:
             about += f" {row.labels}"
         cell = Cell(
             _key(about, wanted),
-            row.name if len(self.settings.seeds) == 1 else f"{row.name}, seed {seed}",
+            row.name if run is None else f"{row.name}, seed {seed}",
             score,
             run,
             fit,

@@ -8,7 +8,6 @@ from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.reading import read_size
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
-from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.warped_copies import locate_warped_copies
 from warpmarks.metrics.errors import checked_lengths
 from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
@@ -18,6 +17,7 @@ from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.regressor import Regressor
 from warpmarks.reproduce.image_sets import ImageSets
+from warpmarks.reproduce.located import locate_once
 from warpmarks.reproduce.plan import Cell
 from warpmarks.reproduce.store import Store
 
@@ -47,7 +47,9 @@ class Scorer:
         key = f"{part} {normaliser}"
         if key not in self._examples:
             annotated = self._sets.annotated(part, normaliser)
-            examples = locate_annotated(self.detector(run), annotated, progress=self._progress)
+            examples = locate_once(
+                self._store.landmarks, run, self.detector(run), annotated, self._progress
+            )
             self._examples[key] = annotated, examples
         return self._examples[key]
 

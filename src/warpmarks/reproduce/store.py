@@ -3,6 +3,7 @@
 OUTPUT/cells/KEY.json   what a step has found
 OUTPUT/runs/KEY/        its network, a run folder as `warpmarks train` makes it
 OUTPUT/sets/            published sets in our layout
+OUTPUT/landmarks/       what networks have found on annotated images
 OUTPUT/NAME.json, NAME.md, NAME/   the table of an experiment, and its pictures
 """
 
@@ -26,8 +27,9 @@ class Store:
         self._cells = output / "cells"
         self.runs = output / "runs"
         self.sets = output / "sets"
+        self.landmarks = output / "landmarks"
         try:
-            for folder in (self._cells, self.runs, self.sets):
+            for folder in (self._cells, self.runs, self.sets, self.landmarks):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(

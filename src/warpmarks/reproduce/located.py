@@ -1,0 +1,65 @@
+"""The landmarks of annotated images, found once: many cells and several experiments ask for them.
+
+OUTPUT/landmarks/RUN-HASH.safetensors   landmarks, scores, sizes; the hash: detector and images
+"""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.detector import Detector
+from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.files import atomic_path
+from warpmarks.progress import Progress
+from warpmarks.regression.examples import Examples
+
+ARRAYS = ("landmarks", "scores", "sizes")
+
+
+def locate_once(
+    folder: Path, run: str, detector: Detector, annotated: AnnotatedSet, progress: Progress
+) -> Examples:
+    """As `locate_annotated`, or what that has found before for the same detector and images.
+
+    Args:
+        folder: that keeps it; it must exist.
+        run: name of the detector's run.
+        detector: to find them.
+        annotated: the images, with their annotations as they are now.
+        progress: is told of detecting.
+
+    Raises:
+        InputError: see `locate_annotated`, or it cannot be kept.
+    """
+    digest = hashlib.blake2b(detector.digest.encode(), digest_size=8)
+    for name in annotated.images.names:
+        digest.update(f"\0{name}".encode(errors="surrogateescape"))
+    path = folder / f"{run}-{digest.hexdigest()}.safetensors"
+    arrays = _read(path, len(annotated.images.names))
+    if arrays is None:
+        found = locate_annotated(detector, annotated, progress=progress)
+        with atomic_path(path) as temporary:
+            save_file(
+                {name: np.ascontiguousarray(getattr(found, name)) for name in ARRAYS}, temporary
+            )
+        return found
+    return Examples(
+        annotated.images.names,
+        arrays["landmarks"],
+        arrays["scores"],
+        annotated.points,
+        arrays["sizes"],
+    )
+
+
+def _read(path: Path, count: int) -> dict[str, np.ndarray] | None:
+    try:
+        arrays = load_file(path)
+    except (OSError, ValueError, SafetensorError):
+        return None
+    whole = set(arrays) == set(ARRAYS) and all(len(array) == count for array in arrays.values())
+    return arrays if whole else None
