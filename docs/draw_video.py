@@ -30,8 +30,8 @@ def make_clip(path: Path) -> None:
         stream.pix_fmt = "yuv420p"
         for frame in range(FRAMES):
             phase = 2 * math.pi * frame / FRAMES
-            angle, zoom = 0.35 * math.sin(2 * phase), 1.32 + 0.12 * math.sin(phase)
-            middle = SIDE + 26 * math.sin(3 * phase), SIDE + 22 * math.cos(2 * phase)
+            angle, zoom = 0.16 * math.sin(2 * phase), 1.25 + 0.06 * math.sin(phase)
+            middle = SIDE + 15 * math.sin(3 * phase), SIDE + 12 * math.cos(2 * phase)
             a, b = zoom * math.cos(angle), zoom * math.sin(angle)
             # To where in the picture each pixel of the frame looks.
             matrix = (

@@ -63,7 +63,9 @@ def write_video(
     width, height = size
     with av.open(str(path), "w") as container:
         audio: Any = container.add_stream("aac", rate=8000, layout="mono") if sound else None
-        stream: Any = container.add_stream(codec, rate=RATE, options=options or {})
+        fine = {"crf": "12"} if codec == "libx264" else {}
+        stream: Any = container.add_stream(codec, rate=RATE, options=fine | (options or {}))
+        stream.codec_context.thread_count = 1  # several have other pictures each time
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.gop_size = 10
         if ticks is not None:

@@ -231,6 +231,19 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch):
         Video(tmp_path / "clip.mp4")
 
 
+def test_a_frame_that_is_stored_after_the_key_frame_it_comes_before(tmp_path):
+    opened = "open-gop=1:keyint=10:min-keyint=10:bframes=3:b-adapt=0:scenecut=0"
+    video = Video(write_video(tmp_path / "clip.mp4", options={"x264-params": opened}))
+    stored = video.stored()
+    order = [sorted(frame.tick for frame in stored).index(frame.tick) for frame in stored]
+    assert order[9:11] == [10, 9]
+    assert [frame.is_key for frame in stored[9:11]] == [True, False]
+    expected = list(video)
+    (found,) = video.only({9}, stored)
+    assert found.index == 9
+    np.testing.assert_array_equal(found.image, expected[9].image)
+
+
 def test_only_the_stretches_that_are_needed_are_decoded(tmp_path, monkeypatch):
     video = Video(write_video(tmp_path / "clip.mp4", 60))
     decoded = []
