@@ -65,6 +65,34 @@ def test_the_map_and_its_left_out_errors_are_those_of_refitting(bias, hidden):
             assert_allclose(fit.errors[image, point], error, atol=1e-8)
 
 
+def test_copies_are_fitted_on_and_left_out_with_their_image():
+    landmarks, points = made(7)
+    generator = default_rng(1)
+    copies_x = landmarks[:, None] + generator.normal(0, 0.05, (7, 4, 6, 2))
+    copies_y = points[:, None] + generator.normal(0, 0.05, (7, 4, 4, 2))
+    fit = fit_geometric(landmarks, points, bias=False, copies=(copies_x, copies_y))
+    shape, noise = mean_landmarks(landmarks), fit.chosen["noise"]
+    alpha = fit.chosen["ridge"] * (landmarks.reshape(7, -1) ** 2).sum(1).mean()
+    rows_x = np.concatenate([landmarks[:, None], copies_x], axis=1)
+    rows_y = np.concatenate([points[:, None], copies_y], axis=1)
+
+    def said(on, image):
+        place = places_on(shape, landmarks[on], points[on], noise).mean(axis=0)
+        a = Interpolation.between(shape, noise).weights(place)
+        x, y = rows_x[on].reshape(-1, 6, 2), rows_y[on].reshape(-1, 4, 2)
+        rest = (y - np.einsum("pk,nkc->npc", a, x)).reshape(len(y), -1)
+        free = Ridge(alpha=alpha, fit_intercept=False, solver="svd").fit(
+            x.reshape(len(x), -1), rest
+        )
+        return a @ landmarks[image] + free.predict(landmarks[image].reshape(1, -1)).reshape(-1, 2)
+
+    for image in range(7):
+        whole = (fit.weights @ landmarks[image].ravel()).reshape(-1, 2)
+        assert_allclose(whole, said(np.arange(7), image), atol=1e-8)
+        others = np.delete(np.arange(7), image)
+        assert_allclose(fit.errors[image], points[image] - said(others, image), atol=1e-8)
+
+
 def test_one_image_moves_its_points_with_the_landmarks():
     landmarks, points = made(30, bend=0.02, noise=0.0)
     fit = fit_geometric(landmarks[:1], points[:1], bias=False)

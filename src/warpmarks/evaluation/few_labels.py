@@ -21,7 +21,11 @@ from warpmarks.metrics.mean_shape import predict_mean_shape
 from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit, fit_regressor
+from warpmarks.regression.geometric import FEWEST
 from warpmarks.regression.regressor import Regressor
+
+FEW = 100
+"""Images up to which warped copies are made for a geometric fit."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,7 @@ class LabelledPool:
         """
         examples = self.examples(labels, seed)
         warped = None
-        if self.method == "warps":
+        if takes_copies(self.method, len(examples)):
             warped = locate_warped_copies(
                 self.detector, self._draw(labels, seed), seed=seed, progress=self.progress
             )
@@ -139,6 +143,17 @@ class LabelledPool:
 
     def _draw(self, labels: int | None, seed: int) -> AnnotatedSet:
         return self.annotated if labels is None else self.annotated.draw(labels, seed)
+
+
+def takes_copies(method: str, images: int) -> bool:
+    """Whether a fit on so many images is better for warped copies of them, or made of them.
+
+    The free part of a geometric map is held back from fewer images than leave-one-out needs, and
+    many images say themselves what copies would.
+    """
+    if method == "warps":
+        return True
+    return method in {"auto", "geometric"} and FEWEST <= images <= FEW
 
 
 @dataclass(frozen=True)

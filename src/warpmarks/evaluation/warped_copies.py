@@ -21,7 +21,7 @@ from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_gri
 from warpmarks.warps.sampling import picture_to_view, to_float_images, view_to_picture
 from warpmarks.warps.views import TOLERANCE, ViewSampler
 
-COPIES, TOGETHER = 100, 2000
+COPIES, TOGETHER = 50, 1000
 """Copies of each image, and of all images together, at most."""
 
 CHUNK = 64

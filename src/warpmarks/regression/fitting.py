@@ -70,7 +70,8 @@ def fit_regressor(
             or there are many images.
         bias: whether the map has an offset.
         detector: digest of the detector that the landmarks are from.
-        warped: for ``warps``: copies of the images, each under the name of its image.
+        warped: copies of the images, each under the name of its image: needed by ``warps``, and of
+            use to ``geometric`` and ``auto`` where there are few images.
 
     Raises:
         InputError: no images, no such method, no warped copies, a point that is annotated nowhere,
@@ -79,19 +80,21 @@ def fit_regressor(
     _check(examples, scheme, method, warped)
     landmarks = pixels_to_centred(examples.landmarks, examples.sizes)
     annotations = pixels_to_centred(examples.annotations, examples.sizes)
-    if method == "warps":
-        assert warped is not None
-        copies_landmarks = pixels_to_centred(warped.landmarks, warped.sizes)
-        copies_annotations = pixels_to_centred(warped.annotations, warped.sizes)
+    copies = None
+    if warped is not None:
         rows = _rows_of_copies(examples, warped)
+        copies = (
+            pixels_to_centred(warped.landmarks, warped.sizes)[rows],
+            pixels_to_centred(warped.annotations, warped.sizes)[rows],
+        )
+    if method == "warps":
+        assert copies is not None
         name, fitted = (
             "warps",
-            fit_warped(
-                landmarks, annotations, copies_landmarks[rows], copies_annotations[rows], bias=bias
-            ),
+            fit_warped(landmarks, annotations, *copies, bias=bias),
         )
     else:
-        name, fitted = _fit_by(method, landmarks, annotations, bias)
+        name, fitted = _fit_by(method, landmarks, annotations, bias, copies)
     units = np.sqrt(examples.sizes.prod(axis=1)) / 2
     return Fit(
         Regressor(
@@ -110,16 +113,20 @@ def fit_regressor(
 
 
 def _fit_by(
-    method: str, landmarks: np.ndarray, annotations: np.ndarray, bias: bool
+    method: str,
+    landmarks: np.ndarray,
+    annotations: np.ndarray,
+    bias: bool,
+    copies: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[str, LinearMap]:
     if method == "linear":
         return "linear", fit_linear(landmarks, annotations, bias=bias)
     if method == "geometric":
-        return "geometric", fit_geometric(landmarks, annotations, bias=bias)
+        return "geometric", fit_geometric(landmarks, annotations, bias=bias, copies=copies)
     count, inputs = len(landmarks), 2 * landmarks.shape[1]
     if count > MANY * inputs:
         return "linear", fit_linear(landmarks, annotations, bias=bias)
-    geometric = fit_geometric(landmarks, annotations, bias=bias)
+    geometric = fit_geometric(landmarks, annotations, bias=bias, copies=copies)
     linear = fit_linear(landmarks, annotations, bias=bias)
     ways = (("geometric", geometric), ("linear", linear))
     chosen = simplest((0, 1), lambda way: ways[int(way)][1].errors, otherwise=0)

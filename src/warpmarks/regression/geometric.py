@@ -15,8 +15,11 @@ the error on image i is
 
     ( [Y - B Y]_i - [X - B X]_i a(q without i) ) / (1 - B_ii)
 
-exactly what fitting both parts without it gives. The mean shape and the noise of the landmarks are
-those of all images: they come from landmarks, and know no annotation.
+exactly what fitting both parts without it gives. F can also be fitted on warped copies of the
+images, as the paper fits its map. They are left out with their image, and in the place of the two
+brackets over 1 - B_ii stands what `Ridge.groups_left_out` says of Y and of X. The mean shape and
+the noise of the landmarks are those of all images: they come from landmarks, and know no
+annotation.
 """
 
 from dataclasses import dataclass
@@ -35,7 +38,7 @@ from warpmarks.regression.interpolation import (
 )
 from warpmarks.regression.linear import GRID, LinearMap, mean_square
 from warpmarks.regression.patterns import Pattern, patterns_of
-from warpmarks.regression.ridge import UNDEFINED, Ridge
+from warpmarks.regression.ridge import Ridge
 
 NO_FREE_PART = 1e8
 """The ridge of F, in mean squared lengths of an image's inputs, that leaves nothing of it."""
@@ -49,6 +52,10 @@ def fit_geometric(
     annotations: Float[np.ndarray, "images points 2"],
     *,
     bias: bool,
+    copies: tuple[
+        Float[np.ndarray, "images copies landmarks 2"], Float[np.ndarray, "images copies points 2"]
+    ]
+    | None = None,
 ) -> LinearMap:
     """Both parts, the ridge chosen by leave-one-out, mean over annotated points.
 
@@ -57,6 +64,8 @@ def fit_geometric(
         annotations: centred coordinates; nan where a point is not annotated, which leaves the image
             out of the fit of that point alone.
         bias: whether the free part has an offset.
+        copies: landmarks and annotations of warped copies of each image, to fit the free part on
+            too; nan where the image's are.
     """
     count, points = annotations.shape[:2]
     shape = mean_landmarks(landmarks)
@@ -66,7 +75,7 @@ def fit_geometric(
     inputs = landmarks.reshape(count, -1)
     scale = mean_square(inputs)
     parts = [
-        _Part.of(pattern, landmarks, annotations, shape, interpolation, bias)
+        _Part.of(pattern, landmarks, annotations, shape, interpolation, bias, copies)
         for pattern in patterns_of(annotations)
     ]
 
@@ -98,14 +107,16 @@ class _Part:
 
     Attributes:
         pattern: which points and images.
-        landmarks: of these images.
+        landmarks: of these images, each followed by its copies.
+        targets: annotations of the same.
         combination: a of each point.
         without: the same without each of the images; nan where there is no other.
         free: the regression of F.
     """
 
     pattern: Pattern
-    landmarks: Float[np.ndarray, "images landmarks 2"]
+    landmarks: Float[np.ndarray, "images each landmarks 2"]
+    targets: Float[np.ndarray, "images each points 2"]
     combination: Float[np.ndarray, "points landmarks"]
     without: Float[np.ndarray, "images points landmarks"]
     free: Ridge
@@ -119,6 +130,7 @@ class _Part:
         shape: Float[np.ndarray, "landmarks 2"],
         interpolation: Interpolation,
         bias: bool,
+        copies: tuple[np.ndarray, np.ndarray] | None,
     ) -> "_Part":
         shown = landmarks[pattern.images]
         count = len(shown)
@@ -130,32 +142,43 @@ class _Part:
         others[placed] = (
             (len(placed) * mean - places) / (len(placed) - 1) if len(placed) > 1 else np.nan
         )
-        free = Ridge.of(shown.reshape(count, -1), np.ones(count) if bias else None)
-        return cls(pattern, shown, interpolation.weights(mean), interpolation.weights(others), free)
+        sources, targets = shown[:, None], pattern.targets.reshape(count, 1, -1, 2)
+        if copies is not None:
+            sources = np.concatenate([sources, copies[0][pattern.images]], axis=1)
+            its = copies[1][np.ix_(pattern.images, np.arange(copies[1].shape[1]), pattern.points)]
+            targets = np.concatenate([targets, its], axis=1)
+        rows = sources.reshape(-1, 2 * sources.shape[2])
+        return cls(
+            pattern,
+            sources,
+            targets,
+            interpolation.weights(mean),
+            interpolation.weights(others),
+            Ridge.of(rows, np.ones(len(rows)) if bias else None),
+        )
 
     def solution(
         self, ridge: float
     ) -> tuple[Float[np.ndarray, "points 2 inputs"], Float[np.ndarray, "points 2"]]:
         """W and offset of each point."""
         between = np.einsum("pk,xy->pxky", self.combination, np.eye(2))
-        count, points = len(self.landmarks), len(self.pattern.points)
-        combined = np.einsum("pk,ikc->ipc", self.combination, self.landmarks)
-        rest = self.pattern.targets - combined.reshape(count, -1)
-        free, constant = self.free.solution(rest, ridge)
+        points = len(self.pattern.points)
+        combined = np.einsum("pk,iekc->iepc", self.combination, self.landmarks)
+        rest = self.targets - combined
+        free, constant = self.free.solution(rest.reshape(-1, 2 * points), ridge)
         weights = between.reshape(points, 2, -1) + free.T.reshape(points, 2, -1)
         return weights, constant.reshape(points, 2)
 
     def left_out(self, ridge: float) -> Float[np.ndarray, "images points 2"]:
         """Annotation less prediction on each image of a fit of both parts without it."""
-        count = len(self.landmarks)
-        inputs = self.landmarks.reshape(count, -1)
-        targets = (self.pattern.targets - self.free.fitted(self.pattern.targets, ridge)).reshape(
-            count, -1, 2
-        )
-        sources = (inputs - self.free.fitted(inputs, ridge)).reshape(self.landmarks.shape)
-        rest = 1 - self.free.leverages(ridge)
-        rest = np.where(rest > UNDEFINED, rest, np.nan)[:, None, None]
-        errors: Float[np.ndarray, "images points 2"] = (
-            targets - np.matmul(self.without, sources)
-        ) / rest
+        count, each, landmarks = self.landmarks.shape[:3]
+        both = np.concatenate([self.targets, self.landmarks], axis=2).reshape(count * each, -1)
+        if each == 1:
+            left_out = self.free.left_out(both, ridge)
+        else:
+            groups = np.arange(count * each).reshape(count, each)
+            left_out = self.free.groups_left_out(both, ridge, groups)
+        by_image = left_out.reshape(count, -1, 2)
+        targets, sources = by_image[:, :-landmarks], by_image[:, -landmarks:]
+        errors: Float[np.ndarray, "images points 2"] = targets - np.matmul(self.without, sources)
         return errors
