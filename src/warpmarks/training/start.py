@@ -148,14 +148,8 @@ class Start:
         require_room_for_padding(config.network, geometry)
         keep_freed_memory()
         processes = Processes(conduct.get("device", "auto"), devices, nodes)
-        threads = conduct.get("threads")
-        if threads is None and self.record is not None:
-            threads = threads_of(self.folder)
-        if threads is not None:
-            torch.set_num_threads(threads)
-        elif processes.count == 1:
-            choose_threads()
         try:
+            self._set_threads(processes)
             with processes.while_all_live():
                 result = self._train(plan, geometry, processes, default_budget or Budget())
                 processes.part()
@@ -213,6 +207,16 @@ class Start:
             problems=tuple(evaluation.measures.problems()),
             unreadable=cache.unreadable,
         )
+
+    def _set_threads(self, processes: Processes) -> None:
+        """As many as asked for; one of several processes leaves the others their processors."""
+        threads = self._conduct.get("threads")
+        if threads is None and self.record is not None and processes.count == 1:
+            threads = threads_of(self.folder)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        elif processes.count == 1:
+            choose_threads()
 
     def _pictures(
         self, plan: Plan[MeasuresT], geometry: Geometry, progress: Progress
