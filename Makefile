@@ -1,5 +1,6 @@
 # make install      the package and its tools into .venv, every version pinned by constraints.txt
 # make test         everything that a change must pass
+# make page         build the annotator's page anew from web/ (needs Node)
 # make demo         the whole method on the built-in synthetic category, into ./demo
 # make bench        the speed of this machine, into benchmark.json too
 # make constraints  pin anew: the newest versions that pyproject.toml admits
@@ -8,7 +9,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 TORCH ?= torch==2.13.0
 
-.PHONY: install test lint types imports tests format demo bench constraints clean
+.PHONY: install test lint types imports page page-current tests format demo bench constraints clean
 
 install: .venv/.installed
 
@@ -18,7 +19,7 @@ install: .venv/.installed
 	$(BIN)/pip install -qq -c constraints.txt -e '.[dev]'
 	touch $@
 
-test: lint types imports tests
+test: lint types imports page-current tests
 
 lint: install
 	$(BIN)/ruff check
@@ -30,6 +31,26 @@ types: install
 
 imports: install
 	$(BIN)/lint-imports
+
+# The page of `warpmarks annotate` is built from web/ and committed, so that users need no Node.
+STATIC := src/warpmarks/annotator/static
+
+web/node_modules: web/package-lock.json
+	cd web && npm ci --silent --no-audit --no-fund
+	touch $@
+
+page: web/node_modules
+	cd web && npm run --silent build -- --logLevel warn
+
+page-current:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory page-compared; \
+	else echo 'npm is not installed: whether the page is current was not checked'; fi
+
+.PHONY: page-compared
+page-compared: web/node_modules
+	cd web && npm run --silent build -- --logLevel warn --outDir ../build/page
+	@diff -r build/page $(STATIC) || \
+	{ echo '$(STATIC) is not what web/ gives: run `make page` and commit it'; exit 1; }
 
 tests: install web-runtime
 	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST)
@@ -65,4 +86,4 @@ constraints:
 	rm -rf build/pinning
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf .venv build dist web/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

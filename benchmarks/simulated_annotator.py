@@ -5,8 +5,10 @@
 For each draw, ``--pool`` images of the ``--fit`` split are the images of a project. One rule after
 the other chooses which of them are labelled, up to ``--labels``; the regressor of `warpmarks
 annotate` is fitted to the labels and scored on the ``--score`` split, in % of the set's normaliser.
-Prints JSON: mean errors by number of labels, and for each rule the mean difference from random over
-the draws with its standard error. ``--picture FILE`` draws the curve.
+Random choices are made ``--repeats`` times in each pool. Prints JSON: mean errors by number of
+labels; for each rule the mean difference from random over the draws with its standard error; and
+how well the page's doubt finds the worst of the scored images after the suggested labels.
+``--picture FILE`` draws the curve.
 """
 
 import argparse
@@ -17,8 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from warpmarks.annotator.doubt import doubts
 from warpmarks.annotator.predicting import fit_placed, percent
-from warpmarks.annotator.suggestion import Suggester, configurations
+from warpmarks.annotator.suggestion import Suggester
+from warpmarks.centred import pixels_to_centred
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
@@ -30,7 +34,7 @@ Rule = Callable[[Examples, int, np.random.Generator], Sequence[int]]
 
 def suggested(pool: Examples, count: int, _: np.random.Generator) -> list[int]:
     """What the page suggests, one after the other."""
-    suggester = Suggester(pool.landmarks, pool.scores)
+    suggester = Suggester(pool.landmarks, pool.sizes)
     labelled = np.zeros(len(pool), dtype=bool)
     chosen: list[int] = []
     while len(chosen) < count:
@@ -48,7 +52,7 @@ def random(pool: Examples, count: int, generator: np.random.Generator) -> list[i
 
 def farthest_first(pool: Examples, count: int, _: np.random.Generator) -> list[int]:
     """Each time the image that is least like any labelled one; the most usual one to begin with."""
-    features = configurations(pool.landmarks)
+    features = pixels_to_centred(pool.landmarks, pool.sizes).reshape(len(pool), -1)
     usual = features.mean(axis=0)
     chosen = [int(np.argmin(np.linalg.norm(features - usual, axis=1)))]
     nearest = np.full(len(pool), np.inf)
@@ -82,6 +86,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--pool", type=int, default=500, help="images of a project")
     parser.add_argument("--labels", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=5, help="random choices in each pool")
     parser.add_argument("--seed", type=int, default=1000, help="of the first draw")
     parser.add_argument("--picture", type=Path, default=None, help="file for the curve")
     options = parser.parse_args(arguments)
@@ -95,28 +100,51 @@ def main(arguments: list[str]) -> None:
         words = annotated.scheme.normaliser.words
     held_out = located[options.score]
 
-    def error(labelled: Examples) -> float:
+    def errors_on_images(labelled: Examples) -> np.ndarray:
         fitted = fit_placed(labelled)
         assert fitted is not None
         predicted = fitted.predict(held_out.landmarks, held_out.sizes)
         distances = np.linalg.norm(predicted - held_out.annotations, axis=-1)
-        return float(np.nanmean(percent(distances, lengths)))
+        return percent(distances, lengths)
 
     counts = [count for count in (1, 2, 3, 5, 7, 10, 20, 50) if count < options.labels]
     counts.append(options.labels)
     errors = np.zeros((len(RULES), options.draws, len(counts)))
+    doubt = np.zeros((options.draws, 2))
     for draw in range(options.draws):
         generator = np.random.default_rng(options.seed + draw)
         everything = located[options.fit]
         pool = everything.subset(np.sort(generator.permutation(len(everything))[: options.pool]))
         for row, rule in enumerate(RULES.values()):
-            chosen = np.array(rule(pool, options.labels, generator))
-            errors[row, draw] = [error(pool.subset(chosen[:count])) for count in counts]
+            repeats = options.repeats if rule is random else 1
+            for _ in range(repeats):
+                chosen = np.array(rule(pool, options.labels, generator))
+                by_count = [errors_on_images(pool.subset(chosen[:count])) for count in counts]
+                means = np.array([np.nanmean(of_images) for of_images in by_count])
+                errors[row, draw] += means / repeats
+            if rule is suggested:
+                labelled = pool.subset(chosen).landmarks
+                doubt[draw] = found_by_doubt(doubts(held_out.landmarks, labelled), by_count[-1])
         print(f"draw {draw + 1} of {options.draws}", file=sys.stderr)
 
-    print(json.dumps(summary(errors, counts, options), indent=2))
+    told = summary(errors, counts, options)
+    correlation, found = doubt.mean(axis=0).round(2).tolist()
+    told["doubt"] = {"rank_correlation": correlation, "worst_5_in_doubtful_10_percent": found}
+    print(json.dumps(told, indent=2))
     if options.picture is not None:
         draw_curve(errors, counts, words, options.picture)
+
+
+def found_by_doubt(doubt: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
+    """Rank correlation of doubt and error, and the share of the worst images that doubt finds."""
+    of_images = np.nanmean(errors, axis=1)
+    order, worst = np.argsort(doubt), np.argsort(of_images)
+    ranks = np.empty((2, len(doubt)))
+    ranks[0, order] = ranks[1, worst] = np.arange(len(doubt))
+    doubtful = set(order[-len(order) // 10 :].tolist())
+    looked_for = worst[-len(worst) // 20 :].tolist()
+    share = sum(image in doubtful for image in looked_for) / len(looked_for)
+    return float(np.corrcoef(ranks)[0, 1]), share
 
 
 def summary(errors: np.ndarray, counts: list[int], options: argparse.Namespace) -> dict:

@@ -8,6 +8,7 @@ VERBS = [
     "train",
     "detect",
     "show",
+    "annotate",
     "convert",
     "demo",
     "reproduce",

@@ -45,7 +45,6 @@ class Locations:
         """Why an image could not be decoded."""
         self._detector, self._images, self._cache = detector, images, cache
         self._writing = threading.Lock()
-        self._detecting = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._stamps = _stamps(images)
@@ -84,10 +83,7 @@ class Locations:
         """Find the landmarks of one image now; whether they are known."""
         if self._missing(index):
             try:
-                path = self._images.path(index)
-                with self._detecting:
-                    if self._missing(index):
-                        self._put(index, self._detector(path))
+                self._put(index, self._detector(self._images.path(index)))
             except UnreadableImage as error:
                 self.trouble[index] = error.reason
         return bool(self.located[index])
@@ -126,12 +122,11 @@ class Locations:
             return
         numbers = {self._images.names[index]: index for index in batch}
         images = ImageSet(self._images.root, tuple(names))
-        with self._detecting:
-            for one in self._detector.detect_images(images, allow_unreadable=True):
-                if one.detection is None:
-                    self.trouble[numbers[one.name]] = one.reason or "damaged"
-                else:
-                    self._put(numbers[one.name], one.detection)
+        for one in self._detector.detect_images(images, allow_unreadable=True):
+            if one.detection is None:
+                self.trouble[numbers[one.name]] = one.reason or "damaged"
+            else:
+                self._put(numbers[one.name], one.detection)
 
     def _read_cache(self) -> None:
         try:

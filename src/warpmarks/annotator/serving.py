@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import uvicorn
@@ -41,7 +42,7 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def serve(
-    session: Session, run: str, listening: socket.socket, host: str, ready: Callable[[str], None]
+    session: Session, run: Path, listening: socket.socket, host: str, ready: Callable[[str], None]
 ) -> None:
     """Serve until Ctrl-C or SIGTERM.
 

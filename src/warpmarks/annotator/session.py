@@ -334,11 +334,15 @@ class Session:
             fitted = before.fitted
         else:
             fitted = fit_placed(examples, self.detector.digest)
-        predicted = self._predict_all(fitted, np.flatnonzero(located)) if fitted else None
+        predicted = None
+        if fitted is not None:
+            predicted = self._predict_all(fitted, examples, np.flatnonzero(located))
         self._latest = _Known(key, examples, fitted, predicted)
         return self._latest
 
-    def _predict_all(self, fitted: Fitted, located: Int[np.ndarray, " located"]) -> Predicted:
+    def _predict_all(
+        self, fitted: Fitted, examples: Examples, located: Int[np.ndarray, " located"]
+    ) -> Predicted:
         count, points = len(self.images), self.scheme.count
         landmarks, scores = self.locations.landmarks[located], self.locations.scores[located]
         sizes = self.images.sizes[located]
@@ -349,7 +353,7 @@ class Session:
         )
         predicted.points[located] = fitted.predict(landmarks, sizes)
         predicted.scores[located] = fitted.confidences(scores)
-        predicted.doubt[located] = doubts(landmarks, scores, sizes, fitted)
+        predicted.doubt[located] = doubts(landmarks, examples.landmarks)
         return predicted
 
     def _examples(self, rows: Int[np.ndarray, " rows"]) -> Examples:
@@ -370,7 +374,7 @@ class Session:
         if known is None or (done != known[0] and (done == total or done > 1.25 * known[0])):
             located = self.locations.located[:, None, None]
             landmarks = np.where(located, self.locations.landmarks, np.nan)
-            known = (done, Suggester(landmarks, self.locations.scores))
+            known = (done, Suggester(landmarks, self.images.sizes))
             self._suggester = known
         return known[1]
 

@@ -34,7 +34,7 @@ from warpmarks.annotator.annotations import (
     visibility,
 )
 from warpmarks.annotator.journal import Change, Journal
-from warpmarks.datasets.layout import read_landmarks
+from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
 from warpmarks.formats import own_csv
@@ -75,6 +75,7 @@ class Project:
             )
         make_folder(self.path)
         self._lock = _lock(self.path / LOCK)
+        self._saved_scheme: Scheme | None = None
         self._source = Path(os.path.relpath(Path(source).resolve(), self.path.resolve())).as_posix()
         for left in _FILES:  # by a process that was killed while it wrote
             for temporary in self.path.glob(f".{left}.*"):
@@ -244,7 +245,8 @@ class Project:
             self._save(self.annotations)
         except InputError as error:
             # The change is made: history.jsonl has it, and the other files follow with the next.
-            self.notices.append(str(error))
+            if str(error) not in self.notices:
+                self.notices.append(str(error))
 
     def _after(self, annotations: Annotations, change: Change) -> Annotations:
         """The annotations after a change, whether or not they have it already."""
@@ -269,8 +271,12 @@ class Project:
 
     def _save(self, annotations: Annotations) -> None:
         """Write landmarks.csv, points.json and project.json."""
-        if annotations.scheme.count:
-            own_csv.write(self.path, _placed_table(annotations))
+        table = _placed_table(annotations)
+        if annotations.scheme != self._saved_scheme and annotations.scheme.count:
+            own_csv.write(self.path, table)
+        elif annotations.scheme.count:  # points.json is as it was
+            write_landmarks(self.path / own_csv.TABLE, table.images, table.points)
+        self._saved_scheme = annotations.scheme
         hidden = {
             image: [index for index, placed in enumerate(labels) if placed and not placed.visible]
             for image, labels in annotations.labels.items()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from warpmarks.annotator.shapes import align
+from warpmarks.annotator.doubt import distances
+from warpmarks.centred import pixels_to_centred
 
 MOST_CANDIDATES, MOST_OTHERS = 1500, 3000
 """Images, at most, that are weighed against each other: 18 MB of distances."""
@@ -23,30 +24,30 @@ class Suggestion:
 class Suggester:
     """Suggests the image that stands for the most others that no labelled image is like.
 
-    Images are as far apart as their landmark configurations are, apart from place, size and turn.
-    The suggestion is the image that lowers the sum of all images' distances to their nearest
-    labelled one the most: a greedy k-medians design, in which images whose landmarks are sure count
-    more. docs/annotating.md has what this and other rules bring.
+    Images are as far apart as their landmarks are in the frame of the regression (centred
+    coordinates). The suggestion is the image that lowers the sum of all images' distances to their
+    nearest labelled one the most: a greedy k-medians design. docs/annotation_projects.md has what
+    this and other rules bring.
 
     Args:
-        landmarks: of all images; nan where they are not known.
-        scores: of the landmarks, in [0, 1].
+        landmarks: of all images, in pixels; nan where they are not known.
+        sizes: of the images.
     """
 
     def __init__(
         self,
         landmarks: Float[np.ndarray, "images landmarks 2"],
-        scores: Float[np.ndarray, "images landmarks"],
+        sizes: Float[np.ndarray, "images 2"],
     ) -> None:
         known = np.flatnonzero(np.isfinite(landmarks).all(axis=(1, 2)))
         generator = np.random.default_rng(0)
         self.known = known
         self._row = {int(index): row for row, index in enumerate(known)}
-        self._features = configurations(landmarks[known])
+        centred = pixels_to_centred(landmarks[known], sizes[known])
+        self._features = centred.reshape(len(known), 2 * landmarks.shape[1]).astype(np.float32)
         self._others = _some(len(known), MOST_OTHERS, generator)
         self._candidates = _some(len(known), MOST_CANDIDATES, generator)
-        self._distances = _distances(self._features[self._others], self._features[self._candidates])
-        self._weights = scores[known][self._others].mean(axis=1).astype(np.float32)
+        self._distances = distances(self._features[self._others], self._features[self._candidates])
 
     def suggest(self, labelled: Bool[np.ndarray, " images"], skip: Collection[int]) -> Suggestion:
         """The next image.
@@ -57,12 +58,10 @@ class Suggester:
         """
         if labelled.all():
             return Suggestion(None, "Every image is labelled.")
-        open_to = [
-            column
-            for column, candidate in enumerate(self.known[self._candidates])
-            if not labelled[candidate] and int(candidate) not in skip
-        ]
-        if not open_to:
+        candidates = self.known[self._candidates]
+        free = ~labelled[candidates] & ~np.isin(candidates, list(skip))
+        open_to = np.flatnonzero(free)
+        if not len(open_to):
             rest = [index for index in np.flatnonzero(~labelled) if int(index) not in skip]
             if not rest:
                 return Suggestion(None, "Every image that is left was set aside.")
@@ -71,7 +70,7 @@ class Suggester:
             self._row[int(index)] for index in np.flatnonzero(labelled) if int(index) in self._row
         ]
         nearest = self.nearest(there)
-        gains = self._weights @ np.maximum(nearest[:, None] - self._distances[:, open_to], 0)
+        gains = np.maximum(nearest[:, None] - self._distances[:, open_to], 0).sum(axis=0)
         best = int(np.argmax(gains))
         index = int(self.known[self._candidates[open_to[best]]])
         if not there:
@@ -88,26 +87,11 @@ class Suggester:
         """Distance of each of the others to its nearest labelled image."""
         if not labelled_rows:
             return np.full(len(self._others), self._distances.max(initial=0.0))
-        between = _distances(self._features[self._others], self._features[labelled_rows])
+        between = distances(self._features[self._others], self._features[labelled_rows])
         return between.min(axis=1)
-
-
-def configurations(
-    landmarks: Float[np.ndarray, "images landmarks 2"],
-) -> Float[np.ndarray, "images coordinates"]:
-    """The landmarks of each image apart from place, size and turn, as one row."""
-    shapes = align(landmarks).shapes
-    return shapes.reshape(len(shapes), 2 * landmarks.shape[1]).astype(np.float32)
 
 
 def _some(count: int, most: int, generator: np.random.Generator) -> np.ndarray:
     if count <= most:
         return np.arange(count)
     return np.sort(generator.choice(count, most, replace=False))
-
-
-def _distances(
-    first: Float[np.ndarray, "first features"], second: Float[np.ndarray, "second features"]
-) -> Float[np.ndarray, "first second"]:
-    squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None]
-    return np.sqrt(np.maximum(squares - 2 * first @ second.T, 0))

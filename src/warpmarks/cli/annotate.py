@@ -1,7 +1,7 @@
 """``warpmarks annotate``: label a few images in the browser, get the points of all."""
 
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -86,13 +86,6 @@ def annotate(
     for line in left_out(shown_images.left_out):
         print(shown(line), file=sys.stderr)
     folder = project or Path(f"{shown_images.title}-points")
-    listening = listen(host, port)
-    opened = Project(folder, images, scheme)
-    opened.refuse_other_points(scheme, flag="--points")
-    session = Session(opened, shown_images, detector)
-    session.check_labelled_images(str(images))
-    for notice in opened.notices:
-        print(notice, file=sys.stderr)
 
     def ready(address: str) -> None:
         print(f"{folder}: {len(shown_images)} images, saved after every click", file=sys.stderr)
@@ -108,6 +101,15 @@ def annotate(
 
             webbrowser.open(address)
 
-    with suppress(KeyboardInterrupt):  # the usual way to stop
-        serve(session, str(run), listening, host, ready)
+    with (
+        closing(listen(host, port)) as listening,
+        closing(Project(folder, images, scheme)) as opened,
+    ):
+        opened.refuse_other_points(scheme, flag="--points")
+        session = Session(opened, shown_images, detector)
+        session.check_labelled_images(str(images))
+        for notice in opened.notices:
+            print(notice, file=sys.stderr)
+        with suppress(KeyboardInterrupt):  # the usual way to stop
+            serve(session, run, listening, host, ready)
     print(f"{folder}: saved", file=sys.stderr)

@@ -1,0 +1,537 @@
+"""The annotator's page in headless Chromium, against the real server."""
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from annotator_browsing import CHROMIUM, Server, Tab, until
+from disc_pictures import draw_discs, write_disc_run
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}"),
+    pytest.mark.slow,
+]
+
+POINTS = "left disc,right disc,blue disc"
+HOSTILE = [
+    "<script>document.title='broken into'<script>.png",
+    "<img src=x onerror=document.title='broken into'>.png",
+    'two\nlines & "quotes" 😀.png',
+    f"{'long ' * 40}.png",
+]
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
+    folder = tmp_path_factory.mktemp("discs")
+    return folder, draw_discs(folder, [f"{index:02}.png" for index in range(14)])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    write_disc_run(folder)
+    return folder
+
+
+@pytest.fixture
+def serve(run: Path, pictures: Any, tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    servers: list[Server] = []
+
+    def start(*options: str, images: Path = pictures[0]) -> Server:
+        servers.append(Server(run, images, tmp_path / "project", *options))
+        return servers[-1].start()
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    playwright.expect.set_options(timeout=60_000)  # machines that run tests are busy
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Visits:
+    """Opens pages, and keeps what must not happen on any of them."""
+
+    def __init__(self, chromium: Any, truth: dict[str, np.ndarray]) -> None:
+        self._chromium, self._truth = chromium, truth
+        self.contexts: list[Any] = []
+        self.trouble: list[str] = []
+
+    def __call__(self, server: Server, **options: Any) -> Tab:
+        context = self._chromium.new_context(**({"viewport": LAPTOP} | options))
+        context.set_default_timeout(60_000)
+        self.contexts.append(context)
+        return self.tab(server, context)
+
+    def tab(self, server: Server, context: Any) -> Tab:
+        page = context.new_page()
+        own = f"http://127.0.0.1:{server.port}/"
+
+        def requested(request: Any) -> None:
+            if not request.url.startswith((own, "blob:", "data:")):
+                self.trouble.append(f"request of {request.url}")
+
+        def logged(message: Any) -> None:
+            if "Content Security Policy" in message.text:
+                self.trouble.append(message.text)
+
+        page.on("request", requested)
+        page.on("console", logged)
+        page.on("pageerror", lambda error: self.trouble.append(str(error)))
+        page.goto(server.address)
+        page.wait_for_selector("#stage, .closed")
+        return Tab(page, self._truth)
+
+
+@pytest.fixture
+def visit(chromium: Any, pictures: Any) -> Iterator[Visits]:
+    visits = Visits(chromium, pictures[1])
+    yield visits
+    for context in visits.contexts:
+        context.close()
+    assert visits.trouble == []
+
+
+def reach(tab: Tab, count: int) -> None:
+    """Label images as suggested until so many are."""
+    for index in range(count):
+        if index:
+            tab.to_another("Space")
+        tab.label_all()
+
+
+def test_the_half_hour(  # noqa: PLR0915
+    serve: Callable[..., Server], visit: Visits, tmp_path: Path
+) -> None:
+    tab = visit(serve())
+    page = tab.page
+
+    # Define the points.
+    dialog = page.get_by_role("dialog", name="Which points do you want to find?")
+    dialog.get_by_label("Names").fill("left disc, right disc, blue disc")
+    dialog.get_by_role("button", name="Add").click()
+    assert dialog.get_by_label("What mirrors left disc").locator(":checked").inner_text() == (
+        "right disc"
+    )
+    assert dialog.get_by_label("Second point").locator(":checked").inner_text() == "right disc"
+    dialog.get_by_role("button", name="Begin").click()
+    dialog.wait_for(state="detached")
+    scheme = tab.get("project")["scheme"]
+    assert [point["name"] for point in scheme["points"]] == ["left disc", "right disc", "blue disc"]
+    assert (scheme["mirror"], scheme["normaliser"]) == ([[0, 1]], [0, 1])
+
+    # Label three images, and see the points of all others where they are.
+    reach(tab, 3)
+    tab.to_another("Space")
+    suggested = tab.markers("suggested")
+    playwright.expect(suggested).to_have_count(3)
+    for index, point in enumerate(tab.truth):
+        x, y = tab.to_screen(point)
+        box = suggested.nth(index).locator("circle.dashes").bounding_box()
+        off = np.hypot(box["x"] + box["width"] / 2 - x, box["y"] + box["height"] / 2 - y)
+        scale = tab.stage.locator("img.picture").bounding_box()["width"] / 208
+        assert off / scale < 4, index
+    assert re.search(r"\d %", page.get_by_role("region", name="How good it is").inner_text())
+
+    # Accept them all with a key, correct one by dragging.
+    page.keyboard.press("Enter")
+    accepted = tab.wait_for_points(3)
+    assert np.abs([[p["x"], p["y"]] for p in accepted] - tab.truth).max() < 4
+    goal = tab.truth[2] + [6, -9]
+    page.mouse.move(*tab.to_screen(np.array([accepted[2]["x"], accepted[2]["y"]])))
+    page.mouse.down()
+    page.mouse.move(*tab.to_screen(goal - [3, 0]), steps=4)
+    page.mouse.move(*tab.to_screen(goal), steps=2)
+    playwright.expect(page.locator(".loupe")).to_be_visible()
+    page.mouse.up()
+    moved = until(lambda: (p := tab.saved()["points"])[2] != accepted[2] and p, "the moved point")
+    np.testing.assert_allclose([moved[2]["x"], moved[2]["y"]], goal, atol=0.6)
+    assert moved[:2] == accepted[:2]
+
+    # All of it outlives a reload, undo too.
+    name = tab.name
+    page.reload()
+    assert tab.name == name
+    playwright.expect(tab.markers("placed")).to_have_count(3)
+    page.keyboard.press("Control+z")
+    until(lambda: tab.saved()["points"] == accepted, "the undone move")
+    page.keyboard.press("Control+y")
+    until(lambda: tab.saved()["points"] == moved, "the move made again")
+
+    # Export, and read it back.
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export")
+    dialog.get_by_label(re.compile("only what a person placed")).check()
+    dialog.get_by_label("DeepLabCut").check()
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="Download").click()
+    download.value.save_as(tmp_path / "points.csv")
+    with (tmp_path / "points.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    found = next(row for row in rows if any(cell.endswith(name) for cell in row))
+    assert list(dict.fromkeys(rows[1][-6:])) == ["left disc", "right disc", "blue disc"]
+    expected = [value for point in moved for value in (point["x"], point["y"])]
+    np.testing.assert_allclose([float(value) for value in found[-6:]], expected, atol=0.01)
+
+
+def test_everything_by_keyboard(  # noqa: PLR0915
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve())
+    page, keys = tab.page, tab.page.keyboard
+
+    keys.type("left disc, right disc")
+    keys.press("Enter")
+    keys.press("Enter")
+    until(lambda: len(tab.get("project")["scheme"]["points"]) == 2, "two points")
+    playwright.expect(page.get_by_role("dialog")).to_have_count(0)
+
+    # A point that is nowhere appears in the middle; single pixels, then steps of ten.
+    keys.press("1")
+    keys.press("ArrowRight")
+    first = tab.wait_for_points(1)[0]
+    keys.press("ArrowLeft")
+    keys.press("ArrowUp")
+    keys.press("ArrowUp")
+    keys.press("Shift+ArrowRight")
+    expected = {"x": first["x"] - 1 + 10, "y": first["y"] - 2, "visible": True}
+    until(lambda: tab.saved()["points"][0] == expected, "the nudged point")
+
+    # The second cannot be seen; then it can, then it is taken away.
+    keys.press(".")
+    keys.press("v")
+    assert tab.wait_for_points(2)[1] == {"x": None, "y": None, "visible": False}
+    keys.press("v")
+    tab.wait_for_points(1)
+    keys.press("ArrowDown")
+    tab.wait_for_points(2)
+    keys.press("Delete")
+    tab.wait_for_points(1)
+
+    # Accept what is suggested elsewhere, and go on and back.
+    first_name = tab.name
+    tab.to_another("n")
+    playwright.expect(tab.markers("suggested")).to_have_count(1)
+    keys.press("Enter")
+    tab.wait_for_points(1)
+    tab.to_another("p")
+    assert tab.name == first_name
+
+    # Zooming, panning and back.
+    picture = tab.stage.locator("img.picture")
+    width = picture.bounding_box()["width"]
+    keys.press("+")
+    assert picture.bounding_box()["width"] == pytest.approx(1.4 * width, rel=0.01)
+    left = picture.bounding_box()["x"]
+    keys.press("Alt+ArrowRight")
+    assert picture.bounding_box()["x"] < left - 20
+    keys.press("f")
+    assert picture.bounding_box()["width"] == pytest.approx(width)
+
+    # Help, and the gallery.
+    keys.press("?")
+    playwright.expect(page.get_by_role("dialog", name="How it works")).to_be_visible()
+    keys.press("Escape")
+    playwright.expect(page.get_by_role("dialog")).to_have_count(0)
+    keys.press("g")
+    page.get_by_label("Sort by").select_option("folder")
+    page.locator("[role=option][tabindex='0']").focus()
+    keys.press("End")
+    keys.press("ArrowLeft")
+    until(lambda: page.locator(":focus").get_attribute("aria-posinset") == "13", "the 13th image")
+    keys.press("Enter")
+    assert tab.name == "12.png"
+    keys.press("s")
+    playwright.expect(page.get_by_role("heading", name="Shapes", level=1)).to_be_visible()
+    keys.press("l")
+    playwright.expect(tab.stage).to_be_focused()
+
+    # One can turn single keys off.
+    keys.press("?")
+    page.get_by_label(re.compile("one letter")).uncheck()
+    keys.press("Escape")
+    keys.press("g")
+    playwright.expect(tab.stage).to_be_visible()
+
+
+def test_a_phone(serve: Callable[..., Server], visit: Visits) -> None:
+    tab = visit(serve("--points", POINTS), viewport=PHONE, has_touch=True, is_mobile=True)
+    page = tab.page
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    assert tab.stage.bounding_box()["height"] > 0.3 * PHONE["height"]
+    for point in tab.truth:
+        page.touchscreen.tap(*tab.to_screen(point))
+    saved = tab.wait_for_points(3)
+    np.testing.assert_allclose([[p["x"], p["y"]] for p in saved], tab.truth, atol=0.6)
+    accept = page.get_by_role("button", name="Next image", exact=True).last
+    assert accept.bounding_box()["height"] >= 44
+    before = tab.name
+    accept.tap()
+    until(lambda: tab.name != before, "the next image")
+    page.get_by_role("button", name=re.compile("Accept 3")).tap()
+    tab.wait_for_points(3)
+    for section in ("Gallery", "Shapes"):
+        page.get_by_role("button", name=section).tap()
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
+    tab = visit(serve("--points", POINTS), viewport=PHONE, has_touch=True, is_mobile=True)
+    before = tab.to_screen(np.array([100, 80]))
+    picture = tab.stage.locator("img.picture")
+    width = picture.bounding_box()["width"]
+    session = tab.page.context.new_cdp_session(tab.page)
+
+    def fingers(kind: str, apart: float) -> None:
+        x, y = before
+        points = [] if kind == "touchEnd" else [{"x": x - apart, "y": y}, {"x": x + apart, "y": y}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    fingers("touchStart", 30)
+    for apart in (40, 50, 60):
+        fingers("touchMove", apart)
+    fingers("touchEnd", 0)
+    until(lambda: picture.bounding_box()["width"] > 1.8 * width, "the zoomed picture")
+    # As long as it fits into the stage it is held in the middle.
+    np.testing.assert_allclose(tab.to_screen(np.array([100, 80])), before, atol=15)
+    assert tab.saved()["points"] == [None, None, None]
+
+
+@pytest.mark.parametrize(("choice", "kept"), [("Keep mine", 1), ("Keep the other tab's", 0)])
+def test_two_tabs_do_not_overwrite_each_other(
+    serve: Callable[..., Server], visit: Visits, choice: str, kept: int
+) -> None:
+    server = serve("--points", POINTS)
+    one = visit(server)
+    two = visit.tab(server, one.page.context)
+    assert one.name == two.name
+    # The second does not hear of the first in time.
+    stale = json.dumps(two.get("version"))
+    two.page.route("**/api/version", lambda route: route.fulfill(body=stale))
+
+    places = np.array([[60.0, 50.0], [130.0, 90.0]])
+    one.click(places[0])
+    first = one.wait_for_points(1)
+    two.click(places[1])
+    dialog = two.page.get_by_role("dialog", name="This image was changed in another tab")
+    playwright.expect(dialog).to_be_visible()
+    assert two.saved()["points"] == first
+    dialog.get_by_role("button", name=choice).click()
+    playwright.expect(dialog).to_have_count(0)
+
+    def settled() -> bool:
+        point = one.saved()["points"][0]
+        return np.allclose([point["x"], point["y"]], places[kept], atol=0.6)
+
+    until(settled, f"the point of {choice}")
+    # The first tab sees what has become of it.
+    x, y = one.to_screen(places[kept])
+
+    def shown() -> bool:
+        box = one.markers("placed").first.locator(".outline").bounding_box()
+        return (
+            abs(box["x"] + box["width"] / 2 - x) < 3 and abs(box["y"] + box["height"] / 2 - y) < 3
+        )
+
+    until(shown, "the point in the first tab")
+
+
+def test_a_server_that_is_killed_and_comes_back(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    tab = visit(server)
+    page, name, number = tab.page, tab.name, tab.number
+    tab.click(np.array([60, 50]))
+    tab.wait_for_points(1)
+    where = tab.to_screen(np.array([130, 90]))
+    server.kill()
+    page.mouse.click(*where)
+    banner = page.get_by_role("alert").filter(has_text="does not answer")
+    playwright.expect(banner).to_contain_text("is kept here")
+    playwright.expect(tab.markers("placed")).to_have_count(2)
+    page.keyboard.press("ArrowRight")
+    server.start()
+    playwright.expect(banner).to_have_count(0)
+    saved = until(
+        lambda: (p := tab.get(f"images/{number}")["points"])[1] and p, "the click of meanwhile"
+    )
+    np.testing.assert_allclose([saved[0]["x"], saved[0]["y"]], [60, 50], atol=0.6)
+    np.testing.assert_allclose([saved[1]["x"], saved[1]["y"]], [131, 90], atol=0.6)
+
+    # A reload while it is away loses nothing either.
+    where = tab.to_screen(np.array([90, 120]))
+    server.kill()
+    page.mouse.click(*where)
+    playwright.expect(banner).to_be_visible()
+    server.start()
+    page.goto(server.address)
+    assert tab.name == name
+    tab.wait_for_points(3)
+
+
+def test_names_are_shown_as_text(
+    serve: Callable[..., Server], chromium: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    truth = draw_discs(folder, HOSTILE)
+    visit = Visits(chromium, truth)
+    tab = visit(serve("--points", f"{HOSTILE[1]},plain", images=folder))
+    page = tab.page
+    seen = set()
+    for _ in HOSTILE:
+        assert page.locator(".where .name").text_content() == tab.name
+        seen.add(tab.name)
+        tab.click(truth[tab.name][0])
+        tab.wait_for_points(1)
+        tab.to_another("n")
+    assert seen == set(HOSTILE)
+    assert page.locator(".point-name").first.inner_text() == HOSTILE[1]
+    page.keyboard.press("g")
+    playwright.expect(page.locator(".tile")).to_have_count(len(HOSTILE))
+    tiles = page.locator(".tile-name").all_text_contents()
+    assert set(tiles) == set(HOSTILE)
+    assert page.title().endswith("warpmarks")
+    assert page.evaluate("document.documentElement.scrollWidth") == LAPTOP["width"]
+    visit.contexts[0].close()
+    assert visit.trouble == []
+
+
+def test_a_gallery_of_thousands_stays_quick(serve: Callable[..., Server], visit: Visits) -> None:
+    tab = visit(serve("--points", POINTS))
+    page, count = tab.page, 5000
+    reach(tab, 1)
+    project, told = tab.get("project"), tab.get("predictions")
+    few = len(project["images"])
+    project["images"] = [
+        {**project["images"][index % few], "id": index, "name": f"{index:05}.png"}
+        for index in range(count)
+    ]
+    known = told["images"]
+    told["images"] = {
+        "ids": list(range(count)),
+        "points": [known["points"][index % few] for index in range(count)],
+        "placed": [None] * count,
+        "doubt": [(index * 37 % count) / count for index in range(count)],
+    }
+    page.route("**/api/project", lambda route: route.fulfill(json=project))
+    page.route("**/api/predictions", lambda route: route.fulfill(json=told))
+    asked: list[str] = []
+
+    def picture(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(body=b"", status=404)
+
+    page.route("**/file?width=256", picture)
+    page.reload()
+    assert tab.name
+    page.keyboard.press("g")
+    options = page.locator(".tile")
+    playwright.expect(page.locator("output")).to_have_text("5,000 images")
+    playwright.expect(options.first).to_be_visible()
+    assert 10 < options.count() < 100
+    # The most doubtful one is the first.
+    assert "100 % doubt" in options.first.inner_text()
+    took = page.evaluate(
+        """async () => {
+            const tiles = document.querySelector('.tiles');
+            const times = [];
+            for (let step = 0; step < 40; step += 1) {
+                const begun = performance.now();
+                tiles.scrollTop = tiles.scrollHeight * step / 40;
+                await new Promise(requestAnimationFrame);
+                await new Promise(requestAnimationFrame);
+                times.push(performance.now() - begun);
+            }
+            return times.sort((a, b) => a - b)[20];
+        }"""
+    )
+    assert took < 250  # ms for a jump of 125 images and two frames, on a busy machine
+    assert 10 < options.count() < 100
+    assert len(asked) < count / 2
+
+
+def test_shapes(serve: Callable[..., Server], visit: Visits) -> None:
+    tab = visit(serve("--points", POINTS), reduced_motion="no-preference")
+    reach(tab, 4)
+    page = tab.page
+    page.keyboard.press("s")
+    modes = page.locator(".mode")
+    playwright.expect(modes.first).to_be_visible()
+    grid = modes.first.locator("path.grid")
+    before = grid.get_attribute("d")
+    until(lambda: grid.get_attribute("d") != before, "a mode that moves")
+    page.get_by_role("button", name="Stop the movement").click()
+    still = grid.get_attribute("d")
+    page.wait_for_timeout(150)
+    assert grid.get_attribute("d") == still
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Table (CSV)").click()
+    rows = list(csv.reader(Path(download.value.path()).read_text().splitlines()))
+    assert len(rows) == 5
+
+
+def states(tab: Tab) -> Iterator[str]:
+    """What the page can show, one after another."""
+    page, keys = tab.page, tab.page.keyboard
+    yield "defining the points"
+    keys.type("left disc, right disc, blue disc")
+    keys.press("Enter")
+    yield "points defined"
+    keys.press("Enter")
+    playwright.expect(page.get_by_role("dialog")).to_have_count(0)
+    yield "nothing labelled"
+    reach(tab, 3)
+    tab.to_another("Space")
+    yield "suggestions"
+    for key, name in (("?", "help"), ("e", "export"), ("d", "points")):
+        keys.press(key)
+        playwright.expect(page.get_by_role("dialog")).to_be_visible()
+        yield name
+        keys.press("Escape")
+    keys.press("g")
+    playwright.expect(page.locator(".tile").first).to_be_visible()
+    yield "gallery"
+    keys.press("s")
+    playwright.expect(page.locator(".mode").first).to_be_visible()
+    yield "shapes"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", ["laptop", "phone"])
+def test_accessibility_rules(
+    serve: Callable[..., Server], visit: Visits, scheme: str, size: str
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: run npm ci in web/")
+    viewport = {"laptop": LAPTOP, "phone": PHONE}[size]
+    tab = visit(serve(), viewport=viewport, color_scheme=scheme, reduced_motion="reduce")
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = []
+    for state in states(tab):
+        tab.page.evaluate(AXE.read_text())
+        result = tab.page.evaluate("rules => axe.run(document, {runOnly: rules})", rules)
+        assert len(result["passes"]) > 10
+        found += [
+            f"{state}: {violation['id']}: {node['html']} {node['failureSummary']}"
+            for violation in result["violations"]
+            for node in violation["nodes"]
+        ]
+    assert found == []

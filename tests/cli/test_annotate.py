@@ -1,0 +1,98 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from warpmarks.annotator.store import Project
+from warpmarks.errors import InputError
+
+
+def start(run: Path, images: Path, *flags: object) -> tuple[subprocess.Popen, str]:
+    """A server in a process of its own, and its address."""
+    command = [sys.executable, "-m", "warpmarks", "annotate", run, images, "--no-browser", *flags]
+    process = subprocess.Popen(
+        [str(part) for part in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().strip()
+    if not address:
+        raise AssertionError(process.communicate()[1])
+    return process, address
+
+
+def end(process: subprocess.Popen, how: int) -> str:
+    process.send_signal(how)
+    return process.communicate(timeout=60)[1]
+
+
+def test_a_page_goes_on_after_the_server_was_killed_and_started_again(
+    trained_run, image_folder, tmp_path
+):
+    project = tmp_path / "project"
+    flags = ("--points", "left eye, nose", "--project", project, "--threads", 1)
+    process, address = start(trained_run, image_folder, *flags, "--port", 0)
+    base, token = address.split("/?token=")
+    port = base.rpartition(":")[2]
+    body = {"base_version": 0, "points": [{"x": 3.5, "y": 4.0}, None]}
+    with httpx.Client(base_url=base, headers={"x-warpmarks": "1"}, timeout=60) as tab:
+        assert tab.get("/api/project").status_code == 403
+        assert tab.get("/", params={"token": token}).status_code == 303
+        assert tab.put("/api/images/4/points", json=body).json()["version"] == 1
+        end(process, signal.SIGKILL)
+        process, again = start(trained_run, image_folder, *flags, "--port", port)
+        assert again == address
+        told = tab.get("/api/images/4").json()
+        assert told["points"] == [{"x": 3.5, "y": 4.0, "visible": True}, None]
+        assert tab.post("/api/undo", json={}).json()["image_id"] == 4
+        with pytest.raises(InputError, match="is open in another"):
+            Project(project, image_folder)
+    err = end(process, signal.SIGINT)
+    assert process.returncode == 0
+    assert f"{project}: saved" in err
+    assert "Traceback" not in err
+    Project(project, image_folder).close()
+
+
+def test_what_is_wrong_is_said_before_anything_is_made(
+    warpmarks, trained_run, image_folder, tmp_path
+):
+    project = tmp_path / "project"
+    common = ("--project", project, "--no-browser")
+    for flags, message in [
+        (("--points", "a,A"), "same name"),
+        (("--points", "a,"), "empty name"),
+        (("--points", "nothing.json"), "nothing.json"),
+        (("--host", "no.such.address.invalid"), "cannot listen"),
+    ]:
+        code, _, err = warpmarks("annotate", trained_run, image_folder, *common, *flags)
+        assert (code, message in err, "Traceback" in err) == (2, True, False), err
+        assert not project.exists()
+    code, _, err = warpmarks("annotate", tmp_path, image_folder, *common)
+    assert (code, "no run" in err) == (2, True)
+    project.mkdir()
+    (project / "thesis.txt").touch()
+    code, _, err = warpmarks("annotate", trained_run, image_folder, *common)
+    assert (code, "no annotation project" in err) == (2, True)
+
+
+def test_other_points_than_the_projects_are_refused(warpmarks, trained_run, image_folder, tmp_path):
+    from warpmarks.annotator.new_scheme import starting_scheme
+
+    Project(tmp_path / "project", image_folder, starting_scheme("a,b")).close()
+    flags = ("--project", tmp_path / "project", "--no-browser", "--points", "a,c")
+    code, _, err = warpmarks("annotate", trained_run, image_folder, *flags)
+    assert (code, "which has a, b" in err) == (2, True)
+
+
+def test_without_the_web_libraries_it_says_what_to_install(warpmarks, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    code, _, err = warpmarks("annotate", tmp_path, tmp_path)
+    assert (code, "pip install 'warpmarks[serve]'" in err) == (2, True)

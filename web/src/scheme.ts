@@ -1,0 +1,119 @@
+/** Names and colours of points: what can be guessed, and what can be read from a file. */
+
+import type { Scheme, SchemePoint } from "./api";
+
+/** The colours of the package's own pictures, then more of the same kind. */
+export const COLOURS = [
+  "#e61e2d", "#2d7dff", "#ffd600", "#14a546", "#eb46d7", "#1edceb", "#ff8719", "#8746e1",
+  "#b4f546", "#ffafc8", "#0f7d87", "#b4641e", "#a0beff", "#c81478", "#78e1a5", "#f0c38c",
+  "#5a5ab4", "#c8c81e", "#e678a0", "#46a0d2",
+];
+
+export const colourAt = (index: number): string => COLOURS[index % COLOURS.length] as string;
+
+/** Names typed or pasted in one go: by commas, semicolons, tabs or lines. */
+export function splitNames(text: string): string[] {
+  return text
+    .split(/[,;\t\r\n]+/)
+    .map((name) => name.trim().replace(/\s+/g, " "))
+    .filter((name) => name !== "");
+}
+
+const OTHER_SIDE: Record<string, string> = { left: "right", right: "left", l: "r", r: "l" };
+
+/** "left eye" -> "right eye", "mouth_R" -> "mouth_l"; lower case; null for what has no side. */
+function acrossTheMiddle(name: string): string | null {
+  const lower = name.toLowerCase();
+  const word = /left|right/.exec(lower)?.[0];
+  if (word) return lower.replace(word, OTHER_SIDE[word] as string);
+  const letter = /(^|[\s_.-])([lr])(?=$|[\s_.-])/.exec(lower);
+  if (!letter) return null;
+  const at = letter.index + (letter[1] as string).length;
+  return lower.slice(0, at) + OTHER_SIDE[letter[2] as string] + lower.slice(at + 1);
+}
+
+/** For each point the one that a mirror puts in its place, by their names; or null. */
+export function guessMirror(names: string[]): (number | null)[] {
+  const known = names.map((name) => name.toLowerCase());
+  return names.map((name, index) => {
+    const other = acrossTheMiddle(name);
+    const found = other === null ? -1 : known.indexOf(other);
+    return found === -1 || found === index ? null : found;
+  });
+}
+
+/** The two points whose distance errors are measured by: eyes if there are any. */
+export function guessNormaliser(
+  names: string[],
+  mirror: (number | null)[],
+): [number, number] | null {
+  const pairs = names.flatMap((_, index): [number, number][] => {
+    const other = mirror[index] ?? null;
+    return other !== null && index < other ? [[index, other]] : [];
+  });
+  const eyes = pairs.find(([first]) => /\beyes?\b/i.test(names[first] as string));
+  return eyes ?? pairs[0] ?? (names.length >= 2 ? [0, 1] : null);
+}
+
+const asText = (value: unknown): string | null =>
+  typeof value === "string" && value.trim() !== "" ? value.trim() : null;
+
+/**
+ * Points from a file: this page's own (JSON), a COCO file's category, or a text of names.
+ *
+ * Throws with a sentence for a person.
+ */
+export function readScheme(text: string): Scheme {
+  const trimmed = text.replace(/^\ufeff/, "").trim();
+  if (!/^[{[]/.test(trimmed)) return fromNames(splitNames(trimmed));
+  let content: unknown;
+  try {
+    content = JSON.parse(trimmed);
+  } catch {
+    throw new Error("This file begins like JSON but cannot be read as JSON.");
+  }
+  if (Array.isArray(content)) return fromNames(content.map(asText).filter((n) => n !== null));
+  const file = content as {
+    points?: unknown;
+    mirror?: unknown;
+    normaliser?: unknown;
+    categories?: { keypoints?: unknown }[];
+  };
+  const keypoints = file.categories?.[0]?.keypoints;
+  if (Array.isArray(keypoints)) {
+    return fromNames(keypoints.map(asText).filter((n) => n !== null));
+  }
+  if (!Array.isArray(file.points)) {
+    throw new Error('This JSON has neither "points" nor a COCO category with "keypoints".');
+  }
+  const points = file.points.flatMap((entry: unknown, index): SchemePoint[] => {
+    const given = entry as { name?: unknown; colour?: unknown };
+    const name = asText(entry) ?? asText(given?.name);
+    const colour = asText(given?.colour);
+    const usable = colour !== null && /^#[0-9a-f]{6}$/i.test(colour);
+    return name === null ? [] : [{ name, colour: usable ? colour : colourAt(index) }];
+  });
+  const guessed = fromNames(points.map((point) => point.name));
+  const isPair = (value: unknown): value is [number, number] =>
+    Array.isArray(value) &&
+    value.length === 2 &&
+    value.every((index) => Number.isInteger(index) && index >= 0 && index < points.length);
+  return {
+    points,
+    mirror: Array.isArray(file.mirror) ? file.mirror.filter(isPair) : guessed.mirror,
+    normaliser: isPair(file.normaliser) ? file.normaliser : guessed.normaliser,
+  };
+}
+
+function fromNames(names: string[]): Scheme {
+  if (names.length === 0) throw new Error("This file names no points.");
+  const mirror = guessMirror(names);
+  return {
+    points: names.map((name, index) => ({ name, colour: colourAt(index) })),
+    mirror: names.flatMap((_, index): [number, number][] => {
+      const other = mirror[index] ?? null;
+      return other !== null && index < other ? [[index, other]] : [];
+    }),
+    normaliser: guessNormaliser(names, mirror),
+  };
+}

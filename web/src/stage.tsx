@@ -1,0 +1,416 @@
+/** The picture, large, with its points: placing, dragging, zooming and panning. */
+
+import { effect, signal, useComputed, useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+import { fileAddress, type XY } from "./api";
+import { Loupe } from "./loupe";
+import { Marker, type MarkerKind } from "./marker";
+import { placeNames } from "./names";
+import * as state from "./state";
+import { fit, held, toImage, toStage, within, zoomed, type Size, type View } from "./view";
+
+const DRAG_FROM = 4;
+const REACH = { mouse: 13, pen: 18, touch: 26 };
+
+export const view = signal<View>({ scale: 1, x: 0, y: 0 });
+const stageSize = signal<Size>({ width: 1, height: 1 });
+const touched = signal(false);
+let stageElement: HTMLElement | null = null;
+let returning = false;
+
+export const focusStage = (): void => stageElement?.focus({ preventScroll: true });
+
+function imageSize(): Size | null {
+  const id = state.currentId.value;
+  const shown = state.item.value;
+  if (shown && shown.id === id) return shown;
+  return state.project.value?.images.find((image) => image.id === id) ?? null;
+}
+
+export function fitStage(): void {
+  const image = imageSize();
+  if (!image) return;
+  touched.value = false;
+  view.value = fit(image, stageSize.value);
+}
+
+export function zoom(factor: number, at?: XY): void {
+  const image = imageSize();
+  if (!image) return;
+  const { width, height } = stageSize.value;
+  const chosen = state.selected.value;
+  const shown = state.item.value;
+  const where = chosen !== null && shown ? state.whereabouts(shown, chosen) : null;
+  const anchor: XY = at ?? (where ? toStage(view.value, where) : [width / 2, height / 2]);
+  view.value = zoomed(view.value, factor, anchor, image, stageSize.value);
+  touched.value = view.value.scale > fit(image, stageSize.value).scale * 1.001;
+}
+
+/** Close to the selected point, or back to the whole picture. */
+export function toggleClose(): void {
+  const image = imageSize();
+  const shown = state.item.value;
+  if (!image || !shown) return;
+  if (touched.value) {
+    fitStage();
+    return;
+  }
+  const index = state.selected.value ?? state.target(null);
+  const where = index === null ? null : state.whereabouts(shown, index);
+  const at: XY = where ?? [image.width / 2, image.height / 2];
+  const scale = Math.max(fit(image, stageSize.value).scale * 4, 4);
+  const { width, height } = stageSize.value;
+  view.value = held(
+    { scale, x: width / 2 - (at[0] + 0.5) * scale, y: height / 2 - (at[1] + 0.5) * scale },
+    image,
+    stageSize.value,
+  );
+  touched.value = true;
+}
+
+export function pan(dx: number, dy: number): void {
+  const image = imageSize();
+  if (!image) return;
+  const { scale, x, y } = view.value;
+  view.value = held({ scale, x: x + dx, y: y + dy }, image, stageSize.value);
+}
+
+/** The pixel in the middle of what can be seen. */
+export function middle(): XY {
+  const image = imageSize() ?? { width: 1, height: 1 };
+  const { width, height } = stageSize.value;
+  const [x, y] = within(toImage(view.value, [width / 2, height / 2]), image);
+  return [Math.round(x), Math.round(y)];
+}
+
+// Another picture or another size of the window: the whole of it, unless one has zoomed in.
+let fitted = "";
+effect(() => {
+  const { width, height } = stageSize.value;
+  const image = imageSize();
+  if (!image || width <= 1) return;
+  const key = `${state.currentId.value} ${image.width} ${image.height}`;
+  if (key !== fitted || !touched.peek()) {
+    fitted = key;
+    touched.value = false;
+    view.value = fit(image, { width, height });
+  } else view.value = held(view.peek(), image, { width, height });
+});
+
+interface Drag {
+  index: number;
+  /** From the pointer to the point, so that it does not jump when it is taken. */
+  offset: XY;
+  at: XY;
+  moved: boolean;
+}
+
+export function Stage(): JSX.Element {
+  const element = useRef<HTMLDivElement>(null);
+  const drag = useSignal<Drag | null>(null);
+  const pointer = useSignal<XY | null>(null);
+  const panning = useSignal(false);
+  const loaded = useSignal<number | null>(null);
+  const fingers = useRef(new Map<number, XY>());
+  const press = useRef<{ from: XY; last: XY; pinched: boolean; type: string } | null>(null);
+
+  useEffect(() => {
+    const stage = element.current as HTMLDivElement;
+    stageElement = stage;
+    // Not at first: the browser would draw a frame around it that nobody has asked for.
+    if (returning && state.dialog.peek() === null) focusStage();
+    returning = true;
+    const watch = new ResizeObserver(() => {
+      stageSize.value = { width: stage.clientWidth, height: stage.clientHeight };
+    });
+    watch.observe(stage);
+    // Preact would listen passively; the page must not scroll with the wheel.
+    const wheel = (event: WheelEvent): void => {
+      event.preventDefault();
+      const pixels = event.deltaMode === 1 ? event.deltaY * 32 : event.deltaY;
+      if (event.shiftKey) pan(-pixels || -event.deltaX, 0);
+      else zoom(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0022)), at(event));
+    };
+    stage.addEventListener("wheel", wheel, { passive: false });
+    return () => {
+      watch.disconnect();
+      stage.removeEventListener("wheel", wheel);
+    };
+  }, []);
+
+  const at = (event: { clientX: number; clientY: number }): XY => {
+    const box = (element.current as HTMLDivElement).getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+
+  /** The point under the pointer: of several the nearest, a placed one rather than a suggestion. */
+  const hit = (where: XY, reach: number): number | null => {
+    const shown = state.item.value;
+    if (!shown || state.hidePoints.value) return null;
+    let found: number | null = null;
+    let least = reach;
+    for (let index = 0; index < shown.points.length; index += 1) {
+      const point = state.whereabouts(shown, index);
+      if (!point) continue;
+      const [x, y] = toStage(view.value, point);
+      const bonus = index === state.selected.value ? 4 : shown.points[index] ? 2 : 0;
+      const distance = Math.hypot(x - where[0], y - where[1]) - bonus;
+      if (distance < least) [found, least] = [index, distance];
+    }
+    return found;
+  };
+
+  const down = (event: PointerEvent): void => {
+    if (event.button !== 0 && event.button !== 1) return;
+    const where = at(event);
+    fingers.current.set(event.pointerId, where);
+    (event.currentTarget as Element).setPointerCapture(event.pointerId);
+    focusStage();
+    if (fingers.current.size === 2) {
+      drag.value = null;
+      if (press.current) press.current.pinched = true;
+      return;
+    }
+    press.current = { from: where, last: where, pinched: false, type: event.pointerType };
+    if (event.button === 1) {
+      panning.value = true;
+      return;
+    }
+    const reach = REACH[event.pointerType as keyof typeof REACH] ?? REACH.mouse;
+    const index = hit(where, reach);
+    const shown = state.item.value;
+    if (index === null || !shown) return;
+    const point = state.whereabouts(shown, index) as XY;
+    const [x, y] = toStage(view.value, point);
+    drag.value = { index, offset: [x - where[0], y - where[1]], at: point, moved: false };
+    state.selected.value = index;
+    state.armed.value = null;
+  };
+
+  const move = (event: PointerEvent): void => {
+    const where = at(event);
+    pointer.value = event.pointerType === "touch" ? null : where;
+    const held = fingers.current.get(event.pointerId);
+    const pressed = press.current;
+    if (!held || !pressed) return;
+    if (fingers.current.size === 2) {
+      pinch(event.pointerId, held, where);
+      fingers.current.set(event.pointerId, where);
+      return;
+    }
+    fingers.current.set(event.pointerId, where);
+    if (pressed.pinched) return;
+    const far = Math.hypot(where[0] - pressed.from[0], where[1] - pressed.from[1]) >= DRAG_FROM;
+    const shown = state.item.value;
+    const dragged = drag.value;
+    if (dragged && shown) {
+      if (!dragged.moved && !far) return;
+      const moved = toImage(view.value, [
+        where[0] + dragged.offset[0],
+        where[1] + dragged.offset[1],
+      ]);
+      drag.value = { ...dragged, at: within(moved, shown), moved: true };
+    } else if (panning.value || far) {
+      panning.value = true;
+      pan(where[0] - pressed.last[0], where[1] - pressed.last[1]);
+      touched.value = true;
+    }
+    pressed.last = where;
+  };
+
+  const pinch = (id: number, before: XY, now: XY): void => {
+    const other = [...fingers.current].find(([key]) => key !== id)?.[1];
+    if (!other) return;
+    const spread = (a: XY, b: XY): number => Math.max(8, Math.hypot(a[0] - b[0], a[1] - b[1]));
+    pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
+    const centre: XY = [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2];
+    zoom(spread(now, other) / spread(before, other), centre);
+  };
+
+  const up = (event: PointerEvent): void => {
+    if (!fingers.current.delete(event.pointerId)) return;
+    const pressed = press.current;
+    if (fingers.current.size > 0) return;
+    press.current = null;
+    const dragged = drag.value;
+    const wasPanning = panning.value;
+    drag.value = null;
+    panning.value = false;
+    const shown = state.item.value;
+    if (!pressed || !shown || pressed.pinched || event.type === "pointercancel") return;
+    if (dragged) {
+      // A suggestion that is clicked is right where it is.
+      if (dragged.moved) state.place(dragged.index, dragged.at);
+      else if (!shown.points[dragged.index]) {
+        state.place(dragged.index, within(dragged.at, shown));
+      } else state.choose(dragged.index);
+      if (!dragged.moved) state.armed.value = null;
+      return;
+    }
+    if (wasPanning || state.hidePoints.value) return;
+    const point = toImage(view.value, pressed.from);
+    if (!inside(point, shown)) {
+      state.unchoose();
+      return;
+    }
+    const index = state.target(point);
+    if (index === null) state.unchoose();
+    else state.place(index, within(point, shown));
+  };
+
+  const image = imageSize();
+  const shown = state.item.value;
+  const dragged = drag.value;
+  const { scale, x, y } = view.value;
+  const id = state.currentId.value;
+  const names = state.showNames.value;
+  const where = pointer.value;
+  const over = useComputed(() => {
+    const place = pointer.value;
+    if (!place || drag.value || panning.value) return null;
+    return hit(place, REACH.mouse);
+  }).value;
+  const ghost = ghostAt(over, where, dragged !== null || panning.value);
+
+  const places = shown
+    ? shown.points.map((_, index): XY | null => {
+        const isDragged = dragged?.index === index && dragged.moved;
+        const point = isDragged ? dragged.at : state.whereabouts(shown, index);
+        return point && toStage(view.value, point);
+      })
+    : [];
+  const texts = placeNames(
+    places.map((place, index) => {
+      const name = state.scheme.value.points[index]?.name;
+      const must = state.selected.value === index || over === index;
+      if (!place || name === undefined || !(names || must)) return null;
+      return { x: place[0], y: place[1], name, must };
+    }),
+    stageSize.value,
+  );
+  const markers = shown
+    ? shown.points.map((placed, index) => {
+        const isDragged = dragged?.index === index && dragged.moved;
+        const place = places[index];
+        if (!place) return null;
+        const kind: MarkerKind =
+          placed || isDragged
+            ? placed && !placed.visible && !isDragged
+              ? "hidden"
+              : "placed"
+            : "suggested";
+        const scheme = state.scheme.value.points[index];
+        const isSelected = state.selected.value === index;
+        return (
+          <Marker
+            key={index}
+            index={index}
+            kind={kind}
+            x={place[0]}
+            y={place[1]}
+            colour={scheme?.colour ?? "#888888"}
+            name={scheme?.name ?? ""}
+            at={texts[index] ?? null}
+            selected={isSelected}
+            score={shown.scores[index] ?? 1}
+            open={isDragged || isSelected || scale > 6}
+          />
+        );
+      })
+    : null;
+
+  return (
+    <div
+      ref={element}
+      class={`stage${panning.value ? " panning" : over !== null || dragged ? " over" : ""}`}
+      id="stage"
+      data-image={shown?.name}
+      tabIndex={0}
+      role="application"
+      aria-label={stageLabel()}
+      aria-describedby="stage-keys"
+      onPointerDown={down}
+      onPointerMove={move}
+      onPointerUp={up}
+      onPointerCancel={up}
+      onPointerLeave={() => (pointer.value = null)}
+    >
+      <span id="stage-keys" class="unseen">
+        Digits choose a point, arrow keys move it, Enter accepts suggestions, question mark for help.
+      </span>
+      {image && id !== null && (
+        <img
+          key={id}
+          class={`picture${scale > 5 ? " pixels" : ""}${loaded.value === id ? "" : " waiting"}`}
+          src={fileAddress(id)}
+          alt=""
+          draggable={false}
+          onLoad={() => (loaded.value = id)}
+          onError={() => {
+            if (state.item.value?.trouble) return;
+            state.say("This picture could not be loaded.", "error");
+          }}
+          style={{
+            width: `${image.width}px`,
+            height: `${image.height}px`,
+            transform: `translate(${x}px, ${y}px) scale(${scale})`,
+          }}
+        />
+      )}
+      {shown?.trouble && <p class="trouble">{shown.trouble}</p>}
+      <svg class="points" aria-hidden="true">
+        {!state.hidePoints.value && markers}
+        {ghost}
+      </svg>
+      {dragged?.moved && image && id !== null && (
+        <Loupe
+          address={fileAddress(id)}
+          image={image}
+          at={dragged.at}
+          scale={Math.min(Math.max(scale * 3.5, 3), 40)}
+          right={
+            toStage(view.value, dragged.at)[0] < 230 && toStage(view.value, dragged.at)[1] < 230
+          }
+        />
+      )}
+    </div>
+  );
+}
+
+const inside = ([x, y]: XY, image: Size): boolean =>
+  x >= -0.5 && y >= -0.5 && x <= image.width - 0.5 && y <= image.height - 0.5;
+
+/** The name of the point that a click would place, at the pointer. */
+function ghostAt(over: number | null, where: XY | null, busy: boolean): JSX.Element | null {
+  const shown = state.item.value;
+  if (!shown || !where || busy || over !== null || state.hidePoints.value) return null;
+  const point = toImage(view.value, where);
+  if (!inside(point, shown)) return null;
+  const index = state.target(point);
+  const scheme = index === null ? undefined : state.scheme.value.points[index];
+  if (index === null || !scheme) return null;
+  const predicted = shown.points[index] ? null : shown.predicted[index];
+  const [x, y] = where;
+  const from = predicted ? toStage(view.value, predicted) : null;
+  return (
+    <g class="ghost">
+      {from && <line class="lead" x1={from[0]} y1={from[1]} x2={x} y2={y} />}
+      <g transform={`translate(${x} ${y})`}>
+        <path class="casing" d="M-16 0h11M5 0h11M0-16v11M0 5v11" />
+        <path d="M-16 0h11M5 0h11M0-16v11M0 5v11" stroke={scheme.colour} />
+        <text class="name" x={12} y={-10}>
+          {scheme.name}
+        </text>
+      </g>
+    </g>
+  );
+}
+
+function stageLabel(): string {
+  const shown = state.item.value;
+  if (!shown) return "Picture";
+  const placed = shown.points.filter((point) => point !== null).length;
+  return `Picture ${shown.name}: ${placed} of ${shown.points.length} points placed`;
+}

@@ -1,0 +1,614 @@
+/** What the page knows, and what can be done with it; the components only draw it. */
+
+import { batch, computed, signal } from "@preact/signals";
+
+import * as api from "./api";
+import type { ImageItem, Placed, XY } from "./api";
+import { Saver } from "./saving";
+
+export type Section = "label" | "gallery" | "shapes";
+export type DialogName = "help" | "export" | "points" | null;
+export type Connection = "fine" | "lost" | "locked";
+
+export interface Conflict {
+  id: number;
+  mine: (Placed | null)[];
+  current: ImageItem;
+}
+
+export const project = signal<api.Project | null>(null);
+export const failure = signal<string | null>(null);
+export const section = signal<Section>("label");
+export const dialog = signal<DialogName>(null);
+export const connection = signal<Connection>("fine");
+export const conflict = signal<Conflict | null>(null);
+export const unsaved = signal(0);
+
+export const currentId = signal<number | null>(null);
+export const item = signal<ImageItem | null>(null);
+/** The point that arrow keys move. */
+export const selected = signal<number | null>(null);
+/** The point that was chosen to be placed next, whatever is near. */
+export const armed = signal<number | null>(null);
+
+export const predictions = signal<api.Predictions | null>(null);
+export const progress = signal<api.Progress | null>(null);
+export const suggestion = signal<api.Suggestion | null>(null);
+export const refit = signal<number | null>(null);
+export const canUndo = signal(true);
+export const canRedo = signal(true);
+
+export const showNames = signal(true);
+export const hidePoints = signal(false);
+
+export const notice = signal<{ text: string; kind: "plain" | "error"; key: number } | null>(null);
+export const spoken = signal("");
+
+export const scheme = computed<api.Scheme>(
+  () => project.value?.scheme ?? { points: [], mirror: [], normaliser: null },
+);
+export const position = computed(() => {
+  const id = currentId.value;
+  return project.value?.images.findIndex((image) => image.id === id) ?? -1;
+});
+export const labelledImages = computed(
+  () => project.value?.images.filter((image) => image.labelled > 0).length ?? 0,
+);
+export const completeImages = computed(
+  () => project.value?.images.filter((image) => image.complete).length ?? 0,
+);
+
+let noticeTimer = 0;
+const told = new Set<string>();
+
+/** Each sentence of the server once. */
+function tell(sentences: string[] | undefined): void {
+  const fresh = sentences?.filter((sentence) => !told.has(sentence)) ?? [];
+  for (const sentence of fresh) told.add(sentence);
+  if (fresh.length > 0) say(fresh.join(" "), "error");
+}
+
+export function say(text: string, kind: "plain" | "error" = "plain"): void {
+  notice.value = { text, kind, key: Date.now() };
+  window.clearTimeout(noticeTimer);
+  noticeTimer = window.setTimeout(() => (notice.value = null), kind === "error" ? 9000 : 4000);
+}
+
+export function announce(text: string): void {
+  // The same sentence twice must be read twice.
+  spoken.value = spoken.value === text ? `${text}\u00a0` : text;
+}
+
+// -- connection ------------------------------------------------------------------------------
+
+/** Runs a request; a server that is gone shows as such and gives null. */
+async function attempt<T>(request: () => Promise<T>): Promise<T | null> {
+  try {
+    const answer = await request();
+    recovered();
+    return answer;
+  } catch (error) {
+    explain(error);
+    return null;
+  }
+}
+
+function explain(error: unknown): void {
+  if (error instanceof api.Unreachable) connection.value = "lost";
+  else if (error instanceof api.Refused && error.status === 403) connection.value = "locked";
+  else if (error instanceof api.Refused) say(error.message, "error");
+  else throw error;
+}
+
+function recovered(): void {
+  if (connection.value === "fine") return;
+  connection.value = "fine";
+  announce("The server answers again.");
+}
+
+export async function retry(): Promise<void> {
+  await poll();
+  if (connection.value === "fine") await saver.drain();
+}
+
+// -- saving ----------------------------------------------------------------------------------
+
+const saver = new Saver({
+  send: api.putPoints,
+  saved(id, answer, newest) {
+    recovered();
+    batch(() => {
+      knownVersion = Math.max(knownVersion, answer.project_version);
+      refit.value = answer.refit_ms;
+      noteHistory(answer, { can_undo: true, can_redo: false });
+      const shown = item.value;
+      if (shown?.id === id) {
+        item.value = {
+          ...shown,
+          version: answer.version,
+          ...(newest && answer.predicted ? { predicted: answer.predicted } : {}),
+          ...(newest && answer.scores ? { scores: answer.scores } : {}),
+        };
+      }
+    });
+    remembered.delete(id);
+    if (newest && !answer.predicted) void reloadItem(id);
+    scheduleRefresh();
+  },
+  conflicted(id, mine, error) {
+    const same = error.current && samePoints(mine, error.current.points);
+    // The answer to an earlier try got lost on the way: it is saved.
+    if (same) {
+      if (currentId.value === id) item.value = error.current as ImageItem;
+      remembered.delete(id);
+      scheduleRefresh();
+    } else if (error.current) conflict.value = { id, mine, current: error.current };
+    else {
+      say(error.message, "error");
+      void reloadItem(id);
+    }
+  },
+  failed(id, error) {
+    explain(error);
+    if (error instanceof api.Refused && error.status !== 403) void reloadItem(id);
+  },
+  counted: (count) => (unsaved.value = count),
+});
+
+const samePoints = (mine: (Placed | null)[], theirs: (Placed | null)[]): boolean =>
+  mine.length === theirs.length &&
+  mine.every((one, index) => {
+    const other = theirs[index] ?? null;
+    if (one === null || other === null) return one === other;
+    return one.x === other.x && one.y === other.y && one.visible === other.visible;
+  });
+
+function noteHistory(
+  answer: { can_undo?: boolean; can_redo?: boolean },
+  otherwise?: { can_undo: boolean; can_redo: boolean },
+): void {
+  canUndo.value = answer.can_undo ?? otherwise?.can_undo ?? canUndo.value;
+  canRedo.value = answer.can_redo ?? otherwise?.can_redo ?? canRedo.value;
+}
+
+let nudgeTimer = 0;
+
+/** Shows `points` on the current image at once and saves them, or, `soon`, when it gets quiet. */
+function edit(points: (Placed | null)[], soon = false): void {
+  const shown = item.value;
+  if (!shown) return;
+  batch(() => {
+    item.value = { ...shown, points };
+    noteLabelled(shown.id, points);
+  });
+  saver.put(shown.id, shown.version, points);
+  window.clearTimeout(nudgeTimer);
+  if (soon) nudgeTimer = window.setTimeout(() => void saver.drain(), 400);
+  else void saver.drain();
+}
+
+function noteLabelled(id: number, points: (Placed | null)[]): void {
+  const known = project.value;
+  if (!known) return;
+  const labelled = points.filter((point) => point !== null).length;
+  const complete = points.length > 0 && labelled === points.length;
+  project.value = {
+    ...known,
+    images: known.images.map((image) =>
+      image.id === id ? { ...image, labelled, complete } : image,
+    ),
+  };
+}
+
+window.addEventListener("pagehide", () => void saver.drain());
+
+export async function settleConflict(choice: "mine" | "theirs"): Promise<void> {
+  const open = conflict.value;
+  if (!open) return;
+  conflict.value = null;
+  const { id, mine, current } = open;
+  if (currentId.value === id) item.value = current;
+  remembered.delete(id);
+  noteLabelled(id, current.points);
+  if (choice === "mine") {
+    if (currentId.value === id) edit(mine);
+    else {
+      saver.put(id, current.version, mine);
+      await saver.drain();
+    }
+  }
+  await refreshSides();
+}
+
+// -- points ----------------------------------------------------------------------------------
+
+const firstOpen = (points: (Placed | null)[], after: number): number | null => {
+  for (let step = 1; step <= points.length; step += 1) {
+    const index = (after + step) % points.length;
+    if (points[index] === null) return index;
+  }
+  return null;
+};
+
+/** Which point a click at `at` (pixels of the image) would place. */
+export function target(at: XY | null): number | null {
+  const shown = item.value;
+  if (!shown) return null;
+  if (armed.value !== null) return armed.value;
+  const open = firstOpen(shown.points, selected.value ?? -1);
+  if (open === null || at === null) return open;
+  // Among suggestions the nearest is meant.
+  let nearest = open;
+  let least = Infinity;
+  shown.points.forEach((placed, index) => {
+    const predicted = shown.predicted[index];
+    if (placed !== null || !predicted) return;
+    const distance = Math.hypot(predicted[0] - at[0], predicted[1] - at[1]);
+    if (distance < least) [nearest, least] = [index, distance];
+  });
+  return nearest;
+}
+
+const nameOf = (index: number): string => scheme.value.points[index]?.name ?? `point ${index + 1}`;
+
+const described = (x: number, y: number): string => `${x.toFixed(1)}, ${y.toFixed(1)}`;
+
+export function place(index: number, [x, y]: XY): void {
+  const shown = item.value;
+  if (!shown) return;
+  const points = [...shown.points];
+  points[index] = { x, y, visible: points[index]?.visible ?? true };
+  batch(() => {
+    selected.value = index;
+    armed.value = null;
+    edit(points);
+  });
+  const next = firstOpen(points, index);
+  announce(
+    `${nameOf(index)} at ${described(x, y)}. ` +
+      (next === null ? "All points are placed." : `Next: ${nameOf(next)}.`),
+  );
+}
+
+/** Where a point is drawn: as placed, else as predicted. */
+export function whereabouts(shown: ImageItem, index: number): XY | null {
+  const placed = shown.points[index];
+  if (placed) return placed.x === null || placed.y === null ? null : [placed.x, placed.y];
+  return shown.predicted[index] ?? null;
+}
+
+/** Moves the selected point by whole pixels; a point that is nowhere appears at `otherwise`. */
+export function nudge(dx: number, dy: number, otherwise: XY): void {
+  const shown = item.value;
+  const index = selected.value ?? target(null);
+  if (!shown || index === null) return;
+  const from = whereabouts(shown, index);
+  const keep = (value: number, size: number): number =>
+    Math.round(Math.min(Math.max(value, -0.5), size - 0.5) * 100) / 100;
+  const [x, y]: XY = from
+    ? [keep(from[0] + dx, shown.width), keep(from[1] + dy, shown.height)]
+    : otherwise;
+  const points = [...shown.points];
+  points[index] = { x, y, visible: points[index]?.visible ?? true };
+  batch(() => {
+    selected.value = index;
+    armed.value = null;
+    edit(points, true);
+  });
+  announce(`${nameOf(index)} at ${described(x, y)}`);
+}
+
+export function choose(index: number): void {
+  const shown = item.value;
+  if (!shown || index < 0 || index >= shown.points.length) return;
+  batch(() => {
+    selected.value = index;
+    armed.value = index;
+  });
+  const placed = shown.points[index];
+  const at = whereabouts(shown, index);
+  const state = placed
+    ? placed.visible
+      ? "placed"
+      : "not visible"
+    : at
+      ? "suggested"
+      : "not placed";
+  announce(`${nameOf(index)}, ${state}${at ? ` at ${described(...at)}` : ""}`);
+}
+
+export function chooseNext(step: 1 | -1): void {
+  const count = item.value?.points.length ?? 0;
+  if (count === 0) return;
+  const from = selected.value ?? (step === 1 ? -1 : count);
+  choose((from + step + count) % count);
+}
+
+export function unchoose(): void {
+  batch(() => {
+    selected.value = null;
+    armed.value = null;
+  });
+}
+
+export function toggleVisible(index: number | null = selected.value ?? target(null)): void {
+  const shown = item.value;
+  if (!shown || index === null) return;
+  const points = [...shown.points];
+  const placed = points[index] ?? null;
+  if (placed === null) points[index] = { x: null, y: null, visible: false };
+  else if (placed.visible) points[index] = { ...placed, visible: false };
+  else points[index] = placed.x === null ? null : { ...placed, visible: true };
+  batch(() => {
+    selected.value = index;
+    armed.value = null;
+    edit(points);
+  });
+  const now = points[index];
+  announce(`${nameOf(index)}: ${now ? (now.visible ? "visible" : "not visible") : "not placed"}`);
+}
+
+export function clear(index: number | null = selected.value): void {
+  const shown = item.value;
+  if (!shown || index === null || !shown.points[index]) return;
+  const points = [...shown.points];
+  points[index] = null;
+  batch(() => {
+    selected.value = index;
+    armed.value = null;
+    edit(points);
+  });
+  announce(`${nameOf(index)} taken away`);
+}
+
+export const acceptable = computed(() => {
+  const shown = item.value;
+  if (!shown) return 0;
+  return shown.points.filter((point, index) => point === null && shown.predicted[index]).length;
+});
+
+/** Takes every suggestion of this image as it is. */
+export function accept(): void {
+  const shown = item.value;
+  const count = acceptable.value;
+  if (!shown || count === 0) return;
+  const keep = (value: number, size: number): number =>
+    Math.round(Math.min(Math.max(value, -0.5), size - 0.5) * 100) / 100;
+  const points = shown.points.map((point, index) => {
+    const predicted = shown.predicted[index];
+    if (point !== null || !predicted) return point;
+    return {
+      x: keep(predicted[0], shown.width),
+      y: keep(predicted[1], shown.height),
+      visible: true,
+    };
+  });
+  batch(() => {
+    unchoose();
+    edit(points);
+  });
+  announce(`${count} ${count === 1 ? "point" : "points"} accepted`);
+}
+
+/** Accepts what is suggested here; where nothing is left to accept, goes on. */
+export function acceptOrGoOn(): void {
+  if (acceptable.value > 0) accept();
+  else if (item.value?.points.every((point) => point !== null)) void openSuggested();
+  else announce("There are no suggestions here yet: place the points first.");
+}
+
+// -- images ----------------------------------------------------------------------------------
+
+const remembered = new Map<number, Promise<ImageItem>>();
+
+function fetchImage(id: number): Promise<ImageItem> {
+  const known = remembered.get(id);
+  if (known) return known;
+  const asked = api.getImage(id);
+  remembered.set(id, asked);
+  asked.catch(() => remembered.delete(id));
+  if (remembered.size > 24) remembered.delete(remembered.keys().next().value as number);
+  return asked;
+}
+
+/** Where this tab was, for when it comes by the address with the token again. */
+const LAST = "warpmarks.image";
+
+export async function open(id: number, inSection: Section = "label"): Promise<void> {
+  batch(() => {
+    section.value = inSection;
+    if (currentId.value !== id) {
+      currentId.value = id;
+      item.value = null;
+      unchoose();
+    }
+  });
+  try {
+    window.history.replaceState(null, "", `#image=${id}`);
+    sessionStorage.setItem(LAST, `${id}`);
+  } catch {
+    // Browsers limit how often the address may change; it is a convenience.
+  }
+  await saver.drain();
+  const loaded = await attempt(() => fetchImage(id));
+  if (!loaded || currentId.value !== id) return;
+  const waiting = saver.waiting(id);
+  item.value = waiting ? { ...loaded, points: waiting } : loaded;
+  announce(`${loaded.name}, image ${position.value + 1} of ${project.value?.images.length ?? 0}`);
+}
+
+async function reloadItem(id: number): Promise<void> {
+  remembered.delete(id);
+  const loaded = await attempt(() => fetchImage(id));
+  if (!loaded || saver.waiting(id)) return;
+  noteLabelled(id, loaded.points);
+  if (currentId.value === id) item.value = loaded;
+}
+
+export function step(by: number): void {
+  const images = project.value?.images ?? [];
+  if (images.length === 0) return;
+  const to = images[(position.value + by + images.length) % images.length];
+  if (to) void open(to.id);
+}
+
+let avoided: number[] = [];
+
+export async function openSuggested(): Promise<void> {
+  await saver.drain();
+  let next = suggestion.value;
+  if (next === null || next.id === null || next.id === currentId.value) {
+    next = await loadSuggestion();
+  }
+  if (next && next.id !== null) {
+    avoided = [];
+    await open(next.id);
+    void loadSuggestion();
+  } else if (next) say(next.reason);
+}
+
+export async function suggestAnother(): Promise<void> {
+  const known = suggestion.value?.id ?? null;
+  if (known !== null) avoided = [...avoided, known].slice(-50);
+  const next = await loadSuggestion();
+  if (next && next.id === null && avoided.length > 0) {
+    avoided = [];
+    await loadSuggestion();
+  }
+}
+
+async function loadSuggestion(): Promise<api.Suggestion | null> {
+  const not = currentId.value === null ? avoided : [...avoided, currentId.value];
+  const next = await attempt(() => api.getSuggestion(not));
+  if (next) {
+    suggestion.value = next;
+    if (next.id !== null) {
+      void fetchImage(next.id).catch(() => undefined);
+      new Image().src = api.fileAddress(next.id);
+    }
+  }
+  return next;
+}
+
+// -- what follows from a change --------------------------------------------------------------
+
+let refreshTimer = 0;
+
+function scheduleRefresh(): void {
+  window.clearTimeout(refreshTimer);
+  refreshTimer = window.setTimeout(() => void refreshSides(), 150);
+}
+
+async function refreshSides(): Promise<void> {
+  remembered.clear();
+  await Promise.all([
+    attempt(api.getProgress).then((answer) => answer && (progress.value = answer)),
+    loadSuggestion(),
+    section.value === "gallery" ? loadPredictions() : undefined,
+  ]);
+}
+
+export async function loadPredictions(): Promise<void> {
+  const answer = await attempt(api.getPredictions);
+  if (answer) predictions.value = answer;
+}
+
+let knownVersion = -1;
+let reloaded = 0;
+
+async function poll(): Promise<void> {
+  const answer = await attempt(api.getVersion);
+  const known = project.value;
+  if (!answer || !known) return;
+  noteHistory(answer);
+  tell(answer.notices);
+  if (answer.locating.done !== known.locating.done) {
+    project.value = { ...known, locating: answer.locating };
+  }
+  if (answer.version !== knownVersion && unsaved.value === 0) {
+    // While landmarks are being found the version changes all the time.
+    const unfinished = answer.locating.done < answer.locating.total;
+    if (!unfinished || Date.now() - reloaded > 6000) await reloadProject();
+  }
+  if (unsaved.value > 0 && conflict.value === null) void saver.drain();
+}
+
+export async function reloadProject(): Promise<void> {
+  const answer = await attempt(api.getProject);
+  if (!answer) return;
+  reloaded = Date.now();
+  batch(() => {
+    knownVersion = answer.version;
+    project.value = answer;
+    noteHistory(answer);
+  });
+  const id = currentId.value;
+  if (id !== null) await reloadItem(id);
+  await refreshSides();
+}
+
+export async function undoOrRedo(way: "undo" | "redo"): Promise<void> {
+  window.clearTimeout(nudgeTimer);
+  await saver.drain();
+  if (unsaved.value > 0) return;
+  const answer = await attempt(() => api.travel(way));
+  if (!answer) return;
+  noteHistory(answer);
+  remembered.clear();
+  if (answer.image_id !== null && answer.image_id !== currentId.value) await open(answer.image_id);
+  await reloadProject();
+  const verb = way === "undo" ? "Undone" : "Done again";
+  say(answer.what ? `${verb}: ${answer.what}` : verb);
+  announce(`${verb}: ${answer.what}`);
+}
+
+export async function changeScheme(
+  change: Omit<api.SchemeChange, "base_version">,
+): Promise<string | null> {
+  await saver.drain();
+  try {
+    await api.putScheme({ ...change, base_version: knownVersion });
+  } catch (error) {
+    if (error instanceof api.Refused && error.status !== 403) return error.message;
+    explain(error);
+    return "The server does not answer: try again when it is back.";
+  }
+  unchoose();
+  remembered.clear();
+  await reloadProject();
+  return null;
+}
+
+export async function start(): Promise<void> {
+  let answer: api.Project;
+  try {
+    answer = await api.getProject();
+  } catch (error) {
+    if (error instanceof api.Refused && error.status === 403) connection.value = "locked";
+    failure.value = error instanceof Error ? error.message : String(error);
+    return;
+  }
+  batch(() => {
+    failure.value = null;
+    knownVersion = answer.version;
+    project.value = answer;
+    noteHistory(answer);
+  });
+  tell(answer.notices);
+  document.title = `${answer.title ?? answer.name} · warpmarks`;
+  const asked =
+    new URLSearchParams(window.location.hash.slice(1)).get("image") ?? sessionStorage.getItem(LAST);
+  const known = answer.images.find((image) => String(image.id) === asked);
+  if (answer.scheme.points.length === 0) dialog.value = "points";
+  saver.restore(answer.name);
+  await saver.drain();
+  await loadSuggestion();
+  const first = known?.id ?? suggestion.value?.id ?? answer.images[0]?.id;
+  if (first !== undefined) await open(first);
+  await refreshSides();
+  const tick = async (): Promise<void> => {
+    if (!document.hidden) await poll();
+    window.setTimeout(() => void tick(), 2000);
+  };
+  window.setTimeout(() => void tick(), 2000);
+}
