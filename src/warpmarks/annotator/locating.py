@@ -1,7 +1,7 @@
 """Landmarks of all images, found in the background and kept for the next time.
 
-The project's landmarks.safetensors holds them with the digest of the detector and, for each image, the size
-and time of its file: whatever has changed since is found anew.
+The project's landmarks.safetensors holds them with the digest of the detector and, for each image,
+the size and time of its file: whatever has changed since is found anew.
 """
 
 import threading

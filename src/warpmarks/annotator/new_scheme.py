@@ -12,8 +12,9 @@ from warpmarks.plots.colours import colour_code, landmark_colours
 
 
 def starting_scheme(text: str, *, flag: str = "--points") -> Scheme:
-    """Points with our colours; a points.json also tells mirror pairs and the normaliser, which are
-    guessed from a list of names.
+    """Points with our colours.
+
+    A points.json also tells mirror pairs and the normaliser; from a list of names they are guessed.
 
     Raises:
         InputError: the file or a name is wrong; ``flag`` is where they were given.
