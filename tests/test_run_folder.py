@@ -179,6 +179,13 @@ def test_a_damaged_record(run: RunFolder, damage: str) -> None:
     with pytest.raises(InputError, match=r"run\.json is damaged \(.*\): train again") as caught:
         run.record()
     assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+def test_a_damaged_record_says_what_is_wrong(run: RunFolder) -> None:
+    (run.path / "run.json").write_bytes(b"{}")
+    with pytest.raises(InputError, match=r"is damaged \(config: it is missing\): train again$"):
+        run.record()
 
 
 def test_a_later_format(run: RunFolder) -> None:
