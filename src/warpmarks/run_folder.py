@@ -140,6 +140,11 @@ class RunFolder:
         except (ValidationError, ValueError, TypeError, OSError) as error:
             if isinstance(error, InputError):
                 raise
+            if unknown := _unknown_settings(error):
+                raise InputError(
+                    f"{path} has {unknown[0]}, which this warpmarks "
+                    f"{_version('warpmarks')} does not know: the run is of another version, read it with that one"
+                ) from error
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} is damaged ({reason}): train again") from error
 
@@ -216,6 +221,16 @@ def provenance() -> tuple[str, dict[str, str], str | None]:
     versions["python"] = platform.python_version()
     versions["platform"] = platform.platform()
     return datetime.now(UTC).isoformat(timespec="seconds"), versions, _git_commit()
+
+
+def _unknown_settings(error: Exception) -> list[str]:
+    """The keys that another version wrote, where a record has nothing else against it."""
+    if not isinstance(error, ValidationError):
+        return []
+    found = error.errors(include_url=False)
+    if any(one["type"] != "extra_forbidden" for one in found):
+        return []
+    return [".".join(map(str, one["loc"])) for one in found]
 
 
 def _as_text(record: RunRecord) -> str:
