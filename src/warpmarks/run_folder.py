@@ -143,7 +143,8 @@ class RunFolder:
             if unknown := _unknown_settings(error):
                 raise InputError(
                     f"{path} has {unknown[0]}, which this warpmarks "
-                    f"{_version('warpmarks')} does not know: the run is of another version, read it with that one"
+                    f"{_version('warpmarks')} does not know: the run is of another "
+                    "version, read it with that one"
                 ) from error
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} is damaged ({reason}): train again") from error

@@ -151,9 +151,13 @@ def fit(
     if to_stdout:
         print(json_format.dumps(record, indent=2))
     else:
-        print_promise(promise, first.fit.regressor, annotated.name, without=without)
-        if annotated.left_out:
-            _tell_left_out(annotated.left_out)
+        print_promise(
+            promise,
+            first.fit.regressor,
+            annotated.name,
+            without=without,
+            left_out=annotated.left_out,
+        )
         if spreads:
             print_draws(spreads, draws, seed, annotated.scheme.normaliser.words)
     told = sys.stderr if to_stdout else sys.stdout
@@ -162,13 +166,6 @@ def fit(
         print(f"figures: {json}", file=told)
     drawn = f" (seed {seed})" if labels is not None else ""
     print(f"regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
-
-
-def _tell_left_out(images: int) -> None:
-    from warpmarks.cli.scores import count
-
-    verb = "is" if images == 1 else "are"
-    print(f"{count(images, 'image')} without annotated points {verb} left out.")
 
 
 def _without_bias(pool: "LabelledPool", first: "LabelDraw", labels: int | None) -> "Promise":
