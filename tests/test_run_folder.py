@@ -178,6 +178,13 @@ def test_a_damaged_record(run: RunFolder, damage: str) -> None:
     with pytest.raises(InputError, match=r"run\.json is damaged \(.*\): train again") as caught:
         run.record()
     assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+def test_a_damaged_record_says_what_is_wrong(run: RunFolder) -> None:
+    (run.path / "run.json").write_bytes(b"{}")
+    with pytest.raises(InputError, match=r"is damaged \(config: it is missing\): train again$"):
+        run.record()
 
 
 def test_a_setting_of_another_version_is_no_damage(run: RunFolder) -> None:

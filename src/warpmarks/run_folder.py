@@ -25,6 +25,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from warpmarks.configuration import plain_reason
 from warpmarks.errors import InputError
 from warpmarks.files import write_text
 from warpmarks.run_record import FORMAT, ImageSource, RunRecord
@@ -137,7 +138,12 @@ class RunFolder:
                     f"reads up to {FORMAT}: upgrade warpmarks"
                 )
             return RunRecord.model_validate(written)
-        except (ValidationError, ValueError, TypeError, OSError) as error:
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "its contents"
+            reason = f"{place}: {plain_reason(first['msg'])}"
+            raise InputError(f"{path} is damaged ({reason}): train again") from error
+        except (ValueError, TypeError, OSError) as error:
             if isinstance(error, InputError):
                 raise
             if unknown := _unknown_settings(error):
