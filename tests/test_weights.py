@@ -1,4 +1,5 @@
 import json
+import re
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,8 +146,9 @@ def test_nothing_in_the_package_can_run_code_from_a_file() -> None:
             "yaml.load(",
             "eval(",
         ):
-            found = text.replace(".eval()", "").count(word)
-            assert found == 0, f"{word} in {path.relative_to(root)}"
+            # Not in the middle of a name, such as torch's fuse_conv_bn_eval.
+            found = re.search(rf"(?<!\w){re.escape(word)}", text.replace(".eval()", ""))
+            assert found is None, f"{word} in {path.relative_to(root)}"
 
 
 def test_what_is_told_about_tensors_is_plain_json(tmp_path: Path) -> None:
