@@ -165,7 +165,6 @@ def damaged_records() -> dict[str, bytes]:
         "a list": b"[1, 2]",
         "not text": b"\xff\xfe\x00",
         "a key less": json.dumps({k: v for k, v in record.items() if k != "view_width"}).encode(),
-        "a key more": json.dumps({**record, "favourite": 1}).encode(),
         "no landmarks": json.dumps(
             {**record, "config": {**record["config"], "num_landmarks": 0}}
         ).encode(),
@@ -179,6 +178,24 @@ def test_a_damaged_record(run: RunFolder, damage: str) -> None:
     with pytest.raises(InputError, match=r"run\.json is damaged \(.*\): train again") as caught:
         run.record()
     assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+def test_a_damaged_record_says_what_is_wrong(run: RunFolder) -> None:
+    (run.path / "run.json").write_bytes(b"{}")
+    with pytest.raises(InputError, match=r"is damaged \(config: it is missing\): train again$"):
+        run.record()
+
+
+def test_a_setting_of_another_version_is_no_damage(run: RunFolder) -> None:
+    path = run.path / "run.json"
+    record = json.loads(path.read_text())
+    record["config"]["network"]["colour"] = "blue"
+    path.write_text(json.dumps(record))
+    with pytest.raises(
+        InputError, match=r"has config\.network\.colour, which this warpmarks .*not"
+    ):
+        run.record()
 
 
 def test_a_later_format(run: RunFolder) -> None:

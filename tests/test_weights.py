@@ -139,14 +139,15 @@ def test_nothing_in_the_package_can_run_code_from_a_file() -> None:
     for path in root.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         for word in (
-            r"torch\.load",
-            r"torch\.save",
-            r"import pickle",
-            r"np\.load\(",
-            r"yaml\.load\(",
-            r"\beval\(",
+            "torch.load",
+            "torch.save",
+            "import pickle",
+            "np.load(",
+            "yaml.load(",
+            "eval(",
         ):
-            found = re.search(word, text.replace(".eval()", ""))
+            # Not in the middle of a name, such as torch's fuse_conv_bn_eval.
+            found = re.search(rf"(?<!\w){re.escape(word)}", text.replace(".eval()", ""))
             assert found is None, f"{word} in {path.relative_to(root)}"
 
 

@@ -258,8 +258,8 @@ def build_config(settings: dict[Any, Any], *, source: str) -> TrainingConfig:
             of_same = [other["msg"] for other in others if _dotted(other["loc"]) == key]
             reason = " or ".join(
                 [
-                    first["msg"].removeprefix("Value error, "),
-                    *(message.removeprefix("Input should be ") for message in of_same),
+                    plain_reason(first["msg"]),
+                    *(plain_reason(message).removeprefix("expected ") for message in of_same),
                 ]
             )
         raise InputError(f"{source}: {found}{reason}") from error
@@ -290,6 +290,25 @@ def _unknown(key: str) -> str:
     by_last = [name for name in names if name.rpartition(".")[2] == key.rpartition(".")[2]]
     nearest = by_last or difflib.get_close_matches(key, names, n=1, cutoff=0.0)
     return f"there is no setting {key}; did you mean {' or '.join(nearest)}?"
+
+
+def plain_reason(message: str) -> str:
+    """A sentence of pydantic's in our words: expected at least 1."""
+    message = message.removeprefix("Value error, ").partition(", unable to parse")[0]
+    for theirs, ours in _WORDS.items():
+        message = message.replace(theirs, ours)
+    return message
+
+
+_WORDS = {
+    "Input should be ": "expected ",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+    "greater than": "more than",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "Field required": "it is missing",
+}
 
 
 def _one_line(error: Exception) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from warpmarks.configuration import plain_reason
 from warpmarks.errors import InputError
 from warpmarks.files import write_text
 from warpmarks.run_record import FORMAT, ImageSource, RunRecord
@@ -137,7 +138,18 @@ class RunFolder:
                     f"reads up to {FORMAT}: upgrade warpmarks"
                 )
             return RunRecord.model_validate(written)
-        except (ValidationError, ValueError, TypeError, OSError) as error:
+        except ValidationError as error:
+            if unknown := _unknown_settings(error):
+                raise InputError(
+                    f"{path} has {unknown[0]}, which this warpmarks "
+                    f"{_version('warpmarks')} does not know: the run is of another "
+                    "version, read it with that one"
+                ) from error
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"])) or "its contents"
+            reason = f"{place}: {plain_reason(first['msg'])}"
+            raise InputError(f"{path} is damaged ({reason}): train again") from error
+        except (ValueError, TypeError, OSError) as error:
             if isinstance(error, InputError):
                 raise
             reason = " ".join(str(error).split())[:200]
@@ -216,6 +228,14 @@ def provenance() -> tuple[str, dict[str, str], str | None]:
     versions["python"] = platform.python_version()
     versions["platform"] = platform.platform()
     return datetime.now(UTC).isoformat(timespec="seconds"), versions, _git_commit()
+
+
+def _unknown_settings(error: ValidationError) -> list[str]:
+    """The keys that another version wrote, where a record has nothing else against it."""
+    found = error.errors(include_url=False)
+    if any(one["type"] != "extra_forbidden" for one in found):
+        return []
+    return [".".join(map(str, one["loc"])) for one in found]
 
 
 def _as_text(record: RunRecord) -> str:

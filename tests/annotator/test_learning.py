@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from warpmarks.annotator.annotations import Scheme
-from warpmarks.annotator.learning import FEWEST_TO_JUDGE, curve_counts, judge
+from warpmarks.annotator.learning import FEWEST_TO_JUDGE, caution, curve_counts, judge
 from warpmarks.annotator.panel import progress_of
 from warpmarks.annotator.predicting import (
     errors_after,
@@ -101,6 +101,17 @@ def test_a_gain_that_chance_could_bring_is_no_gain():
     assert judge(now, now + np.abs(chance)).helps is True
 
 
+def test_landmarks_that_are_no_better_than_the_mean_shape_are_called_no_help():
+    many = errors(*[5.0] * FEWEST_TO_JUDGE)
+    assert "is only 4.9 px off" in caution(many, many - 0.1)
+    assert caution(many, many + 0.1) == ""
+    assert caution(many[1:], many[1:] - 0.1) == ""
+    blind = made(FEWEST_TO_JUDGE + 2, 0.5)
+    blind.landmarks[:] = np.random.default_rng(5).permutation(blind.landmarks)
+    told = progress_of(blind, fit_placed(blind), Scheme(("a", "b"), COLOURS))
+    assert "no help on these pictures" in told["sentence"]
+
+
 def test_the_panel_gives_pixels_and_shares_of_the_normaliser():
     examples = made(FEWEST_TO_JUDGE + 4, 1.5)
     fitted = fit_placed(examples)
@@ -115,6 +126,7 @@ def test_the_panel_gives_pixels_and_shares_of_the_normaliser():
     assert panel["history"][0]["error_px"] > panel["all"]["error_px"]
     assert panel["mean_shape"]["error_px"] > panel["all"]["error_px"]
     assert panel["normaliser"] == "the distance from a to b"
+    assert "no help" not in panel["sentence"]
 
 
 def test_a_normaliser_without_length_gives_no_share_and_no_error():

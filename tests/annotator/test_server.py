@@ -160,6 +160,13 @@ def test_the_points_are_defined_on_the_page(tiny_run, image_folder, tmp_path):
     session.stop()
 
 
+def inside(place, image):
+    return all(
+        -0.5 <= part <= side - 0.5
+        for part, side in zip(place, (image["width"], image["height"]), strict=True)
+    )
+
+
 PLACED = {0: ((10.5, 12), (20, 9.25)), 5: ((14, 15), None)}
 
 
@@ -193,6 +200,9 @@ def test_exports_are_read_back(client, session, tmp_path, name, what):
                 np.testing.assert_allclose(found, place, atol=tolerance)
             elif what == "labels":
                 # DeepLabCut and others tell of a missing point in ways of their own.
+                assert not np.isfinite(found).all()
+            elif name == "yolo" and not inside(told["predicted"][point], told):
+                # Ultralytics skips an image with such a point, so it is not written.
                 assert not np.isfinite(found).all()
             else:
                 np.testing.assert_allclose(found, told["predicted"][point], atol=tolerance)

@@ -171,6 +171,37 @@ def test_annotations_that_cannot_be_fitted_are_named_with_their_file(
     assert not (run_copy / "regressors").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_a_misspelt_image_is_found_out_with_a_split_too(warpmarks, run_copy, annotated_set):
+    table = annotated_set / "landmarks.csv"
+    rows = table.read_text().splitlines()
+    other_case(rows)
+    table.write_text("\n".join(rows))
+    code, _, err = warpmarks("fit", run_copy, annotated_set, "--split", "train", "--output", "x")
+    assert code == 2
+    assert f"{table}, line 5: it has points on 03.PNG" in err
+    assert "only 03.png, which differs in upper and lower case" in err
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_images_of_another_split_may_be_elsewhere(warpmarks, run_copy, annotated_set):
+    splits = dict(line.split(",") for line in (annotated_set / "split.csv").read_text().split())
+    absent = next(name for name, split in splits.items() if split == "val")
+    (annotated_set / "images" / absent).unlink()
+    code, *_ = warpmarks("fit", run_copy, annotated_set, "--split", "train", "--output", "x")
+    assert code == 0
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_images_without_points_are_counted(warpmarks, run_copy, annotated_set):
+    table = annotated_set / "landmarks.csv"
+    rows = table.read_text().splitlines()
+    del rows[2]
+    table.write_text("\n".join(rows))
+    _, out, _ = warpmarks("fit", run_copy, annotated_set, "--output", "x")
+    assert "1 image without annotated points is left out" in out
+
+
 @pytest.mark.parametrize(("pixels", "told"), [(5.1, True), (4.9, False)])
 def test_landmarks_that_tell_nothing_are_said_to(pixels, told, capsys):
     point = PointPromise("all", 9, pixels, 10.0, 5.0, 11.0)

@@ -46,6 +46,12 @@ export function ErrorChart({ progress }: { progress: Progress }): JSX.Element | 
     TOP + (1 - Math.min(value, top) / top) * (HEIGHT - TOP - BOTTOM);
   const path = points.map(({ labels, value }, i) => `${i ? "L" : "M"}${x(labels)} ${y(value)}`);
   const end = points.at(-1)!;
+  // Its name goes above its line, unless the curve passes there or the top is too near.
+  const named = baseline === null ? 0 : y(baseline) - 9;
+  const crossed = points.some(
+    ({ labels, value }) => x(labels) > WIDTH - RIGHT - 75 && Math.abs(y(value) - named) < 9,
+  );
+  const below = baseline !== null && (y(baseline) < TOP + 14 || crossed);
   return (
     <figure class="chart">
       <svg
@@ -71,7 +77,7 @@ export function ErrorChart({ progress }: { progress: Progress }): JSX.Element | 
             <text
               class="tick"
               x={WIDTH - RIGHT}
-              y={y(baseline) + (y(baseline) < TOP + 14 ? 13 : -5)}
+              y={y(baseline) + (below ? 13 : -5)}
               text-anchor="end"
             >
               mean shape

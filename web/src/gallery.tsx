@@ -260,7 +260,12 @@ export function Gallery(): JSX.Element {
                       <span class="meter">
                         <span style={{ width: `${Math.round(100 * doubt)}%` }} />
                       </span>
-                      <span class="word">{Math.round(100 * doubt)} % doubt</span>
+                      <span
+                        class="word"
+                        title={`More doubtful than ${Math.round(100 * doubt)} % of the images`}
+                      >
+                        {Math.round(100 * doubt)} % doubt
+                      </span>
                     </>
                   )}
                 </span>

@@ -328,7 +328,7 @@ export function PointsDialog(): JSX.Element {
                   }
                 }}
               >
-                <option value="">only pixels</option>
+                <option value="">(neither: the box around all points)</option>
                 {rows.value.map((row) => (
                   <option key={row.key} value={row.key}>
                     {row.name}

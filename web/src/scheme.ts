@@ -1,4 +1,7 @@
-/** Names and colours of points: what can be guessed, and what can be read from a file. */
+/** Names and colours of points: what can be guessed, and what can be read from a file.
+ *
+ * new_scheme.py guesses in the same way.
+ */
 
 import type { Scheme, SchemePoint } from "./api";
 
@@ -42,7 +45,7 @@ export function guessMirror(names: string[]): (number | null)[] {
   });
 }
 
-/** The two points whose distance errors are measured by: eyes if there are any. */
+/** The two points whose distance errors are measured by: eyes, else the first pair, else none. */
 export function guessNormaliser(
   names: string[],
   mirror: (number | null)[],
@@ -52,7 +55,7 @@ export function guessNormaliser(
     return other !== null && index < other ? [[index, other]] : [];
   });
   const eyes = pairs.find(([first]) => /\beyes?\b/i.test(names[first] as string));
-  return eyes ?? pairs[0] ?? (names.length >= 2 ? [0, 1] : null);
+  return eyes ?? pairs[0] ?? null;
 }
 
 const asText = (value: unknown): string | null =>

@@ -90,12 +90,15 @@ function Aligned({ shapes }: { shapes: Shapes }): JSX.Element {
       ))}
       {shapes.mean.map((place, index) => {
         const [x, y] = at(place);
-        const right = place[0] > (frame.low[0] + frame.high[0]) / 2;
+        // Centred over the point, but for those at the edges, whose names could be cut off.
+        const across = (place[0] - frame.low[0]) / (frame.high[0] - frame.low[0]);
+        const side = across < 0.2 ? "start" : across > 0.8 ? "end" : "middle";
+        const beside = { start: -2.4, middle: 0, end: 2.4 }[side];
         return (
           <g key={index} transform={`translate(${x} ${y})`}>
             <circle class="ring" r="2.3" />
             <circle r="1.7" fill={points[index]?.colour ?? "#888888"} />
-            <text class="name" y="-3.2" x={right ? 2.4 : -2.4} text-anchor={right ? "end" : "start"}>
+            <text class="name" y="-3.2" x={beside} text-anchor={side}>
               {points[index]?.name}
             </text>
           </g>

@@ -86,7 +86,7 @@ export function TopBar(): JSX.Element {
         </button>
       </div>
       {locating && locating.done < locating.total && (
-        <div class="locating">
+        <div class={`locating${state.section.value === "label" ? "" : " low"}`}>
           <progress value={locating.done} max={locating.total} aria-label="Images looked at" />
           <span>
             finding landmarks: {locating.done.toLocaleString("en")} of{" "}

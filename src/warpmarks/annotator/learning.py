@@ -84,3 +84,27 @@ def judge(
         "the landmarks for longer.",
         False,
     )
+
+
+def caution(
+    errors: Float[np.ndarray, "images points"], of_mean_shape: Float[np.ndarray, "images points"]
+) -> str:
+    """A sentence where the points are found no better than blindly.
+
+    Empty where they are found better, or where too few images are labelled to say so.
+
+    Args:
+        errors: leave-one-out errors on all labelled images, in pixels.
+        of_mean_shape: of the mean of the others, which looks at no picture.
+    """
+    known = np.isfinite(errors) & np.isfinite(of_mean_shape)
+    if known.any(axis=1).sum() < FEWEST_TO_JUDGE:
+        return ""
+    found, blind = float(errors[known].mean()), float(of_mean_shape[known].mean())
+    if found < blind:
+        return ""
+    return (
+        f" The mean shape, which looks at no picture, is only {blind:.1f} px off: so far the "
+        "landmarks of this run are no help on these pictures. Train them for longer, or on more "
+        "pictures of this kind."
+    )

@@ -1,26 +1,25 @@
 """Landmarks of all images, found in the background and kept for the next time.
 
-The project's landmarks.npz holds them with the digest of the detector and, for each image, the size
-and time of its file: whatever has changed since is found anew.
+The project's landmarks.safetensors holds them with the digest of the detector and, for each image,
+the size and time of its file: whatever has changed since is found anew.
 """
 
-import json
 import threading
 import time
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from warpmarks.annotator.image_files import ImageFiles
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.detector import Detection, Detector
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path
+from warpmarks.weights import read_tensors, write_tensors
 
-CACHE = "landmarks.npz"
+CACHE = "landmarks.safetensors"
 SAVE_EVERY = 10.0
 """Seconds."""
 
@@ -130,37 +129,35 @@ class Locations:
 
     def _read_cache(self) -> None:
         try:
-            with np.load(self._cache, allow_pickle=False) as held:
-                if bytes(held["detector"]).decode() != self._detector.digest:
-                    return
-                rows = {
-                    name: row
-                    for row, name in enumerate(json.loads(bytes(held["images"]).decode("ascii")))
-                }
-                stamps, landmarks, scores = held["stamps"], held["landmarks"], held["scores"]
-                if landmarks.shape != (len(rows), *self.landmarks.shape[1:]):
-                    return
-                for index, name in enumerate(self._images.names):
-                    row = rows.get(name)
-                    if row is not None and (stamps[row] == self._stamps[index]).all():
-                        self.landmarks[index], self.scores[index] = landmarks[row], scores[row]
-                        self.located[index] = True
-        except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile):
+            held, about = read_tensors(self._cache)
+        except InputError:
             return  # none yet, or damaged: they are found again
+        names, count = about.get("images"), self.landmarks.shape[1]
+        if about.get("detector") != self._detector.digest or not isinstance(names, list):
+            return
+        shapes = {"stamps": (2,), "landmarks": (count, 2), "scores": (count,)}
+        if {name: tuple(value.shape) for name, value in held.items()} != {
+            name: (len(names), *shape) for name, shape in shapes.items()
+        }:
+            return
+        rows = {str(name): row for row, name in enumerate(names)}
+        stamps, landmarks, scores = (held[name].numpy() for name in shapes)
+        for index, name in enumerate(self._images.names):
+            row = rows.get(name)
+            if row is not None and (stamps[row] == self._stamps[index]).all():
+                self.landmarks[index], self.scores[index] = landmarks[row], scores[row]
+                self.located[index] = True
 
     def _save_cache(self) -> None:
         known = np.flatnonzero(self.located)
-        names = json.dumps([self._images.names[index] for index in known]).encode("ascii")
+        kept = {"stamps": self._stamps, "landmarks": self.landmarks, "scores": self.scores}
+        names = [self._images.names[index] for index in known]
         try:
-            with atomic_path(self._cache) as temporary:
-                np.savez(
-                    temporary,
-                    detector=np.frombuffer(self._detector.digest.encode(), np.uint8),
-                    images=np.frombuffer(names, np.uint8),
-                    stamps=self._stamps[known],
-                    landmarks=self.landmarks[known],
-                    scores=self.scores[known],
-                )
+            write_tensors(
+                self._cache,
+                {name: torch.from_numpy(values[known]) for name, values in kept.items()},
+                {"detector": self._detector.digest, "images": names},
+            )
         except InputError:
             return  # a full disk costs the time of finding them again, no more
 

@@ -1,5 +1,7 @@
 """The points of a new project, from a list of names or a points.json."""
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from warpmarks.annotator.annotations import Scheme, check_scheme
@@ -10,13 +12,14 @@ from warpmarks.plots.colours import colour_code, landmark_colours
 
 
 def starting_scheme(text: str, *, flag: str = "--points") -> Scheme:
-    """Points with our colours; a points.json also tells mirror pairs and the normaliser.
+    """Points with our colours.
+
+    A points.json also tells mirror pairs and the normaliser; from a list of names they are guessed.
 
     Raises:
         InputError: the file or a name is wrong; ``flag`` is where they were given.
     """
-    mirror: tuple[tuple[int, int], ...] = ()
-    normaliser = None
+    normaliser: tuple[int, int] | None = None
     if text.lower().endswith(".json"):
         content = read_json(Path(text), "a points.json with names")
         names = content.get("names") if isinstance(content, dict) else None
@@ -30,5 +33,36 @@ def starting_scheme(text: str, *, flag: str = "--points") -> Scheme:
             normaliser = (read.normaliser.first[0], read.normaliser.second[0])
     else:
         names = [name.strip() for name in text.split(",")]
+        mirror = guess_mirror(names)
+        normaliser = guess_normaliser(names, mirror)
     colours = tuple(colour_code(colour) for colour in landmark_colours(len(names)))
     return check_scheme(Scheme(tuple(names), colours, mirror, normaliser), source=flag)
+
+
+# The page guesses in the same way, see web/src/scheme.ts.
+_OTHER_SIDE = {"left": "right", "right": "left", "l": "r", "r": "l"}
+_SIDE = re.compile(r"left|right"), re.compile(r"(?<![^\s_.-])[lr](?![^\s_.-])")
+
+
+def guess_mirror(names: Sequence[str]) -> tuple[tuple[int, int], ...]:
+    """Points that a mirror swaps, by "left" and "right", or "l" and "r", in their names."""
+    known = {name.lower(): index for index, name in reversed([*enumerate(names)])}
+    pairs = []
+    for index, name in enumerate(names):
+        lower = name.lower()
+        side = _SIDE[0].search(lower) or _SIDE[1].search(lower)
+        if side is None:
+            continue
+        across = lower[: side.start()] + _OTHER_SIDE[side[0]] + lower[side.end() :]
+        other = known.get(across)
+        if other is not None and index < other:
+            pairs.append((index, other))
+    return tuple(pairs)
+
+
+def guess_normaliser(
+    names: Sequence[str], mirror: Sequence[tuple[int, int]]
+) -> tuple[int, int] | None:
+    """The eyes, else the first mirror pair, else nothing: errors are divided by the box then."""
+    eyes = [pair for pair in mirror if re.search(r"\beyes?\b", names[pair[0]].lower())]
+    return next(iter([*eyes, *mirror]), None)

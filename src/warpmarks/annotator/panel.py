@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.annotator.annotations import Scheme
-from warpmarks.annotator.learning import curve_counts, judge
+from warpmarks.annotator.learning import caution, curve_counts, judge
 from warpmarks.annotator.predicting import (
     Fitted,
     errors_after,
@@ -36,6 +36,7 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
         for count in curve_counts(labelled)
     }
     half = labelled // 2
+    blind = mean_shape_errors(examples.annotations, examples.sizes)
     verdict = judge(errors, after[half] if half in after else errors_after(examples, half))
 
     def both(of: Float[np.ndarray, "images points"]) -> dict[str, float | None]:
@@ -63,9 +64,9 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
             for name, pixels, share, images in of_points
         ],
         "all": both(errors),
-        "mean_shape": both(mean_shape_errors(examples.annotations, examples.sizes)),
+        "mean_shape": both(blind),
         "normaliser": normaliser.words,
-        "sentence": verdict.sentence,
+        "sentence": verdict.sentence + caution(errors, blind),
         "more_helps": verdict.helps,
     }
 

@@ -1,12 +1,13 @@
 """A project on disk: a folder of plain CSV and JSON that can be moved, saved after every change.
 
-    landmarks.csv    the points, see `warpmarks.datasets.layout`; images without points are left out
-    points.json      their names for the other commands, see `warpmarks.datasets.annotated`
-    project.json     names, colours and pairs of the points, marks of points that are not visible,
-                     where the images are, relative to the folder
-    history.jsonl    every change, for undo and redo, see `warpmarks.annotator.journal`
-    token            the secret of the page's address
-    landmarks.npz    what the detector found, see `warpmarks.annotator.locating`
+    landmarks.csv           the points, see `warpmarks.datasets.layout`; images without points are
+                            left out
+    points.json             their names for the other commands, see `warpmarks.datasets.annotated`
+    project.json            names, colours and pairs of the points, marks of points that are not
+                            visible, where the images are, relative to the folder
+    history.jsonl           every change, for undo and redo, see `warpmarks.annotator.journal`
+    token                   the secret of the page's address
+    landmarks.safetensors   what the detector found, see `warpmarks.annotator.locating`
 
 A change is made by its line in history.jsonl; the other files follow, each whole or not at all, and
 are brought up to it when the project is opened, should the process have died in between.
@@ -44,7 +45,7 @@ from warpmarks.formats.table import PointTable
 FORMAT = 1
 RECORD, HISTORY, LOCK = "project.json", "history.jsonl", ".lock"
 
-_FILES = (own_csv.TABLE, own_csv.SCHEME, RECORD, "landmarks.npz")
+_FILES = (own_csv.TABLE, own_csv.SCHEME, RECORD, "landmarks.safetensors")
 
 
 class Conflict(InputError):  # noqa: N818

@@ -151,7 +151,13 @@ def fit(
     if to_stdout:
         print(json_format.dumps(record, indent=2))
     else:
-        print_promise(promise, first.fit.regressor, annotated.name, without=without)
+        print_promise(
+            promise,
+            first.fit.regressor,
+            annotated.name,
+            without=without,
+            left_out=annotated.left_out,
+        )
         if spreads:
             print_draws(spreads, draws, seed, annotated.scheme.normaliser.words)
     told = sys.stderr if to_stdout else sys.stdout

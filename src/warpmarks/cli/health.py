@@ -1,7 +1,7 @@
 """The tables that are shown while a run trains: a line per evaluation.
 
-Losses are as in the log, before weighting. "moves off" is the equivariance error in % of the view,
-"follows" how much of the warps' motion the middle landmark follows.
+Losses are as in the log, before weighting. "moves off" is the equivariance error in % of the image
+side, "follows" how much of the warps' motion the middle landmark follows.
 """
 
 from statistics import median

@@ -27,6 +27,7 @@ def print_promise(
     set_name: str,
     *,
     without: "Promise | None" = None,
+    left_out: int = 0,
     console: Console | None = None,
 ) -> None:
     """Leave-one-out errors of each point and of all, with the mean shape beside them.
@@ -36,6 +37,7 @@ def print_promise(
         regressor: that was fitted.
         set_name: what it was fitted on.
         without: of the same fit without a bias, where the fit has one.
+        left_out: number of images of the set that have no annotated point.
         console: where to print.
     """
     console = console or Console(highlight=False, soft_wrap=True)
@@ -46,6 +48,9 @@ def print_promise(
         f"{WAYS[regressor.method]}{'' if regressor.offset is None else ', with bias'}",
         markup=False,
     )
+    if left_out:
+        verb = "is" if left_out == 1 else "are"
+        console.print(f"{count(left_out, 'image')} without annotated points {verb} left out.")
     if promise.overall.pixels != promise.overall.pixels:
         console.print(
             "One annotated image is not enough to tell how far the regressor is off on others: "

@@ -103,7 +103,7 @@ def summary(result: "TrainingResult[Any]") -> str:
     found = summarise(RunFolder(result.run))
     lines = [
         f"{result.run}: {result.steps} steps in {clock_time(result.seconds)}, landmarks move off "
-        f"by {found.equivariance_error_percent:.2f} % of the view under held-out warps",
+        f"by {found.equivariance_error_percent:.2f} % of the image side under held-out warps",
         *left_out(result.unreadable),
     ]
     if found.training_error is not None:

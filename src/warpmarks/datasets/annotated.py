@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.image_set import ImageSet, find_images
-from warpmarks.datasets.layout import read_landmarks
+from warpmarks.datasets.layout import read_landmarks, read_split
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
 from warpmarks.points import (
@@ -46,6 +46,7 @@ class AnnotatedSet:
         points: in pixels of the original images; nan where a point is not annotated.
         scheme: names, normaliser and mirror pairs of the points.
         source: the file that the points were read from, for messages.
+        left_out: number of images of the set or split that have no annotated point.
     """
 
     name: str
@@ -53,6 +54,7 @@ class AnnotatedSet:
     points: Float[np.ndarray, "images points 2"]
     scheme: PointScheme
     source: Path
+    left_out: int = 0
 
     def subset(self, indices: np.ndarray) -> "AnnotatedSet":
         """The images at ``indices``, in that order."""
@@ -105,12 +107,17 @@ def read_annotated(
     scheme = read_scheme(root / "points.json", table.points.shape[1], normaliser=normaliser)
     rows = {name: row for row, name in enumerate(table.images)}
     found = find_images(root, split=split)
-    there = set(found.names)
-    if split is None and (missing := [name for name in table.images if name not in there]):
+    # Of the images of other splits only the names have to be right: they need not lie here.
+    there = set(found.names) if split is None else set(read_split(root / "split.csv"))
+    missing = [name for name in table.images if name not in there]
+    if split is not None and missing:
+        there |= set(find_images(root).names)
+        missing = [name for name in missing if name not in there]
+    if missing:
         raise InputError(
-            f"{table_path} has points on {missing[0]}, but {found.root / missing[0]} is not there"
-            f"{_like(missing[0], there)} ({_images(len(missing))}): correct the table or bring the "
-            "images"
+            f"{table_path}, line {table.lines[rows[missing[0]]]}: it has points on {missing[0]}, "
+            f"but {found.root / missing[0]} is not there{_like(missing[0], there)} "
+            f"({_images(len(missing))}): correct the table or bring the images"
         )
     names = [
         name for name in found.names if name in rows and np.isfinite(table.points[rows[name]]).any()
@@ -124,6 +131,7 @@ def read_annotated(
         table.points[[rows[name] for name in names]],
         scheme,
         table_path,
+        len(found.names) - len(names),
     )
 
 

@@ -39,6 +39,8 @@ class LandmarkTable:
     images: tuple[str, ...]
     points: Float[np.ndarray, "images points 2"]
     scores: Float[np.ndarray, "images points"] | None = None
+    lines: tuple[int, ...] = ()
+    """Of the file, for messages: where each image is."""
 
 
 def read_landmarks(path: str | Path) -> LandmarkTable:
@@ -51,9 +53,10 @@ def read_landmarks(path: str | Path) -> LandmarkTable:
     rows = _rows(path, "image,x1,y1,...")
     _, header = next(rows)
     count = _count_points(path, header)
-    names, values, scores = [], [], []
+    names, lines, values, scores = [], [], [], []
     for line, row in rows:
         names.append(row[0])
+        lines.append(line)
         cells = [
             _number(path, line, name, cell) for name, cell in zip(header[1:], row[1:], strict=True)
         ]
@@ -71,6 +74,7 @@ def read_landmarks(path: str | Path) -> LandmarkTable:
         tuple(names),
         np.array(values, dtype=np.float64).reshape(len(names), count, 2),
         np.array(scores, dtype=np.float64).reshape(len(names), count) if scored else None,
+        tuple(lines),
     )
 
 

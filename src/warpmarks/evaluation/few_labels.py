@@ -20,7 +20,7 @@ from warpmarks.metrics.errors import mean_error, point_distances, relative_error
 from warpmarks.metrics.mean_shape import predict_mean_shape
 from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
-from warpmarks.regression.fitting import Fit, fit_regressor
+from warpmarks.regression.fitting import Fit, check_examples, fit_regressor
 from warpmarks.regression.geometric import FEWEST
 from warpmarks.regression.regressor import Regressor
 
@@ -112,11 +112,12 @@ class LabelledPool:
         """
         examples = self.examples(labels, seed)
         warped = None
-        if takes_copies(self.method, len(examples)):
-            warped = locate_warped_copies(
-                self.detector, self._draw(labels, seed), seed=seed, progress=self.progress
-            )
         try:
+            check_examples(examples, self.annotated.scheme)
+            if takes_copies(self.method, len(examples)):
+                warped = locate_warped_copies(
+                    self.detector, self._draw(labels, seed), seed=seed, progress=self.progress
+                )
             fit = fit_regressor(
                 examples,
                 self.annotated.scheme,

@@ -153,6 +153,16 @@ def _check(examples: Examples, scheme: PointScheme, method: str, warped: Example
         raise InputError(f"method is {method!r}: expected one of {', '.join(METHODS)}")
     if method == "warps" and warped is None:
         raise InputError("the method warps needs warped copies of the annotated images: give them")
+    check_examples(examples, scheme)
+
+
+def check_examples(examples: Examples, scheme: PointScheme) -> None:
+    """What `fit_regressor` asks of examples, at once: before copies of them are made.
+
+    Raises:
+        InputError: no images, a point that is annotated nowhere, a number of points that is not the
+            scheme's, or a normaliser of length 0.
+    """
     if len(examples) == 0:
         raise InputError("there is no annotated image to fit on: annotate at least one")
     found = examples.annotations.shape[1]

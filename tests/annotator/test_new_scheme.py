@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+
+from warpmarks.annotator.new_scheme import guess_mirror, guess_normaliser, starting_scheme
+
+
+@pytest.mark.parametrize(
+    ("text", "mirror", "normaliser"),
+    [
+        ("nose,left eye,right eye", ((1, 2),), (1, 2)),
+        ("left ear,right ear,Left Eye,right eye", ((0, 1), (2, 3)), (2, 3)),
+        ("right wing,tail,left wing,leg_L,leg_r", ((0, 2), (3, 4)), (0, 2)),
+        ("left eyelid,right eyelid,l eye,r eye", ((0, 1), (2, 3)), (2, 3)),
+        ("snout,tail,left fin", (), None),
+        ("lip,rip,tail", (), None),
+    ],
+)
+def test_pairs_and_the_normaliser_are_guessed_from_names(text, mirror, normaliser):
+    scheme = starting_scheme(text)
+    assert (scheme.mirror, scheme.normaliser) == (mirror, normaliser)
+
+
+def test_no_point_is_in_two_pairs():
+    names = ["left eye", "right eye", "left left eye", "right left eye", "l", "r"]
+    mirror = guess_mirror(names)
+    assert mirror == ((0, 1), (2, 3), (4, 5))
+    assert guess_normaliser(names, mirror) == (0, 1)
+
+
+def test_a_file_that_tells_the_pairs_is_taken_at_its_word(tmp_path: Path):
+    path = tmp_path / "points.json"
+    path.write_text('{"names": ["left eye", "right eye", "nose"], "normaliser": "2:3"}')
+    scheme = starting_scheme(str(path))
+    assert (scheme.mirror, scheme.normaliser) == ((), (1, 2))
