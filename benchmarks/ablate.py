@@ -6,7 +6,7 @@ CONFIG.yaml:
 
     budget: {steps: 3000}               # or {minutes: 20}: of each training
     seeds: [0, 1]
-    draws: 10                           # of the images that few-label errors are fitted on
+    draws: 10                           # of fully annotated images, for the few-label errors
     common: [image.size=64]             # settings of all variants
     sets:
       faces: {path: DIR, landmarks: 30, train: train, fit: train, score: val, labels: [1, 5]}
@@ -191,10 +191,11 @@ def score(run: Path, plan: Plan, chosen: ScoredSet) -> dict[str, list[float]]:
         return float(100 * np.nanmean(distances / lengths[:, None]))
 
     errors = {"all": [error(training)]}
+    complete = np.flatnonzero(np.isfinite(training.annotations).all(axis=(1, 2)))
     for labels in chosen.labels:
         draws = np.random.default_rng(0)
         errors[str(labels)] = [
-            error(training.subset(draws.choice(len(training), labels, replace=False)))
+            error(training.subset(draws.choice(complete, labels, replace=False)))
             for _ in range(plan.draws)
         ]
     return errors
