@@ -21,7 +21,11 @@ def benchmark(
     sizes: Annotated[
         list[int] | None,
         typer.Option(
-            "--size", show_default="64, 80, 128", help="Side of the view in pixels; repeatable."
+            "--size",
+            min=16,
+            max=1024,
+            show_default="64, 80, 128",
+            help="Side of the view in pixels; repeatable.",
         ),
     ] = None,
     recipe: Annotated[str, typer.Option(metavar="NAME|FILE", help="Settings to time.")] = "default",
