@@ -16,7 +16,7 @@ SHOWN = 12
 
 if __name__ == "__main__":
     run, images, picture = map(Path, sys.argv[1:])
-    instances, _ = survey(Detector.load(run), find_images(images, split="val"))
+    instances, *_ = survey(Detector.load(run), find_images(images, split="val"))
     figure = draw_instances(
         instances.images[:SHOWN], instances.landmarks[:SHOWN], columns=6, tile_width=180
     )

@@ -95,7 +95,10 @@ class BatchMaker:
     ) -> None:
         self.pictures, self.config, self.device = pictures, config, torch.device(device)
         self._on_device = pictures_on_device(pictures, self.device)
-        self._ahead = Ahead(self._draw_step)
+        # On a CPU a thread beside the network's takes more from them than it gives: each has its
+        # own pool of threads on the same cores.
+        on_cpu = self.device.type == "cpu"
+        self._drawn: Callable[[int], Drawn] = self._draw_step if on_cpu else Ahead(self._draw_step)
         self.share = share or Share()
         self.order = ShuffledOrder(len(pictures), config.batch_size, config.seed)
         controls = control_grid(config.warps.controls, config.warps.controls)
@@ -116,7 +119,7 @@ class BatchMaker:
 
     def batch(self, step: int) -> Batch:
         """The pairs of training step ``step``, counted from 0: this process's share of them."""
-        return self._make(self._ahead(step))
+        return self._make(self._drawn(step))
 
     def held_out(self, chunk_size: int) -> list[HeldOutPairs]:
         """Pairs whose warps training never draws, of pictures spread evenly over the set."""
