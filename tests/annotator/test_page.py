@@ -309,7 +309,10 @@ def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
     fingers("touchEnd", 0)
     until(lambda: picture.bounding_box()["width"] > 1.8 * width, "the zoomed picture")
     # As long as it fits into the stage it is held in the middle.
-    np.testing.assert_allclose(tab.to_screen(np.array([100, 80])), before, atol=15)
+    until(
+        lambda: np.allclose(tab.to_screen(np.array([100, 80])), before, rtol=0, atol=15),
+        "the picture beneath the fingers",
+    )
     assert tab.saved()["points"] == [None, None, None]
 
 
