@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, write_json, write_text
+from warpmarks.files import atomic_path, files_below, write_json, write_text
 
 
 def names_in(folder: Path) -> list[str]:
@@ -93,3 +93,27 @@ def test_json_is_plain_and_text_is_utf8(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.json").read_bytes()) == value
     write_text(tmp_path / "a.txt", "Käfer\n")
     assert (tmp_path / "a.txt").read_bytes() == "Käfer\n".encode()
+
+
+def test_the_files_of_a_folder_are_those_wanted_without_hidden_ones(tmp_path: Path) -> None:
+    for name in ("b.pts", "sub/a.pts", "sub/c.txt", ".hidden/d.pts", "sub/._a.pts", "e.pts/f.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = files_below(tmp_path, lambda name: name.endswith(".pts"))
+    assert sorted(found) == [tmp_path / "b.pts", tmp_path / "sub" / "a.pts"]
+
+
+def test_a_folder_that_cannot_be_searched_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    scandir = os.scandir
+
+    def refuse(folder: str) -> object:  # the tests may run as root, whom no permission stops
+        if str(folder).endswith("locked"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"locked cannot be searched \(Permission denied\): make"):
+        list(files_below(tmp_path, lambda name: True))

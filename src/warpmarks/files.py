@@ -1,9 +1,9 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and those of a folder."""
 
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -52,6 +52,29 @@ def write_text(path: Path, text: str, *, sync: bool = True) -> None:
 def write_json(path: Path, value: object) -> None:
     """Write plain JSON, indented, whole or not at all."""
     write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
+    """The files of a folder and its folders whose names are wanted.
+
+    Hidden files and folders are passed over, and links to folders.
+
+    Raises:
+        InputError: one of the folders cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise InputError(
+            f"{error.filename} cannot be searched ({error.strerror}): make it readable or leave it "
+            "out"
+        ) from error
+
+    for home, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = Path(home, name)
+            if wanted(name) and not name.startswith(".") and path.is_file():
+                yield path
 
 
 def _cannot_write(path: Path, error: OSError) -> str:

@@ -24,7 +24,7 @@ def test_an_unknown_setting_is_told_before_rendering(warpmarks, tmp_path):
     ("flags", "sentence"),
     [
         (["--minutes", 0], "--minutes is 0.0: expected more than 0"),
-        (["--landmarks", 0], "--landmarks: num_landmarks is 0: "),
+        (["--landmarks", 0], "--landmarks is 0: expected at least 1"),
     ],
 )
 def test_budgets_and_counts_are_judged_before_rendering(warpmarks, tmp_path, flags, sentence):

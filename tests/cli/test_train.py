@@ -114,7 +114,7 @@ def test_resume_without_a_run_is_refused(warpmarks, tmp_path, image_folder):
         (["--resume", "--overwrite"], "--resume and --overwrite were both given"),
         (["--minutes", 0], "--minutes is 0.0: expected more than 0"),
         (["--landmarks", 17], "--landmarks 17"),
-        (["--landmarks", 0], "--landmarks 0: num_landmarks is 0: "),
+        (["--landmarks", 0], "--landmarks is 0: expected at least 1"),
         (["--set", "warps.first.rotaton=3"], "did you mean warps.first.rotation?"),
         (["--set", "warps.first.rotation"], "expected key=value"),
         (["--set", "warps.first.rotation=400"], "warps.first.rotation"),

@@ -28,6 +28,7 @@ from warpmarks.cli import (
     supervise,
     system,
     train,
+    usage,
 )
 from warpmarks.errors import InputError, LostProcess, ToldElsewhere
 from warpmarks.processes import LOST, is_first_on_its_machine
@@ -52,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
     run has ended.
     """
     try:
-        app(argv, prog_name="warpmarks")
+        return _run(sys.argv[1:] if argv is None else argv)
     except InputError as error:
         # Several processes of one command meet the same errors.
         if is_first_on_its_machine() and not isinstance(error, ToldElsewhere):
@@ -64,7 +65,32 @@ def main(argv: list[str] | None = None) -> int:
         return LOST
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
-    return 0
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        # The code, where a verb has none of its own to return.
+        return app(argv, prog_name="warpmarks", standalone_mode=False) or 0
+    except usage.ParserError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
+            return USER_ERROR
+        raise usage.parser_error(error, _command(argv)) from error
+    except OSError as error:
+        if (told := usage.system_error(error)) is None:
+            raise
+        raise told from error
+
+
+def _command(argv: list[str]) -> list[str]:
+    """The words that name the command of a command line."""
+    group: Any = typer.main.get_command(app)
+    words = ["warpmarks"]
+    for word in argv:
+        group = getattr(group, "commands", {}).get(word)
+        if group is None:
+            break
+        words.append(word)
+    return words
 
 
 def _stoppable(verb: Callable[..., None]) -> Callable[..., None]:

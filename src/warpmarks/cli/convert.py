@@ -29,7 +29,7 @@ def convert(
     source: Annotated[
         Path,
         typer.Argument(
-            metavar="A", show_default=False, help="File or folder with points on images."
+            metavar="A", show_default=False, help="A file or folder with points on images."
         ),
     ],
     target: Annotated[

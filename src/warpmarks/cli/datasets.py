@@ -73,7 +73,8 @@ def prepare(
         typer.Option(
             metavar="SET",
             show_default=False,
-            help="Folder to write: images/, landmarks.csv, points.json, split.csv and source.csv.",
+            help="The folder to write: images/, landmarks.csv, points.json, split.csv and "
+            "source.csv.",
         ),
     ],
     crop: Annotated[

@@ -24,7 +24,7 @@ def demo(
             min=1, show_default="as --minutes", help="Training steps, in place of minutes."
         ),
     ] = None,
-    landmarks: Annotated[int, typer.Option(help="Number of landmarks K, at least 1.")] = 10,
+    landmarks: Annotated[int, typer.Option(min=1, max=1000, help="Number of landmarks K.")] = 10,
     images: Annotated[
         int, typer.Option(min=20, help="Images to render; a tenth of them is not trained on.")
     ] = 2000,

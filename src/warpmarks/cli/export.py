@@ -30,7 +30,7 @@ def export(
         typer.Option(
             metavar="FILE|DIR",
             show_default=False,
-            help="File to write, .onnx or .pt2; of --format web a folder.",
+            help="The file to write, .onnx or .pt2; of --format web a folder.",
         ),
     ],
     form: Annotated[

@@ -22,7 +22,7 @@ def fleet_detect(
         str,
         typer.Option(
             metavar="DIR",
-            help="Folder or URL to write: Parquet files with image, x1, y1, ..., score1, ..., "
+            help="The folder or URL to write: Parquet files with image, x1, y1, ..., score1, ..., "
             "width, height and, of an image that failed, error.",
         ),
     ],

@@ -85,7 +85,7 @@ RunOption = Annotated[
         "--run",
         metavar="RUN",
         show_default=False,
-        help="Folder of the run to make: weights, log, pictures.",
+        help="The folder of the run to make: weights, log, pictures.",
     ),
 ]
 Steps = Annotated[

@@ -38,7 +38,9 @@ def train(
     run: RunOption,
     landmarks: Annotated[
         int | None,
-        typer.Option(show_default="the settings', 10", help="Number of landmarks K, at least 1."),
+        typer.Option(
+            min=1, max=1000, show_default="the settings', 10", help="Number of landmarks K."
+        ),
     ] = None,
     steps: Steps = None,
     minutes: Minutes = None,

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from warpmarks.errors import InputError
-from warpmarks.files import write_text
+from warpmarks.files import files_below, write_text
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import (
     check_texts,
@@ -46,7 +46,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         InputError: a file is wrong, or has another number of points than the others.
     """
     home = path if path.is_dir() else path.parent
-    paths = sorted(path.rglob("*.pts")) if path.is_dir() else [path]
+    paths = sorted(files_below(path, is_pts_name)) if path.is_dir() else [path]
     rows: list[ImagePoints] = []
     for each in paths:
         points = _points(each)
@@ -61,6 +61,11 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         raise InputError(f"{path} holds no .pts files: expected one for each image")
     names = numbered_names(len(rows[0].points))
     return assemble(names, rows, source=str(path), named=False)
+
+
+def is_pts_name(name: str) -> bool:
+    """Whether a file is one of these, by its extension."""
+    return name.endswith(".pts")
 
 
 def write(path: Path, table: PointTable) -> None:

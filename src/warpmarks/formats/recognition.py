@@ -5,7 +5,9 @@ import io
 from pathlib import Path
 
 from warpmarks.errors import InputError
+from warpmarks.files import files_below
 from warpmarks.formats.own_csv import TABLE
+from warpmarks.formats.pts import is_pts_name
 from warpmarks.formats.sources import decode, read_json
 from warpmarks.formats.video_csv import is_of_frames
 from warpmarks.formats.yolo import find_yaml
@@ -69,7 +71,7 @@ def _folder(path: Path, flag: str) -> str:
         found.append("warpmarks")
     if find_yaml(path) is not None:
         found.append("yolo")
-    if next(path.rglob("*.pts"), None) is not None:
+    if next(files_below(path, is_pts_name), None) is not None:
         found.append("pts")
     if len(found) > 1:
         raise InputError(f"{path} holds {' and '.join(found)}: name one of them with {flag}")

@@ -22,6 +22,7 @@ from warpmarks.datasets.cache import default_cache_dir
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
+from warpmarks.files import files_below
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.video.choosing import FrameChoice, choose_frames
 from warpmarks.video.reading import Video
@@ -32,16 +33,15 @@ _QUALITY = 95
 
 
 def find_videos(source: str | Path) -> list[Path]:
-    """The video that is given, or all of a folder and its folders; hidden ones are passed over."""
+    """The video that is given, or all of a folder and its folders; hidden ones are passed over.
+
+    Raises:
+        InputError: one of the folders cannot be read.
+    """
     source = Path(source)
     if not source.is_dir():
         return [source] if is_video_name(source) else []
-    found = (path for path in source.rglob("*") if is_video_name(path) and path.is_file())
-    return sorted(
-        path
-        for path in found
-        if not any(part.startswith(".") for part in path.relative_to(source).parts)
-    )
+    return sorted(files_below(source, is_video_name))
 
 
 def find_frames(
