@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -165,8 +166,8 @@ class TrainingConfig(Section):
         if self.num_landmarks > pooled:
             raise ValueError(
                 f"num_landmarks is {self.num_landmarks}, but a view of {self.image.size} px with "
-                f"loss.pooling {self.loss.pooling} has room for {pooled} landmarks apart; "
-                "take fewer landmarks or a larger image.size"
+                f"loss.pooling {self.loss.pooling} has room for {counted(pooled, 'landmark')} "
+                "apart; take fewer landmarks or a larger image.size"
             )
         return self
 

@@ -23,6 +23,7 @@ In any set ``left eye`` and ``right eye`` are the two points of ``inter-ocular``
 import re
 
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 LENGTHS = ("box", "box-side", "image")
 EYES = ("inter-ocular", "outer-eye-corners")
@@ -59,7 +60,7 @@ def points_of_convention(convention: str, names: tuple[str, ...], *, source: str
         counts = ", ".join(str(known) for name, known in _AROUND_EYES if name == convention)
         raise InputError(
             f"{source} is {convention!r}, which is known for sets of {counts} facial points or "
-            f"with a left eye and a right eye, but this set has {count} points: name two points, "
-            "such as 1:2, or take box"
+            f"with a left eye and a right eye, but this set has {counted(count, 'point')}: name "
+            "two points, such as 1:2, or take box"
         )
     return points

@@ -134,7 +134,9 @@ def run_demo(
             scored,
             detector=detector,
             advice=result.problems,
-            ending=f"{minutes:g} minutes were over" if steps is None else "as asked for",
+            ending=f"its budget of {minutes:g} min was used up"
+            if steps is None
+            else "as asked for",
             progress=progress,
         ),
         training=result,

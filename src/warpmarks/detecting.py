@@ -15,6 +15,7 @@ from warpmarks.datasets.landmark_file import GrowingLandmarkFile
 from warpmarks.detection import Detection, ImageDetector, NamedDetection
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress
+from warpmarks.wording import counted
 
 _WAITING = 4
 """Batches found but not yet written; beyond them the network waits for the disk."""
@@ -120,7 +121,10 @@ def detect_to_file(
                     batch = []
             queue.put(batch)
         if not file.rows:
-            raise InputError(f"{images.root}: none of its {len(unreadable)} images can be read")
+            raise InputError(
+                f"{images.root}: none of its images ({counted(len(unreadable), 'image')}) can be "
+                "read"
+            )
         file.complete()
         return Written(file.rows, tuple(unreadable))
 

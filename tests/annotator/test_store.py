@@ -231,7 +231,7 @@ def test_a_damaged_record_or_table_is_told_of(project):
         Project(project.path, ".")
     (project.path / "project.json").write_text(json.dumps(record))
     (project.path / "landmarks.csv").write_text("image,x1,y1\n")
-    with pytest.raises(InputError, match=r"has 1 points, but project\.json beside it names 3"):
+    with pytest.raises(InputError, match=r"has 1 point, but project\.json beside it names 3"):
         Project(project.path, ".")
     (project.path / "history.jsonl").write_text("{}\n")
     with pytest.raises(InputError, match="line 1 is damaged"):

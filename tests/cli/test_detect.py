@@ -45,7 +45,7 @@ def test_unreadable_images_are_left_out_and_named(warpmarks, trained_run, image_
     code, out, err = warpmarks(
         "detect", trained_run, listed, "--output", output, "--allow-unreadable"
     )
-    assert (code, out) == (0, f"{output}: 3 landmarks on 1 images\n")
+    assert (code, out) == (0, f"{output}: 3 landmarks on 1 image\n")
     assert "1 image could not be read and was left out:\n  letter.jpg: " in err
     assert len(read(output)) == 2
 
@@ -57,7 +57,7 @@ def test_no_readable_image_writes_no_file(warpmarks, trained_run, tmp_path):
         "detect", trained_run, tmp_path, "--output", output, "--allow-unreadable"
     )
     assert (code, output.exists()) == (2, False)
-    assert "none of its 1 images can be read" in err
+    assert "none of its images (1 image) can be read" in err
 
 
 def test_an_existing_file_is_kept_without_overwrite(warpmarks, trained_run, image_folder, tmp_path):

@@ -131,7 +131,7 @@ def test_splits_are_read(tmp_path):
     [
         ("", "is empty: expected a table image,split"),
         ("a.jpg,train\n", "has the columns a.jpg,train: expected image,split"),
-        ("image,split\na.jpg\n", "line 2: 1 columns, where the header has 2"),
+        ("image,split\na.jpg\n", "line 2: 1 column, where the header has 2"),
         ("image,split\na.jpg,\n", "line 2: a.jpg has no split"),
         ("image,split\na.jpg,val\na.jpg,train\n", "line 3: a.jpg is there already, in line 2"),
     ],

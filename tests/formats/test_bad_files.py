@@ -125,7 +125,7 @@ WRONG = [
     ("yolo", "hello", "has no settings"),
     ("yolo", "kpt_shape: 5", "kpt_shape is 5"),
     ("yolo", "kpt_shape: [1, 3]\ntrain: none\n", "train is 'none', which is not there"),
-    ("yolo", "kpt_shape: [1, 3]\nkpt_names: [a, b]\n", "does not name 1 points"),
+    ("yolo", "kpt_shape: [1, 3]\nkpt_names: [a, b]\n", "does not name 1 point:"),
     ("yolo", "kpt_shape: [1, 3]\n", "has no images"),
     ("yolo", "kpt_shape: [2, 3]\ntrain: list.txt\nflip_idx: [0, 0]\n", "each of 0 to 1 once"),
     ("yolo", "kpt_shape: [3, 3]\ntrain: list.txt\nflip_idx: [1, 2, 0]\n", "that change places"),

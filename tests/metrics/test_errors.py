@@ -88,5 +88,5 @@ def test_the_normaliser_must_have_a_length_where_there_are_points():
     lengths[[2, 4]] = 0
     with pytest.raises(InputError, match=r"^set.csv: the normaliser 1:2 .* on c \(2 images\)"):
         checked_lengths(lengths, annotated, names, **where)
-    with pytest.raises(InputError, match=r"annotated on none of the 5 images"):
+    with pytest.raises(InputError, match=r"annotated on none of the images \(5 images\)"):
         checked_lengths(np.full(5, np.nan), annotated, names, **where)

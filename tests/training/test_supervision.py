@@ -116,4 +116,4 @@ def test_problems_are_told_and_no_collapse() -> None:
     assert not measures.collapsing()
     assert measures.line()["nailed"] == [0]
     (dead,) = replace(measures, health=replace(health, dead=[2], nailed=[], lagging=[])).problems()
-    assert dead.startswith("1 of 3 points have flat probability maps")
+    assert dead.startswith("1 of 3 points is dead (flat probability maps)")

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from warpmarks.errors import InputError
 from warpmarks.formats.table import HIDDEN, UNLABELLED, VISIBLE
 from warpmarks.points import Normaliser, PointScheme, check_names, parse_normaliser
+from warpmarks.wording import counted
 
 MAX_POINTS = 1000
 MAX_NAME = 1000
@@ -110,7 +111,9 @@ def check_scheme(scheme: Scheme, *, source: str) -> Scheme:
     """
     names = tuple(name.strip() for name in scheme.names)
     if len(names) > MAX_POINTS:
-        raise InputError(f"{source} has {len(names)} points: expected at most {MAX_POINTS}")
+        raise InputError(
+            f"{source} has {counted(len(names), 'point')}: expected at most {MAX_POINTS}"
+        )
     check_names(names, source=source)
     alike: dict[str, str] = {}
     for name in names:
@@ -127,7 +130,9 @@ def check_scheme(scheme: Scheme, *, source: str) -> Scheme:
         if not _COLOUR.fullmatch(colour):
             raise InputError(f"{source}: the colour {colour!r}: expected one such as #e61e2d")
     if len(colours) != len(names):
-        raise InputError(f"{source}: {len(colours)} colours for {len(names)} points")
+        raise InputError(
+            f"{source}: {counted(len(colours), 'colour')} for {counted(len(names), 'point')}"
+        )
     mirrored = [point for pair in scheme.mirror for point in pair]
     if len(set(mirrored)) != len(mirrored):
         raise InputError(f"{source}: a point stands in two mirror pairs or with itself")

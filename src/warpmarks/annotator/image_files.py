@@ -12,6 +12,7 @@ from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
+from warpmarks.wording import counted
 
 READERS = 8
 
@@ -104,8 +105,8 @@ def _checked(found: ImageSet, source: Path, inside_only: bool, progress: Progres
     progress.finish()
     if not names:
         raise InputError(
-            f"{source}: none of its {len(left_out)} images can be shown, for instance "
-            f"{left_out[0][0]} ({left_out[0][1]})"
+            f"{source}: none of its images ({counted(len(left_out), 'image')}) can be shown, for "
+            f"instance {left_out[0][0]} ({left_out[0][1]})"
         )
     return ImageFiles(
         _title(source),

@@ -34,6 +34,7 @@ from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import ROOM
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
+from warpmarks.wording import be, counted
 
 _STEP = 1_000_000
 """Versions from one change to the next: landmarks that become known count in between."""
@@ -113,8 +114,8 @@ class Session:
             )
         if missing:
             self.project.notices.append(
-                f"{len(missing)} labelled images are not in {source}, for instance "
-                f"{shown(missing[0])}: their points are kept, but not shown"
+                f"{counted(len(missing), 'labelled image')} {be(len(missing))} not in {source}, "
+                f"such as {shown(missing[0])}: the points there are kept, but not shown"
             )
 
     @property

@@ -41,6 +41,7 @@ from warpmarks.files import write_json
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import make_folder, read_json
 from warpmarks.formats.table import PointTable
+from warpmarks.wording import counted
 
 FORMAT = 1
 RECORD, HISTORY, LOCK = "project.json", "history.jsonl", ".lock"
@@ -136,7 +137,8 @@ class Project:
             raise Conflict("the points of this image were changed elsewhere: look at them first")
         if len(labels) != self.annotations.scheme.count:
             raise InputError(
-                f"{len(labels)} points were sent, but there are {self.annotations.scheme.count}"
+                f"{counted(len(labels), 'point')} sent, but the scheme has "
+                f"{self.annotations.scheme.count}"
             )
         before = self.annotations.of(image)
         if labels == before:
@@ -179,7 +181,7 @@ class Project:
         for index in gone:
             count = self.annotations.labelled(index)
             if count and not drop_labels:
-                images = "1 image" if count == 1 else f"{count} images"
+                images = counted(count, "image")
                 raise Conflict(
                     f"the point {present.names[index]} is labelled on {images}: it would be "
                     "removed there too"
@@ -353,8 +355,8 @@ class Project:
             table = read_landmarks(path)
             if table.points.shape[1] != scheme.count:
                 raise InputError(
-                    f"{path} has {table.points.shape[1]} points, but {RECORD} beside it names "
-                    f"{scheme.count}: bring back the table that belongs to the project"
+                    f"{path} has {counted(table.points.shape[1], 'point')}, but {RECORD} beside it "
+                    f"names {scheme.count}: bring back the table that belongs to the project"
                 )
             points = dict(zip(table.images, table.points, strict=True))
         nowhere = np.full((scheme.count, 2), np.nan)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Images, Run, Split, Threads
+from warpmarks.wording import counted
 
 
 def annotate(
@@ -88,7 +89,10 @@ def annotate(
     folder = project or Path(f"{shown_images.title}-points")
 
     def ready(address: str) -> None:
-        print(f"{folder}: {len(shown_images)} images, saved after every click", file=sys.stderr)
+        print(
+            f"{folder}: {counted(len(shown_images), 'image')}, saved after every click",
+            file=sys.stderr,
+        )
         if not is_loopback(host):
             print(
                 f"caution: other computers can reach {host}; whoever has this address can see the "

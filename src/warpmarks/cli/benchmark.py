@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.benchmark import BenchmarkResult
@@ -75,12 +76,12 @@ def table(result: "BenchmarkResult") -> str:
 
     stages = " ".join(f"{stage:>{_width(stage)}}" for stage in STAGES)
     lines = [
-        f"{result.machine}, {result.device}, {_threads(result.threads)}, "
+        f"{result.machine}, {result.device}, {counted(result.threads, 'thread')}, "
         f"load before {result.load_before:.1f}",
         f"matrix product        {result.product_gflops:8.0f} GFLOP/s",
         f"convolution           {result.convolution_gflops:8.0f} GFLOP/s",
         "",
-        f"training step, batches of {result.batch_size} pairs; shares of its time in %",
+        f"training step, batches of {counted(result.batch_size, 'pair')}; shares of its time in %",
         f"  size    K  precision  threads  pairs/s  {stages}  GFLOP/s  of convolution",
     ]
     for timing in result.training:
@@ -96,7 +97,7 @@ def table(result: "BenchmarkResult") -> str:
     ratios, detection = result.ratios, result.detection
     lines += [
         f"bfloat16 over float32 {_times(ratios.bfloat16_over_float32)}, "
-        f"{_threads(result.threads)} over one {_times(ratios.all_threads_over_one)}",
+        f"{counted(result.threads, 'thread')} over one {_times(ratios.all_threads_over_one)}",
         "",
         "objective with its gradient, for a batch",
         "  size    K       ms     MB kept",
@@ -124,10 +125,6 @@ def table(result: "BenchmarkResult") -> str:
 
 def _width(stage: str) -> int:
     return max(6, len(stage))
-
-
-def _threads(count: int) -> str:
-    return "1 thread" if count == 1 else f"{count} threads"
 
 
 def _times(ratio: float) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from warpmarks.cli.options import Overwrite
+from warpmarks.wording import counted
 
 
 class FormatName(StrEnum):
@@ -123,7 +124,9 @@ def convert(
     dropped = write(target, to, table, images_beside(source, images))
     if dropped:
         print(f"{FORMATS[to].title} does not keep: {', '.join(dropped)}", file=sys.stderr)
-    print(f"{target}: {len(table.names)} points on {len(table.images)} images")
+    print(
+        f"{target}: {counted(len(table.names), 'point')} on {counted(len(table.images), 'image')}"
+    )
 
 
 def listed_names(text: str, flag: str) -> list[str]:

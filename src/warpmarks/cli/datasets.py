@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from warpmarks.cli.options import Overwrite
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.published.checking import Check
@@ -124,7 +125,10 @@ def prepare(
             progress.message(line)
     print(counts(published, prepared.check))
     used = len(prepared.check.images.names) - len(prepared.left_out)
-    print(f"{output}: {used:,} images, cut: {published.crops[crop or published.default_crop].text}")
+    print(
+        f"{output}: {counted(used, 'image')}, cut: "
+        f"{published.crops[crop or published.default_crop].text}"
+    )
 
 
 def describe(published: "PublishedSet") -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Settings, Threads
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.demo import DemoResult
@@ -62,8 +63,8 @@ def summary(result: "DemoResult") -> str:
     return "\n".join(
         [
             training_summary(result.training),
-            f"known points of {result.scored} images not trained on, from the landmarks by a "
-            "linear map; mean error in % of the eye distance:",
+            f"known points of {counted(result.scored, 'image')} not trained on, from the "
+            "landmarks by a linear map; mean error in % of the eye distance:",
             f"  trained detector    {100 * result.error:6.1f}",
             f"  untrained network   {100 * result.untrained_error:6.1f}",
             f"  mean shape          {100 * result.mean_error:6.1f}",

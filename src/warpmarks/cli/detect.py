@@ -17,6 +17,7 @@ from warpmarks.cli.options import (
 )
 from warpmarks.cli.video import ImagesOrVideo, Overlay, Smooth, Trails, VideoOutput
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.points import PointScheme
@@ -87,9 +88,9 @@ def detect(
     detector = load_detector(run, regressor, device, threads)
     scheme = detector.regressor.scheme if isinstance(detector, PointDetector) else None
     count = detector.num_landmarks
-    what = "landmarks" if scheme is None else "points"
+    what = "landmark" if scheme is None else "point"
     if output is None:
-        output = Path(f"{what}.csv")
+        output = Path(f"{what}s.csv")
     check_output_file(output, overwrite=overwrite)
     if scheme is not None and not resume:
         check_output_file(scheme_path(output), overwrite=overwrite, flag="names beside --output:")
@@ -128,7 +129,7 @@ def detect(
             raise
     for line in left_out(written.unreadable):
         print(line, file=sys.stderr)
-    print(f"{output}: {count} {what} on {written.images} images")
+    print(f"{output}: {counted(count, what)} on {counted(written.images, 'image')}")
     _name_points(output, scheme)
 
 

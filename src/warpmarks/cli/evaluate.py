@@ -8,6 +8,7 @@ import typer
 from warpmarks.cli.fit import Method, MethodOption
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Run, Threads
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
@@ -245,9 +246,9 @@ def _check_apart(fitted_on: "AnnotatedSet", scored: "AnnotatedSet") -> None:
     shared = set(fitted_on.images.names) & set(scored.images.names)
     if shared:
         raise InputError(
-            f"--fit-split would fit on {_images(len(shared))} that are scored ({fitted_on.name} "
-            f"and {scored.name}, {min(shared)}), whose errors would say nothing: name another "
-            "--split to score, or use --cross-validation 5"
+            f"--fit-split would fit on {counted(len(shared), 'image')} that are scored "
+            f"({fitted_on.name} and {scored.name}, {min(shared)}), whose errors would say nothing: "
+            "name another --split to score, or use --cross-validation 5"
         )
 
 
@@ -275,8 +276,8 @@ def _scheme(
     here, there = annotated.scheme.names, saved.scheme.names
     if len(here) != len(there):
         raise InputError(
-            f"the regressor {name} predicts {len(there)} points, but {annotated.source} has "
-            f"{len(here)}: take the set's own regressor, or fit one"
+            f"the regressor {name} predicts {counted(len(there), 'point')}, but {annotated.source} "
+            f"has {len(here)}: take the set's own regressor, or fit one"
         )
     if here != there and numbered_names(len(here)) not in (here, there):
         first = next(i for i in range(len(here)) if here[i] != there[i])
@@ -314,7 +315,7 @@ def _predict(
     from warpmarks.metrics.errors import checked_lengths
 
     if saved is not None:
-        how = f"fitted on {_images(saved.fitted_on)} (regressor {name}, {saved.method})"
+        how = f"fitted on {counted(saved.fitted_on, 'image')} (regressor {name}, {saved.method})"
         return predict_with(saved, examples, how=how), None
     if fitted_on is not None:
         pool = LabelledPool(
@@ -327,7 +328,7 @@ def _predict(
         pool.locate([None], [seed])
         drawn = pool.fit(None, seed)
         training, fitted = drawn.examples, drawn.fit.regressor
-        how = f"fitted on {_images(len(training))} of {fitted_on.name} ({fitted.method})"
+        how = f"fitted on {counted(len(training), 'image')} of {fitted_on.name} ({fitted.method})"
         return predict_with(fitted, examples, how=how), training
     assert cross_validation is not None
     generator = np.random.default_rng(seed)
@@ -342,7 +343,3 @@ def _predict(
         examples, scheme, cross_validation, generator, method=method, bias=bias
     )
     return predicted, None
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"

@@ -8,6 +8,7 @@ import typer
 
 from warpmarks.cli.options import Overwrite, Run
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.detector import Detector
@@ -109,9 +110,9 @@ def export(
             write_page(detector, output, folded, name=run.resolve().name, runtime=runtime)
             print(f"{output}: serve it, for instance with python -m http.server -d {output}")
             return
-    found = f"{detector.num_landmarks} landmarks"
+    found = counted(detector.num_landmarks, "landmark")
     if folded is not None:
-        found += f" and {folded.num_points} points"
+        found += f" and {counted(folded.num_points, 'point')}"
     print(f"{output}: {found}, {output.stat().st_size / 2**20:.1f} MiB")
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, RunOrFile, Split
+from warpmarks.wording import counted
 
 
 def fleet_detect(
@@ -115,6 +116,7 @@ def fleet_detect(
             )
         except KeyboardInterrupt:
             raise KeyboardInterrupt("go on with the same command and --resume") from None
-    what = "landmarks" if regressor is None else "points"
+    what = "landmark" if regressor is None else "point"
+    found = counted(result.images - result.failed, "image")
     failed = f"; {result.failed} failed, see their error" if result.failed else ""
-    print(f"{output}: {result.points} {what} on {result.images - result.failed} images{failed}")
+    print(f"{output}: {counted(result.points, what)} on {found}{failed}")

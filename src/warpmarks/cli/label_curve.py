@@ -10,6 +10,7 @@ from rich.table import Table
 
 from warpmarks.cli.scores import number
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
@@ -113,7 +114,7 @@ def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = N
 
     console = console or Console(highlight=False, soft_wrap=True)
     console.print(
-        f"{run} on {curve.set_name}: {curve.images:,} images, fitted on draws from "
+        f"{run} on {curve.set_name}: {counted(curve.images, 'image')}, fitted on draws from "
         f"{curve.fit_name}",
         markup=False,
     )

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from warpmarks.wording import counted
+
 SHOWN = 20
 
 
@@ -9,7 +11,7 @@ def left_out(unreadable: Sequence[tuple[str, str]]) -> list[str]:
     """Lines that count and name the images that could not be read."""
     if not unreadable:
         return []
-    images = "1 image" if len(unreadable) == 1 else f"{len(unreadable)} images"
+    images = counted(len(unreadable), "image")
     were = "was" if len(unreadable) == 1 else "were"
     lines = [f"{images} could not be read and {were} left out:"]
     lines += [f"  {name}: {reason}" for name, reason in unreadable[:SHOWN]]

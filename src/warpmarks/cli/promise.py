@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from warpmarks.cli.scores import count, number
+from warpmarks.cli.scores import number
+from warpmarks.wording import be, counted
 
 if TYPE_CHECKING:
     from warpmarks.evaluation.few_labels import Spread
@@ -42,15 +43,15 @@ def print_promise(
     """
     console = console or Console(highlight=False, soft_wrap=True)
     console.print(
-        f"{count(regressor.num_points, 'point')} from "
-        f"{count(regressor.num_landmarks, 'landmark')}, fitted on "
-        f"{count(regressor.fitted_on, 'annotated image')} of {set_name}; "
+        f"{counted(regressor.num_points, 'point')} from "
+        f"{counted(regressor.num_landmarks, 'landmark')}, fitted on "
+        f"{counted(regressor.fitted_on, 'annotated image')} of {set_name}; "
         f"{WAYS[regressor.method]}{'' if regressor.offset is None else ', with bias'}",
         markup=False,
     )
     if left_out:
-        verb = "is" if left_out == 1 else "are"
-        console.print(f"{count(left_out, 'image')} without annotated points {verb} left out.")
+        images = counted(left_out, "image")
+        console.print(f"{images} without annotated points {be(left_out)} left out.")
     if promise.overall.pixels != promise.overall.pixels:
         console.print(
             "One annotated image is not enough to tell how far the regressor is off on others: "
@@ -94,8 +95,8 @@ def print_draws(
         "images_of_other_draws": "on the images of the other draws",
     }
     console.print(
-        f"{draws} draws, seeds {seed} to {seed + draws - 1}; error in % of {normaliser}, mean and "
-        "standard deviation over draws:",
+        f"{counted(draws, 'draw')}, seeds {seed} to {seed + draws - 1}; error in % of "
+        f"{normaliser}, mean and standard deviation over draws:",
         markup=False,
     )
     for name, spread in spreads.items():

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from warpmarks.wording import counted
+
 if TYPE_CHECKING:
     from warpmarks.evaluation.evaluate import Evaluation
     from warpmarks.metrics.bootstrap import Interval
@@ -16,8 +18,8 @@ def print_scores(evaluation: "Evaluation", run: str, console: Console | None = N
     console = console or Console(highlight=False, soft_wrap=True)
     landmarks, mean_shape = evaluation.landmarks, evaluation.mean_shape
     console.print(
-        f"{run} on {evaluation.set_name}: {count(len(evaluation.examples), 'image')}, "
-        f"{count(evaluation.examples.landmarks.shape[1], 'landmark')}, "
+        f"{run} on {evaluation.set_name}: {counted(len(evaluation.examples), 'image')}, "
+        f"{counted(evaluation.examples.landmarks.shape[1], 'landmark')}, "
         f"regressor {evaluation.predictions.how}",
         markup=False,
     )
@@ -84,8 +86,3 @@ def _percent(share: float) -> str:
 def number(value: float) -> str:
     """With two decimals; - where there is none."""
     return f"{value:.2f}" if math.isfinite(value) else "-"
-
-
-def count(of: int, thing: str) -> str:
-    """So many of a thing, in words."""
-    return f"1 {thing}" if of == 1 else f"{of:,} {thing}s"

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.image_set import ImageSet
@@ -102,8 +103,9 @@ def summary(result: "TrainingResult[Any]") -> str:
 
     found = summarise(RunFolder(result.run))
     lines = [
-        f"{result.run}: {result.steps} steps in {clock_time(result.seconds)}, landmarks move off "
-        f"by {found.equivariance_error_percent:.2f} % of the image side under held-out warps",
+        f"{result.run}: {counted(result.steps, 'step')} in {clock_time(result.seconds)}, "
+        f"landmarks move off by {found.equivariance_error_percent:.2f} % of the image side under "
+        "held-out warps",
         *left_out(result.unreadable),
     ]
     if found.training_error is not None:
@@ -127,7 +129,7 @@ def ending(budget: "RunBudget") -> str:
     if budget.steps is not None:
         return "as many as were asked for"
     if budget.minutes is not None:
-        return f"{budget.minutes:g} minutes were over"
+        return f"its budget of {budget.minutes:g} min was used up"
     return "it has converged"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warpmarks.errors import InputError
+from warpmarks.wording import be, counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.image_set import ImageSet
@@ -159,7 +160,7 @@ def find_images_or_frames(
                         f"{flag} was given, but {sources[0]} is no video: leave it out"
                     )
             if videos:
-                its = "1 video is" if len(videos) == 1 else f"{len(videos)} videos are"
+                its = f"{counted(len(videos), 'video')} {be(len(videos))}"
                 progress.message(f"{sources[0]} holds images: its {its} left out")
             return find_images(sources[0], split=split)
     for source in sources:
@@ -187,7 +188,7 @@ def detect_in_video(
     num_landmarks: int,
     scores: bool,
     wanted: VideoOutput,
-    what: str = "landmarks",
+    what: str = "landmark",
     batch_size: int = 32,
 ) -> None:
     """Write the points on every frame, and what else is wanted, while the video is read once.
@@ -239,10 +240,12 @@ def detect_in_video(
             else:
                 found += 1
         if not found:
-            raise InputError(f"{path}: none of its {lost} frames can be decoded")
+            raise InputError(
+                f"{path}: none of its frames ({counted(lost, 'frame')}) can be decoded"
+            )
     for line in _broken_lines(broken, lost):
         print(line, file=sys.stderr)
-    print(f"{output}: {num_landmarks} {what} on {found} frames")
+    print(f"{output}: {counted(num_landmarks, what)} on {counted(found, 'frame')}")
     if wanted.overlay is not None:
         print(f"{wanted.overlay}: the video with its points")
 
@@ -253,7 +256,7 @@ _NAMED = 20
 def _broken_lines(broken: "Sequence[FramePoints]", count: int) -> list[str]:
     if not count:
         return []
-    frames = "1 frame" if count == 1 else f"{count} frames"
+    frames = counted(count, "frame")
     its = "its line has" if count == 1 else "their lines have"
     lines = [
         f"{frames} could not be decoded, {its} no points, and those after it may show traces of it "

@@ -30,6 +30,7 @@ from warpmarks.points import (
     numbered_names,
     parse_normaliser,
 )
+from warpmarks.wording import counted
 
 TABLE = "landmarks.csv"
 
@@ -76,8 +77,8 @@ class AnnotatedSet:
         count = len(self.images.names)
         if not 1 <= labels <= count:
             raise InputError(
-                f"--labels is {labels}, but {self.source} has {count} annotated images to draw "
-                f"from: ask for 1 to {count}"
+                f"--labels is {labels}, but {self.source} has {counted(count, 'annotated image')} "
+                f"to draw from: ask for {'1' if count == 1 else f'1 to {count}'}"
             )
         return self.subset(np.sort(np.random.default_rng(seed).permutation(count)[:labels]))
 
@@ -117,7 +118,7 @@ def read_annotated(
         raise InputError(
             f"{table_path}, line {table.lines[rows[missing[0]]]}: it has points on {missing[0]}, "
             f"but {found.root / missing[0]} is not there{_like(missing[0], there)} "
-            f"({_images(len(missing))}): correct the table or bring the images"
+            f"({counted(len(missing), 'such image')}): correct the table or bring the images"
         )
     names = [
         name for name in found.names if name in rows and np.isfinite(table.points[rows[name]]).any()
@@ -140,10 +141,6 @@ def _like(name: str, there: set[str]) -> str:
     return f", only {min(like)}, which differs in upper and lower case" if like else ""
 
 
-def _images(count: int) -> str:
-    return "1 such image" if count == 1 else f"{count} such images"
-
-
 def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> PointScheme:
     """The scheme of ``count`` points from a points.json, or the default one if there is none.
 
@@ -156,8 +153,8 @@ def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> Poi
         raise InputError(f"{path}: names is {names!r}: expected a list of texts")
     if len(names) != count:
         raise InputError(
-            f"{path} names {len(names)} points, but {path.with_name('landmarks.csv')} has {count}: "
-            "name each of them once"
+            f"{path} names {counted(len(names), 'point')}, but {path.with_name('landmarks.csv')} "
+            f"has {count}: name each of them once"
         )
     names = tuple(names)
     check_names(names, source=str(path))

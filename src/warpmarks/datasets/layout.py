@@ -27,6 +27,7 @@ from jaxtyping import Float
 
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path
+from warpmarks.wording import counted
 
 
 @dataclass(frozen=True)
@@ -150,8 +151,8 @@ def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
                     continue
                 if len(row) != width:
                     raise InputError(
-                        f"{path}, line {line}: {len(row)} columns, where the header has {width}: "
-                        "make them the same"
+                        f"{path}, line {line}: {counted(len(row), 'column')}, where the header has "
+                        f"{width}: make them the same"
                     )
                 if not row[0]:
                     raise InputError(
@@ -181,7 +182,7 @@ def _count_points(path: Path, header: list[str]) -> int:
     coordinates = len(header) - 1 - scored
     if coordinates % 2:
         raise InputError(
-            f"{path} has {coordinates} columns of coordinates, an odd number: "
+            f"{path} has {counted(coordinates, 'column')} of coordinates, an odd number: "
             "expected image,x1,y1,x2,y2,..."
         )
     wanted = landmark_columns(coordinates // 2, scores=bool(scored))

@@ -10,6 +10,7 @@ from warpmarks.evaluation.predicting import split_folds
 from warpmarks.metrics.errors import mean_errors_of_points, relative_errors
 from warpmarks.metrics.forward_backward import predict_linearly
 from warpmarks.regression.examples import Examples
+from warpmarks.wording import counted
 
 FOLDS = 5
 
@@ -51,7 +52,7 @@ def measure_both_ways(
     """
     if training is not None:
         forward, backward = _predict(training, examples)
-        how = f"fitted on the same {len(training):,} images"
+        how = f"fitted on the same {counted(len(training), 'image')}"
     elif len(examples) < FOLDS:
         return None
     else:

@@ -18,6 +18,7 @@ from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.plots.saving import save_figure
 from warpmarks.plots.themes import DARK, LIGHT
 from warpmarks.progress import Progress
+from warpmarks.wording import counted
 
 CURVE, RECORD = "label_curve", "label_curve.json"
 
@@ -104,8 +105,9 @@ def score_supervised(
         )
     if detector.num_landmarks != annotated.scheme.count:
         raise InputError(
-            f"--supervised {run} finds {detector.num_landmarks} points, but {annotated.source} has "
-            f"{annotated.scheme.count}: give a run that was trained on these points"
+            f"--supervised {run} finds {counted(detector.num_landmarks, 'point')}, but "
+            f"{annotated.source} has {annotated.scheme.count}: give a run that was trained on "
+            "these points"
         )
     examples = locate_annotated(detector, annotated, progress=progress)
     lengths = checked_lengths(

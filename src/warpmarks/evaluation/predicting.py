@@ -12,6 +12,7 @@ from warpmarks.points import PointScheme
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.regressor import Regressor
+from warpmarks.wording import be, counted
 
 FOLDS_SHARE = (
     "Folds are drawn over images: where several of them show one person, animal or video, the "
@@ -80,7 +81,7 @@ def split_folds(
         InputError: fewer than two folds, or more folds than images.
     """
     if not 2 <= folds <= count:
-        images = "1 image is" if count == 1 else f"{count} images are"
+        images = f"{counted(count, 'image')} {be(count)}"
         raise InputError(
             f"--cross-validation is {folds}, but {images} annotated: expected 2 to {count} folds"
             if count > 1

@@ -19,6 +19,7 @@ from warpmarks.export.web_runtime import cdn_runtime, copy_runtime, integrity_of
 from warpmarks.files import write_text
 from warpmarks.plots.colours import colour_code, landmark_colours
 from warpmarks.regression.regressor import Regressor
+from warpmarks.wording import counted
 
 _ASSETS = ("page.css", "page.js", "detector.js")
 
@@ -74,7 +75,7 @@ def _sentence(detector: Detector, regressor: Regressor | None) -> str:
         count, what = regressor.num_points, "point"
     else:
         count, what = detector.num_landmarks, "landmark"
-    return f"Finds {count} {what}{'' if count == 1 else 's'} on a picture or the camera."
+    return f"Finds {counted(count, what)} on a picture or the camera."
 
 
 def _landmark_names(detector: Detector) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ from warpmarks.formats.table import (
     check_room,
     empty_row,
 )
+from warpmarks.wording import counted
 
 KIND = "COCO keypoints: a JSON object with images, annotations and categories"
 
@@ -134,7 +135,9 @@ def _scores_read(where: str, annotation: dict[str, Any], count: int) -> np.ndarr
     if listed is None:
         return None
     if not isinstance(listed, list) or len(listed) != count:
-        raise InputError(f"{where}: keypoint_scores does not have {count} numbers: correct it")
+        raise InputError(
+            f"{where}: keypoint_scores does not have {counted(count, 'number')}: correct it"
+        )
     return np.array(
         [
             np.nan if score is None else number(score, f"{where}, keypoint_scores", low=0, high=1)
@@ -161,8 +164,8 @@ def _row(
         return ImagePoints(name, points, visibility, size)
     cells = annotation["keypoints"]
     if not isinstance(cells, list) or len(cells) != 3 * count:
-        found = len(cells) if isinstance(cells, list) else type(cells).__name__
-        raise InputError(f"{where}: keypoints has {found} numbers: expected x, y, v for {count}")
+        found = counted(len(cells), "number") if isinstance(cells, list) else type(cells).__name__
+        raise InputError(f"{where}: keypoints has {found}: expected x, y, v for {count}")
     for point in range(count):
         x, y, seen = cells[3 * point : 3 * point + 3]
         state = whole(seen, f"{where}, visibility of point {point + 1}", high=VISIBLE)

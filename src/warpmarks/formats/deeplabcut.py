@@ -40,6 +40,7 @@ from warpmarks.formats.table import (
     check_room,
     empty_row,
 )
+from warpmarks.wording import counted
 
 KIND = "a CSV file with the header rows scorer, bodyparts and coords"
 SCORER = "warpmarks"
@@ -64,7 +65,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
             cells[0] = files.frame(cells[0])
         if len(cells) != len(header[0]):
             raise InputError(
-                f"{path}, line {line}: {len(cells)} columns, where the header has "
+                f"{path}, line {line}: {counted(len(cells), 'column')}, where the header has "
                 f"{len(header[0])}: make them the same"
             )
         rows.append(_row(f"{path}, line {line}", cells, index, names, columns))

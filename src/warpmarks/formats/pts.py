@@ -31,6 +31,7 @@ from warpmarks.formats.sources import (
 )
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
 from warpmarks.points import numbered_names
+from warpmarks.wording import counted
 
 KIND = "a .pts file: version, n_points and points in braces"
 _LAYOUT = re.compile(r"\s*version:\s*1\s+n_points:\s*(\S+)\s*\{(.*?)\}\s*", re.DOTALL)
@@ -52,8 +53,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         points = _points(each)
         if rows and len(points) != len(rows[0].points):
             raise InputError(
-                f"{each} has {len(points)} points, but {paths[0]} has {len(rows[0].points)}: "
-                "expected the same number in every file"
+                f"{each} has {counted(len(points), 'point')}, but {paths[0]} has "
+                f"{len(rows[0].points)}: expected the same number in every file"
             )
         stem = each.relative_to(home).with_suffix("").as_posix()
         rows.append(ImagePoints(files.find_stem(stem) or stem, points, seen_where_placed(points)))
@@ -102,8 +103,8 @@ def _points(path: Path) -> np.ndarray:
     lines = [line.split() for line in match[2].splitlines() if line.strip()]
     if len(lines) != count or any(len(cells) != 2 for cells in lines):
         raise InputError(
-            f"{path} says that it has {count} points: expected as many lines with x and y, but "
-            f"found {len(lines)}"
+            f"{path} says that it has {counted(count, 'point')}: expected as many lines with x and "
+            f"y, but found {len(lines)}"
         )
     return np.array([_point(path, cells) for cells in lines]) - 1
 

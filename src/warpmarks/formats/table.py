@@ -14,6 +14,7 @@ from jaxtyping import Float, Int8
 
 from warpmarks.errors import InputError
 from warpmarks.points import check_names
+from warpmarks.wording import be, counted
 
 UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
 """Whether a point is annotated, as COCO counts it; a hidden one may have a place or not."""
@@ -161,8 +162,8 @@ def check_room(images: int, points: int, *, source: str) -> None:
     """
     if images * points > MAX_POINTS:
         raise InputError(
-            f"{source} has {points} points on each of {images} images: expected at most "
-            f"{MAX_POINTS:,} in all, so split it"
+            f"{source} has {counted(points, 'point')} on each of {counted(images, 'image')}: "
+            f"expected at most {MAX_POINTS:,} in all, so split it"
         )
 
 
@@ -200,7 +201,8 @@ def rename_points(table: PointTable, names: Sequence[str], *, source: str) -> Po
     """
     if len(names) != len(table.names):
         raise InputError(
-            f"{source} names {len(names)} points, but there are {len(table.names)}: "
+            f"{source} names {counted(len(names), 'point')}, but there {be(len(table.names))} "
+            f"{len(table.names)}: "
             "name each of them once"
         )
     check_names(tuple(names), source=source)

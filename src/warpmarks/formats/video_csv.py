@@ -26,6 +26,7 @@ from warpmarks.formats.table import (
     seen_where_placed,
 )
 from warpmarks.points import numbered_names
+from warpmarks.wording import counted
 
 KIND = "a CSV file with the columns frame,time,x1,y1,..."
 _FIRST = ["frame", "time"]
@@ -54,8 +55,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
             where = f"{path}, line {reader.line_num}"
             if len(cells) != len(header):
                 raise InputError(
-                    f"{where}: {len(cells)} columns, where the header has {len(header)}: make them "
-                    "the same"
+                    f"{where}: {counted(len(cells), 'column')}, where the header has "
+                    f"{len(header)}: make them the same"
                 )
             values = np.array([number(cell, where) if cell else np.nan for cell in cells])
             points = values[2 : 2 + 2 * count].reshape(count, 2)

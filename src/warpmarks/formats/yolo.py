@@ -47,6 +47,7 @@ from warpmarks.formats.table import (
     empty_row,
 )
 from warpmarks.points import numbered_names
+from warpmarks.wording import counted
 
 KIND = "a YOLO pose set: data.yaml with kpt_shape, and labels/"
 _SPLITS = ("train", "val", "test")
@@ -159,8 +160,8 @@ def _row(path: Path, name: str, count: int, width: int, files: ImageFiles) -> Im
     cells = [number(cell, str(path)) for cell in lines[0].split()]
     if len(cells) != _BOX + count * width:
         raise InputError(
-            f"{path} has {len(cells)} numbers: expected {_BOX + count * width}: class, box and "
-            f"{count} points of {width}"
+            f"{path} has {counted(len(cells), 'number')}: expected {_BOX + count * width}: class, "
+            f"box and {counted(count, 'point')} of {width}"
         )
     size = files.needed_size(name, f"{path}: a share of the image")
     middle, sides = np.array(cells[1:3]) * size, np.array(cells[3:_BOX]) * size
@@ -207,7 +208,7 @@ def _names(path: Path, settings: dict[str, Any], count: int) -> tuple[tuple[str,
     if listed is None:
         return numbered_names(count), False
     if not isinstance(listed, list) or len(listed) != count:
-        raise InputError(f"{path}: kpt_names does not name {count} points: correct it")
+        raise InputError(f"{path}: kpt_names does not name {counted(count, 'point')}: correct it")
     return tuple(str(name) for name in listed), True
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 
 def point_distances(
@@ -55,12 +56,12 @@ def checked_lengths(
     if len(flat):
         raise InputError(
             f"{source}: the normaliser {normaliser} has no length on {names[flat[0]]} "
-            f"({_count(len(flat))}): correct its points or choose another --normaliser"
+            f"({counted(len(flat), 'image')}): correct its points or choose another --normaliser"
         )
     if not (scored & np.isfinite(lengths)).any():
         raise InputError(
             f"{source}: the points of the normaliser {normaliser} are annotated on none of the "
-            f"{_count(len(names))}: choose another --normaliser"
+            f"images ({counted(len(names), 'image')}): choose another --normaliser"
         )
     return lengths
 
@@ -95,7 +96,3 @@ def median_error(errors: Float[np.ndarray, "images points"]) -> float:
 def errors_of_images(errors: Float[np.ndarray, "images points"]) -> Float[np.ndarray, " images"]:
     """Mean over the annotated points of each image, as cumulative curves count it; nan if none."""
     return mean_errors_of_points(errors.T)
-
-
-def _count(images: int) -> str:
-    return "1 image" if images == 1 else f"{images} images"

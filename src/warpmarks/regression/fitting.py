@@ -17,6 +17,7 @@ from warpmarks.regression.geometric import FEWEST, fit_geometric
 from warpmarks.regression.linear import LinearMap, fit_linear
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.warped import fit_warped
+from warpmarks.wording import be, counted
 
 Method = Literal["auto", "linear", "warps", "geometric"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -142,8 +143,8 @@ def _rows_of_copies(examples: Examples, warped: Examples) -> Int[np.ndarray, "im
     fewest = min(len(of_image) for of_image in rows.values())
     if fewest == 0 or fewest * len(rows) != len(warped):
         raise InputError(
-            f"{len(warped)} warped copies were given for {len(rows)} images: expected as many for "
-            "each image, under its name"
+            f"{len(warped)} warped copies were given for {counted(len(rows), 'image')}: expected "
+            "as many for each image, under its name"
         )
     return np.array([rows[name] for name in examples.names])
 
@@ -168,7 +169,8 @@ def check_examples(examples: Examples, scheme: PointScheme) -> None:
     found = examples.annotations.shape[1]
     if found != scheme.count:
         raise InputError(
-            f"{found} points are annotated, but {scheme.count} have names: correct one"
+            f"{counted(found, 'point')} {be(found)} annotated, but {scheme.count} named: correct "
+            "one"
         )
     shown = np.isfinite(examples.annotations).all(axis=-1)
     if not shown.any(axis=0).all():

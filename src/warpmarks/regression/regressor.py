@@ -8,6 +8,7 @@ from jaxtyping import Float
 from warpmarks.centred import centred_to_pixels, pixels_to_centred
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
+from warpmarks.wording import be, counted
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,9 @@ class Regressor:
         """
         if landmarks.shape[1] != self.num_landmarks:
             raise InputError(
-                f"the regressor takes {self.num_landmarks} landmarks, but there are "
-                f"{landmarks.shape[1]}: use the detector that it was fitted with, or fit again"
+                f"the regressor takes {counted(self.num_landmarks, 'landmark')}, but there "
+                f"{be(landmarks.shape[1])} {landmarks.shape[1]}: use the detector that it was "
+                "fitted with, or fit again"
             )
         inputs = pixels_to_centred(landmarks, sizes).reshape(len(landmarks), -1)
         outputs = inputs @ self.weights.T

@@ -10,6 +10,7 @@ from warpmarks.evaluation.label_curve import RECORD as LABEL_RECORD
 from warpmarks.evaluation.pictures import CURVE, POINTS, PREDICTIONS
 from warpmarks.evaluation.record import FOLDER, RECORD
 from warpmarks.report.content import Picture, Section
+from warpmarks.wording import counted
 
 
 def evaluation_sections(run: Path, detector: str) -> tuple[Section, ...]:
@@ -45,11 +46,11 @@ def _section(folder: Path, record: dict[str, Any]) -> Section:
     normaliser = record["normaliser_words"]
     return Section(
         f"Annotated points of {record['set']}",
-        f"{len(record['points'])} points that people annotated, predicted from the landmarks by a "
-        f"linear map that was {record['regressor']}, on {record['images']:,} images: mean error "
-        f"{landmarks['error_percent']:.2f} % of {normaliser} (95 % interval {low:.2f} to "
-        f"{high:.2f}). The mean shape, which does not look at the image, errs by "
-        f"{mean_shape['error_percent']:.2f} %.{_both_ways(record)}"
+        f"{counted(len(record['points']), 'point')} that people annotated, predicted from the "
+        f"landmarks by a linear map that was {record['regressor']}, on "
+        f"{counted(record['images'], 'image')}: mean error {landmarks['error_percent']:.2f} % of "
+        f"{normaliser} (95 % interval {low:.2f} to {high:.2f}). The mean shape, which does not "
+        f"look at the image, errs by {mean_shape['error_percent']:.2f} %.{_both_ways(record)}"
         + (f" {record['caution']}" if record["caution"] else ""),
         (
             Picture(
@@ -91,9 +92,10 @@ def _label_section(folder: Path, record: dict[str, Any]) -> Section:
     )
     return Section(
         f"How many annotated images of {record['set']} it takes",
-        f"Points predicted on {record['images']:,} images by fits on images drawn from "
-        f"{record['fitted_on']}: {_error(fewest)} from {_images(fewest['labels'])}, "
-        f"{_error(most)} from {_images(most['labels'])}, in % of {record['normaliser_words']}.",
+        f"Points predicted on {counted(record['images'], 'image')} by fits on images drawn from "
+        f"{record['fitted_on']}: {_error(fewest)} from {counted(fewest['labels'], 'image')}, "
+        f"{_error(most)} from {counted(most['labels'], 'image')}, in % of "
+        f"{record['normaliser_words']}.",
         (
             Picture(
                 "Error against annotated images",
@@ -110,10 +112,6 @@ def _error(of_count: dict[str, Any]) -> str:
     deviation = of_count["landmarks"]["deviation_percent"]
     spread = "" if deviation is None else f" ± {deviation:.2f}"
     return f"{of_count['landmarks']['mean_percent']:.2f}{spread}"
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
 
 
 def _both_ways(record: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from warpmarks.plots.saving import save_figure
 from warpmarks.plots.scatter import draw_scatter
 from warpmarks.plots.themes import DARK, LIGHT
 from warpmarks.report.content import Picture, Section
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -116,14 +117,15 @@ def _same_place_everywhere(
                 "Pick one colour and follow it from image to image: it should stay on one part of "
                 "the object and ignore the background.",
                 grid,
-                alt=f"A grid of {count} images with {landmarks.shape[1]} coloured dots on each.",
+                alt=f"A grid of {counted(count, 'image')}, each with "
+                f"{counted(landmarks.shape[1], 'coloured dot')}.",
             ),
             Picture(
                 "Patch by patch",
                 "Each row belongs to one landmark: the patches around it, one image per column "
                 "(shown at its head). A good landmark's row shows the same part over and over. Its "
-                f"mean over all {len(images):,} images (contrast doubled) then looks like that "
-                "part; a grey blur means that the landmark wanders.",
+                f"mean over all of {counted(len(images), 'image')} (contrast doubled) then looks "
+                "like that part; a grey blur means that the landmark wanders.",
                 patches,
                 alt="For each landmark a row of image patches around it, from many images.",
             ),
@@ -132,10 +134,10 @@ def _same_place_everywhere(
                 "scatter",
                 partial(draw_scatter, landmarks, *images.shape[1:3]),
                 "Where the landmarks lie",
-                f"Each speck is a landmark in one of {len(landmarks):,} images, within the frame "
-                "that the detector sees; the numbered dot is the mean. Every landmark should have "
-                "a cloud: a dot without one is nailed to the frame and does not look at the "
-                "image. Two dots on one place are doubled.",
+                f"Each speck is a landmark in one of {counted(len(landmarks), 'image')}, within "
+                "the frame that the detector sees; the numbered dot is the mean. Every landmark "
+                "should have a cloud: a dot without one is nailed to the frame and does not look "
+                "at the image. Two dots on one place are doubled.",
             ),
         ),
     )
@@ -186,7 +188,7 @@ def _on_average(folder: Path, average: AverageImage) -> Section:
         "other by their landmarks brings the parts together.",
         (
             Picture(
-                f"The average of {average.count:,} images",
+                f"The average of {counted(average.count, 'image')}",
                 "Left as they are; in the middle after each was warped so that its landmarks lie "
                 "on their mean shape, which is drawn at the right. Where the landmarks are "
                 "meaningful, the average turns sharp; elsewhere it stays a blur (the contrast of "

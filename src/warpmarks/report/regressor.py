@@ -6,6 +6,7 @@ from warpmarks.errors import InputError
 from warpmarks.evaluation.regressor_picture import NAME
 from warpmarks.regression.storage import FOLDER, RECORD, RegressorRecord, read_record
 from warpmarks.report.content import Picture, Section
+from warpmarks.wording import counted
 
 
 def regressor_sections(run: Path, detector: str) -> tuple[Section, ...]:
@@ -27,11 +28,11 @@ def _read(folder: Path, detector: str) -> Section | None:
 
 
 def _section(folder: Path, record: RegressorRecord) -> Section:
-    images = "1 annotated image" if record.fitted_on == 1 else f"{record.fitted_on:,} images"
     return Section(
         f"Regressor {folder.name}",
-        f"{len(record.names)} points from {record.num_landmarks} landmarks by a linear map, fitted "
-        f"on {images} ({record.method}).{_promise(record)}",
+        f"{counted(len(record.names), 'point')} from {counted(record.num_landmarks, 'landmark')} "
+        f"by a linear map, fitted on {counted(record.fitted_on, 'annotated image')} "
+        f"({record.method}).{_promise(record)}",
         (
             Picture(
                 "Which landmark decides where a point is",

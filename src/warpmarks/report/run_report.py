@@ -28,6 +28,7 @@ from warpmarks.run_folder import RunFolder
 from warpmarks.run_record import RunRecord
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import sample_view, to_float_images
+from warpmarks.wording import counted
 
 SHOWN_INSTANCES = 96
 SHOWN_MAPS = 2
@@ -222,7 +223,9 @@ def _read_spread(
         if len(small) == SHOWN_INSTANCES:
             break
     if not small:
-        raise InputError(f"{images.root}: none of the {len(paths)} images can be read")
+        raise InputError(
+            f"{images.root}: none of the images ({counted(len(paths), 'image')}) can be read"
+        )
     return torch.from_numpy(np.stack(small)), torch.from_numpy(np.stack(large))
 
 

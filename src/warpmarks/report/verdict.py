@@ -5,6 +5,7 @@ from statistics import median
 
 from warpmarks.report.content import Fact, RunSummary, Verdict
 from warpmarks.training.health import STIFF_SHARE
+from warpmarks.wording import be
 
 _HIGH_ERROR_PERCENT = 5.0  # of the image side: then dots visibly slide on the object
 _COLLAPSED_SHARE = 0.5
@@ -23,9 +24,12 @@ def verdict_on(summary: RunSummary) -> Verdict:
             details,
         )
     if len(lost) >= _COLLAPSED_SHARE * total:
-        sentence = f"The run has collapsed: {len(lost)} of {total} landmarks are of no use."
+        sentence = (
+            f"The run has collapsed: {len(lost)} of {total} landmarks {be(len(lost))} of no use."
+        )
         return Verdict("bad", sentence, details)
-    follow = f"they follow a deformation to within {error:.2f} % of the image side on average"
+    they = "it follows" if total == 1 else "they follow"
+    follow = f"{they} a deformation to within {error:.2f} % of the image side on average"
     if reservation := _reservation(summary, follow):
         return Verdict("warning", reservation, details)
     subject = "The one landmark is" if total == 1 else f"All {total} landmarks are"
@@ -36,16 +40,19 @@ def _reservation(summary: RunSummary, follow: str) -> str | None:
     """Why a run that has not collapsed is not called sound."""
     total, error = summary.num_landmarks, summary.equivariance_error_percent
     if unsound := _lost(summary).union(summary.lagging):
-        return f"{total - len(unsound)} of {total} landmarks are sound; {follow}."
+        sound = total - len(unsound)
+        return f"{sound} of {total} landmarks {be(sound)} sound; {follow}."
     if summary.follow and (middle := median(summary.follow)) < STIFF_SHARE:
         return (
             f"The landmarks are a stiff grid: the middle one follows {100 * middle:.0f} % of the "
             f"object's motion; {follow}."
         )
     if error > _HIGH_ERROR_PERCENT:
+        have = "The one landmark has its" if total == 1 else f"All {total} landmarks have their"
+        they = "it follows" if total == 1 else "they follow"
         return (
-            f"All {total} landmarks have a place of their own, but they follow a deformation only "
-            f"to within {error:.2f} % of the image side: longer training should help."
+            f"{have} own place, but {they} a deformation only to within {error:.2f} % of the image "
+            "side: longer training should help."
         )
     if summary.training_error is not None:
         return (

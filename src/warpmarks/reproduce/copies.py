@@ -13,6 +13,7 @@ from warpmarks.datasets.published.published_set import SourceImages
 from warpmarks.datasets.published.registry import published_set
 from warpmarks.errors import InputError
 from warpmarks.reproduce.sources import SOURCES
+from warpmarks.wording import counted
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Copy:
         if labels is not None and not found.annotated:
             return f"no image of {title} {called} is annotated"
         if labels is not None and labels > found.complete:
-            images = "1 image" if found.complete == 1 else f"{found.complete:,} images"
+            images = counted(found.complete, "image")
             return f"{title} {called} has {images} with all points, where {labels} are drawn"
         return ""
 

@@ -16,6 +16,7 @@ from warpmarks.progress import Progress
 from warpmarks.regression.choice import spread_evenly
 from warpmarks.reproduce.copies import Copy
 from warpmarks.reproduce.sources import SOURCES
+from warpmarks.wording import be, counted
 
 
 class ImageSets:
@@ -77,9 +78,10 @@ class ImageSets:
             )
             if prepared.left_out:
                 name, reason = prepared.left_out[0]
+                images = counted(len(prepared.left_out), "image")
                 self._progress.message(
-                    f"{SOURCES[source].title}: {len(prepared.left_out)} images cannot be used and "
-                    f"are left out, such as {name} ({reason})"
+                    f"{SOURCES[source].title}: {images} cannot be used and "
+                    f"{be(len(prepared.left_out))} left out, such as {name} ({reason})"
                 )
         return output, split
 

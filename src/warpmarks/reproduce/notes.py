@@ -8,6 +8,7 @@ from warpmarks.reproduce.plan import Cell, Plan, Training
 from warpmarks.reproduce.protocol import Protocol
 from warpmarks.reproduce.settings import Settings
 from warpmarks.reproduce.sources import SOURCES
+from warpmarks.wording import counted
 
 
 def make_notes(
@@ -53,7 +54,7 @@ def _how(settings: Settings, plan: Plan, found: Mapping[str, Mapping[str, Any]])
     trained = [step for step in plan.steps if isinstance(step, Training)]
     budget = settings.budget
     if budget.steps is not None:
-        length = f"{budget.steps:,} steps each"
+        length = f"{counted(budget.steps, 'step')} each"
     elif budget.minutes is not None:
         length = f"{budget.minutes:g} minutes each"
     else:

@@ -21,6 +21,7 @@ from warpmarks.reproduce.plan import Drawing
 from warpmarks.reproduce.protocol import Protocol
 from warpmarks.reproduce.scoring import THRESHOLD, Scorer
 from warpmarks.reproduce.table import TableRow
+from warpmarks.wording import counted
 
 SHOWN = 24
 
@@ -108,7 +109,7 @@ def label_series(protocol: Protocol, rows: Sequence[TableRow]) -> list[LabelSeri
         name = (
             "supervised network"
             if row.run is None
-            else f"from {protocol.runs[row.run].landmarks} landmarks"
+            else f"from {counted(protocol.runs[row.run].landmarks, 'landmark')}"
         )
         groups.setdefault(name, []).append(found)
         if row.labels is not None:

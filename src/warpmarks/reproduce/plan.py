@@ -18,6 +18,7 @@ from warpmarks.reproduce.protocol import PictureSpec, Protocol, Row
 from warpmarks.reproduce.settings import Settings
 from warpmarks.training.schedule import Budget
 from warpmarks.training.unsupervised import FINETUNING_RATE
+from warpmarks.wording import counted
 
 
 @dataclass(frozen=True)
@@ -329,8 +330,8 @@ class _Planner:
             wanted = self.protocol.points
             if labels is not None and wanted is not None and copy.points != wanted:
                 return (
-                    f"{part} has {copy.points} points, where {self.protocol.name} is about "
-                    f"{wanted}: take the experiment own"
+                    f"{part} has {counted(copy.points, 'point')}, where {self.protocol.name} is "
+                    f"about {wanted}: take the experiment own"
                 )
         return ""
 

@@ -20,6 +20,7 @@ from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.located import locate_once
 from warpmarks.reproduce.plan import Cell
 from warpmarks.reproduce.store import Store
+from warpmarks.wording import be, counted
 
 THRESHOLD = 0.1
 """Of the cumulative curve, which no table of the paper shows."""
@@ -146,7 +147,8 @@ def draw_labels(examples: Examples, labels: int, draw: int) -> np.ndarray:
     complete = np.flatnonzero(np.isfinite(examples.annotations).all(axis=(1, 2)))
     if labels > len(complete):
         raise InputError(
-            f"{labels} annotated images are to be drawn, but {len(complete)} have all their points"
+            f"{counted(labels, 'annotated image')} {be(labels)} to be drawn, but only "
+            f"{len(complete)} with all the points are there"
         )
     order = np.random.default_rng(draw).permutation(len(complete))
     return np.sort(complete[order[:labels]])

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from warpmarks.heatmaps import concentration, flatness, soft_argmax, spatial_softmax
 from warpmarks.warps import ThinPlateSpline
+from warpmarks.wording import be, do
 
 DEAD_FLATNESS = 0.5
 """A landmark is dead when its maps are as flat as one that is uniform over half the view."""
@@ -139,19 +140,21 @@ def diagnose(health: Health) -> list[str]:
     sentences = []
     if health.dead:
         sentences.append(
-            f"{len(health.dead)} of {count} landmarks are dead (flat probability maps): train "
-            "longer, or raise network.score_scale, or lower loss.diversity_weight"
+            f"{len(health.dead)} of {count} landmarks {be(len(health.dead))} dead (flat "
+            "probability maps): train longer, or raise network.score_scale, or lower "
+            "loss.diversity_weight"
         )
     if health.nailed:
         sentences.append(
-            f"{len(health.nailed)} of {count} landmarks are nailed to one place of the image "
-            "instead of the object: lower loss.diversity_weight, widen the warps "
-            "(warps.first.translation, warps.first.rotation) and keep network.padding away from "
-            "zeros"
+            f"{len(health.nailed)} of {count} landmarks {be(len(health.nailed))} nailed to one "
+            "place of the image instead of the object: lower loss.diversity_weight, widen the "
+            "warps (warps.first.translation, warps.first.rotation) and keep network.padding away "
+            "from zeros"
         )
     if health.lagging:
         sentences.append(
-            f"{len(health.lagging)} of {count} landmarks follow the object only in part (less than "
+            f"{len(health.lagging)} of {count} landmarks {do(len(health.lagging), 'follow')} the "
+            "object only in part (less than "
             f"{100 * LAGGING_SHARE:.0f} % of its motion): train longer, or ask for fewer landmarks"
         )
     if (middle := median(health.follow)) < STIFF_SHARE:

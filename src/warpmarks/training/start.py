@@ -30,6 +30,7 @@ from warpmarks.training.schedule import Budget, Schedule
 from warpmarks.training.step import Share
 from warpmarks.training.task import Evaluation, MeasuresT, Task
 from warpmarks.weights import build_network, load_weights
+from warpmarks.wording import counted
 
 
 @dataclass(frozen=True)
@@ -247,12 +248,12 @@ class Start:
         root, count = plan.images.root, len(cache.names)
         if count < plan.fewest_images:
             raise InputError(
-                f"{root}: found {count} readable image, expected at least {plan.fewest_images}, "
-                "and better some hundreds, of one kind of object"
+                f"{root}: found {counted(count, 'readable image')}, expected at least "
+                f"{plan.fewest_images}, and better some hundreds, of one kind of object"
             )
         if self.record is not None and self.record.images.digest != cache.key:
             raise InputError(
-                f"{root}: these are not the {self.record.images.count} images that "
+                f"{root}: these are not the {counted(self.record.images.count, 'image')} that "
                 f"{self.folder.path} was trained on: give the same images to go on with --resume"
             )
 

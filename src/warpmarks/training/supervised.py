@@ -16,6 +16,7 @@ from warpmarks.training.conduct import Conduct
 from warpmarks.training.schedule import Budget
 from warpmarks.training.start import Materials, Plan, Start, TrainingResult
 from warpmarks.training.supervision import PointMeasures, Supervision
+from warpmarks.wording import counted
 
 DEFAULT_STEPS = 3000
 """Budget of a run that is given none: no image is held out, so nothing says that it is enough."""
@@ -66,8 +67,8 @@ def supervise(
     )
     if settings.num_landmarks != count:
         raise InputError(
-            f"num_landmarks is {settings.num_landmarks}, but {annotated.source} has {count} "
-            "points: leave it out, each point is a landmark"
+            f"num_landmarks is {settings.num_landmarks}, but {annotated.source} has "
+            f"{counted(count, 'point')}: leave it out, each point is a landmark"
         )
     if labels is not None:
         annotated = annotated.draw(labels, settings.seed)
@@ -104,8 +105,8 @@ def _supervision_on(annotated: AnnotatedSet, materials: Materials) -> Supervisio
     if not np.isfinite(pictures.lengths()).any():
         raise InputError(
             f"{annotated.source}: the normaliser {annotated.scheme.normaliser.text} has no length "
-            f"on any of the {len(cache.names)} images, so that errors cannot be told in % of it: "
-            "give another with --normaliser"
+            f"on any of the images ({counted(len(cache.names), 'image')}), so that errors cannot "
+            "be told in % of it: give another with --normaliser"
         )
     return Supervision(
         pictures,

@@ -32,6 +32,7 @@ from warpmarks.training.precision import arithmetic, choose_precision
 from warpmarks.training.step import HELD_OUT_PAIRS, BatchMaker, Share
 from warpmarks.training.task import Measures, Task
 from warpmarks.warps.sampling import sample_view, view_to_picture
+from warpmarks.wording import be, do
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,13 @@ class PointMeasures(Measures):
         sentences = []
         if health.dead:
             sentences.append(
-                f"{len(health.dead)} of {count} points have flat probability maps: train longer"
+                f"{len(health.dead)} of {count} points {be(len(health.dead))} dead (flat "
+                "probability maps): train longer"
             )
         if behind := len(health.nailed) + len(health.lagging):
             sentences.append(
-                f"{behind} of {count} points follow the object only in part (less than "
-                f"{100 * LAGGING_SHARE:.0f} % of its motion) and stay near their mean place: train "
+                f"{behind} of {count} points {do(behind, 'follow')} the object only in part (less "
+                f"than {100 * LAGGING_SHARE:.0f} % of its motion), near the mean place: train "
                 "longer, annotate more images, or fit a map to the landmarks of a run that was "
                 "trained without annotations"
             )

@@ -23,6 +23,7 @@ from warpmarks.datasets.published.places import Pictures, Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages, scheme_of
 from warpmarks.datasets.published.tables import numbers, rows
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 NAMES = (
     "left eye",
@@ -96,8 +97,8 @@ def read_cat(path: Path) -> Float[np.ndarray, "9 2"]:
     values = np.array([numbers(path, line, [cell])[0] for line, cell in cells])
     if len(values) < 19 or values[0] != 9:
         raise InputError(
-            f"{path} has {len(values)} numbers, the first is {cells[0][1]}: expected 9 and x and y "
-            "of nine points"
+            f"{path} has {counted(len(values), 'number')}, the first is {cells[0][1]}: expected 9 "
+            "and x and y of nine points"
         )
     return values[1:19].reshape(9, 2)
 

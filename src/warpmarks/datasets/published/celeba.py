@@ -25,6 +25,7 @@ from warpmarks.datasets.published.places import Pictures, Places, missing
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.tables import Once, is_number, numbers, rows
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 PARTITIONS = {"0": "train", "1": "val", "2": "test"}
 STORED_SIZE = (178, 218)
@@ -109,8 +110,8 @@ def _points(path: Path) -> dict[str, Float[np.ndarray, " coordinates"]]:
             continue  # the names of the columns
         elif len(cells) != 11:
             raise InputError(
-                f"{path}, line {line}: {len(cells)} columns: expected the image and x and y of "
-                "five points"
+                f"{path}, line {line}: {counted(len(cells), 'column')}: expected the image and x "
+                "and y of five points"
             )
         else:
             once.add(cells[0], line)
@@ -150,7 +151,8 @@ def _names(path: Path) -> list[str]:
     for line, cells in rows(path):
         if len(cells) != 1:
             raise InputError(
-                f"{path}, line {line}: {len(cells)} columns: expected a list of MAFL's image names"
+                f"{path}, line {line}: {counted(len(cells), 'column')}: expected a list of MAFL's "
+                "image names"
             )
         once.add(cells[0], line)
         names.append(cells[0])

@@ -8,6 +8,7 @@ from warpmarks.datasets.image_set import in_split
 from warpmarks.datasets.published.places import Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.reading import read_size
+from warpmarks.wording import counted
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def check(published: PublishedSet, folders: Sequence[str | Path]) -> Check:
     for count in counts:
         if count.published is not None and count.found > count.published:
             notes.append(
-                f"{count.split} has {count.found:,} images, more than the published "
+                f"{count.split} has {counted(count.found, 'image')}, more than the published "
                 f"{count.published:,}"
             )
     return Check(images, counts, tuple(gaps), tuple(notes))

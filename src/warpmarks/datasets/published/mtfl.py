@@ -33,6 +33,7 @@ from warpmarks.datasets.published.places import Pictures, Places, missing
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.tables import Once, numbers, rows
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 SPREAD = 0.19
 STORED_SIZE = (150, 150)
@@ -110,8 +111,8 @@ def _listed(path: Path, split: str) -> _Part:
     for line, cells in rows(path):
         if len(cells) < 11:
             raise InputError(
-                f"{path}, line {line}: {len(cells)} columns: expected the image, x1 to x5 and y1 "
-                "to y5, as in MTFL"
+                f"{path}, line {line}: {counted(len(cells), 'column')}: expected the image, x1 to "
+                "x5 and y1 to y5, as in MTFL"
             )
         name = cells[0].replace("\\", "/").removeprefix("./")
         once.add(name, line)
@@ -134,8 +135,8 @@ def _cropped(path: Path) -> _Part:
                     continue
                 if len(row) < 14:
                     raise InputError(
-                        f"{path}, line {table.line_num}: {len(row)} columns: expected four and "
-                        "then x and y of five points"
+                        f"{path}, line {table.line_num}: {counted(len(row), 'column')}: expected "
+                        "four and then x and y of five points"
                     )
                 name = row[crop_file].strip().replace("\\", "/")
                 once.add(name, table.line_num)

@@ -12,6 +12,7 @@ from warpmarks.datasets.published.crops import Crop
 from warpmarks.datasets.published.places import Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 
 def read_own(places: Places) -> SourceImages:
@@ -29,9 +30,9 @@ def read_own(places: Places) -> SourceImages:
     there = set(images.names)
     gaps = []
     if lost := [name for name in splits if name not in there]:
-        gaps.append(f"{table} names {len(lost)} images that are not there, such as {lost[0]}")
+        gaps.append(f"{table} names {counted(len(lost), 'image')} not there, such as {lost[0]}")
     if bare := [name for name in images.names if name not in splits]:
-        gaps.append(f"{table} has no split for {len(bare)} images, such as {bare[0]}")
+        gaps.append(f"{table} has no split for {counted(len(bare), 'image')}, such as {bare[0]}")
     names = tuple(name for name in images.names if name in splits)
     points, scheme = None, None
     if (root / "landmarks.csv").exists():

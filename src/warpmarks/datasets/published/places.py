@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.errors import InputError
+from warpmarks.wording import be, counted
 
 DEPTH = 3
 
@@ -108,9 +109,8 @@ class Pictures:
 
 def missing(count: int, where: Path, table: Path, example: str) -> str:
     """The sentence about images that a table names and that are not there."""
-    images = "1 image" if count == 1 else f"{count} images"
-    are = "is" if count == 1 else "are"
-    return f"{images} that {table} names {are} not in {where}, such as {example}"
+    images = counted(count, "image")
+    return f"{images} that {table} names {be(count)} not in {where}, such as {example}"
 
 
 def _folders_in(roots: Sequence[Path]) -> Iterator[tuple[Path, tuple[str, ...]]]:

@@ -29,6 +29,7 @@ from warpmarks.datasets.published.places import Pictures, Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.tables import numbers
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 PARTS = {
     "afw": "train",
@@ -101,7 +102,8 @@ def read_pts(path: Path, count: int) -> Float[np.ndarray, "{count} 2"]:
     lines = list(_lines_in_braces(text))
     if len(lines) != count:
         raise InputError(
-            f"{path} has {len(lines)} points in braces: expected {count}, so fetch it again"
+            f"{path} has {counted(len(lines), 'point')} in braces: expected {count}, so fetch it "
+            "again"
         )
     points = np.empty((count, 2))
     for index, (line, cells) in enumerate(lines):
