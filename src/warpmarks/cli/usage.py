@@ -42,7 +42,9 @@ def system_error(error: OSError) -> InputError | None:
     reason = _REFUSED.get(error.errno or 0)
     if error.filename is None or reason is None:
         return None
-    return InputError(f"{_short(str(error.filename))}: {reason}")
+    place = str(error.filename)
+    shown = _short(place) if error.errno == errno.ENAMETOOLONG else place
+    return InputError(f"{shown}: {reason}")
 
 
 def _missing(error: Any, verb: str) -> str:
