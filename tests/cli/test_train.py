@@ -195,8 +195,13 @@ class TestImages:
         assert (code, "found 1 readable image" in err, run.exists()) == (2, True, False)
 
     def test_unreadable_images_are_named_and_stop_the_run_unless_allowed(
-        self, warpmarks, tmp_path, image_folder, tiny, no_pictures
+        self, warpmarks, tmp_path, image_folder, tiny, monkeypatch
     ):
+        shown = []
+        monkeypatch.setattr(
+            "warpmarks.report.run_report.report_run",
+            lambda run, images, **_: shown.extend(images.names),
+        )
         images = tmp_path / "images"
         shutil.copytree(image_folder, images)
         whole = (images / "03.png").read_bytes()
@@ -212,6 +217,8 @@ class TestImages:
         code, out, err, run = self.train(warpmarks, images, tmp_path, tiny, "--allow-unreadable")
         assert code == 0, err
         assert "2 images could not be read and were left out:" in out
+        assert [(out + err).count(name) for name in ("03.png", "letter.jpg")] == [1, 1]
+        assert shown == [f"{index:02}.png" for index in range(12) if index != 3]  # told of once
         listed = (run / "unreadable.csv").read_text()
         assert "03.png" in listed
         assert "letter.jpg" in listed

@@ -1,6 +1,7 @@
 """What the verbs that train share: checks of their flags, the run itself, what is told of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ def train_and_report(
         try:
             page = report_run(
                 folder.path,
-                images,
+                without(images, result.unreadable),
                 ending=ending(folder.record().budget),
                 advice=result.problems,
                 progress=progress,
@@ -91,6 +92,12 @@ def train_and_report(
                 "training is complete; draw the pictures with warpmarks show"
             ) from None
     print(f"pictures and report: {page}")
+
+
+def without(images: "ImageSet", unreadable: Sequence[tuple[str, str]]) -> "ImageSet":
+    """The images that are not among those left out, which need not be told of again."""
+    gone = {name for name, _ in unreadable}
+    return replace(images, names=tuple(name for name in images.names if name not in gone))
 
 
 def summary(result: "TrainingResult[Any]") -> str:
