@@ -51,7 +51,16 @@ def test_a_set_of_ones_own_to_a_table(warpmarks, blobs, tmp_path, monkeypatch):
     [
         (["table6"], "there is no experiment 'table6': expected one of table1, "),
         (["table1"], "nothing of table1 can be done: CelebA was not given: say where it is by"),
-        (["table1", "--celeba", "nowhere"], "--celeba nowhere is not a folder: expected CelebA: "),
+        (
+            ["table1", "--celeba", "nowhere"],
+            "--celeba nowhere is not a folder: expected that of CelebA: img_align_celeba/ and its "
+            "lists\n",
+        ),
+        (
+            ["own", "--set", "nowhere"],
+            "--set nowhere is not a folder: expected that of a set of your own: images/, "
+            "landmarks.csv and split.csv\n",
+        ),
         (["own", "--set", "image.size=64"], "settings are changed by --recipe FILE"),
         (["own", "--steps", 1, "--minutes", 2], "--steps and --minutes were both given"),
         (["own", "--recipe", "defalt"], "recipe defalt: neither a file"),

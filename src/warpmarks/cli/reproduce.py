@@ -173,8 +173,16 @@ def check_folders(folders: "dict[str, tuple[Path, ...]]") -> None:
         for path in paths:
             if path.is_dir():
                 continue
-            hint = ": settings are changed by --recipe FILE" if "=" in str(path) else ""
-            raise InputError(f"--{flag} {path} is not a folder: expected {FLAGS[flag]}{hint}")
+            hint = ", and settings are changed by --recipe FILE" if "=" in str(path) else ""
+            raise InputError(
+                f"--{flag} {path} is not a folder: expected that of {_within(FLAGS[flag])}{hint}"
+            )
+
+
+def _within(text: str) -> str:
+    """A text of `FLAGS` as it stands within a sentence."""
+    article, space, rest = text.rstrip(".").partition(" ")
+    return f"{article.lower() if article in {'A', 'The'} else article}{space}{rest}"
 
 
 def list_protocols() -> str:
