@@ -1,5 +1,7 @@
 """Numbers in sentences."""
 
+from collections.abc import Sequence
+
 
 def counted(number: int, thing: str) -> str:
     """So many of a thing, in words.
@@ -18,3 +20,8 @@ def be(number: int) -> str:
 def do(number: int, verb: str) -> str:
     """The verb of so many things: one follows, two follow."""
     return f"{verb}s" if number == 1 else verb
+
+
+def line_of(lines: Sequence[int], row: int) -> str:
+    """Where a row of a table is in its file, to follow the file's name; empty where unknown."""
+    return f", line {lines[row]}" if lines else ""

@@ -204,6 +204,12 @@ def fewer_points(root):
     (root / "points.json").unlink()
 
 
+def a_point_far_away(root):
+    rows = (root / "landmarks.csv").read_text().splitlines()
+    rows[11] = "10.png,8,6,400,7,9,9"
+    (root / "landmarks.csv").write_text("\n".join(rows))
+
+
 def nothing_annotated(root):
     rows = (root / "landmarks.csv").read_text().splitlines()[:9]
     (root / "landmarks.csv").write_text("\n".join(rows))
@@ -213,7 +219,11 @@ def nothing_annotated(root):
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
-        (two_eyes_at_one_place, "normaliser bright:dark has no length on 09.png (1 image)"),
+        (
+            two_eyes_at_one_place,
+            "landmarks.csv, line 11: the normaliser bright:dark has no length on 09.png (1 image)",
+        ),
+        (a_point_far_away, "landmarks.csv, line 12: point dark of 10.png is at (400, 7), but the "),
         (other_names, "predicts the point 'dark' where"),
         (fewer_points, "predicts 3 points, but"),
         (nothing_annotated, "no image of split 'val' is annotated"),

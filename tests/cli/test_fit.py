@@ -152,7 +152,7 @@ def other_case(rows):
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
-        (eyes_at_one_place, "the normaliser bright:dark has length 0 on 02.png"),
+        (eyes_at_one_place, "the normaliser bright:dark has length 0 on 02.png, line 4: correct"),
         (one_label_for_three_points, "the point dark is not annotated on the one image"),
         (other_case, "is not there, only 03.png, which differs in upper and lower case"),
     ],

@@ -338,6 +338,7 @@ def _predict(
         examples.names,
         normaliser=scheme.normaliser.text,
         source=source,
+        lines=examples.lines,
     )
     predicted = predict_by_folds(
         examples, scheme, cross_validation, generator, method=method, bias=bias

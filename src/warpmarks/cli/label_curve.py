@@ -64,6 +64,7 @@ def tell_label_curve(
             examples.names,
             normaliser=normaliser.text,
             source=str(scored.source),
+            lines=examples.lines,
         )
         pool = LabelledPool(detector, fitted_on, method=method, bias=bias, progress=progress)
         found = errors_by_labels(pool, examples, counts, draws=draws, seed=seed, progress=progress)

@@ -48,6 +48,7 @@ class AnnotatedSet:
         scheme: names, normaliser and mirror pairs of the points.
         source: the file that the points were read from, for messages.
         left_out: number of images of the set or split that have no annotated point.
+        lines: of the source, for messages: where each image is; none where it is not a table.
     """
 
     name: str
@@ -56,6 +57,7 @@ class AnnotatedSet:
     scheme: PointScheme
     source: Path
     left_out: int = 0
+    lines: tuple[int, ...] = ()
 
     def subset(self, indices: np.ndarray) -> "AnnotatedSet":
         """The images at ``indices``, in that order."""
@@ -66,6 +68,7 @@ class AnnotatedSet:
             self.points[indices],
             self.scheme,
             self.source,
+            lines=tuple(self.lines[index] for index in indices) if self.lines else (),
         )
 
     def draw(self, labels: int, seed: int) -> "AnnotatedSet":
@@ -133,6 +136,7 @@ def read_annotated(
         scheme,
         table_path,
         len(found.names) - len(names),
+        tuple(table.lines[rows[name]] for name in names),
     )
 
 

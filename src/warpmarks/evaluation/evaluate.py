@@ -68,6 +68,7 @@ def evaluate_predictions(
         examples.names,
         normaliser=scheme.normaliser.text,
         source=source,
+        lines=examples.lines,
     )
     landmarks, mean_shape = (
         score_predictions(

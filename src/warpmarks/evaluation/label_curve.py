@@ -12,6 +12,7 @@ from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelCount, Spread
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.record import begin_anew
 from warpmarks.files import write_json
 from warpmarks.metrics.errors import checked_lengths, mean_error, point_distances, relative_errors
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
@@ -116,6 +117,7 @@ def score_supervised(
         examples.names,
         normaliser=annotated.scheme.normaliser.text,
         source=str(annotated.source),
+        lines=examples.lines,
     )
     distances = point_distances(examples.landmarks, examples.annotations)
     labels = record.annotations.labels if record.annotations is not None else None
@@ -132,13 +134,7 @@ def save_label_curve(folder: Path, curve: LabelCurve, *, detector: str) -> None:
     Raises:
         InputError: the folder cannot be made or written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / RECORD).unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written ({error.strerror}): choose another with --pictures"
-        ) from error
+    begin_anew(folder, RECORD)
     series = [
         LabelSeries(
             "from the landmarks",

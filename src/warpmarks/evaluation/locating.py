@@ -5,8 +5,10 @@ import numpy as np
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.points import PointScheme
 from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
+from warpmarks.wording import line_of
 
 ROOM = 0.25
 """How far outside its image, in sides of the image, an annotated point may lie."""
@@ -22,13 +24,14 @@ def locate_annotated(
     """
     landmarks, scores, sizes = [], [], []
     found = detector.detect_images(annotated.images, allow_unreadable=True, progress=progress)
-    for points, one in zip(annotated.points, found, strict=True):
+    for row, (points, one) in enumerate(zip(annotated.points, found, strict=True)):
+        where = f"{annotated.source}{line_of(annotated.lines, row)}"
         if one.detection is None:
             raise InputError(
-                f"{annotated.source}: {one.name} is annotated but cannot be read ({one.reason}): "
+                f"{where}: {one.name} is annotated but cannot be read ({one.reason}): "
                 "mend the image or take it out of the table"
             )
-        _check_inside(points, one.detection.size, one.name, annotated)
+        _check_inside(points, one.detection.size, one.name, annotated.scheme, where)
         landmarks.append(one.detection.landmarks)
         scores.append(one.detection.scores)
         sizes.append(one.detection.size)
@@ -38,15 +41,18 @@ def locate_annotated(
         np.stack(scores),
         annotated.points,
         np.stack(sizes),
+        lines=annotated.lines,
     )
 
 
-def _check_inside(points: np.ndarray, size: np.ndarray, name: str, annotated: AnnotatedSet) -> None:
+def _check_inside(
+    points: np.ndarray, size: np.ndarray, name: str, scheme: PointScheme, where: str
+) -> None:
     far = (points < -ROOM * size) | (points > (1 + ROOM) * size)
     if far.any():
         index = int(np.flatnonzero(far.any(axis=1))[0])
         x, y = points[index]
         raise InputError(
-            f"{annotated.source}: point {annotated.scheme.names[index]} of {name} is at "
+            f"{where}: point {scheme.names[index]} of {name} is at "
             f"({x:g}, {y:g}), but the image has {size[0]:.0f} x {size[1]:.0f} pixels: correct it"
         )

@@ -19,6 +19,21 @@ FOLDER, RECORD = "evaluations", "evaluation.json"
 """Of a run: where its evaluations lie, each in a folder with this file."""
 
 
+def begin_anew(folder: Path, record: str = RECORD) -> None:
+    """Make a folder of an evaluation, if need be, and drop the figures of the pictures before.
+
+    Raises:
+        InputError: the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / record).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"{folder} cannot be written ({error.strerror}): choose another with --pictures"
+        ) from error
+
+
 def save_evaluation(
     folder: Path, evaluation: Evaluation, images: ImageSet, *, detector: str
 ) -> None:
@@ -27,13 +42,7 @@ def save_evaluation(
     Raises:
         InputError: the folder cannot be made or written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / RECORD).unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"{folder} cannot be written ({error.strerror}): choose another with --pictures"
-        ) from error
+    begin_anew(folder)
     draw_evaluation(folder, evaluation, images)
     write_json(folder / RECORD, {"detector": detector, **evaluation_record(evaluation)})
 

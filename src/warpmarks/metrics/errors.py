@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.errors import InputError
-from warpmarks.wording import counted
+from warpmarks.wording import counted, line_of
 
 
 def point_distances(
@@ -38,6 +38,7 @@ def checked_lengths(
     *,
     normaliser: str,
     source: str,
+    lines: Sequence[int] = (),
 ) -> Float[np.ndarray, " images"]:
     """The lengths that errors are divided by, each above zero; nan where it is not annotated.
 
@@ -47,6 +48,7 @@ def checked_lengths(
         names: of the images.
         normaliser: what the user calls it, for the message.
         source: where the annotations are from, for the message.
+        lines: of the source, where each image is, if it is a table.
 
     Raises:
         InputError: a length is zero; or no image has both a length and a point.
@@ -55,7 +57,8 @@ def checked_lengths(
     flat = np.flatnonzero(scored & (lengths <= 0))
     if len(flat):
         raise InputError(
-            f"{source}: the normaliser {normaliser} has no length on {names[flat[0]]} "
+            f"{source}{line_of(lines, int(flat[0]))}: the normaliser {normaliser} has no length on "
+            f"{names[flat[0]]} "
             f"({counted(len(flat), 'image')}): correct its points or choose another --normaliser"
         )
     if not (scored & np.isfinite(lengths)).any():

@@ -1,6 +1,6 @@
 """What a regression is fitted and scored on: landmarks and annotated points of images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +16,8 @@ class Examples:
         scores: of the landmarks, in [0, 1].
         annotations: nan where a point is not annotated.
         sizes: width and height of each image.
+        lines: of the table of the annotations, for messages: where each image is; none where they
+            are from elsewhere.
     """
 
     names: tuple[str, ...]
@@ -23,6 +25,7 @@ class Examples:
     scores: Float[np.ndarray, "images landmarks"]
     annotations: Float[np.ndarray, "images points 2"]
     sizes: Float[np.ndarray, "images 2"]
+    lines: tuple[int, ...] = field(default=(), kw_only=True)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -36,4 +39,5 @@ class Examples:
             self.scores[indices],
             self.annotations[indices],
             self.sizes[indices],
+            lines=tuple(self.lines[index] for index in indices) if self.lines else (),
         )

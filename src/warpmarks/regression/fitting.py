@@ -17,7 +17,7 @@ from warpmarks.regression.geometric import FEWEST, fit_geometric
 from warpmarks.regression.linear import LinearMap, fit_linear
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.warped import fit_warped
-from warpmarks.wording import be, counted
+from warpmarks.wording import be, counted, line_of
 
 Method = Literal["auto", "linear", "warps", "geometric"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -182,8 +182,9 @@ def check_examples(examples: Examples, scheme: PointScheme) -> None:
         )
     lengths = scheme.normaliser.lengths(examples.annotations, examples.sizes)
     if (lengths == 0).any():
-        name = examples.names[int(np.flatnonzero(lengths == 0)[0])]
+        row = int(np.flatnonzero(lengths == 0)[0])
+        place = f"{examples.names[row]}{line_of(examples.lines, row)}"
         raise InputError(
-            f"the normaliser {scheme.normaliser.text} has length 0 on {name}: correct its points, "
+            f"the normaliser {scheme.normaliser.text} has length 0 on {place}: correct its points, "
             "or choose another with --normaliser"
         )

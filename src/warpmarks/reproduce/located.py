@@ -53,6 +53,7 @@ def locate_once(
         arrays["scores"],
         annotated.points,
         arrays["sizes"],
+        lines=annotated.lines,
     )
 
 

@@ -162,6 +162,7 @@ def _score(predicted: np.ndarray, annotated: AnnotatedSet, sizes: np.ndarray) ->
         annotated.images.names,
         normaliser=scheme.normaliser.text,
         source=str(annotated.source),
+        lines=annotated.lines,
     )
     return score_predictions(
         predicted,
