@@ -6,9 +6,9 @@ from torch import nn
 from torch.testing import assert_close
 
 from warpmarks.configuration import NetworkConfig
-from warpmarks.network import LandmarkNetwork
+from warpmarks.network import Context, LandmarkNetwork, window_means
 
-NEURIPS_2017 = {"kernels": (5, 5, 5, 3, 3, 1), "dilations": (1, 1, 2, 4, 2, 1)}
+NEURIPS_2017 = {"kernels": (5, 5, 5, 3, 3, 1), "dilations": (1, 1, 2, 4, 2, 1), "context": False}
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -54,12 +54,55 @@ def test_the_settings_have_the_network_s_own_defaults():
 
 def test_layers_stand_in_the_paper_s_order():
     stage = ["Conv2d", "BatchNorm2d", "ReLU"]
-    kinds = [type(layer).__name__ for layer in LandmarkNetwork(7).layers]
-    assert kinds == [*stage, "MaxPool2d", *4 * stage, "Conv2d"]
-    literal = [
-        type(layer).__name__ for layer in LandmarkNetwork(7, last_layer="batchnorm_relu").layers
-    ]
+
+    def kinds(**options):
+        return [type(layer).__name__ for layer in LandmarkNetwork(7, **options).layers]
+
+    assert kinds() == [*stage, "MaxPool2d", *2 * stage, "Context", *stage, "Conv2d"]
+    assert kinds(**NEURIPS_2017) == [*stage, "MaxPool2d", *4 * stage, "Conv2d"]
+    literal = kinds(**NEURIPS_2017, last_layer="batchnorm_relu")
     assert literal == [*stage, "MaxPool2d", *5 * stage]
+
+
+@pytest.mark.parametrize("width", [1, 3, 7])
+def test_window_means_are_means_over_the_cells_that_there_are(width):
+    maps = torch.rand(2, 3, 6, 9, dtype=torch.float64, generator=generator())
+    reach = width // 2
+    expected = torch.empty_like(maps)
+    for row in range(6):
+        for column in range(9):
+            window = maps[
+                ...,
+                max(0, row - reach) : row + reach + 1,
+                max(0, column - reach) : column + reach + 1,
+            ]
+            expected[..., row, column] = window.mean(dim=(2, 3))
+    assert_close(window_means(maps, width), expected)
+
+
+def test_window_means_in_bfloat16_are_not_off_by_a_factor():
+    """As sevenths would be, which bfloat16 rounds to 0.998 of themselves."""
+    maps = torch.rand(4, 8, 30, 40, generator=generator()).bfloat16()
+    factor = window_means(maps, 7).double().mean() / window_means(maps.double(), 7).mean()
+    assert factor.item() == pytest.approx(1, abs=3e-4)
+
+
+def test_context_stands_beside_the_maps_it_is_made_from():
+    network = settled()
+    context = next(module for module in network.modules() if isinstance(module, Context))
+    maps = torch.rand(1, 64, 20, 24, dtype=torch.float64, generator=generator())
+    both = context(maps)
+    assert torch.equal(both[:, :64], maps)
+    assert_close(both[:, 64:], context.layers(window_means(maps, 7)))
+
+
+def test_context_shows_no_spot():
+    """A spot reaches a cell aside of it no more than it would anywhere in the window around it."""
+    network = settled()
+    context = next(module for module in network.modules() if isinstance(module, Context))
+    there, beside = torch.zeros(2, 1, 64, 40, 40, dtype=torch.float64)
+    there[..., 20, 20], beside[..., 22, 17] = 1, 1
+    assert_close(context(there)[:, 64:, 20, 26], context(beside)[:, 64:, 20, 26])
 
 
 def test_the_literal_last_layer_cuts_scores_off_at_zero_and_the_plain_one_does_not():
@@ -76,7 +119,7 @@ def test_the_score_scale_multiplies_the_scores():
 
 
 @pytest.mark.parametrize(
-    ("options", "pixels"), [({}, 50), (NEURIPS_2017, 54)], ids=["default", "paper"]
+    ("options", "pixels"), [({}, 54), (NEURIPS_2017, 54)], ids=["default", "paper"]
 )
 def test_how_far_a_cell_sees(options, pixels):
     network = settled(**options)
@@ -127,9 +170,8 @@ def test_the_same_generator_gives_the_same_weights():
 
 
 def test_weights_are_normal_with_variance_2_over_fan_in():
-    convolutions = [
-        m for m in LandmarkNetwork(40, generator=generator()).layers if isinstance(m, nn.Conv2d)
-    ]
+    network = LandmarkNetwork(40, generator=generator())
+    convolutions = [m for m in network.modules() if isinstance(m, nn.Conv2d)]
     for convolution in convolutions:
         fan_in = convolution.weight[0].numel()
         expected = (2 / fan_in) ** 0.5

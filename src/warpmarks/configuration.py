@@ -43,7 +43,9 @@ class NetworkConfig(Section):
 
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
     kernels: tuple[PositiveInt, ...] = (5, 5, 3, 3, 1, 1)
-    dilations: tuple[PositiveInt, ...] = (1, 1, 3, 6, 1, 1)
+    dilations: tuple[PositiveInt, ...] = (1, 1, 1, 6, 1, 1)
+    context: bool = True
+    """Dilated layers see means over windows as wide as their dilation."""
     padding: Literal["replicate", "reflect", "zeros"] = "replicate"
     last_layer: Literal["plain", "batchnorm_relu"] = "plain"
     score_scale: Positive = 1.0
