@@ -12,6 +12,7 @@ from warpmarks.configuration import (
     override,
     recipe_names,
     setting_names,
+    without_exchange,
 )
 from warpmarks.errors import InputError
 from warpmarks.weights import build_network
@@ -46,17 +47,36 @@ def test_every_recipe_loads_and_makes_a_network(name: str) -> None:
     assert sum(parameter.numel() for parameter in network.parameters()) > 0
 
 
-def test_the_default_recipe_changes_the_pictures_and_averages_weights_and_nothing_else() -> None:
+def test_what_the_default_recipe_changes() -> None:
     """Runs of other times rest on the defaults: what they do not name must not change."""
     default, plain = load_recipe("default"), TrainingConfig()
     different = {name for name in setting_names() if setting(default, name) != setting(plain, name)}
     assert different == {
+        "network.dilations",
+        "network.context",
+        "network.descriptors",
+        "loss.exchange_weight",
         "warps.mirror",
         "photometric.contrast",
         "photometric.brightness",
         "photometric.colour",
         "optimiser.averaging",
     }
+
+
+@pytest.mark.parametrize(("descriptors", "weight"), [(0, 0.5), (16, 0)])
+def test_exchange_and_its_descriptors_need_each_other(descriptors: int, weight: float) -> None:
+    changes = [f"network.descriptors={descriptors}", f"loss.exchange_weight={weight}"]
+    with pytest.raises(InputError, match="give both, or 0 for both"):
+        override(TrainingConfig(), changes)
+
+
+def test_without_exchange_leaves_all_else() -> None:
+    default = load_recipe("default")
+    bare = without_exchange(default)
+    assert bare.network.descriptors == bare.loss.exchange_weight == 0
+    different = {name for name in setting_names() if setting(default, name) != setting(bare, name)}
+    assert different == {"network.descriptors", "loss.exchange_weight"}
 
 
 @pytest.mark.parametrize("name", PAPER)

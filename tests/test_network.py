@@ -6,9 +6,10 @@ from torch import nn
 from torch.testing import assert_close
 
 from warpmarks.configuration import NetworkConfig
-from warpmarks.network import Context, LandmarkNetwork, window_means
+from warpmarks.network import DEVIATION, MEAN, Context, LandmarkNetwork, window_means
 
-NEURIPS_2017 = {"kernels": (5, 5, 5, 3, 3, 1), "dilations": (1, 1, 2, 4, 2, 1), "context": False}
+CONTEXT = {"dilations": (1, 1, 1, 6, 1, 1), "context": True}
+NEURIPS_2017 = {"kernels": (5, 5, 5, 3, 3, 1), "dilations": (1, 1, 2, 4, 2, 1)}
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -31,7 +32,7 @@ def random_images(height: int, width: int, batch: int = 1) -> torch.Tensor:
     return torch.rand(batch, 3, height, width, dtype=torch.float64, generator=generator(2))
 
 
-@pytest.mark.parametrize("options", [{}, NEURIPS_2017, {"padding": "reflect"}], ids=str)
+@pytest.mark.parametrize("options", [{}, CONTEXT, NEURIPS_2017, {"padding": "reflect"}], ids=str)
 def test_a_map_has_half_the_image_s_height_and_width(options):
     network = LandmarkNetwork(7, generator=generator(), **options)
     assert network(torch.rand(2, 3, 32, 44, generator=generator())).shape == (2, 7, 16, 22)
@@ -58,7 +59,7 @@ def test_layers_stand_in_the_paper_s_order():
     def kinds(**options):
         return [type(layer).__name__ for layer in LandmarkNetwork(7, **options).layers]
 
-    assert kinds() == [*stage, "MaxPool2d", *2 * stage, "Context", *stage, "Conv2d"]
+    assert kinds(**CONTEXT) == [*stage, "MaxPool2d", *2 * stage, "Context", *stage, "Conv2d"]
     assert kinds(**NEURIPS_2017) == [*stage, "MaxPool2d", *4 * stage, "Conv2d"]
     literal = kinds(**NEURIPS_2017, last_layer="batchnorm_relu")
     assert literal == [*stage, "MaxPool2d", *5 * stage]
@@ -88,7 +89,7 @@ def test_window_means_in_bfloat16_are_not_off_by_a_factor():
 
 
 def test_context_stands_beside_the_maps_it_is_made_from():
-    network = settled()
+    network = settled(**CONTEXT)
     context = next(module for module in network.modules() if isinstance(module, Context))
     maps = torch.rand(1, 64, 20, 24, dtype=torch.float64, generator=generator())
     both = context(maps)
@@ -98,7 +99,7 @@ def test_context_stands_beside_the_maps_it_is_made_from():
 
 def test_context_shows_no_spot():
     """A spot reaches a cell aside of it no more than it would anywhere in the window around it."""
-    network = settled()
+    network = settled(**CONTEXT)
     context = next(module for module in network.modules() if isinstance(module, Context))
     there, beside = torch.zeros(2, 1, 64, 40, 40, dtype=torch.float64)
     there[..., 20, 20], beside[..., 22, 17] = 1, 1
@@ -119,7 +120,9 @@ def test_the_score_scale_multiplies_the_scores():
 
 
 @pytest.mark.parametrize(
-    ("options", "pixels"), [({}, 54), (NEURIPS_2017, 54)], ids=["default", "paper"]
+    ("options", "pixels"),
+    [({}, 50), (CONTEXT, 54), (NEURIPS_2017, 54)],
+    ids=["plain", "context", "paper"],
 )
 def test_how_far_a_cell_sees(options, pixels):
     network = settled(**options)
@@ -134,9 +137,10 @@ def test_how_far_a_cell_sees(options, pixels):
     assert (columns[0] + columns[-1]) / 2 == 2 * 26 + 0.5
 
 
-def test_scores_move_with_the_image():
+@pytest.mark.parametrize("options", [{}, CONTEXT], ids=["plain", "context"])
+def test_scores_move_with_the_image(options):
     images = random_images(84, 98)
-    network = settled()
+    network = settled(**options)
     here, moved = network(images[..., 2:, 4:]), network(images[..., :-2, :-4])
     away = 18  # cells from the border, half of what a cell sees and more
     assert_close(
@@ -145,6 +149,18 @@ def test_scores_move_with_the_image():
         rtol=0,
         atol=1e-10,
     )
+
+
+def test_descriptors_are_made_from_the_features_of_the_scores():
+    images = random_images(16, 24, batch=2)
+    network = settled(5, descriptors=4)
+    score_maps, descriptors = network(images, describe=True)
+    assert_close(score_maps, network(images))
+    assert descriptors.shape == (2, 4, 8, 12)
+    features = network.layers[:-1]((images - MEAN) / DEVIATION)
+    assert_close(descriptors, network.descriptors(features))
+    with pytest.raises(ValueError, match="without descriptors"):
+        settled()(images, describe=True)
 
 
 def test_replicated_edges_do_not_tell_a_cell_where_it_is_and_zeros_do():

@@ -324,7 +324,7 @@ def _time_training(
         with clock("pictures and warps"):
             batch = batches.batch(number)
         terms = objective_of_batch(network, batch, unit, config.loss, precision, clock)
-        total = terms.total(config.loss.diversity_weight)
+        total = terms.total(config.loss.diversity_weight, config.loss.exchange_weight)
         with clock("backward"):
             optimiser.zero_grad()
             total.backward()
@@ -341,7 +341,7 @@ def _time_training(
         timings.append(step(2 + len(timings)))
     middle = sorted(timings, key=lambda stages: sum(stages.values()))[len(timings) // 2]
     taken = sum(middle.values())
-    gflops = 1e-9 * counter.get_total_flops() / taken
+    gflops = 1e-9 * _of_convolutions(counter) / taken
     return StepTiming(
         size=config.image.size,
         num_landmarks=config.num_landmarks,
@@ -478,8 +478,14 @@ def _time_detection(
         from_files=len(images.names) / from_files,
         reading=len(some) / reading,
         network=len(pictures) / alone,
-        convolution_share=1e-9 * counter.get_total_flops() / alone / convolution,
+        convolution_share=1e-9 * _of_convolutions(counter) / alone / convolution,
     )
+
+
+def _of_convolutions(counter: FlopCounterMode) -> int:
+    """Operations of the convolutions, forward and backward, alone: what the rate is compared by."""
+    counts = counter.get_flop_counts()["Global"]
+    return sum(count for operation, count in counts.items() if "convolution" in str(operation))
 
 
 def _best_time(work: Callable[[], object], device: torch.device, seconds: float) -> float:

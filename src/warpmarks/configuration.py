@@ -43,12 +43,14 @@ class NetworkConfig(Section):
 
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
     kernels: tuple[PositiveInt, ...] = (5, 5, 3, 3, 1, 1)
-    dilations: tuple[PositiveInt, ...] = (1, 1, 1, 6, 1, 1)
-    context: bool = True
+    dilations: tuple[PositiveInt, ...] = (1, 1, 3, 6, 1, 1)
+    context: bool = False
     """Dilated layers see means over windows as wide as their dilation."""
     padding: Literal["replicate", "reflect", "zeros"] = "replicate"
     last_layer: Literal["plain", "batchnorm_relu"] = "plain"
     score_scale: Positive = 1.0
+    descriptors: Annotated[int, Field(ge=0, le=1024)] = 0
+    """Channels of the descriptors that training exchanges between images; 0 without exchange."""
 
     @model_validator(mode="after")
     def _consistent(self) -> "NetworkConfig":
@@ -107,6 +109,8 @@ class LossConfig(Section):
     """gamma."""
     diversity_per_landmark: bool = True
     """Divide the diversity by K; printed as a sum over landmarks beside a mean over landmarks."""
+    exchange_weight: NonNegative = 0.0
+    """Of the exchange of descriptors through another image, see ``warpmarks.exchange``."""
     pooling: Literal["auto"] | Annotated[int, Field(ge=1, le=32)] = "auto"
     """m: side in cells of the blocks that landmarks should not share; auto leaves them room, see
     ``warpmarks.losses.roomy_pooling``."""
@@ -162,7 +166,7 @@ class TrainingConfig(Section):
     schedule: ScheduleConfig = ScheduleConfig()
 
     @model_validator(mode="after")
-    def _fits_map(self) -> "TrainingConfig":
+    def _fits_together(self) -> "TrainingConfig":
         pooling = 1 if self.loss.pooling == "auto" else self.loss.pooling
         pooled = (self.image.size // 2 // pooling) ** 2
         if self.num_landmarks > pooled:
@@ -170,6 +174,12 @@ class TrainingConfig(Section):
                 f"num_landmarks is {self.num_landmarks}, but a view of {self.image.size} px with "
                 f"loss.pooling {self.loss.pooling} has room for {counted(pooled, 'landmark')} "
                 "apart; take fewer landmarks or a larger image.size"
+            )
+        if bool(self.network.descriptors) != bool(self.loss.exchange_weight):
+            raise ValueError(
+                f"network.descriptors is {self.network.descriptors} and loss.exchange_weight is "
+                f"{self.loss.exchange_weight:g}, but neither does anything without the other: "
+                "give both, or 0 for both"
             )
         return self
 
@@ -241,6 +251,13 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
         except yaml.YAMLError as error:
             raise InputError(f"--set {assignment}: the value is not YAML") from error
     return build_config(settings, source="--set")
+
+
+def without_exchange(config: TrainingConfig) -> TrainingConfig:
+    """The settings with no descriptors: annotations say by themselves what is the same."""
+    settings = config.model_dump()
+    settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
+    return TrainingConfig.model_validate(settings)
 
 
 def build_config(settings: dict[Any, Any], *, source: str) -> TrainingConfig:

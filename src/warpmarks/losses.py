@@ -152,10 +152,15 @@ class ObjectiveTerms:
 
     equivariance: Float[Tensor, ""]  # L'_align, or eq. 5, in squared units
     diversity: Float[Tensor, ""]  # L''_div(x) + L''_div(x'), from 0 to 2 (K - 1), or over K
+    exchange: Float[Tensor, ""] | float = 0.0  # see warpmarks.exchange; no part of eq. 9
 
-    def total(self, diversity_weight: float) -> Float[Tensor, ""]:
-        """Eq. 9 without its regulariser, which the optimiser applies as weight decay."""
-        return self.equivariance + diversity_weight * self.diversity
+    def total(self, diversity_weight: float, exchange_weight: float = 0.0) -> Float[Tensor, ""]:
+        """Eq. 9 without its regulariser, which the optimiser applies as weight decay.
+
+        Exchange is added where it has a weight.
+        """
+        eq_9 = self.equivariance + diversity_weight * self.diversity
+        return eq_9 + exchange_weight * self.exchange
 
 
 def objective(

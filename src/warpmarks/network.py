@@ -24,7 +24,7 @@ that an H x W image gives K maps of H/2 x W/2 cells. What the paper leaves open 
 """
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -78,6 +78,8 @@ class LandmarkNetwork(nn.Module):
         padding: what stands beyond the image's edge.
         last_layer: what follows the last convolution.
         score_scale: factor on the scores.
+        descriptors: channels of the descriptors that training may ask for, see
+            ``warpmarks.exchange``.
         generator: draws the initial weights, normal with variance 2 / fan_in.
 
     Raises:
@@ -90,11 +92,12 @@ class LandmarkNetwork(nn.Module):
         *,
         filters: Sequence[int] = (20, 48, 64, 80, 256),
         kernels: Sequence[int] = (5, 5, 3, 3, 1, 1),
-        dilations: Sequence[int] = (1, 1, 1, 6, 1, 1),
-        context: bool = True,
+        dilations: Sequence[int] = (1, 1, 3, 6, 1, 1),
+        context: bool = False,
         padding: PaddingMode = "replicate",
         last_layer: LastLayer = "plain",
         score_scale: float = 1.0,
+        descriptors: int = 0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -134,14 +137,25 @@ class LandmarkNetwork(nn.Module):
             if index == 0:
                 layers.append(nn.MaxPool2d(2))
         self.layers = nn.Sequential(*layers)
+        self._before_scores = len(layers) - len(layer)
+        self.descriptors = nn.Conv2d(filters[-1], descriptors, 1) if descriptors else None
         self._initialise(generator)
 
     def forward(
-        self, images: Float[Tensor, "batch 3 height width"]
-    ) -> Float[Tensor, "batch landmarks rows columns"]:
-        """Score maps Psi(x) of images."""
-        score_maps: Tensor = self.layers((images - MEAN) / DEVIATION)
-        return score_maps * self.score_scale
+        self, images: Float[Tensor, "batch 3 height width"], *, describe: bool = False
+    ) -> Any:
+        """Score maps Psi(x) of images, (B, K, H/2, W/2).
+
+        With ``describe`` a pair: the score maps, and descriptors of the same cells, (B, D, H/2,
+        W/2), made from the same features.
+        """
+        features = self.layers[: self._before_scores]((images - MEAN) / DEVIATION)
+        score_maps = self.layers[self._before_scores :](features) * self.score_scale
+        if not describe:
+            return score_maps
+        if self.descriptors is None:
+            raise ValueError("this network was made without descriptors")
+        return score_maps, self.descriptors(features)
 
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator | None) -> None:

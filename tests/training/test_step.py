@@ -5,6 +5,7 @@ from torch.testing import assert_close
 
 import reference
 from warpmarks.configuration import LossConfig, TrainingConfig
+from warpmarks.exchange import exchange_distance
 from warpmarks.geometry import Geometry, plan_geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.training.step import (
@@ -209,6 +210,24 @@ def test_a_batch_goes_through_the_network_once_and_x_comes_first(pictures):
     expected = objective_of_maps(original, warped, batch.warped_cells, batch.warp, unit, settings)
     assert calls == [8]
     assert_close(found.total(1.0), expected.total(1.0))
+
+
+def test_exchange_is_added_where_it_has_a_weight(pictures):
+    batch = maker(pictures).batch(0)
+    settings = config(
+        network={"filters": [4, 6, 6, 6, 8], "descriptors": 5},
+        loss={"pooling": 2, "exchange_weight": 0.5},
+    )
+    unit = objective_unit(settings.loss, geometry())
+    network = build_network(settings, torch.Generator().manual_seed(0))
+    terms = objective_of_batch(network, batch, unit, settings.loss)
+    _, descriptors = network(batch.images, describe=True)
+    expected = exchange_distance(*descriptors.chunk(2), batch.warped_cells, unit).mean()
+    assert_close(terms.exchange, expected)
+    eq_9 = terms.equivariance + 1.2 * terms.diversity
+    assert_close(terms.total(1.2, 0.5), eq_9 + 0.5 * expected)
+    without = objective_of_batch(network, batch, unit, LossConfig(pooling=2))
+    assert_close(without.total(1.2), eq_9)
 
 
 def test_a_landmark_on_a_control_of_the_warp_has_a_gradient():

@@ -67,13 +67,14 @@ class Discovery(Task[PairMeasures]):
         self.held_out = self.batches.held_out(max(8, config.batch_size))
 
     def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
-        """Eq. 9 for the pairs of a step."""
+        """Eq. 9 for the pairs of a step, and exchange where it has a weight."""
         with self.clock("pictures and warps"):
             batch = self.batches.batch(step)
         terms = objective_of_batch(
             network, batch, self.unit, self.config.loss, self.precision, self.clock
         )
-        return terms.total(self.config.loss.diversity_weight)
+        weights = self.config.loss
+        return terms.total(weights.diversity_weight, weights.exchange_weight)
 
     def measure(self, network: nn.Module) -> PairMeasures:
         """Means over all held-out pairs."""

@@ -1,7 +1,8 @@
 """One training step: pictures to pairs to maps to the objective (eq. 9)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from warpmarks.configuration import LossConfig, TrainingConfig, WarpConfig
+from warpmarks.exchange import exchange_distance
 from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import (
@@ -238,25 +240,35 @@ def objective_of_maps(
 
 
 def objective_of_batch(
-    network: Callable[[Tensor], Tensor],
+    network: Callable[..., Any],
     batch: Batch,
     unit: Float[Tensor, " 2"],
     config: LossConfig,
     precision: torch.dtype = torch.float32,
     clock: StageClock = STOPPED,
 ) -> ObjectiveTerms:
-    """The terms of eq. 9 for a batch, both images of each pair in one pass through the network.
+    """The objective's terms for a batch, both images of each pair in one pass of the network.
 
     Args:
-        network: images to score maps.
+        network: images to score maps, and to descriptors where exchange has a weight.
         batch: the pairs.
         unit: of distances.
         config: which terms.
         precision: of the network's arithmetic; the objective is computed in float32.
         clock: told of the stages.
     """
+    descriptors = None
     with clock("network"), arithmetic(precision, batch.images.device):
-        score_maps = network(batch.images)
+        if config.exchange_weight:
+            score_maps, descriptors = network(batch.images, describe=True)
+        else:
+            score_maps = network(batch.images)
     with clock("objective"):
         original, warped = spatial_softmax(score_maps.float()).chunk(2)
-        return objective_of_maps(original, warped, batch.warped_cells, batch.warp, unit, config)
+        cells = batch.warped_cells
+        terms = objective_of_maps(original, warped, cells, batch.warp, unit, config)
+        if descriptors is None:
+            return terms
+        in_original, in_warped = descriptors.float().chunk(2)
+        exchange = exchange_distance(in_original, in_warped, cells, unit)
+        return replace(terms, exchange=exchange.mean())

@@ -7,7 +7,7 @@ from typing import Unpack
 
 import numpy as np
 
-from warpmarks.configuration import TrainingConfig, load_recipe
+from warpmarks.configuration import TrainingConfig, load_recipe, without_exchange
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.errors import InputError
 from warpmarks.run_record import AnnotationSource
@@ -59,11 +59,13 @@ def supervise(
             )
         labels = record.annotations.labels if labels is None else labels
     count = annotated.scheme.count
-    settings = start.settings(
-        config,
-        lambda: TrainingConfig.model_validate(
-            load_recipe(recipe).model_dump() | {"num_landmarks": count}
-        ),
+    settings = without_exchange(
+        start.settings(
+            config,
+            lambda: TrainingConfig.model_validate(
+                load_recipe(recipe).model_dump() | {"num_landmarks": count}
+            ),
+        )
     )
     if settings.num_landmarks != count:
         raise InputError(
