@@ -19,7 +19,7 @@ from warpmarks.coordinates import pixel_centres
 SHARPNESS = 20.0
 """Factor on the cosines of descriptors before each softmax over a map's thousand cells."""
 
-PLACES = 64
+PLACES = 36
 """About how many cells of x' are followed, spread evenly: all of them cost as much as a network."""
 
 
@@ -71,7 +71,7 @@ def match(
     others: Float[Tensor, "batch cells channels"],
 ) -> Float[Tensor, "batch places cells"]:
     """Softmax over an image's cells of the cosines with descriptors, all of unit length."""
-    return (SHARPNESS * (descriptors @ others.transpose(1, 2))).softmax(dim=-1)
+    return ((SHARPNESS * descriptors) @ others.transpose(1, 2)).softmax(dim=-1)
 
 
 def _of_cells(
