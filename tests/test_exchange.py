@@ -3,6 +3,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from warpmarks import exchange
 from warpmarks.coordinates import pixel_centres
 from warpmarks.exchange import exchange_distance, rebuild
 from warpmarks.losses import view_unit
@@ -60,7 +61,8 @@ def by_hand(original, warped, targets, unit) -> np.ndarray:
     return np.array(means)
 
 
-def test_the_distance_is_that_of_the_sums_written_out() -> None:
+def test_the_distance_is_that_of_the_sums_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "PLACES", ROWS * COLUMNS)
     original, warped = random_descriptors(3), random_descriptors(3, seed=1)
     targets = 1.2 * unwarped(3) + torch.tensor([0.1, -0.05], dtype=torch.float64)
     unit = view_unit(ROWS, COLUMNS).double()
@@ -91,8 +93,6 @@ def test_a_descriptor_is_rebuilt_from_the_other_image_alone() -> None:
 
 @pytest.mark.parametrize("size", [(32, 32), (40, 40), (12, 90), (4, 5)])
 def test_about_as_many_places_are_followed_whatever_the_map(size, monkeypatch) -> None:
-    from warpmarks import exchange
-
     followed = []
     match = exchange.match
 
