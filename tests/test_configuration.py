@@ -134,8 +134,8 @@ def test_an_empty_recipe_is_the_defaults(tmp_path: Path, text: str) -> None:
         (b"seed: !!python/name:os.system", "not YAML"),
         (b"\xff\xd8\xff\xe0 a photograph", "cannot be read (not UTF-8 text)"),
         (b"image: 64", "image is 64: expected a group of settings"),
-        (b"image:", "image is None: expected a group of settings"),
-        (b"1: 2", "Keys should be strings"),
+        (b"image:", "image is empty: expected a group of settings"),
+        (b"1: 2", "there is no setting 1; did you mean"),
     ],
 )
 def test_a_recipe_that_is_none(tmp_path: Path, content: bytes, message: str) -> None:
@@ -192,7 +192,7 @@ def test_later_overrides_win_and_are_judged_together() -> None:
         ("warps.first.rotation", "expected key=value"),
         ("=3", "expected key=value"),
         ("seed=[", "the value is not YAML"),
-        ("seed=", "seed is None: expected a whole number"),
+        ("seed=", "seed is empty: expected a whole number"),
         ("warps.first={rotation: 5}", "warps.first is a group: set its members warps.first.rot"),
         ("num_landmarks=0", "num_landmarks is 0: expected at least 1"),
         ("num_landmarks=many", "num_landmarks is 'many': expected a whole number"),
@@ -218,6 +218,28 @@ def test_an_override_that_cannot_be(assignment: str, message: str) -> None:
     assert message in str(caught.value)
     assert str(caught.value).startswith("--set")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "sentence"),
+    [
+        ("image.size=80.5", "image.size is 80.5: expected a whole number"),
+        ("image.size=null", "image.size is empty: expected a whole number"),
+        ("loss.pooling=0", "loss.pooling is 0: expected 'auto' or at least 1"),
+        ("loss.pooling=many", "loss.pooling is 'many': expected 'auto' or a whole number"),
+        (
+            "loss.diversity_per_landmark=perhaps",
+            "loss.diversity_per_landmark is 'perhaps': expected true or false",
+        ),
+        ("network.filters=3", "network.filters is 3: expected a list"),
+        ("loss.diversity_weight={a: 1}", "loss.diversity_weight: expected a number"),
+        ("num_landmarks=2024-01-01", "num_landmarks is 2024-01-01: expected a whole number"),
+    ],
+)
+def test_pydantics_sentences_are_told_in_our_words(assignment: str, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        override(load_recipe("default"), [assignment])
+    assert str(caught.value) == f"--set: {sentence}"
 
 
 def test_as_many_landmarks_as_there_is_room_for() -> None:

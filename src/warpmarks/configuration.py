@@ -267,10 +267,13 @@ def build_config(settings: dict[Any, Any], *, source: str) -> TrainingConfig:
     except ValidationError as error:
         first, *others = error.errors()
         key = _dotted(first["loc"])
-        if first["type"] == "extra_forbidden":
+        if first["type"] in {"extra_forbidden", "invalid_key"}:
             raise InputError(f"{source}: {_unknown(key)}") from error
         value = first["input"]
-        found = f"{key} is {value!r}: " if key and not isinstance(value, dict) else ""
+        if not key or first["type"] == "value_error":
+            found = ""
+        else:
+            found = f"{key}{'' if isinstance(value, dict) else f' is {_as_given(value)}'}: "
         if first["type"] == "model_type":
             reason = "expected a group of settings, each as `key: value`"
         else:
@@ -299,7 +302,7 @@ def setting_names(section: type[BaseModel] = TrainingConfig, prefix: str = "") -
 
 def _dotted(location: tuple[int | str, ...]) -> str:
     """A setting's name from pydantic's location, which also names kinds: literal['auto']."""
-    kinds = {"constrained-float", "float"}
+    kinds = {"constrained-float", "float", "constrained-int", "int"}
     return ".".join(
         str(part) for part in location if part not in kinds and not str(part).endswith("]")
     )
@@ -312,14 +315,24 @@ def _unknown(key: str) -> str:
     return f"there is no setting {key}; did you mean {' or '.join(nearest)}?"
 
 
+def _as_given(value: object) -> str:
+    """A value of YAML as it was written, or nearly."""
+    if value is None:
+        return "empty"
+    return repr(value) if isinstance(value, str | list | tuple) else str(value)
+
+
 def plain_reason(message: str) -> str:
     """A sentence of pydantic's in our words: expected at least 1."""
-    message = message.removeprefix("Value error, ").partition(", unable to parse")[0]
+    message = message.removeprefix("Value error, ")
+    for addition in _ADDITIONS:
+        message = message.partition(addition)[0]
     for theirs, ours in _WORDS.items():
         message = message.replace(theirs, ours)
     return message
 
 
+_ADDITIONS = (", unable to", ", got a number with")
 _WORDS = {
     "Input should be ": "expected ",
     "greater than or equal to": "at least",
@@ -327,6 +340,9 @@ _WORDS = {
     "greater than": "more than",
     "a valid integer": "a whole number",
     "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid tuple": "a list",
+    "a valid string": "a text",
     "Field required": "it is missing",
 }
 

@@ -20,6 +20,7 @@ from warpmarks.annotator.pictures import Pictures
 from warpmarks.annotator.session import NoSuchImage, Session, shown
 from warpmarks.annotator.shapes import table
 from warpmarks.annotator.store import Conflict
+from warpmarks.configuration import plain_reason
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.errors import InputError
 from warpmarks.regression.storage import RECORD, regressor_path, save_regressor
@@ -109,7 +110,7 @@ def _add_errors(app: FastAPI) -> None:
     def refuse_request(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "the request"
-        return _error(400, shown(f"{where}: {first['msg']}"[:300]))
+        return _error(400, shown(f"{where}: {plain_reason(first['msg'])}"[:300]))
 
     @app.exception_handler(HTTPException)
     def refuse_address(_: Request, error: HTTPException) -> JSONResponse:

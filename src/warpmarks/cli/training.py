@@ -111,8 +111,8 @@ def summary(result: "TrainingResult[Any]") -> str:
     found = summarise(RunFolder(result.run))
     lines = [
         f"{result.run}: {counted(result.steps, 'step')} in {clock_time(result.seconds)}, "
-        f"landmarks move off by {found.equivariance_error_percent:.2f} % of the image side under "
-        "held-out warps",
+        f"landmarks move off by {found.equivariance_error_percent:.2f} % of the view's shorter "
+        "side under held-out warps",
         *left_out(result.unreadable),
     ]
     if found.training_error is not None:

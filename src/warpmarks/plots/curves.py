@@ -83,7 +83,9 @@ def _draw_training_error(axes: "matplotlib.axes.Axes", history: History, theme: 
 
 
 def _draw_error(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    _draw_percent(axes, history, history.equivariance_error_percent, "% of the image side", theme)
+    _draw_percent(
+        axes, history, history.equivariance_error_percent, "% of the view's shorter side", theme
+    )
 
 
 def _draw_percent(
@@ -130,7 +132,7 @@ def _draw_spread(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
     colours = landmark_colours(history.spread_percent.shape[1])
     for values, colour in zip(history.spread_percent.T, colours, strict=True):
         _draw_line(axes, history, values, colour=tuple(colour / 255), width=1.8, rim=theme.soft_ink)
-    axes.set_ylabel("% of the image side")
+    axes.set_ylabel("% of the view's shorter side")
     _from_zero(axes, history.spread_percent)
 
 

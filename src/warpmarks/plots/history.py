@@ -11,7 +11,7 @@ from jaxtyping import Float
 class History:
     """One entry per evaluation, in the order of steps; NaN where the log says nothing.
 
-    ``spread_percent`` is per landmark, in % of the view's side; ``dead``, ``nailed`` and
+    ``spread_percent`` is per landmark, in % of the view's shorter side; ``dead``, ``nailed`` and
     ``doubled`` are numbers of landmarks (``doubled`` of pairs).
     """
 

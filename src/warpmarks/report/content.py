@@ -53,7 +53,7 @@ class RunSummary:
         steps: of training done.
         seconds: of training.
         ending: why it ended, as a clause: "it has converged", "30 minutes were over".
-        equivariance_error_percent: on held-out warps, in % of the image side; may be NaN.
+        equivariance_error_percent: on held-out warps, in % of the view's shorter side; may be NaN.
         dead: indices of landmarks without a clear peak.
         nailed: indices of landmarks that stay at one place whatever the image shows.
         doubled: pairs of landmarks that share a place.

@@ -7,7 +7,7 @@ from warpmarks.report.content import Fact, RunSummary, Verdict
 from warpmarks.training.health import STIFF_SHARE
 from warpmarks.wording import be
 
-_HIGH_ERROR_PERCENT = 5.0  # of the image side: then dots visibly slide on the object
+_HIGH_ERROR_PERCENT = 5.0  # of the view's shorter side: then dots visibly slide on the object
 _COLLAPSED_SHARE = 0.5
 
 
@@ -29,7 +29,7 @@ def verdict_on(summary: RunSummary) -> Verdict:
         )
         return Verdict("bad", sentence, details)
     they = "it follows" if total == 1 else "they follow"
-    follow = f"{they} a deformation to within {error:.2f} % of the image side on average"
+    follow = f"{they} a deformation to within {error:.2f} % of the view's shorter side on average"
     if reservation := _reservation(summary, follow):
         return Verdict("warning", reservation, details)
     subject = "The one landmark is" if total == 1 else f"All {total} landmarks are"
@@ -51,8 +51,8 @@ def _reservation(summary: RunSummary, follow: str) -> str | None:
         have = "The one landmark has its" if total == 1 else f"All {total} landmarks have their"
         they = "it follows" if total == 1 else "they follow"
         return (
-            f"{have} own place, but {they} a deformation only to within {error:.2f} % of the image "
-            "side: longer training should help."
+            f"{have} own place, but {they} a deformation only to within {error:.2f} % of the "
+            "view's shorter side: longer training should help."
         )
     if summary.training_error is not None:
         return (
@@ -81,7 +81,7 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
         Fact(
             "Equivariance error",
             f"{error:.2f} %" if math.isfinite(error) else "none",
-            "of the image side, on held-out warps",
+            "of the view's shorter side, on held-out warps",
         ),
         *of_training,
         Fact("Dead, nailed, doubled", " · ".join(map(str, troubles)), "0 · 0 · 0 is best"),

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from warpmarks.configuration import plain_reason
 from warpmarks.errors import InputError
 from warpmarks.reproduce.sources import SOURCES
 
@@ -198,6 +199,6 @@ def parse_protocol(text: str, name: str) -> Protocol:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise InputError(f"protocol {name}: {where}: {first['msg']}") from error
+        raise InputError(f"protocol {name}: {where}: {plain_reason(first['msg'])}") from error
     except (yaml.YAMLError, TypeError) as error:
         raise InputError(f"protocol {name}: not YAML ({' '.join(str(error).split())})") from error
