@@ -450,9 +450,9 @@ def test_going_on_without_the_state_is_refused(
     ("arguments", "message"),
     [
         ({"steps": 0}, "--steps is 0: expected at least 1"),
-        ({"minutes": 0.0}, "--minutes is 0.0: expected more than 0"),
-        ({"minutes": math.inf}, "--minutes is inf: expected more than 0"),
-        ({"minutes": math.nan}, "--minutes is nan: expected more than 0"),
+        ({"minutes": 0.0}, "--minutes is 0.0: expected a finite number above 0"),
+        ({"minutes": math.inf}, "--minutes is inf: expected a finite number above 0"),
+        ({"minutes": math.nan}, "--minutes is nan: expected a finite number above 0"),
         ({"device": "abacus"}, "--device is abacus: expected auto, cpu or cuda"),
         ({"devices": 0}, "devices is 0: expected at least 1"),
         ({"devices": 3}, "batch_size 4 cannot be divided among 3 devices"),

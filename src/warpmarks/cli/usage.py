@@ -6,9 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
-from pydantic import ValidationError
 
-from warpmarks.configuration import plain_reason
 from warpmarks.errors import InputError
 
 # Releases of typer differ in where they keep these two, not in what BadParameter derives from.
@@ -54,6 +52,10 @@ def _missing(error: Any, verb: str) -> str:
 
 
 def _bad_value(error: Any, verb: str) -> str:
+    from pydantic import ValidationError
+
+    from warpmarks.configuration import plain_reason
+
     name, cause = _name(error.param), error.__cause__
     if not isinstance(cause, ValidationError):
         denied = re.search(r"'(.*)' is not (?:read|writ)able", error.message, re.S)
