@@ -10,6 +10,12 @@ from warpmarks.training import TrainingResult, train
 
 TINY_NETWORK = {"filters": [4, 6, 6, 6, 8]}
 
+AS_BY_DEFAULT = {
+    "network": TINY_NETWORK | {"dilations": [1, 1, 1, 3, 1, 1], "context": True, "descriptors": 4},
+    "loss": {"pooling": 2, "exchange_weight": 0.5},
+}
+"""What the default recipe does to network and objective, so small."""
+
 
 def tiny_config(**changes: Any) -> TrainingConfig:
     """Three landmarks on views of about 16 px; sections are given as mappings of what differs."""

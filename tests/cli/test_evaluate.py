@@ -88,6 +88,15 @@ def test_figures_are_those_of_a_slow_count(warpmarks, fitted, annotated_set):
     ]
 
 
+def figures(scored: dict) -> list[float]:
+    points = scored["per_point"]
+    return [
+        scored["error_percent"],
+        *scored["interval_percent"],
+        *(point["error_percent"] for point in points),
+    ]
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_fitting_on_another_split_is_the_same_as_a_regressor_of_it(
     warpmarks, fitted, annotated_set, tmp_path
@@ -99,7 +108,7 @@ def test_fitting_on_another_split_is_the_same_as_a_regressor_of_it(
     assert code == 0
     assert f"figures: {fresh}\npictures: {tmp_path / 'p'}\n" in out
     first, second = (json.loads(path.read_text()) for path in (saved, fresh))
-    assert first["landmarks"] == second["landmarks"]
+    assert figures(first["landmarks"]) == pytest.approx(figures(second["landmarks"]), rel=1e-5)
     assert first["mean_shape"] == second["mean_shape"]
     assert second["regressor"].startswith("fitted on 8 images of blobs train")
     # Only where the training images are at hand are there maps both ways of so few.

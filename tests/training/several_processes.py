@@ -6,7 +6,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from tiny_runs import tiny_config, train_tiny
+from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.errors import InputError, LostProcess
 from warpmarks.processes import LOST
 from warpmarks.training import Evaluation
@@ -26,7 +26,9 @@ def train(images: str, run: str, arguments: str) -> int:
     """As the command line does, but without its report."""
     chosen = json.loads(arguments)
     if not chosen.get("resume"):
-        chosen["config"] = tiny_config(precision="float32", **chosen.pop("settings", {}))
+        chosen["config"] = tiny_config(
+            precision="float32", **(AS_BY_DEFAULT | chosen.pop("settings", {}))
+        )
     try:
         train_tiny(Path(images), Path(run), on_evaluation=tell, **chosen)
     except LostProcess as error:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 import torch
 
-from tiny_runs import tiny_config, train_tiny
+from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.errors import InputError
 from warpmarks.processes import LOST, PARENT, Place, is_first_process, place
 from warpmarks.run_folder import RunFolder
@@ -192,7 +192,9 @@ def end_of(process: "subprocess.Popen[str]", seconds: float = 240) -> tuple[int,
 def alone(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run by one process."""
     run = tmp_path_factory.mktemp("alone") / "run"
-    train_tiny(image_folder, run, steps=STEPS, config=tiny_config(precision="float32"))
+    train_tiny(
+        image_folder, run, steps=STEPS, config=tiny_config(precision="float32", **AS_BY_DEFAULT)
+    )
     return RunFolder(run)
 
 

@@ -144,6 +144,21 @@ def test_one_label_will_do(annotated_folder: Path, tmp_path: Path) -> None:
     assert np.isfinite(result.evaluation.measures.training_error_percent)
 
 
+def test_descriptors_are_not_exchanged_and_a_stopped_run_goes_on_so(
+    annotated_folder: Path, tmp_path: Path
+) -> None:
+    chosen = config(
+        network={**NETWORK, "descriptors": 4}, loss={"pooling": 2, "exchange_weight": 0.5}
+    )
+    supervise_tiny(blobs(annotated_folder), tmp_path / "run", chosen, steps=2)
+    trained = RunFolder(tmp_path / "run").record().config
+    assert (trained.network.descriptors, trained.loss.exchange_weight) == (0, 0)
+    went_on = supervise_tiny(
+        blobs(annotated_folder), tmp_path / "run", chosen, resume=True, steps=3
+    )
+    assert went_on.steps == 3
+
+
 def test_without_a_budget_there_is_one(
     annotated_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

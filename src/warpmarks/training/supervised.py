@@ -39,7 +39,8 @@ def supervise(
         annotated: images and annotations.
         run: the folder to make, or with ``resume`` to go on in.
         config: all settings, with a landmark for each point; those of ``recipe`` if not given, and
-            with ``resume`` the run's own. Its seed also draws the ``labels``.
+            with ``resume`` the run's own. Its seed also draws the ``labels``. Descriptors are not
+            exchanged, whatever it says.
         labels: so many of the annotated images, drawn at random; all of them if not given, and with
             ``resume`` as many as before.
         recipe: name for the record.
@@ -59,13 +60,11 @@ def supervise(
             )
         labels = record.annotations.labels if labels is None else labels
     count = annotated.scheme.count
-    settings = without_exchange(
-        start.settings(
-            config,
-            lambda: TrainingConfig.model_validate(
-                load_recipe(recipe).model_dump() | {"num_landmarks": count}
-            ),
-        )
+    settings = start.settings(
+        None if config is None else without_exchange(config),
+        lambda: TrainingConfig.model_validate(
+            without_exchange(load_recipe(recipe)).model_dump() | {"num_landmarks": count}
+        ),
     )
     if settings.num_landmarks != count:
         raise InputError(
