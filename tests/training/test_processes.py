@@ -12,7 +12,9 @@ from typing import Any
 import psutil
 import pytest
 import torch
+from PIL import Image
 
+from textured_pictures import textured
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.errors import InputError
 from warpmarks.processes import LOST, PARENT, Place, is_first_process, place
@@ -189,6 +191,15 @@ def end_of(process: "subprocess.Popen[str]", seconds: float = 240) -> tuple[int,
 
 
 @pytest.fixture(scope="module")
+def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve images that are nowhere plain: there the direction of a descriptor is rounding."""
+    folder = tmp_path_factory.mktemp("textured")
+    for index in range(12):
+        Image.fromarray(textured((28 + index, 36))).save(folder / f"{index:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
 def alone(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run by one process."""
     run = tmp_path_factory.mktemp("alone") / "run"
@@ -263,7 +274,7 @@ def test_two_processes_of_torchrun_go_on_where_one_stopped(
             os.kill(os.getpid(), signal.SIGINT)
 
     run = RunFolder(tmp_path / "run")
-    config = tiny_config(precision="float32")
+    config = tiny_config(precision="float32", **AS_BY_DEFAULT)
     with pytest.raises(KeyboardInterrupt):
         train_tiny(image_folder, run.path, steps=STEPS, config=config, on_evaluation=press)
     launcher = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2")
