@@ -9,7 +9,8 @@ CONFIG.yaml:
     draws: 10                           # of fully annotated images, for the few-label errors
     common: [image.size=64]             # settings of all variants
     sets:
-      faces: {path: DIR, landmarks: 30, train: train, fit: train, score: val, labels: [1, 5]}
+      faces: {path: DIR, landmarks: 30, train: train, fit: train, score: val, labels: [1, 5],
+              normaliser: inter-ocular}   # as of warpmarks evaluate; without, that of the set
     variants:
       default: []
       unaveraged: [optimiser.averaging=0]
@@ -64,6 +65,7 @@ class ScoredSet(BaseModel):
     fit: str = "train"
     score: str | None = "val"
     labels: list[int] = [1, 5]
+    normaliser: str | None = None
 
 
 class Plan(BaseModel):
@@ -169,12 +171,12 @@ def finish_cell(
 def score(run: Path, plan: Plan, chosen: ScoredSet) -> dict[str, list[float]]:
     """Errors in % of the normaliser by number of annotated images, one for each draw."""
     detector = warpmarks.Detector.load(run)
-    fitted = warpmarks.read_annotated(chosen.path, split=chosen.fit)
+    normaliser = chosen.normaliser
+    fitted = warpmarks.read_annotated(chosen.path, split=chosen.fit, normaliser=normaliser)
+    held_out = warpmarks.read_annotated(chosen.path, split=chosen.score, normaliser=normaliser)
     with terminal_progress() as progress:
         training = locate_annotated(detector, fitted, progress=progress)
-        scored = locate_annotated(
-            detector, warpmarks.read_annotated(chosen.path, split=chosen.score), progress=progress
-        )
+        scored = locate_annotated(detector, held_out, progress=progress)
     scheme = fitted.scheme
     lengths = checked_lengths(
         scheme.normaliser.lengths(scored.annotations, scored.sizes),
