@@ -65,8 +65,8 @@ class StepTiming:
         threads: of the CPU.
         pairs_per_second: everything in.
         stage_shares: of the step's time, in the order of ``STAGES``; they sum to 1.
-        gflops: billions of operations a second in the network, forward and backward, over the whole
-            step's time.
+        gflops: billions of operations a second in the convolutions, forward and backward, over the
+            step's whole time.
         convolution_share: ``gflops`` over the yardstick's with as many threads.
     """
 
