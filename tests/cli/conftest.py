@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tiny_runs import tiny_config
 from warpmarks.cli import main
+from warpmarks.datasets.annotated import read_annotated
+from warpmarks.training import supervise
 
 # The least that trains: 16 x 16 views, 4 x 4 blocks of cells.
 _TINY = [
@@ -90,3 +93,13 @@ def annotated_set(image_folder, tmp_path) -> Path:
         json.dumps({"names": ["bright", "dark", "between"], "normaliser": "bright:dark"})
     )
     return root
+
+
+@pytest.fixture
+def supervised(annotated_set: Path, tmp_path: Path) -> Path:
+    """A run of one step on the three points of five images."""
+    annotated = read_annotated(annotated_set, split="train", normaliser="1:2")
+    run = tmp_path / "supervised"
+    config = tiny_config(num_landmarks=3)
+    supervise(annotated, run, config, labels=5, steps=1, device="cpu", threads=1)
+    return run

@@ -190,6 +190,41 @@ def test_what_cannot_be_is_said_in_one_sentence(warpmarks, fitted, annotated_set
     assert not (fitted / "evaluations").exists()
 
 
+def test_a_supervised_network_is_scored_on_the_points_that_it_finds(
+    warpmarks, supervised, annotated_set
+):
+    flags = ["--split", "val", "--normaliser", "1:2", "--json", annotated_set / "out.json"]
+    code, out, err = warpmarks("evaluate", supervised, annotated_set, *flags)
+    assert code == 0, err
+    record = json.loads((annotated_set / "out.json").read_text())
+    scored = read_annotated(annotated_set, split="val")
+    found = locate_annotated(Detector.load(supervised), scored).landmarks
+    lengths = np.linalg.norm(scored.points[:, 0] - scored.points[:, 1], axis=-1)
+    distances = np.linalg.norm(found - scored.points, axis=-1) / lengths[:, None]
+    assert record["landmarks"]["error_percent"] == pytest.approx(100 * distances.mean(), rel=1e-4)
+    mean = scored.points.mean(axis=0)  # images of one size
+    distances = np.linalg.norm(mean - scored.points, axis=-1) / lengths[:, None]
+    assert record["mean_shape"]["error_percent"] == pytest.approx(100 * distances.mean(), rel=1e-4)
+    assert record["regressor"] is None
+    assert "which the network was trained to find" in out
+    page = (supervised / "report.html").read_text()
+    assert "found by the network, which was trained on such annotations" in page
+
+
+@pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("flag", [["--bias"], ["--method", "linear"]])
+def test_a_supervised_network_needs_no_fit(warpmarks, supervised, annotated_set, flag):
+    code, _, err = warpmarks("evaluate", supervised, annotated_set, *flag)
+    assert (code, f"{flag[0]} was given, but a supervised run is scored" in err) == (2, True)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_supervised_network_of_other_points(warpmarks, supervised, annotated_set):
+    fewer_points(annotated_set)
+    code, _, err = warpmarks("evaluate", supervised, annotated_set)
+    assert (code, "the run finds 3 points, but" in err) == (2, True)
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_scoring_what_was_fitted_on_is_refused(warpmarks, run_copy, annotated_set):
     code, _, err = warpmarks("evaluate", run_copy, annotated_set, "--fit-split", "train")

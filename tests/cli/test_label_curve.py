@@ -3,22 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from tiny_runs import tiny_config
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.regression.fitting import fit_regressor
-from warpmarks.training import supervise
-
-
-@pytest.fixture
-def supervised(annotated_set, tmp_path):
-    """A run of one step on the three points of five images."""
-    annotated = read_annotated(annotated_set, split="train", normaliser="1:2")
-    run = tmp_path / "supervised"
-    config = tiny_config(num_landmarks=3)
-    supervise(annotated, run, config, labels=5, steps=1, device="cpu", threads=1)
-    return run
 
 
 def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, supervised):

@@ -129,7 +129,10 @@ def evaluate(
     device: DeviceChoice = Device.AUTO,
     threads: Threads = None,
 ) -> None:
-    """Score annotated points that are predicted from a run's landmarks, beside the mean shape."""
+    """Score annotated points that are predicted from a run's landmarks, beside the mean shape.
+
+    A run of `warpmarks supervise` needs none of --regressor, --fit-split and --cross-validation.
+    """
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.label_curve import check_label_flags, tell_label_curve
     from warpmarks.cli.outputs import check_output_file, check_output_folder, hand_over, slug
@@ -143,13 +146,16 @@ def evaluate(
     from warpmarks.report.run_report import rebuild_report
 
     check_label_flags(labels, fit_split, supervised or ())
-    _check_way(regressor, fit_split, cross_validation, bias=bias, method=method)
+    ways = (regressor, fit_split, cross_validation)
+    _check_ways(*ways, bias=bias, method=method)
     to_stdout = json is not None and str(json) == "-"
     if json is not None and not to_stdout:
         check_output_file(json, overwrite=overwrite, flag="--json")
     if pictures is not None:
         check_output_folder(pictures, overwrite=overwrite, flag="--pictures")
     detector = Detector.load(run, device=prepare(device, threads))
+    if ways == (None, None, None):
+        _check_points_found(detector, bias=bias, method=method)
     saved = _load(regressor, run, detector) if regressor is not None else None
     annotated = read_annotated(source, split=split, normaliser=normaliser)
     fitted_on = read_annotated(source, split=fit_split) if fit_split is not None else None
@@ -199,7 +205,8 @@ def evaluate(
             seed=seed,
             training=training,
         )
-        way = regressor or (f"fit {fit_split}" if fit_split else f"{cross_validation} folds")
+        way = regressor or (f"fit {fit_split}" if fit_split else None)
+        way = way or (f"{cross_validation} folds" if cross_validation else "found")
         folder = pictures or run / FOLDER / slug(f"{annotated.name} {way}")
         progress.start("Drawing pictures", None)
         save_evaluation(folder, evaluation, annotated.images, detector=detector.digest)
@@ -214,7 +221,7 @@ def evaluate(
     hand_over(record, json, folder, page)
 
 
-def _check_way(
+def _check_ways(
     regressor: str | None,
     fit_split: str | None,
     cross_validation: int | None,
@@ -223,10 +230,6 @@ def _check_way(
     method: Method,
 ) -> None:
     given = sum(way is not None for way in (regressor, fit_split, cross_validation))
-    if given == 0:
-        raise InputError(
-            "nothing says how annotated points follow from landmarks: give one of " + WAYS
-        )
     if given > 1:
         raise InputError(f"points can be predicted in one way only: give one of {WAYS}")
     if bias and regressor is not None:
@@ -239,6 +242,19 @@ def _check_way(
         raise InputError(
             "--method warps is not known for --cross-validation: take --fit-split, or another "
             "method"
+        )
+
+
+def _check_points_found(detector: "Detector", *, bias: bool, method: Method) -> None:
+    """Only a supervised run finds the annotated points themselves."""
+    if detector.record.kind != "supervised":
+        raise InputError(
+            "nothing says how annotated points follow from landmarks: give one of " + WAYS
+        )
+    if bias or method is not Method.AUTO:
+        raise InputError(
+            f"{'--bias' if bias else '--method'} was given, but a supervised run is scored without "
+            f"a fit: leave it out, or give one of {WAYS}"
         )
 
 
@@ -311,7 +327,7 @@ def _predict(
     import numpy as np
 
     from warpmarks.evaluation.few_labels import LabelledPool
-    from warpmarks.evaluation.predicting import predict_by_folds, predict_with
+    from warpmarks.evaluation.predicting import points_found, predict_by_folds, predict_with
     from warpmarks.metrics.errors import checked_lengths
 
     if saved is not None:
@@ -330,7 +346,8 @@ def _predict(
         training, fitted = drawn.examples, drawn.fit.regressor
         how = f"fitted on {counted(len(training), 'image')} of {fitted_on.name} ({fitted.method})"
         return predict_with(fitted, examples, how=how), training
-    assert cross_validation is not None
+    if cross_validation is None:
+        return points_found(examples, source=source), None
     generator = np.random.default_rng(seed)
     checked_lengths(
         scheme.normaliser.lengths(examples.annotations, examples.sizes),

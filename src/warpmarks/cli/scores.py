@@ -17,10 +17,11 @@ def print_scores(evaluation: "Evaluation", run: str, console: Console | None = N
     """Errors of each point and of all, with their intervals and the mean shape beside them."""
     console = console or Console(highlight=False, soft_wrap=True)
     landmarks, mean_shape = evaluation.landmarks, evaluation.mean_shape
+    how = evaluation.predictions.how
     console.print(
         f"{run} on {evaluation.set_name}: {counted(len(evaluation.examples), 'image')}, "
         f"{counted(evaluation.examples.landmarks.shape[1], 'landmark')}, "
-        f"regressor {evaluation.predictions.how}",
+        + (f"regressor {how}" if how else "which the network was trained to find"),
         markup=False,
     )
     table = Table(title=f"error in % of {evaluation.scheme.normaliser.words}", title_justify="left")

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from warpmarks.errors import InputError
-from warpmarks.metrics.mean_shape import predict_mean_shape
+from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
 from warpmarks.points import PointScheme
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
@@ -27,13 +27,14 @@ class Predictions:
     Attributes:
         points: from the landmarks.
         mean_shape: of the annotations that the regressor was fitted on, the same on every image.
-        how: where the regressor comes from, as a clause: "fitted on 10,000 images of faces train".
+        how: where the regressor comes from, as a clause: "fitted on 10,000 images of faces train";
+            None where there is none, the landmarks being the points.
         caution: a sentence on what the errors may hide, if there is one.
     """
 
     points: Float[np.ndarray, "images points 2"]
     mean_shape: Float[np.ndarray, "images points 2"]
-    how: str
+    how: str | None
     caution: str = ""
 
 
@@ -43,6 +44,29 @@ def predict_with(regressor: Regressor, examples: Examples, *, how: str) -> Predi
         regressor.predict(examples.landmarks, examples.sizes),
         predict_mean_shape(regressor.mean_shape, examples.sizes),
         how,
+    )
+
+
+def points_found(examples: Examples, *, source: str) -> Predictions:
+    """The landmarks of a supervised run, which are the points themselves.
+
+    The run does not keep the annotations that it was trained on, so that the mean shape is that of
+    these images.
+
+    Raises:
+        InputError: the run finds another number of points.
+    """
+    found, wanted = examples.landmarks.shape[1], examples.annotations.shape[1]
+    if found != wanted:
+        raise InputError(
+            f"the run finds {counted(found, 'point')}, but {source} has {wanted}: score it on a "
+            "set with the points that it was trained on"
+        )
+    return Predictions(
+        examples.landmarks,
+        predict_mean_shape(mean_shape(examples.annotations, examples.sizes), examples.sizes),
+        None,
+        "The mean shape is that of these images themselves.",
     )
 
 

@@ -39,6 +39,12 @@ def _read(
     return section if section is not None and section.has_pictures() else None
 
 
+def _how(record: dict[str, Any]) -> str:
+    if record["regressor"] is None:
+        return "found by the network, which was trained on such annotations"
+    return f"predicted from the landmarks by a linear map that was {record['regressor']}"
+
+
 def _section(folder: Path, record: dict[str, Any]) -> Section:
     landmarks, mean_shape = record["landmarks"], record["mean_shape"]
     low, high = landmarks["interval_percent"]
@@ -46,8 +52,7 @@ def _section(folder: Path, record: dict[str, Any]) -> Section:
     normaliser = record["normaliser_words"]
     return Section(
         f"Annotated points of {record['set']}",
-        f"{counted(len(record['points']), 'point')} that people annotated, predicted from the "
-        f"landmarks by a linear map that was {record['regressor']}, on "
+        f"{counted(len(record['points']), 'point')} that people annotated, {_how(record)}, on "
         f"{counted(record['images'], 'image')}: mean error {landmarks['error_percent']:.2f} % of "
         f"{normaliser} (95 % interval {low:.2f} to {high:.2f}). The mean shape, which does not "
         f"look at the image, errs by {mean_shape['error_percent']:.2f} %.{_both_ways(record)}"
