@@ -8,11 +8,11 @@ from pydantic import ValidationError
 from warpmarks.configuration import (
     TrainingConfig,
     build_config,
+    for_annotations,
     load_recipe,
     override,
     recipe_names,
     setting_names,
-    without_exchange,
 )
 from warpmarks.errors import InputError
 from warpmarks.weights import build_network
@@ -52,8 +52,10 @@ def test_what_the_default_recipe_changes() -> None:
     default, plain = load_recipe("default"), TrainingConfig()
     different = {name for name in setting_names() if setting(default, name) != setting(plain, name)}
     assert different == {
+        "network.filters",
+        "network.kernels",
         "network.dilations",
-        "network.context",
+        "network.coarse",
         "network.descriptors",
         "loss.exchange_weight",
         "warps.mirror",
@@ -61,6 +63,10 @@ def test_what_the_default_recipe_changes() -> None:
         "photometric.brightness",
         "photometric.colour",
         "optimiser.averaging",
+        "self_training.share",
+        "self_training.warps.rotation",
+        "self_training.warps.scale",
+        "self_training.warps.translation",
     }
 
 
@@ -71,12 +77,17 @@ def test_exchange_and_its_descriptors_need_each_other(descriptors: int, weight: 
         override(TrainingConfig(), changes)
 
 
-def test_without_exchange_leaves_all_else() -> None:
+def test_for_annotations_all_else_is_left() -> None:
     default = load_recipe("default")
-    bare = without_exchange(default)
-    assert bare.network.descriptors == bare.loss.exchange_weight == 0
+    bare = for_annotations(default)
+    assert bare.network.descriptors == bare.loss.exchange_weight == bare.self_training.share == 0
     different = {name for name in setting_names() if setting(default, name) != setting(bare, name)}
-    assert different == {"network.descriptors", "loss.exchange_weight"}
+    assert different == {"network.descriptors", "loss.exchange_weight", "self_training.share"}
+
+
+def test_self_training_needs_averaged_weights() -> None:
+    with pytest.raises(InputError, match=r"self_training.share is 0.4, but optimiser.averaging is"):
+        override(load_recipe("default"), ["self_training.share=0.4", "optimiser.averaging=0"])
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -124,7 +135,7 @@ def test_an_empty_recipe_is_the_defaults(tmp_path: Path, text: str) -> None:
         (
             b"rotation: 3",
             "there is no setting rotation; did you mean warps.first.rotation or "
-            "warps.second.rotation?",
+            "warps.second.rotation or self_training.warps.rotation?",
         ),
         (b"[num_landmarks, 3]", "expected settings as `key: value`"),
         (b"[]", "found [], expected settings as `key: value`"),
@@ -160,7 +171,7 @@ def test_no_such_recipe(tmp_path: Path) -> None:
         ("num_landmarks=4", 4),
         ("optimiser.learning_rate=1e-4", 1e-4),
         ("optimiser.learning_rate = 0.25", 0.25),
-        ("network.filters=[4, 6, 6, 6, 8]", (4, 6, 6, 6, 8)),
+        ("network.filters=[4, 6, 6, 8]", (4, 6, 6, 8)),
         ("optimiser.decoupled=false", False),
         ("image.aspect=1.5", 1.5),
         ("image.aspect=auto", "auto"),
@@ -187,7 +198,10 @@ def test_later_overrides_win_and_are_judged_together() -> None:
     ("assignment", "message"),
     [
         ("num_landmark=3", "no setting num_landmark; did you mean num_landmarks?"),
-        ("warps.frist.rotation=3", "did you mean warps.first.rotation or warps.second.rotation?"),
+        (
+            "warps.frist.rotation=3",
+            "did you mean warps.first.rotation or warps.second.rotation",
+        ),
         ("seed.first=3", "no setting seed.first; did you mean"),
         ("warps.first.rotation", "expected key=value"),
         ("=3", "expected key=value"),
@@ -202,8 +216,8 @@ def test_later_overrides_win_and_are_judged_together() -> None:
         ("image.aspect=5", "image.aspect is 5: expected 'auto' or at most 4"),
         ("image.fit=squeeze", "image.fit is 'squeeze': expected 'stretch', 'crop' or 'pad'"),
         ("image.margin=0.5", "image.margin is 0.5: expected at most 0.4"),
-        ("network.kernels=[5,3,3,3,1]", "need one entry more than network.filters"),
-        ("network.kernels=[5,3,3,3,1,2]", "network.kernels must be odd"),
+        ("network.kernels=[5,3,3,1]", "need one entry more than network.filters"),
+        ("network.kernels=[5,3,3,1,2]", "network.kernels must be odd"),
         ("network.filters=[4,6,x,6,8]", "network.filters.2 is 'x': expected a whole number"),
         ("optimiser.learning_rate=.inf", "optimiser.learning_rate is inf: expected a fin"),
         ("optimiser.learning_rate=.nan", "optimiser.learning_rate is nan: expected a fin"),

@@ -61,3 +61,13 @@ def test_reflection_needs_a_map_wider_than_it_reaches(dilation: int, fits: bool)
     with pytest.raises(RuntimeError, match="less than the corresponding input dimension"):
         network(images)
     require_room_for_padding(config.model_copy(update={"padding": "replicate"}), geometry)
+
+
+def test_coarse_maps_need_two_blocks_to_reflect() -> None:
+    config = NetworkConfig(padding="reflect", dilations=(1,) * 6, coarse=(8,))
+    network = LandmarkNetwork(3, **config.model_dump())
+    small, enough = (Geometry(picture=(20, 20), view=(8 * n, 16)) for n in (1, 2))
+    require_room_for_padding(config, enough)
+    assert network(torch.zeros(1, 3, *enough.view)).shape == (1, 3, 8, 8)
+    with pytest.raises(InputError, match=r"network.coarse reaches 1 cells .* map of 2 x 1"):
+        require_room_for_padding(config, small)

@@ -6,9 +6,14 @@ from torch import nn
 from torch.testing import assert_close
 
 from warpmarks.configuration import NetworkConfig
-from warpmarks.network import DEVIATION, MEAN, Context, LandmarkNetwork, window_means
+from warpmarks.network import DEVIATION, MEAN, Coarse, LandmarkNetwork
 
-CONTEXT = {"dilations": (1, 1, 1, 6, 1, 1), "context": True}
+COARSE = {
+    "filters": (20, 48, 64, 256),
+    "kernels": (5, 5, 3, 1, 1),
+    "dilations": (1,) * 5,
+    "coarse": (32, 24),
+}
 NEURIPS_2017 = {"kernels": (5, 5, 5, 3, 3, 1), "dilations": (1, 1, 2, 4, 2, 1)}
 
 
@@ -32,7 +37,7 @@ def random_images(height: int, width: int, batch: int = 1) -> torch.Tensor:
     return torch.rand(batch, 3, height, width, dtype=torch.float64, generator=generator(2))
 
 
-@pytest.mark.parametrize("options", [{}, CONTEXT, NEURIPS_2017, {"padding": "reflect"}], ids=str)
+@pytest.mark.parametrize("options", [{}, COARSE, NEURIPS_2017, {"padding": "reflect"}], ids=str)
 def test_a_map_has_half_the_image_s_height_and_width(options):
     network = LandmarkNetwork(7, generator=generator(), **options)
     assert network(torch.rand(2, 3, 32, 44, generator=generator())).shape == (2, 7, 16, 22)
@@ -59,51 +64,59 @@ def test_layers_stand_in_the_paper_s_order():
     def kinds(**options):
         return [type(layer).__name__ for layer in LandmarkNetwork(7, **options).layers]
 
-    assert kinds(**CONTEXT) == [*stage, "MaxPool2d", *2 * stage, "Context", *stage, "Conv2d"]
+    assert kinds(**COARSE) == [*stage, "MaxPool2d", *2 * stage, "Coarse", *stage, "Conv2d"]
     assert kinds(**NEURIPS_2017) == [*stage, "MaxPool2d", *4 * stage, "Conv2d"]
     literal = kinds(**NEURIPS_2017, last_layer="batchnorm_relu")
     assert literal == [*stage, "MaxPool2d", *5 * stage]
 
 
-@pytest.mark.parametrize("width", [1, 3, 7])
-def test_window_means_are_means_over_the_cells_that_there_are(width):
-    maps = torch.rand(2, 3, 6, 9, dtype=torch.float64, generator=generator())
-    reach = width // 2
-    expected = torch.empty_like(maps)
-    for row in range(6):
-        for column in range(9):
-            window = maps[
-                ...,
-                max(0, row - reach) : row + reach + 1,
-                max(0, column - reach) : column + reach + 1,
-            ]
-            expected[..., row, column] = window.mean(dim=(2, 3))
-    assert_close(window_means(maps, width), expected)
+def coarse_part(channels: int = 5) -> Coarse:
+    torch.manual_seed(0)
+    part = Coarse(channels, [7, 3], "replicate").double().eval()
+    for module in part.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.normal_(module.weight)
+    return part
 
 
-def test_window_means_in_bfloat16_are_not_off_by_a_factor():
-    """As sevenths would be, which bfloat16 rounds to 0.998 of themselves."""
-    maps = torch.rand(4, 8, 30, 40, generator=generator()).bfloat16()
-    factor = window_means(maps, 7).double().mean() / window_means(maps.double(), 7).mean()
-    assert factor.item() == pytest.approx(1, abs=3e-4)
+@pytest.mark.parametrize(("rows", "columns"), [(8, 16), (7, 18)])
+def test_coarse_maps_stand_beside_those_they_are_made_from(rows, columns):
+    part = coarse_part()
+    maps = torch.rand(2, 5, rows, columns, dtype=torch.float64, generator=generator())
+    both = part(maps)
+    assert torch.equal(both[:, :5], maps)
+    blocks = torch.stack(
+        [
+            torch.stack(
+                [
+                    maps[..., top : top + 4, left : left + 4].mean(dim=(2, 3))
+                    for left in range(0, columns, 4)
+                ],
+                dim=-1,
+            )
+            for top in range(0, rows, 4)
+        ],
+        dim=-2,
+    )
+    coarse = part.layers(blocks)
+    # A block of cells 4b to 4b + 3 has its middle at 4b + 1.5; between middles it is linear.
+    for row, column in ((3, 9), (rows - 1, columns - 1), (0, 2)):
+        y = min(max((row - 1.5) / 4, 0), coarse.shape[2] - 1)
+        x = min(max((column - 1.5) / 4, 0), coarse.shape[3] - 1)
+        top, left = int(y), int(x)
+        below, right = min(top + 1, coarse.shape[2] - 1), min(left + 1, coarse.shape[3] - 1)
+        down, along = y - top, x - left
+        upper = coarse[..., top, left] * (1 - along) + coarse[..., top, right] * along
+        lower = coarse[..., below, left] * (1 - along) + coarse[..., below, right] * along
+        assert_close(both[:, 5:, row, column], upper * (1 - down) + lower * down)
 
 
-def test_context_stands_beside_the_maps_it_is_made_from():
-    network = settled(**CONTEXT)
-    context = next(module for module in network.modules() if isinstance(module, Context))
-    maps = torch.rand(1, 64, 20, 24, dtype=torch.float64, generator=generator())
-    both = context(maps)
-    assert torch.equal(both[:, :64], maps)
-    assert_close(both[:, 64:], context.layers(window_means(maps, 7)))
-
-
-def test_context_shows_no_spot():
-    """A spot reaches a cell aside of it no more than it would anywhere in the window around it."""
-    network = settled(**CONTEXT)
-    context = next(module for module in network.modules() if isinstance(module, Context))
-    there, beside = torch.zeros(2, 1, 64, 40, 40, dtype=torch.float64)
-    there[..., 20, 20], beside[..., 22, 17] = 1, 1
-    assert_close(context(there)[:, 64:, 20, 26], context(beside)[:, 64:, 20, 26])
+def test_coarse_maps_show_no_spot():
+    """Wherever in its block a spot is, they are the same."""
+    part = coarse_part()
+    there, beside = torch.zeros(2, 1, 5, 16, 16, dtype=torch.float64)
+    there[..., 4, 7], beside[..., 6, 5] = 1, 1
+    assert_close(part(there)[:, 5:], part(beside)[:, 5:])
 
 
 def test_the_literal_last_layer_cuts_scores_off_at_zero_and_the_plain_one_does_not():
@@ -121,8 +134,8 @@ def test_the_score_scale_multiplies_the_scores():
 
 @pytest.mark.parametrize(
     ("options", "pixels"),
-    [({}, 50), (CONTEXT, 54), (NEURIPS_2017, 54)],
-    ids=["plain", "context", "paper"],
+    [({}, 50), (NEURIPS_2017, 54)],
+    ids=["plain", "paper"],
 )
 def test_how_far_a_cell_sees(options, pixels):
     network = settled(**options)
@@ -137,7 +150,7 @@ def test_how_far_a_cell_sees(options, pixels):
     assert (columns[0] + columns[-1]) / 2 == 2 * 26 + 0.5
 
 
-@pytest.mark.parametrize("options", [{}, CONTEXT], ids=["plain", "context"])
+@pytest.mark.parametrize("options", [{}, NEURIPS_2017], ids=["plain", "paper"])
 def test_scores_move_with_the_image(options):
     images = random_images(84, 98)
     network = settled(**options)
@@ -203,6 +216,7 @@ def test_weights_are_normal_with_variance_2_over_fan_in():
         ({"dilations": (1,) * 7}, "got 6 and 7"),
         ({"filters": (20,)}, "1 filters need 2"),
         ({"kernels": (5, 3, 4, 3, 1, 1)}, "kernels must be odd"),
+        ({"kernels": (5, 3, 3, 3, 3, 3), "coarse": (8,)}, "coarse maps need a kernel of 1"),
     ],
 )
 def test_lists_that_do_not_fit_are_refused(options, told):

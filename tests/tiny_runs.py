@@ -11,9 +11,10 @@ from warpmarks.training import TrainingResult, train
 TINY_NETWORK = {"filters": [4, 6, 6, 6, 8]}
 
 AS_BY_DEFAULT = {
-    "network": TINY_NETWORK | {"dilations": [1, 1, 1, 3, 1, 1], "context": True, "descriptors": 4},
+    "network": TINY_NETWORK | {"dilations": [1] * 6, "coarse": [6, 4], "descriptors": 4},
     "loss": {"pooling": 2, "exchange_weight": 0.5},
-    "optimiser": {"learning_rate": 3e-4},
+    "optimiser": {"learning_rate": 3e-4, "averaging": 0.9},
+    "self_training": {"share": 0.5},
 }
 """What the default recipe does to network and objective, so small; at the default's rate the first
 steps make rounding ten times larger every other step."""

@@ -44,8 +44,8 @@ class NetworkConfig(Section):
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
     kernels: tuple[PositiveInt, ...] = (5, 5, 3, 3, 1, 1)
     dilations: tuple[PositiveInt, ...] = (1, 1, 3, 6, 1, 1)
-    context: bool = False
-    """Dilated layers see means over windows as wide as their dilation."""
+    coarse: tuple[PositiveInt, ...] = ()
+    """Filters of convolutions on means over blocks of cells; the first 1 x 1 sees their maps."""
     padding: Literal["replicate", "reflect", "zeros"] = "replicate"
     last_layer: Literal["plain", "batchnorm_relu"] = "plain"
     score_scale: Positive = 1.0
@@ -60,6 +60,8 @@ class NetworkConfig(Section):
             )
         if any(kernel % 2 == 0 for kernel in self.kernels):
             raise ValueError("network.kernels must be odd")
+        if self.coarse and 1 not in self.kernels:
+            raise ValueError("network.coarse needs a 1 among network.kernels")
         return self
 
 
@@ -116,6 +118,15 @@ class LossConfig(Section):
     ``warpmarks.losses.roomy_pooling``."""
 
 
+class SelfTrainingConfig(Section):
+    """The last part of a run: the averaged network teaches, see ``training.self_training``."""
+
+    share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Of the run's budget; 0 for none."""
+    warps: WarpConfig = WarpConfig()
+    """Of the views in which the landmarks are to be found again."""
+
+
 class OptimiserConfig(Section):
     """Adam."""
 
@@ -162,6 +173,7 @@ class TrainingConfig(Section):
     warps: WarpsConfig = WarpsConfig()
     photometric: PhotometricConfig = PhotometricConfig()
     loss: LossConfig = LossConfig()
+    self_training: SelfTrainingConfig = SelfTrainingConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()
 
@@ -180,6 +192,12 @@ class TrainingConfig(Section):
                 f"network.descriptors is {self.network.descriptors} and loss.exchange_weight is "
                 f"{self.loss.exchange_weight:g}, but neither does anything without the other: "
                 "give both, or 0 for both"
+            )
+        if self.self_training.share and not self.optimiser.averaging:
+            raise ValueError(
+                f"self_training.share is {self.self_training.share:g}, but optimiser.averaging is "
+                "0, and without an average of the weights nothing teaches: give 0.998, or a share "
+                "of 0"
             )
         return self
 
@@ -253,10 +271,11 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
     return build_config(settings, source="--set")
 
 
-def without_exchange(config: TrainingConfig) -> TrainingConfig:
-    """The settings with no descriptors: annotations say by themselves what is the same."""
+def for_annotations(config: TrainingConfig) -> TrainingConfig:
+    """The settings without exchange and self-training: annotations say where landmarks are."""
     settings = config.model_dump()
     settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
+    settings["self_training"]["share"] = 0
     return TrainingConfig.model_validate(settings)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from warpmarks.configuration import ImageConfig, NetworkConfig
 from warpmarks.errors import InputError
+from warpmarks.network import COARSE_BLOCK
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,22 @@ def require_room_for_padding(network: NetworkConfig, geometry: Geometry) -> None
     """
     if network.padding != "reflect":
         return
-    for index, (kernel, dilation) in enumerate(
-        zip(network.kernels, network.dilations, strict=True)
-    ):
-        reach = dilation * (kernel // 2)
-        rows, columns = geometry.view if index == 0 else geometry.cells
+    reaches = [
+        (f"layer {index + 1}", dilation * (kernel // 2), geometry.cells if index else geometry.view)
+        for index, (kernel, dilation) in enumerate(
+            zip(network.kernels, network.dilations, strict=True)
+        )
+    ]
+    if network.coarse:
+        blocks = (
+            math.ceil(geometry.cells[0] / COARSE_BLOCK),
+            math.ceil(geometry.cells[1] / COARSE_BLOCK),
+        )
+        reaches.append(("network.coarse", 1, blocks))
+    for name, reach, (rows, columns) in reaches:
         if reach >= min(rows, columns):
             raise InputError(
-                f"network.padding is reflect, but layer {index + 1} reaches {reach} cells beyond "
+                f"network.padding is reflect, but {name} reaches {reach} cells beyond "
                 f"the edge of a map of {columns} x {rows}, which has too few to mirror: take "
                 "replicate, a smaller network.dilations or a larger image.size"
             )

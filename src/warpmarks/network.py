@@ -5,15 +5,15 @@ that an H x W image gives K maps of H/2 x W/2 cells. What the paper leaves open 
 
 * **Kernels and dilations.** Unstated. ``paper`` follows the authors' later release of "the NeurIPS
   2017 style network": 5, 5, 5 (dilation 2), 3 (4), 3 (2), 1, which sees 54 pixels. The network
-  comes from Zhang et al. 2016, whose 256 units are fully connected; ``default`` reads them as a
-  1 x 1 convolution, which saves over half of all arithmetic: 5, 5, 3, 3 (dilation 6), 1, 1 sees 54
+  comes from Zhang et al. 2016, whose 256 units are fully connected; without a recipe they are read
+  as a 1 x 1 convolution, which saves over half of all arithmetic: 5, 5, 3 (3), 3 (6), 1, 1 sees 50
   pixels. A field of most of the object tells its left from its right.
-* **Context.** A dilated kernel finds one distinct spot and, with a weight elsewhere in the kernel,
-  finds it again so many cells aside: landmarks are then copies of one spot, a lattice as stiff as
-  the kernel, which no longer follows a head that turns. With ``context`` a dilated layer sees only
-  means over a window as wide as its dilation, which show what lies around but no spot in it, and
-  its maps are put beside those that it is computed from. Where exactly a landmark is must then be
-  told by what is there.
+* **Coarse maps.** A dilated kernel finds one distinct spot and, with a weight elsewhere in the
+  kernel, finds it again so many cells aside: landmarks are then copies of one spot, a lattice as
+  stiff as the kernel, which no longer follows a head that turns. ``default`` has no dilation: with
+  ``coarse`` further convolutions see means over blocks of 4 x 4 cells, and what they make of the
+  whole view is brought back up, without sharp places, and put beside the maps that the first 1 x 1
+  convolution sees. Where exactly a landmark is must then be told by what is there.
 * **Padding.** Zeros tell each cell how far it is from the edge, and landmarks then settle at fixed
   places of the image instead of on the object. Edges are replicated.
 * **Last layer.** "Each convolutional layer is followed by a batch normalization and a ReLU" makes
@@ -34,6 +34,9 @@ from torch.nn import functional as F
 MEAN, DEVIATION = 0.45, 0.25
 """Images in [0, 1] are brought to about zero mean and unit variance with these."""
 
+COARSE_BLOCK = 4
+"""Side in cells of the blocks whose means the coarse convolutions see."""
+
 PaddingMode = Literal["replicate", "reflect", "zeros"]
 LastLayer = Literal["plain", "batchnorm_relu"]
 
@@ -47,23 +50,40 @@ class ReLU(nn.Module):
         return F.relu(maps, inplace=in_place)
 
 
-class Context(nn.Module):
-    """Maps, and beside them what a dilated convolution makes of their surroundings.
+class Coarse(nn.Module):
+    """Maps, and beside them what 3 x 3 convolutions make of their means over blocks.
 
     Args:
-        width: side in cells, odd, of the windows whose means the convolution sees.
-        layers: the convolution and what follows it.
+        inputs: channels of the maps.
+        filters: of the convolutions, each followed by a batch normalisation and a ReLU.
+        padding: what stands beyond the maps' edge.
     """
 
-    def __init__(self, width: int, layers: nn.Sequential) -> None:
+    def __init__(self, inputs: int, filters: Sequence[int], padding: PaddingMode) -> None:
         super().__init__()
-        self.width, self.layers = width, layers
+        layers: list[nn.Module] = []
+        for outputs in filters:
+            layers += [
+                nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode=padding, bias=False),
+                nn.BatchNorm2d(outputs),
+                ReLU(),
+            ]
+            inputs = outputs
+        self.layers = nn.Sequential(*layers)
 
     def forward(
         self, maps: Float[Tensor, "batch channels rows columns"]
     ) -> Float[Tensor, "batch more rows columns"]:
-        """The maps and the layers' own."""
-        return torch.cat([maps, self.layers(window_means(maps, self.width))], dim=1)
+        """The maps, and the coarse ones interpolated at their cells.
+
+        Blocks at the far edges may reach beyond it: their means are over the cells that there are.
+        """
+        rows, columns = maps.shape[-2:]
+        coarse = self.layers(F.avg_pool2d(maps, COARSE_BLOCK, ceil_mode=True))
+        fine = F.interpolate(
+            coarse, scale_factor=COARSE_BLOCK, mode="bilinear", align_corners=False
+        )
+        return torch.cat([maps, fine[..., :rows, :columns]], dim=1)
 
 
 class LandmarkNetwork(nn.Module):
@@ -74,7 +94,7 @@ class LandmarkNetwork(nn.Module):
         filters: of all convolutions but the last.
         kernels: side of each convolution's kernel, odd; one more than ``filters``.
         dilations: of each convolution.
-        context: whether dilated convolutions see means over windows, see the module.
+        coarse: filters of the coarse convolutions, see the module; none if empty.
         padding: what stands beyond the image's edge.
         last_layer: what follows the last convolution.
         score_scale: factor on the scores.
@@ -83,7 +103,8 @@ class LandmarkNetwork(nn.Module):
         generator: draws the initial weights, normal with variance 2 / fan_in.
 
     Raises:
-        ValueError: lists of unequal length, or an even kernel.
+        ValueError: lists of unequal length, an even kernel, or coarse maps and no 1 x 1 convolution
+            to see them.
     """
 
     def __init__(
@@ -93,7 +114,7 @@ class LandmarkNetwork(nn.Module):
         filters: Sequence[int] = (20, 48, 64, 80, 256),
         kernels: Sequence[int] = (5, 5, 3, 3, 1, 1),
         dilations: Sequence[int] = (1, 1, 3, 6, 1, 1),
-        context: bool = False,
+        coarse: Sequence[int] = (),
         padding: PaddingMode = "replicate",
         last_layer: LastLayer = "plain",
         score_scale: float = 1.0,
@@ -108,11 +129,16 @@ class LandmarkNetwork(nn.Module):
             )
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f"kernels must be odd, got {list(kernels)}")
+        if coarse and 1 not in kernels:
+            raise ValueError(f"coarse maps need a kernel of 1 that sees them, got {list(kernels)}")
         self.score_scale = score_scale
         layers: list[nn.Module] = []
         inputs, outputs = 3, [*filters, num_landmarks]
         last = len(filters)
         for index, (kernel, dilation) in enumerate(zip(kernels, dilations, strict=True)):
+            if coarse and index == list(kernels).index(1):
+                layers.append(Coarse(inputs, coarse, padding))
+                inputs += coarse[-1]
             plain = index == last and last_layer == "plain"
             layer: list[nn.Module] = [
                 nn.Conv2d(
@@ -128,12 +154,8 @@ class LandmarkNetwork(nn.Module):
             ]
             if not plain:
                 layer += [nn.BatchNorm2d(outputs[index]), ReLU()]
-            if context and 0 < index < last and kernel > 1 and dilation > 1:
-                layers.append(Context(dilation // 2 * 2 + 1, nn.Sequential(*layer)))
-                inputs += outputs[index]
-            else:
-                layers += layer
-                inputs = outputs[index]
+            layers += layer
+            inputs = outputs[index]
             if index == 0:
                 layers.append(nn.MaxPool2d(2))
         self.layers = nn.Sequential(*layers)
@@ -165,23 +187,3 @@ class LandmarkNetwork(nn.Module):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu", generator=generator)
                 if module.bias is not None:
                     module.bias.zero_()
-
-
-def window_means(
-    maps: Float[Tensor, "batch channels rows columns"], width: int
-) -> Float[Tensor, "batch channels rows columns"]:
-    """Means over the width x width cells around each cell, over those that there are at an edge.
-
-    Two products with matrices of zeros and ones, a third of the time of ``avg_pool2d``.
-    """
-    rows, columns = (_within(size, width // 2, maps) for size in maps.shape[-2:])
-    count = rows.sum(dim=1)[:, None] * columns.sum(dim=1)
-    channels_last = maps.permute(0, 2, 3, 1)
-    down = (rows @ channels_last.flatten(2)).view_as(channels_last)
-    return ((columns @ down) / count[..., None]).permute(0, 3, 1, 2)
-
-
-def _within(size: int, reach: int, like: Tensor) -> Float[Tensor, "size size"]:
-    """1 where two places of a line are at most ``reach`` apart."""
-    places = torch.arange(size, device=like.device)
-    return ((places[:, None] - places).abs() <= reach).to(like.dtype)

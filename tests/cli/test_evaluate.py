@@ -99,11 +99,13 @@ def figures(scored: dict) -> list[float]:
 
 @pytest.mark.usefixtures("undrawn")
 def test_fitting_on_another_split_is_the_same_as_a_regressor_of_it(
-    warpmarks, fitted, annotated_set, tmp_path
+    warpmarks, run_copy, annotated_set, tmp_path
 ):
-    common = ["evaluate", fitted, annotated_set, "--split", "val", "--json"]
+    fit = ["fit", run_copy, annotated_set, "--split", "train", "--output", "blobs"]
+    assert warpmarks(*fit)[0] == 0
+    common = ["evaluate", run_copy, annotated_set, "--split", "val", "--json"]
     saved, fresh = tmp_path / "saved.json", tmp_path / "fresh.json"
-    assert warpmarks(*common, saved, "--regressor", fitted / "regressors" / "blobs")[0] == 0
+    assert warpmarks(*common, saved, "--regressor", "blobs")[0] == 0
     code, out, _ = warpmarks(*common, fresh, "--fit-split", "train", "--pictures", tmp_path / "p")
     assert code == 0
     assert f"figures: {fresh}\npictures: {tmp_path / 'p'}\n" in out

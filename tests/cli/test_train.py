@@ -75,11 +75,11 @@ def test_resume_goes_on_to_the_budget_that_the_run_has(
 
 
 def test_a_dilation_that_cannot_be_mirrored(warpmarks, tmp_path, image_folder, tiny):
-    settings = ["--set", "network.padding=reflect", "--set", "network.dilations=[1,1,3,8,1,1]"]
+    settings = ["--set", "network.padding=reflect", "--set", "network.dilations=[1,1,8,1,1]"]
     run = tmp_path / "run"
     code, _, err = warpmarks("train", image_folder, "--run", run, "--steps", 2, *tiny, *settings)
     assert code == 2
-    assert err.startswith("error: network.padding is reflect, but layer 4 reaches 8 cells beyond")
+    assert err.startswith("error: network.padding is reflect, but layer 3 reaches 8 cells beyond")
     assert not run.exists()
 
 

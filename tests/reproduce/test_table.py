@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from made_up_copies import made_up
-from warpmarks.configuration import load_recipe
+from warpmarks.configuration import load_recipe, recipe_names
 from warpmarks.reproduce.notes import make_notes
 from warpmarks.reproduce.pictures import label_series
 from warpmarks.reproduce.plan import Training, make_plan
@@ -130,3 +130,7 @@ def test_a_smoke_run_says_that_its_figures_mean_nothing():
     assert (quick.budget.steps, quick.limit, quick.draws) == (20, 64, 2)
     assert choose_settings(quick=True, minutes=3).budget == Budget(minutes=3)
     assert choose_settings(recipe="paper", quick=True).config.loss.unit == "cells"
+    for recipe in recipe_names():
+        small = choose_settings(recipe=recipe, quick=True).config
+        assert len(small.network.filters) == len(load_recipe(recipe).network.filters)
+        assert {*small.network.filters, *small.network.coarse} == {8}

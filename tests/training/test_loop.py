@@ -16,7 +16,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tiny_runs import tiny_config, train_tiny
+from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.configuration import override
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
@@ -285,6 +285,23 @@ def test_a_run_without_a_budget_goes_on_to_the_same_end(image_folder: Path, tmp_
     stopped_at(15, image_folder, tmp_path / "run", config=config)
     train_tiny(image_folder, tmp_path / "run", resume=True)
     assert_same_outcome(RunFolder(tmp_path / "run"), RunFolder(tmp_path / "whole"))
+
+
+@pytest.mark.parametrize("steps", [STEPS, None])
+@pytest.mark.parametrize("stop", [5, 20])
+def test_a_run_stopped_before_or_in_self_training_goes_on_to_the_same_end(
+    image_folder: Path, tmp_path: Path, steps: int | None, stop: int
+) -> None:
+    """Which begins at step 11 of the budget, and at 15 of a run that converges."""
+    schedule = {"patience": 5, "threshold": 0.9}
+    config = tiny_config(**AS_BY_DEFAULT, schedule=schedule)
+    whole = train_tiny(image_folder, tmp_path / "whole", config=config, steps=steps)
+    assert whole.steps == (steps or 30)
+    began = read_tensors(RunFolder(whole.run).state_path)[1]["schedule"]["self_training_from"]
+    assert began == (11 if steps else 15)
+    stopped_at(stop, image_folder, tmp_path / "run", config=config, steps=steps)
+    train_tiny(image_folder, tmp_path / "run", steps=steps, resume=True)
+    assert_same_outcome(RunFolder(tmp_path / "run"), RunFolder(whole.run))
 
 
 def test_ctrl_c_in_another_process(unbroken: RunFolder, image_folder: Path, tmp_path: Path) -> None:

@@ -311,7 +311,7 @@ def test_two_machines_of_srun_are_one_process(
 
 @pytest.mark.slow
 def test_an_error_that_all_meet_is_told_once(image_folder: Path, tmp_path: Path) -> None:
-    settings = {"optimiser": {"learning_rate": 1e30}}
+    settings = {"optimiser": {"learning_rate": 1e30, "averaging": 0.9}}
     run = tmp_path / "run"
     with started(image_folder, run, devices=2, settings=settings) as process:
         code, errors = end_of(process)

@@ -149,3 +149,75 @@ def test_a_schedule_goes_on_from_its_state(kind: str, broken_at: int) -> None:
     second.restore(json.loads(state))
     assert seen_from(second, broken_at + 50) == whole[broken_at // 50 :]
     assert whole[-1][1]
+
+
+def with_self_training(budget: Budget, share: float = 0.25, **settings: float) -> Schedule:
+    return Schedule(ScheduleConfig(kind="cosine", **settings), budget, share)
+
+
+def turned(schedule: Schedule, steps: int, seconds_a_step: float = 0.0) -> list[float]:
+    """The factors of a whole run, each after the turn that may come before its step."""
+    factors = []
+    for step in range(steps):
+        schedule.turn(step, seconds_a_step * step)
+        factors.append(schedule.factor(step, seconds_a_step * step))
+    return factors
+
+
+def test_self_training_takes_the_last_share_of_the_steps_with_a_schedule_of_its_own() -> None:
+    schedule = with_self_training(Budget(steps=400), warmup=0)
+    factors = turned(schedule, 400)
+    assert [factors[step] for step in (0, 150, 300, 350)] == pytest.approx([1, 0.5, 1, 0.5])
+    assert factors[299] == pytest.approx(0, abs=1e-3)
+    assert schedule.watch.self_training_from == 300
+    assert not schedule.over(399, 0.0)
+    assert schedule.over(400, 0.0)
+
+
+def test_self_training_goes_by_the_clock_too() -> None:
+    schedule = with_self_training(Budget(minutes=1), warmup=0)
+    factors = turned(schedule, 60, 1.0)
+    assert schedule.watch.self_training_seconds == 45
+    assert [factors[step] for step in (0, 45, 50)] == pytest.approx([1, 1, 0.75])
+    assert schedule.over(60, 60.0)
+
+
+def test_self_training_rises_anew() -> None:
+    factors = turned(with_self_training(Budget(steps=400), warmup=0.1), 400)
+    assert factors[300] < 0.05
+    assert factors[305] == pytest.approx(0.5, abs=0.05)
+
+
+def test_without_a_budget_self_training_follows_the_cooling_down() -> None:
+    schedule = with_self_training(Budget(), warmup=0, patience=100)
+    schedule.observe(100, 1.0)
+    schedule.observe(200, 1.0)
+    schedule.turn(299, 0.0)
+    assert not schedule.in_self_training
+    assert not schedule.over(300, 0.0)
+    schedule.turn(300, 0.0)
+    assert schedule.in_self_training
+    schedule.observe(350, 1e-9)
+    assert schedule.factor(350, 0.0) == pytest.approx(0.5)
+    assert not schedule.over(399, 0.0)
+    assert schedule.over(400, 0.0)  # a hundred of four hundred
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_the_shortest_budgets_are_kept(steps: int) -> None:
+    schedule = with_self_training(Budget(steps=steps), 0.5)
+    turned(schedule, steps)
+    assert schedule.over(steps, 0.0)
+    assert schedule.in_self_training == (steps > 1)
+
+
+def test_a_run_in_self_training_stays_there_when_its_budget_grows() -> None:
+    first = with_self_training(Budget(steps=400), warmup=0)
+    turned(first, 400)
+    second = with_self_training(Budget(steps=800), warmup=0)
+    second.restore(json.loads(json.dumps(first.state())))
+    second.turn(400, 0.0)
+    assert second.in_self_training
+    assert second.factor(550, 0.0) == pytest.approx(0.5)  # from step 300 to 800
+    assert not second.over(799, 0.0)
+    assert second.over(800, 0.0)

@@ -13,9 +13,10 @@ QUICK_STEPS, QUICK_DRAWS, QUICK_IMAGES = 20, 2, 64
 QUICK_CONFIG: dict[str, Any] = {
     "image": {"size": 32},
     "batch_size": 4,
-    "network": {"filters": [6, 8, 8, 8, 12]},
     "loss": {"pooling": 2},
 }
+QUICK_FILTERS = 8
+"""Channels of every layer of a smoke run's network."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ def choose_settings(
         values = config.model_dump()
         for name, value in QUICK_CONFIG.items():
             values[name] = values[name] | value if isinstance(value, dict) else value
+        for name in ("filters", "coarse"):
+            values["network"][name] = [QUICK_FILTERS] * len(values["network"][name])
         config = build_config(values, source="--quick")
         steps = QUICK_STEPS if steps is None and minutes is None else steps
     if image_size is not None:

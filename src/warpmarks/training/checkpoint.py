@@ -10,7 +10,7 @@ from warpmarks.datasets.parallel import processors
 from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder
 from warpmarks.training.averaging import WeightAverage
-from warpmarks.training.schedule import PlateauWatch
+from warpmarks.training.schedule import ScheduleState
 from warpmarks.weights import load_weights, read_about, read_tensors, write_tensors
 
 
@@ -107,7 +107,7 @@ def _load_optimiser(
             states.setdefault(int(index), {})[key] = _laid_out_as(shapes[int(index)], tensor)
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": states, "param_groups": groups})
-    PlateauWatch(**about["schedule"])
+    ScheduleState(**about["schedule"])
     return Progressed(about["step"], about["seconds"]), about["schedule"]
 
 

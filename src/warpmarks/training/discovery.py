@@ -13,6 +13,7 @@ from warpmarks.geometry import Geometry
 from warpmarks.losses import view_unit
 from warpmarks.training.health import Health, diagnose, locate, measure_health
 from warpmarks.training.precision import choose_precision
+from warpmarks.training.self_training import ViewMaker, distance_in_views
 from warpmarks.training.step import (
     BatchMaker,
     Share,
@@ -61,13 +62,28 @@ class Discovery(Task[PairMeasures]):
     ) -> None:
         self.config = config
         self.batches = BatchMaker(pictures, config, geometry, device=device, share=share)
+        self.views = ViewMaker(self.batches, config, geometry)
         self.precision = choose_precision(config.precision, torch.device(device))
         self.unit = objective_unit(config.loss, geometry).to(device)
         self.health_unit = view_unit(*geometry.cells).to(device)
         self.held_out = self.batches.held_out(max(8, config.batch_size))
 
-    def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
-        """Eq. 9 for the pairs of a step, and exchange where it has a weight."""
+    def loss(
+        self, network: Callable[..., Any], step: int, teacher: nn.Module | None = None
+    ) -> Tensor:
+        """Eq. 9 for the pairs of a step, with exchange where it has a weight; or what is taught."""
+        if teacher is not None:
+            with self.clock("pictures and warps"):
+                views = self.views.batch(step)
+            return distance_in_views(
+                network,
+                teacher,
+                views,
+                self.health_unit,
+                self.precision,
+                self.clock,
+                describe=bool(self.config.network.descriptors),
+            )
         with self.clock("pictures and warps"):
             batch = self.batches.batch(step)
         terms = objective_of_batch(

@@ -135,10 +135,12 @@ class TrainingLoop(Generic[MeasuresT]):
 
     def _step(self, done: Progressed) -> bool:
         """One step; whether its loss is a number."""
+        self.schedule.turn(done.step, done.seconds)
         rate = self.config.optimiser.learning_rate * self.schedule.factor(done.step, done.seconds)
         set_learning_rate(self.optimiser, rate)
         self.network.train()
-        loss = self.task.loss(self.network, done.step)
+        teacher = self.average.network if self.schedule.in_self_training else None
+        loss = self.task.loss(self.network, done.step, teacher)
         with self.clock("backward"):
             self.optimiser.zero_grad()
             self.fabric.backward(loss)

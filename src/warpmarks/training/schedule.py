@@ -4,6 +4,9 @@ With a budget, in steps or in seconds, ``cosine`` rises over the warm-up and fal
 end. Without one it stays at its peak until the held-out loss has not improved for ``patience``
 steps, and then falls to zero over half as many steps as it has taken. ``plateau`` divides the rate
 by ten at each such plateau and ends at the last (sec. 4.1).
+
+A recipe may leave the last share of the training to self-training: all of this then is over sooner,
+and the rate rises and falls once more. Without a budget it takes as many steps as make that share.
 """
 
 import math
@@ -41,8 +44,11 @@ class Budget:
 
 
 @dataclass
-class PlateauWatch:
-    """The best held-out loss so far and what followed from it; goes into checkpoints."""
+class ScheduleState:
+    """The best held-out loss so far, what followed from it, and when self-training began.
+
+    It goes into checkpoints.
+    """
 
     best: float | None = None
     best_step: int = 0
@@ -50,19 +56,32 @@ class PlateauWatch:
     cooling_from: int | None = None
     cooling_steps: int = 0
     converged: bool = False
+    self_training_from: int | None = None
+    self_training_seconds: float = 0.0
 
 
 @dataclass
 class Schedule:
-    """The learning rate of each step as a factor on the recipe's, from budget and held-out loss."""
+    """The learning rate of each step as a factor on the recipe's, from budget and held-out loss.
+
+    Attributes:
+        config: the settings.
+        budget: of the whole run.
+        self_training: share of it, at its end, that is self-training.
+        watch: what it has seen.
+    """
 
     config: ScheduleConfig
     budget: Budget
-    watch: PlateauWatch = field(default_factory=PlateauWatch)
+    self_training: float = 0.0
+    watch: ScheduleState = field(default_factory=ScheduleState)
 
     def factor(self, step: int, seconds: float) -> float:
         """Factor on the learning rate for the step after ``step`` steps and ``seconds`` seconds."""
-        used = self.budget.share(step, seconds)
+        if self.in_self_training:
+            again = self._self_training_used(step, seconds)
+            return self._rise(step, again) * _half_cosine(again)
+        used = self._before_self_training_used(step, seconds)
         if self.config.kind == "plateau":
             return self._rise(step, used) * 0.1**self.watch.reductions
         if used is not None:
@@ -76,9 +95,21 @@ class Schedule:
         used = self.budget.share(step, seconds)
         if used is not None and used >= 1:
             return True
-        watch = self.watch
-        cooled = watch.cooling_from is not None and step - watch.cooling_from >= watch.cooling_steps
-        return watch.converged or cooled
+        if not self.self_training:
+            return self._first_part_over(step, seconds)
+        return self.in_self_training and self._self_training_used(step, seconds) >= 1
+
+    @property
+    def in_self_training(self) -> bool:
+        """Whether self-training has begun; it then goes on to the end."""
+        return self.watch.self_training_from is not None
+
+    def turn(self, step: int, seconds: float) -> None:
+        """Begin self-training with the next step where its time has come."""
+        if self.in_self_training or not self.self_training:
+            return
+        if self._first_part_over(step, seconds):
+            self.watch.self_training_from, self.watch.self_training_seconds = step, seconds
 
     @property
     def follows_loss(self) -> bool:
@@ -87,7 +118,7 @@ class Schedule:
 
     def observe(self, step: int, held_out_loss: float) -> None:
         """Take note of the loss on the held-out pairs after ``step`` steps."""
-        if not self.follows_loss:
+        if not self.follows_loss or self.in_self_training:
             return
         watch = self.watch
         if watch.best is None or held_out_loss < watch.best * (1 - self.config.threshold):
@@ -107,7 +138,29 @@ class Schedule:
 
     def restore(self, state: dict[str, float | int | bool | None]) -> None:
         """Go on from ``state``."""
-        self.watch = PlateauWatch(**state)  # type: ignore[arg-type]
+        self.watch = ScheduleState(**state)  # type: ignore[arg-type]
+
+    def _first_part_over(self, step: int, seconds: float) -> bool:
+        used = self._before_self_training_used(step, seconds)
+        if used is not None and used >= 1:
+            return True
+        watch = self.watch
+        cooled = watch.cooling_from is not None and step - watch.cooling_from >= watch.cooling_steps
+        return watch.converged or cooled
+
+    def _before_self_training_used(self, step: int, seconds: float) -> float | None:
+        used = self.budget.share(step, seconds)
+        return None if used is None else min(1.0, used / (1 - self.self_training))
+
+    def _self_training_used(self, step: int, seconds: float) -> float:
+        watch = self.watch
+        assert watch.self_training_from is not None
+        used = self.budget.share(step, seconds)
+        begun = self.budget.share(watch.self_training_from, watch.self_training_seconds)
+        if used is None or begun is None:
+            steps = watch.self_training_from * self.self_training / (1 - self.self_training)
+            return min(1.0, (step - watch.self_training_from) / max(1.0, steps))
+        return (used - begun) / (1 - begun) if begun < 1 else 1.0
 
     def _rise(self, step: int, used: float | None) -> float:
         if self.config.warmup == 0:

@@ -182,7 +182,7 @@ class Start:
                 config,
                 network,
                 task,
-                Schedule(config.schedule, budget),
+                Schedule(config.schedule, budget, config.self_training.share),
                 conduct.get("clock", STOPPED),
             )
             with processes.together():

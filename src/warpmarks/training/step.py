@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from warpmarks.configuration import LossConfig, TrainingConfig, WarpConfig
@@ -122,6 +122,13 @@ class BatchMaker:
     def batch(self, step: int) -> Batch:
         """The pairs of training step ``step``, counted from 0: this process's share of them."""
         return self._make(self._drawn(step))
+
+    def fetch(self, indices: Int[Tensor, " batch"]) -> Float[Tensor, "batch 3 height width"]:
+        """Some of the pictures, on the device."""
+        if self._on_device is not None:
+            return to_float_images(self._on_device[indices.to(self.device)])
+        chosen = np.ascontiguousarray(self.pictures[indices.numpy()])
+        return to_float_images(torch.from_numpy(chosen), self.device)
 
     def held_out(self, chunk_size: int) -> list[HeldOutPairs]:
         """Pairs whose warps training never draws, of pictures spread evenly over the set."""

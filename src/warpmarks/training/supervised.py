@@ -7,7 +7,7 @@ from typing import Unpack
 
 import numpy as np
 
-from warpmarks.configuration import TrainingConfig, load_recipe, without_exchange
+from warpmarks.configuration import TrainingConfig, for_annotations, load_recipe
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.errors import InputError
 from warpmarks.run_record import AnnotationSource
@@ -39,8 +39,8 @@ def supervise(
         annotated: images and annotations.
         run: the folder to make, or with ``resume`` to go on in.
         config: all settings, with a landmark for each point; those of ``recipe`` if not given, and
-            with ``resume`` the run's own. Its seed also draws the ``labels``. Descriptors are not
-            exchanged, whatever it says.
+            with ``resume`` the run's own. Its seed also draws the ``labels``. There is
+            neither exchange of descriptors nor self-training, whatever it says.
         labels: so many of the annotated images, drawn at random; all of them if not given, and with
             ``resume`` as many as before.
         recipe: name for the record.
@@ -61,9 +61,9 @@ def supervise(
         labels = record.annotations.labels if labels is None else labels
     count = annotated.scheme.count
     settings = start.settings(
-        None if config is None else without_exchange(config),
+        None if config is None else for_annotations(config),
         lambda: TrainingConfig.model_validate(
-            without_exchange(load_recipe(recipe)).model_dump() | {"num_landmarks": count}
+            for_annotations(load_recipe(recipe)).model_dump() | {"num_landmarks": count}
         ),
     )
     if settings.num_landmarks != count:

@@ -103,8 +103,11 @@ class Supervision(Task[PointMeasures]):
         pairs = BatchMaker(annotated.pictures, config, geometry, device=device)
         self.pairs = pairs.held_out(self._chunk)
 
-    def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
-        """The distance to the annotations of a step's images."""
+    def loss(
+        self, network: Callable[..., Any], step: int, teacher: nn.Module | None = None
+    ) -> Tensor:
+        """The distance to the annotations of a step's images; nothing else teaches."""
+        assert teacher is None
         with self.clock("pictures and warps"):
             batch = self.batches.batch(step)
         with self.clock("network and objective"):

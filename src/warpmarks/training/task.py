@@ -42,8 +42,16 @@ class Task(ABC, Generic[MeasuresT]):
     clock: StageClock = STOPPED
 
     @abstractmethod
-    def loss(self, network: Callable[[Tensor], Tensor], step: int) -> Tensor:
-        """The loss of step ``step``, counted from 0, on this process's share of its batch."""
+    def loss(
+        self, network: Callable[..., Any], step: int, teacher: nn.Module | None = None
+    ) -> Tensor:
+        """The loss of step ``step``, counted from 0, on this process's share of its batch.
+
+        Args:
+            network: what trains.
+            step: counted from 0.
+            teacher: in self-training, the network with averaged weights.
+        """
 
     @abstractmethod
     def measure(self, network: nn.Module) -> MeasuresT:

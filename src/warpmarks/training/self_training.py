@@ -1,0 +1,137 @@
+"""Self-training: the landmarks of pictures as they are must be found again in warped views of them.
+
+The network with averaged weights, the teacher, finds the landmarks of a picture; the one that
+trains sees the picture through a warp and in other colours, and learns where the warp takes them
+(Tarvainen and Valpola, "Mean teachers are better role models", NIPS 2017). Eq. 6 lets a landmark
+lag behind the object where it pays to stay near one place of the image in x and x' alike. Here what
+is to be learned moves with the warp all of the way, whatever the teacher's landmark does; only
+features that move with the object tell it, and the teacher follows the network that finds them.
+Wrong places of single pictures do not last either: others contradict them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from warpmarks.configuration import TrainingConfig
+from warpmarks.coordinates import pixel_centres
+from warpmarks.geometry import Geometry
+from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.stages import STOPPED, StageClock
+from warpmarks.training.photometric import change_colours, draw_colours
+from warpmarks.training.precision import arithmetic
+from warpmarks.training.randomness import generator_for
+from warpmarks.training.step import BatchMaker, mirror
+from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
+from warpmarks.warps.sampling import sample_view
+from warpmarks.warps.views import ViewSampler, seen_points
+
+
+@dataclass(frozen=True)
+class Views:
+    """Pictures as they are and through a warp, g1 of each."""
+
+    plain: Float[Tensor, "batch 3 height width"]
+    warped: Float[Tensor, "batch 3 height width"]
+    warp: ThinPlateSpline
+
+
+class ViewMaker:
+    """Makes the views of any step, always the same for a given seed and step."""
+
+    def __init__(self, batches: BatchMaker, config: TrainingConfig, geometry: Geometry) -> None:
+        self.batches, self.config = batches, config
+        self.warps = RandomWarps(
+            WarpRange(**config.self_training.warps.model_dump()),
+            aspect=geometry.aspect,
+            controls=control_grid(config.warps.controls, config.warps.controls),
+        )
+        self.sampler = ViewSampler(
+            self.warps, size=geometry.view, margin=config.image.margin, device=batches.device
+        )
+        self._plain = pixel_centres(*geometry.view, device=batches.device)
+
+    def batch(self, step: int) -> Views:
+        """The views of training step ``step``: this process's share of them."""
+        indices = self.batches.order.batch(step)
+        generator = generator_for(self.config.seed, "self-training", step)
+        warp = self.warps.draw(len(indices), generator)
+        colours = draw_colours(self.config.photometric, len(indices), generator)
+        mirrored = torch.rand(len(indices), generator=generator) < self.config.warps.mirror
+        part = self.batches.share.of(len(indices))
+        warp = warp.part(part)
+        pictures = mirror(self.batches.fetch(indices[part]), mirrored[part])
+        plain = sample_view(
+            pictures, self._plain.expand(len(pictures), -1, -1, -1), self.config.image.margin
+        )
+        warped = change_colours(
+            self.sampler.sample(pictures, warp), None if colours is None else colours[:, part]
+        )
+        last = torch.channels_last
+        return Views(
+            plain.contiguous(memory_format=last), warped.contiguous(memory_format=last), warp
+        )
+
+
+def distance_in_views(
+    network: Callable[..., Any],
+    teacher: nn.Module,
+    views: Views,
+    unit: Float[Tensor, " 2"],
+    precision: torch.dtype = torch.float32,
+    clock: StageClock = STOPPED,
+    *,
+    describe: bool = False,
+) -> Float[Tensor, ""]:
+    """How far the network's landmarks of the warped views are from where the teacher has them.
+
+    Args:
+        network: images to score maps.
+        teacher: the same with averaged weights; it gets no gradient.
+        views: this process's share.
+        unit: of distances, see ``warpmarks.losses``.
+        precision: of both networks' arithmetic.
+        clock: told of the stages.
+        describe: whether the network has descriptors, which learn nothing here.
+    """
+    device = views.warped.device
+    with clock("network"), arithmetic(precision, device):
+        with torch.no_grad():
+            taught_maps = teacher.eval()(views.plain)
+        # Every weight takes part, or else several processes would wait for its gradient.
+        if describe:
+            score_maps, descriptors = network(views.warped, describe=True)
+            nothing = 0 * descriptors.float().sum()
+        else:
+            score_maps, nothing = network(views.warped), 0.0
+    with clock("objective"):
+        taught = soft_argmax(spatial_softmax(taught_maps.float()))
+        targets, there = seen_points(taught.double().cpu(), views.warp)
+        landmarks = soft_argmax(spatial_softmax(score_maps.float()))
+        targets, there = targets.to(landmarks), there.to(device)
+        return taught_distance(landmarks, targets, there, unit) + nothing
+
+
+def taught_distance(
+    landmarks: Float[Tensor, "batch landmarks 2"],
+    targets: Float[Tensor, "batch landmarks 2"],
+    there: Bool[Tensor, "batch landmarks"],
+    unit: Float[Tensor, " 2"],
+) -> Float[Tensor, ""]:
+    """Mean |Phi(x)_r - t_r| over all landmarks, where those that are out of view count 0.
+
+    The distance itself, not its square: a wrong target pulls no more than a good one. The mean is
+    over all, so that the mean of several processes' parts is that of the whole batch.
+
+    Args:
+        landmarks: Phi(x).
+        targets: t, any number where a landmark is out of view.
+        there: whether it is in view.
+        unit: see ``warpmarks.losses``.
+    """
+    distances = ((landmarks - targets) * unit).norm(dim=-1)
+    return torch.where(there, distances, 0).mean()

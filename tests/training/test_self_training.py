@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.testing import assert_close
+
+from warpmarks.configuration import TrainingConfig
+from warpmarks.geometry import plan_geometry
+from warpmarks.losses import view_unit
+from warpmarks.training.discovery import Discovery
+from warpmarks.training.self_training import ViewMaker, distance_in_views, taught_distance
+from warpmarks.training.step import BatchMaker, Share
+
+WIDE = {"rotation": 25.0, "scale": 0.2, "translation": 0.15, "deformation": 0.04}
+
+
+def config(**changes) -> TrainingConfig:
+    settings = {
+        "num_landmarks": 1,
+        "batch_size": 4,
+        "image": {"size": 48},
+        "loss": {"pooling": 2},
+        "self_training": {"share": 0.5, "warps": WIDE},
+        "optimiser": {"averaging": 0.99},
+    }
+    return TrainingConfig.model_validate(settings | changes)
+
+
+GEOMETRY = plan_geometry(config().image, 1.3)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    """A red spot on black, at another place in each, near the middle."""
+    generator = np.random.default_rng(3)
+    rows, columns = GEOMETRY.picture
+    y, x = np.mgrid[0:rows, 0:columns]
+    images = np.zeros((12, rows, columns, 3), dtype=np.uint8)
+    for image in images:
+        middle = np.array([columns, rows]) * generator.uniform(0.4, 0.6, 2)
+        image[..., 0] = 255 * (np.hypot(x - middle[0], y - middle[1]) < 4)
+    return images
+
+
+def views(pictures: np.ndarray, share: Share | None = None, **changes) -> ViewMaker:
+    settings = config(**changes)
+    return ViewMaker(BatchMaker(pictures, settings, GEOMETRY, share=share), settings, GEOMETRY)
+
+
+class RedFinder(nn.Module):
+    """Its map lights up where it is red; it cannot learn."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return 60 * nn.functional.avg_pool2d(images, 2)[:, :1]
+
+
+class Nailed(nn.Module):
+    """Its map lights up in one place of the image, whatever it shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.height = nn.Parameter(torch.tensor(60.0))
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = torch.zeros(len(images), 1, images.shape[2] // 2, images.shape[3] // 2)
+        maps[:, :, 10, 15] = 1
+        return self.height * maps
+
+
+def loss_of(network: nn.Module, teacher: nn.Module, maker: ViewMaker, steps: int = 3) -> float:
+    unit = view_unit(*GEOMETRY.cells)
+    losses = [distance_in_views(network, teacher, maker.batch(step), unit) for step in range(steps)]
+    return torch.stack(losses).mean().item()
+
+
+@pytest.mark.parametrize("mirror", [0.0, 1.0])
+def test_what_stays_on_the_object_loses_nothing(pictures, mirror) -> None:
+    maker = views(pictures, warps={"mirror": mirror})
+    assert loss_of(RedFinder(), RedFinder(), maker) < 0.04  # a cell is 0.1
+    moved = [
+        (batch.plain - batch.warped).abs().mean() for batch in (maker.batch(0), maker.batch(1))
+    ]
+    assert min(moved) > 0.003
+
+
+def test_what_is_nailed_to_the_image_pays_even_under_a_nailed_teacher(pictures) -> None:
+    """Where eqs. 5 and 6 under small warps may let it be."""
+    maker = views(pictures)
+    assert loss_of(Nailed(), RedFinder(), maker) > 0.15
+    assert loss_of(Nailed(), Nailed(), maker) > 0.08
+
+
+def test_only_what_trains_gets_a_gradient(pictures) -> None:
+    network, teacher = Nailed(), Nailed()
+    views_of_step = views(pictures).batch(0)
+    distance_in_views(network, teacher, views_of_step, view_unit(*GEOMETRY.cells)).backward()
+    assert network.height.grad is not None
+    assert teacher.height.grad is None
+    assert not teacher.training
+
+
+def test_the_mean_is_that_of_a_loop() -> None:
+    generator = torch.Generator().manual_seed(0)
+    landmarks, targets = torch.randn(2, 3, 4, 2, dtype=torch.float64, generator=generator)
+    there = torch.rand(3, 4, generator=generator) < 0.6
+    unit = torch.tensor([1.7, 1.0], dtype=torch.float64)
+    targets[~there] = 1e9
+    total = sum(
+        np.hypot(*((landmarks[b, k] - targets[b, k]) * unit).tolist())
+        for b, k in there.nonzero().tolist()
+    )
+    assert_close(taught_distance(landmarks, targets, there, unit).item(), total / 12)
+
+
+def test_the_parts_of_several_processes_make_the_whole(pictures) -> None:
+    maker = views(pictures)
+    parts = [views(pictures, Share(rank, 2)) for rank in range(2)]
+    whole = maker.batch(5)
+    for name in ("plain", "warped"):
+        joined = torch.cat([getattr(part.batch(5), name) for part in parts])
+        assert torch.equal(joined, getattr(whole, name))
+    halves = [loss_of(Nailed(), RedFinder(), part, 1) for part in parts]
+    assert loss_of(Nailed(), RedFinder(), maker, 1) == pytest.approx(np.mean(halves), rel=1e-5)
+
+
+def test_a_step_draws_the_same_views_again_and_another_step_others(pictures) -> None:
+    maker, again = views(pictures), views(pictures)
+    assert torch.equal(maker.batch(2).warped, again.batch(2).warped)
+    assert not torch.equal(maker.batch(2).warped, maker.batch(14).warped)
+
+
+def test_discovery_is_taught_where_there_is_a_teacher(pictures) -> None:
+    settings = config()
+    task = Discovery(pictures, settings, GEOMETRY)
+    views_of_step, unit = views(pictures).batch(1), view_unit(*GEOMETRY.cells)
+    expected = distance_in_views(Nailed(), RedFinder(), views_of_step, unit)
+    assert_close(task.loss(Nailed(), 1, RedFinder()), expected)
+    assert abs(task.loss(Nailed(), 1).item() - expected.item()) > 0.01
