@@ -221,3 +221,13 @@ def test_a_run_in_self_training_stays_there_when_its_budget_grows() -> None:
     assert second.factor(550, 0.0) == pytest.approx(0.5)  # from step 300 to 800
     assert not second.over(799, 0.0)
     assert second.over(800, 0.0)
+
+
+def test_when_landmarks_should_be_sound() -> None:
+    plain, unbound = cosine(Budget(steps=100)), cosine(Budget())
+    assert [plain.late(step, 0.0) for step in (39, 40)] == [False, True]
+    assert [unbound.late(step, 0.0) for step in (1999, 2000)] == [False, True]
+    taught = with_self_training(Budget(steps=400))
+    assert not taught.late(299, 0.0)
+    turned(taught, 301)
+    assert [taught.late(step, 0.0) for step in (339, 341)] == [False, True]

@@ -23,9 +23,6 @@ from warpmarks.training.processes import Processes
 from warpmarks.training.schedule import Schedule
 from warpmarks.training.task import Evaluation, MeasuresT, Task
 
-WARN_AFTER = 0.4
-"""From this share of the budget on, a collapse is told as soon as it is measured."""
-
 
 class TrainingLoop(Generic[MeasuresT]):
     """The parts of a run that change as it trains.
@@ -194,8 +191,7 @@ class TrainingLoop(Generic[MeasuresT]):
         self._logged_step = evaluation.step
         if on_evaluation is not None:
             on_evaluation(evaluation)
-        used = self.schedule.budget.share(evaluation.step, evaluation.seconds)
-        late = used >= WARN_AFTER if used is not None else evaluation.step >= 2000
+        late = self.schedule.late(evaluation.step, evaluation.seconds)
         if late and not self._warned and evaluation.measures.collapsing():
             self._warned = True
             problems = "; ".join(evaluation.measures.problems())

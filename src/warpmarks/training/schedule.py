@@ -15,6 +15,12 @@ from dataclasses import asdict, dataclass, field
 from warpmarks.configuration import ScheduleConfig
 from warpmarks.errors import InputError
 
+LATE = 0.4
+"""From this share of a budget, or of self-training, on a collapse will not mend itself."""
+
+LATE_STEPS = 2000
+"""The same without a budget."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -98,6 +104,13 @@ class Schedule:
         if not self.self_training:
             return self._first_part_over(step, seconds)
         return self.in_self_training and self._self_training_used(step, seconds) >= 1
+
+    def late(self, step: int, seconds: float) -> bool:
+        """Whether landmarks should be sound by now; before self-training few may be."""
+        if self.self_training:
+            return self.in_self_training and self._self_training_used(step, seconds) >= LATE
+        used = self.budget.share(step, seconds)
+        return step >= LATE_STEPS if used is None else used >= LATE
 
     @property
     def in_self_training(self) -> bool:
