@@ -164,6 +164,36 @@ def test_scores_move_with_the_image(options):
     )
 
 
+def test_scores_beside_coarse_maps_move_with_the_image_by_whole_blocks():
+    images = random_images(152, 168)
+    network = settled(**COARSE)
+    here, moved = network(images[..., 8:, 16:]), network(images[..., :-8, :-16])
+    away = 24  # cells: five blocks for two coarse convolutions and the interpolation, and the rest
+    assert_close(
+        here[..., away:-away, away:-away],
+        moved[..., away + 4 : -away + 4, away + 8 : -away + 8],
+        rtol=0,
+        atol=1e-10,
+    )
+
+
+def test_coarse_maps_see_far():
+    images = torch.rand(1, 3, 80, 96, dtype=torch.float64, generator=generator())
+    settled(**COARSE)(images.requires_grad_())[0, :, 20, 26].sum().backward()
+    seen = images.grad.abs().sum(dim=(0, 1)).sum(dim=1).nonzero().flatten()
+    assert seen[-1] - seen[0] + 1 > 40
+
+
+def test_coarse_maps_in_half_precision_and_channels_last_are_nearly_the_same():
+    part = coarse_part()
+    maps = torch.rand(2, 5, 12, 18, generator=generator())
+    wanted = part.float()(maps)
+    last = maps.contiguous(memory_format=torch.channels_last)
+    assert_close(part(last), wanted)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert_close(part(last).float(), wanted, rtol=0.03, atol=0.03 * wanted.abs().max().item())
+
+
 def test_descriptors_are_made_from_the_features_of_the_scores():
     images = random_images(16, 24, batch=2)
     network = settled(5, descriptors=4)

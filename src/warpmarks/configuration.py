@@ -122,7 +122,7 @@ class SelfTrainingConfig(Section):
     """The last part of a run: the averaged network teaches, see ``training.self_training``."""
 
     share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
-    """Of the run's budget; 0 for none."""
+    """Of the run's budget, or of its steps where it has none; 0 for no self-training."""
     warps: WarpConfig = WarpConfig()
     """Of the views in which the landmarks are to be found again."""
 
@@ -139,7 +139,7 @@ class OptimiserConfig(Section):
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share that stays, at each step, of the averaged weights that a run measures, saves and
-    detects with; 0.998 averages over about 500 steps, 0 takes the last step's weights."""
+    detects with; 0.995 averages over about 200 steps, 0 takes the last step's weights."""
 
 
 class ScheduleConfig(Section):
@@ -147,7 +147,8 @@ class ScheduleConfig(Section):
 
     kind: Literal["cosine", "plateau"] = "cosine"
     """cosine: to zero at the end of the budget; without a budget constant until a plateau, then
-    down to zero over half as many steps again. plateau: a tenth at each plateau."""
+    down to zero over half as many steps again. plateau: a tenth at each plateau. Before
+    self-training the budget is what that leaves, and in it the rate goes by a cosine of its own."""
     warmup: Annotated[float, Field(ge=0, le=0.5)] = 0.03
     """Share of the budget (without one: of ``patience`` steps) over which the rate rises from 0."""
     patience: PositiveInt = 3000

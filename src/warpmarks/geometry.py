@@ -66,5 +66,5 @@ def require_room_for_padding(network: NetworkConfig, geometry: Geometry) -> None
             raise InputError(
                 f"network.padding is reflect, but {name} reaches {reach} cells beyond "
                 f"the edge of a map of {columns} x {rows}, which has too few to mirror: take "
-                "replicate, a smaller network.dilations or a larger image.size"
+                "replicate, smaller network.kernels and dilations, or a larger image.size"
             )

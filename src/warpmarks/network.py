@@ -1,7 +1,8 @@
 """The landmark network: images to score maps (sec. 3.2 and 4.1).
 
-Six convolutions with 20, 48, 64, 80, 256 and K filters and one 2 x 2 max-pool after the first, so
-that an H x W image gives K maps of H/2 x W/2 cells. What the paper leaves open is a setting here:
+In the paper six convolutions with 20, 48, 64, 80, 256 and K filters, with one 2 x 2 max-pool after
+the first, so that an H x W image gives K maps of H/2 x W/2 cells. What the paper
+leaves open is a setting here:
 
 * **Kernels and dilations.** Unstated. ``paper`` follows the authors' later release of "the NeurIPS
   2017 style network": 5, 5, 5 (dilation 2), 3 (4), 3 (2), 1, which sees 54 pixels. The network
@@ -79,7 +80,10 @@ class Coarse(nn.Module):
         Blocks at the far edges may reach beyond it: their means are over the cells that there are.
         """
         rows, columns = maps.shape[-2:]
-        coarse = self.layers(F.avg_pool2d(maps, COARSE_BLOCK, ceil_mode=True))
+        ragged = bool(rows % COARSE_BLOCK or columns % COARSE_BLOCK)
+        # Older runtimes of exported files count cells beyond the edge where padding would count.
+        means = F.avg_pool2d(maps, COARSE_BLOCK, ceil_mode=ragged, count_include_pad=False)
+        coarse = self.layers(means)
         fine = F.interpolate(
             coarse, scale_factor=COARSE_BLOCK, mode="bilinear", align_corners=False
         )

@@ -224,7 +224,14 @@ def test_a_supervised_network_needs_no_fit(warpmarks, supervised, annotated_set,
 def test_a_supervised_network_of_other_points(warpmarks, supervised, annotated_set):
     fewer_points(annotated_set)
     code, _, err = warpmarks("evaluate", supervised, annotated_set)
-    assert (code, "the run finds 3 points, but" in err) == (2, True)
+    assert (code, "supervised predicts 3 points, but" in err) == (2, True)
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_supervised_network_of_points_in_another_order(warpmarks, supervised, annotated_set):
+    edit(annotated_set / "points.json", names=["dark", "bright", "between"])
+    code, _, err = warpmarks("evaluate", supervised, annotated_set)
+    assert (code, "predicts the point 'bright' where" in err) == (2, True)
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -21,7 +21,14 @@ def make_detector() -> Callable[..., Detector]:
     def make(fit: str = "crop") -> Detector:
         config = tiny_config(
             image={"size": 18, "fit": fit, "margin": 0.1},
-            network={"filters": [4, 6, 6, 6, 8], "score_scale": 12.0},
+            network={
+                "filters": [4, 6, 6, 6, 8],
+                "dilations": [1] * 6,
+                "coarse": [6, 4],
+                "descriptors": 3,
+                "score_scale": 12.0,
+            },
+            loss={"pooling": 2, "exchange_weight": 0.5},
         )
         network = build_network(config, torch.Generator().manual_seed(3))
         return Detector(network, tiny_record(config, view=(16, 20), picture=(20, 25)), device="cpu")

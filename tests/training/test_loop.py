@@ -295,10 +295,14 @@ def test_a_run_stopped_before_or_in_self_training_goes_on_to_the_same_end(
     """Which begins at step 11 of the budget, and at 15 of a run that converges."""
     schedule = {"patience": 5, "threshold": 0.9}
     config = tiny_config(**AS_BY_DEFAULT, schedule=schedule)
-    whole = train_tiny(image_folder, tmp_path / "whole", config=config, steps=steps)
+    listener = Listener()
+    whole = train_tiny(
+        image_folder, tmp_path / "whole", config=config, steps=steps, progress=listener
+    )
     assert whole.steps == (steps or 30)
     began = read_tensors(RunFolder(whole.run).state_path)[1]["schedule"]["self_training_from"]
     assert began == (11 if steps else 15)
+    assert f"self-training begins after {began} steps" in listener.messages
     stopped_at(stop, image_folder, tmp_path / "run", config=config, steps=steps)
     train_tiny(image_folder, tmp_path / "run", steps=steps, resume=True)
     assert_same_outcome(RunFolder(tmp_path / "run"), RunFolder(whole.run))

@@ -95,7 +95,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="TEXT",
-            show_default="the regressor's, else the set's",
+            show_default="the regressor's or supervised run's, else the set's",
             help="What errors are divided by: inter-ocular, outer-eye-corners, box, box-side, "
             "image, or two points such as 1:2.",
         ),
@@ -178,7 +178,13 @@ def evaluate(
             json=json,
         )
         return
-    scheme = _scheme(annotated, saved, regressor, normaliser)
+    direct = detector.record.scheme if ways == (None, None, None) else None
+    scheme = _scheme(
+        annotated,
+        direct if saved is None else saved.scheme,
+        f"the regressor {regressor}" if regressor else str(run),
+        normaliser,
+    )
     with terminal_progress() as progress:
         examples = locate_annotated(detector, annotated, progress=progress)
         predictions, training = _predict(
@@ -278,32 +284,32 @@ def _load(name: str, run: Path, detector: "Detector") -> "Regressor":
 
 def _scheme(
     annotated: "AnnotatedSet",
-    saved: "Regressor | None",
-    name: str | None,
+    known: "PointScheme | None",
+    who: str,
     normaliser: str | None,
 ) -> "PointScheme":
-    """The set's scheme, or a regressor's; its normaliser is the user's where one was given."""
+    """The set's scheme, or that of who predicts; the normaliser is the user's if one was given."""
     from dataclasses import replace
 
     from warpmarks.points import numbered_names
 
-    if saved is None:
+    if known is None:
         return annotated.scheme
-    here, there = annotated.scheme.names, saved.scheme.names
+    here, there = annotated.scheme.names, known.names
     if len(here) != len(there):
         raise InputError(
-            f"the regressor {name} predicts {counted(len(there), 'point')}, but {annotated.source} "
-            f"has {len(here)}: take the set's own regressor, or fit one"
+            f"{who} predicts {counted(len(there), 'point')}, but {annotated.source} "
+            f"has {len(here)}: score it on a set with its points, or fit a regressor to this one"
         )
     if here != there and numbered_names(len(here)) not in (here, there):
         first = next(i for i in range(len(here)) if here[i] != there[i])
         raise InputError(
-            f"the regressor {name} predicts the point {there[first]!r} where {annotated.source} "
-            f"has {here[first]!r}: bring the set's points into the regressor's order and names"
+            f"{who} predicts the point {there[first]!r} where {annotated.source} "
+            f"has {here[first]!r}: bring the set's points into the same order and names"
         )
     if normaliser is not None:
-        return replace(saved.scheme, normaliser=annotated.scheme.normaliser)
-    return saved.scheme
+        return replace(known, normaliser=annotated.scheme.normaliser)
+    return known
 
 
 def _predict(
@@ -347,7 +353,7 @@ def _predict(
         how = f"fitted on {counted(len(training), 'image')} of {fitted_on.name} ({fitted.method})"
         return predict_with(fitted, examples, how=how), training
     if cross_validation is None:
-        return points_found(examples, source=source), None
+        return points_found(examples), None
     generator = np.random.default_rng(seed)
     checked_lengths(
         scheme.normaliser.lengths(examples.annotations, examples.sizes),

@@ -158,8 +158,9 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         "losses",
         "Losses",
-        "The objective and its two terms. Equivariance falls as landmarks follow the warps; "
-        "diversity falls as landmarks part from each other.",
+        "The objective and its two terms on held-out warps. Equivariance falls as landmarks follow "
+        "the warps; diversity falls as landmarks part from each other, and may rise a little in "
+        "self-training, where they are taught where to be.",
         _draw_losses,
     ),
     Panel(
@@ -179,7 +180,8 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         "learning_rate",
         "Learning rate",
-        "Each step down answers a plateau of the loss.",
+        "Where it rises for the second time, self-training begins; with a plateau schedule each "
+        "step down answers a plateau of the loss.",
         _draw_learning_rate,
     ),
     Panel(

@@ -18,7 +18,7 @@ class WeightAverage:
 
     Args:
         network: what to follow.
-        decay: share of the average that stays at each step: 0.998 averages over about the last 500
+        decay: share of the average that stays at each step: 0.995 averages over about the last 200
             steps. 0 keeps no copy: ``network`` then is the one that trains.
     """
 

@@ -147,9 +147,9 @@ def diagnose(health: Health) -> list[str]:
     if health.nailed:
         sentences.append(
             f"{len(health.nailed)} of {count} landmarks {be(len(health.nailed))} nailed to one "
-            "place of the image instead of the object: lower loss.diversity_weight, widen the "
-            "warps (warps.first.translation, warps.first.rotation) and keep network.padding away "
-            "from zeros"
+            "place of the image instead of the object: train longer, with self-training "
+            "(self_training.share), or lower loss.diversity_weight, widen the warps "
+            "(warps.second.translation) and keep network.padding away from zeros"
         )
     if health.lagging:
         sentences.append(

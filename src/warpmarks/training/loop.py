@@ -94,16 +94,19 @@ class TrainingLoop(Generic[MeasuresT]):
         with stop_requested() as stopped:
             while not self.schedule.over(done.step, done.seconds):
                 before = done.seconds
+                if self.schedule.turn(done.step, done.seconds):
+                    progress.message(f"self-training begins after {done.step:,} steps")
                 finite = self._step(done)
                 now = time.monotonic()
                 done.seconds, stopping, telling = self._agreed(
                     now - began, stopped(), pace.telling(done.step, now - last_told), finite
                 )
                 self._advance(progress, before, done.seconds)
-                if telling or pace.steering(done.step):
+                steering = pace.steering(done.step) and not self.schedule.in_self_training
+                if telling or steering:
                     evaluation = self._evaluate(
                         self._rate(done.step - told_step, now - last_told),
-                        steering=pace.steering(done.step),
+                        steering=steering,
                     )
                     if telling:
                         self._tell(evaluation, progress, on_evaluation)
@@ -132,7 +135,6 @@ class TrainingLoop(Generic[MeasuresT]):
 
     def _step(self, done: Progressed) -> bool:
         """One step; whether its loss is a number."""
-        self.schedule.turn(done.step, done.seconds)
         rate = self.config.optimiser.learning_rate * self.schedule.factor(done.step, done.seconds)
         set_learning_rate(self.optimiser, rate)
         self.network.train()

@@ -5,8 +5,9 @@ end. Without one it stays at its peak until the held-out loss has not improved f
 steps, and then falls to zero over half as many steps as it has taken. ``plateau`` divides the rate
 by ten at each such plateau and ends at the last (sec. 4.1).
 
-A recipe may leave the last share of the training to self-training: all of this then is over sooner,
-and the rate rises and falls once more. Without a budget it takes as many steps as make that share.
+A recipe may leave the last share of a run to self-training, in which the rate rises and falls once
+more. A budget then counts for what comes before by the share that is left to it; without a budget
+self-training takes as many further steps as make its share of all.
 """
 
 import math
@@ -117,12 +118,14 @@ class Schedule:
         """Whether self-training has begun; it then goes on to the end."""
         return self.watch.self_training_from is not None
 
-    def turn(self, step: int, seconds: float) -> None:
-        """Begin self-training with the next step where its time has come."""
+    def turn(self, step: int, seconds: float) -> bool:
+        """Begin self-training with the next step where its time has come; whether it just has."""
         if self.in_self_training or not self.self_training:
-            return
-        if self._first_part_over(step, seconds):
-            self.watch.self_training_from, self.watch.self_training_seconds = step, seconds
+            return False
+        if not self._first_part_over(step, seconds):
+            return False
+        self.watch.self_training_from, self.watch.self_training_seconds = step, seconds
+        return True
 
     @property
     def follows_loss(self) -> bool:
