@@ -79,7 +79,7 @@ def test_a_draw_is_the_fit_on_the_images_of_its_seed(detector, annotated_folder)
     others = [name for name in annotated.draw(4, 0).images.names if name not in draw.examples.names]
     rows = np.array([annotated.images.names.index(name) for name in others])
     elsewhere = locate_annotated(detector, annotated.subset(rows))
-    assert pool.error_elsewhere(draw) == pytest.approx(
+    assert pool.errors_elsewhere(draw)[0] == pytest.approx(
         mean_relative_error(draw.fit.regressor, elsewhere)[0]
     )
 
