@@ -125,8 +125,6 @@ class SelfTrainingConfig(Section):
     """Of the run's budget, or of its steps where it has none; 0 for no self-training."""
     warps: WarpConfig = WarpConfig()
     """Of the views in which the landmarks are to be found again."""
-    diversity_weight: NonNegative = 0.5
-    """Of the diversity beside the distance to what is taught."""
 
 
 class OptimiserConfig(Section):

@@ -9,7 +9,6 @@ from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation import label_curve
-from warpmarks.evaluation import label_curve
 from warpmarks.evaluation.few_labels import (
     LabelCount,
     LabelledPool,

@@ -8,7 +8,7 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.geometry import plan_geometry
 from warpmarks.losses import view_unit
 from warpmarks.training.discovery import Discovery
-from warpmarks.training.self_training import ViewMaker, loss_in_views, taught_distance
+from warpmarks.training.self_training import ViewMaker, distance_in_views, taught_distance
 from warpmarks.training.step import BatchMaker, Share
 
 WIDE = {"rotation": 25.0, "scale": 0.2, "translation": 0.15, "deformation": 0.04}
@@ -69,10 +69,7 @@ class Nailed(nn.Module):
 
 def loss_of(network: nn.Module, teacher: nn.Module, maker: ViewMaker, steps: int = 3) -> float:
     unit = view_unit(*GEOMETRY.cells)
-    losses = [
-        loss_in_views(network, teacher, maker.batch(step), unit, maker.config)
-        for step in range(steps)
-    ]
+    losses = [distance_in_views(network, teacher, maker.batch(step), unit) for step in range(steps)]
     return torch.stack(losses).mean().item()
 
 
@@ -93,31 +90,10 @@ def test_what_is_nailed_to_the_image_pays_even_under_a_nailed_teacher(pictures) 
     assert loss_of(Nailed(), Nailed(), maker) > 0.08
 
 
-def test_landmarks_at_one_place_pay_for_it(pictures) -> None:
-    def twice(off: int) -> nn.Module:
-        class Both(nn.Module):
-            def forward(self, images: Tensor) -> Tensor:
-                red = RedFinder()(images)
-                return torch.cat([red, red.roll(off, dims=-1)], dim=1)
-
-        return Both()
-
-    share = config(num_landmarks=2).self_training.model_dump() | {"share": 0.5}
-    free, kept = (
-        views(pictures, num_landmarks=2, self_training=share | {"diversity_weight": weight})
-        for weight in (0.0, 0.5)
-    )
-    together = loss_of(twice(0), twice(0), kept) - loss_of(twice(0), twice(0), free)
-    apart = loss_of(twice(8), twice(8), kept) - loss_of(twice(8), twice(8), free)
-    assert together == pytest.approx(0.25, abs=0.01)  # half of (K - 1) / K
-    assert apart < 0.02
-
-
 def test_only_what_trains_gets_a_gradient(pictures) -> None:
     network, teacher = Nailed(), Nailed()
     views_of_step = views(pictures).batch(0)
-    unit = view_unit(*GEOMETRY.cells)
-    loss_in_views(network, teacher, views_of_step, unit, config()).backward()
+    distance_in_views(network, teacher, views_of_step, view_unit(*GEOMETRY.cells)).backward()
     assert network.height.grad is not None
     assert teacher.height.grad is None
     assert not teacher.training
@@ -157,6 +133,6 @@ def test_discovery_is_taught_where_there_is_a_teacher(pictures) -> None:
     settings = config()
     task = Discovery(pictures, settings, GEOMETRY)
     views_of_step, unit = views(pictures).batch(1), view_unit(*GEOMETRY.cells)
-    expected = loss_in_views(Nailed(), RedFinder(), views_of_step, unit, settings)
+    expected = distance_in_views(Nailed(), RedFinder(), views_of_step, unit)
     assert_close(task.loss(Nailed(), 1, RedFinder()), expected)
     assert abs(task.loss(Nailed(), 1).item() - expected.item()) > 0.01

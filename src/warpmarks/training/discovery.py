@@ -13,7 +13,7 @@ from warpmarks.geometry import Geometry
 from warpmarks.losses import view_unit
 from warpmarks.training.health import Health, diagnose, locate, measure_health
 from warpmarks.training.precision import choose_precision
-from warpmarks.training.self_training import ViewMaker, loss_in_views
+from warpmarks.training.self_training import ViewMaker, distance_in_views
 from warpmarks.training.step import (
     BatchMaker,
     Share,
@@ -75,8 +75,14 @@ class Discovery(Task[PairMeasures]):
         if teacher is not None:
             with self.clock("pictures and warps"):
                 views = self.views.batch(step)
-            return loss_in_views(
-                network, teacher, views, self.health_unit, self.config, self.precision, self.clock
+            return distance_in_views(
+                network,
+                teacher,
+                views,
+                self.health_unit,
+                self.precision,
+                self.clock,
+                describe=bool(self.config.network.descriptors),
             )
         with self.clock("pictures and warps"):
             batch = self.batches.batch(step)

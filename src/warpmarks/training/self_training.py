@@ -21,12 +21,11 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
-from warpmarks.losses import diversity
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import generator_for
-from warpmarks.training.step import BatchMaker, mirror, pooling_for
+from warpmarks.training.step import BatchMaker, mirror
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import sample_view
 from warpmarks.warps.views import ViewSampler, seen_points
@@ -78,48 +77,43 @@ class ViewMaker:
         )
 
 
-def loss_in_views(
+def distance_in_views(
     network: Callable[..., Any],
     teacher: nn.Module,
     views: Views,
     unit: Float[Tensor, " 2"],
-    config: TrainingConfig,
     precision: torch.dtype = torch.float32,
     clock: StageClock = STOPPED,
+    *,
+    describe: bool = False,
 ) -> Float[Tensor, ""]:
-    """How far landmarks of the warped views are from where the teacher has them, and diversity.
-
-    Landmarks that are taught their own mean places move together, and their maps would overlap:
-    L''_div keeps them apart as in eq. 9.
+    """How far the network's landmarks of the warped views are from where the teacher has them.
 
     Args:
-        network: images to score maps, and to descriptors, which learn nothing here.
+        network: images to score maps.
         teacher: the same with averaged weights; it gets no gradient.
         views: this process's share.
         unit: of distances, see ``warpmarks.losses``.
-        config: the weight of diversity, and how it is measured.
         precision: of both networks' arithmetic.
         clock: told of the stages.
+        describe: whether the network has descriptors, which learn nothing here.
     """
     device = views.warped.device
-    nothing: Tensor | float = 0.0
     with clock("network"), arithmetic(precision, device):
         with torch.no_grad():
             taught_maps = teacher.eval()(views.plain)
-        if config.network.descriptors:
-            # Every weight takes part, or else several processes would wait for its gradient.
+        # Every weight takes part, or else several processes would wait for its gradient.
+        if describe:
             score_maps, descriptors = network(views.warped, describe=True)
             nothing = 0 * descriptors.float().sum()
         else:
-            score_maps = network(views.warped)
+            score_maps, nothing = network(views.warped), 0.0
     with clock("objective"):
         taught = soft_argmax(spatial_softmax(taught_maps.float()))
         targets, there = seen_points(taught.double().cpu(), views.warp)
-        maps = spatial_softmax(score_maps.float())
-        landmarks = soft_argmax(maps)
-        distance = taught_distance(landmarks, targets.to(landmarks), there.to(device), unit)
-        overlap = diversity(maps, pooling=pooling_for(maps, config.loss)).mean() / maps.shape[1]
-        return distance + config.self_training.diversity_weight * overlap + nothing
+        landmarks = soft_argmax(spatial_softmax(score_maps.float()))
+        targets, there = targets.to(landmarks), there.to(device)
+        return taught_distance(landmarks, targets, there, unit) + nothing
 
 
 def taught_distance(

@@ -224,11 +224,6 @@ def objective_unit(config: LossConfig, geometry: Geometry) -> Float[Tensor, " 2"
     return {"cells": cells_unit, "view": view_unit}[config.unit](*geometry.cells)
 
 
-def pooling_for(maps: Float[Tensor, "batch landmarks rows columns"], config: LossConfig) -> int:
-    """The m of L''_div that the settings ask for."""
-    return roomy_pooling(*maps.shape[1:]) if config.pooling == "auto" else config.pooling
-
-
 def objective_of_maps(
     original: Float[Tensor, "batch landmarks rows columns"],
     warped: Float[Tensor, "batch landmarks rows columns"],
@@ -238,7 +233,9 @@ def objective_of_maps(
     config: LossConfig,
 ) -> ObjectiveTerms:
     """The terms of eq. 9 that the settings ask for."""
-    pooling = pooling_for(original, config)
+    pooling = config.pooling
+    if pooling == "auto":
+        pooling = roomy_pooling(*original.shape[1:])
     if config.equivariance == "probability":
         equivariance = probability_equivariance(original, warped, warped_cells, unit)
     else:
