@@ -119,6 +119,24 @@ def test_fitting_on_another_split_is_the_same_as_a_regressor_of_it(
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("flags", "caution"),
+    [
+        ([], "8 of the 12 scored images are, by name, among those that the regressor was fitted"),
+        (["--split", "train"], "8 of the 8 scored images are, by name"),
+        (["--split", "val"], None),
+    ],
+)
+def test_scored_images_that_were_fitted_on_are_told_of(
+    warpmarks, fitted, annotated_set, flags, caution
+):
+    command = ["evaluate", fitted, annotated_set, *flags, "--regressor", "blobs"]
+    told = json.loads(warpmarks(*command, "--json", "-")[1])["caution"]
+    assert told is None if caution is None else told.startswith(caution)
+    assert ("errors are too low" in warpmarks(*command)[1]) == (caution is not None)
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_cross_validation_needs_no_other_split(warpmarks, run_copy, annotated_set):
     code, out, err = warpmarks(
         "evaluate", run_copy, annotated_set, "--cross-validation", "4", "--json", "-"
@@ -176,7 +194,7 @@ def test_an_evaluation_of_other_weights_leaves_the_report(warpmarks, fitted, ann
         (["--regressor", "blobs", "--cross-validation", "3"], "in one way only"),
         (["--fit-split", "val"], "would fit on 4 images that are scored (blobs val and blobs val"),
         (["--fit-split", "tran"], "no split 'tran': the splits there are train, val"),
-        (["--regressor", "blops"], "is no regressor"),
+        (["--regressor", "blops"], "regressors/blops does not exist; the run has blobs"),
         (["--cross-validation", "9"], "--cross-validation is 9, but 4 images are annotated"),
         (["--regressor", "blobs", "--bias"], "--bias was given with --regressor"),
         (["--regressor", "blobs", "--normaliser", "eyes"], "--normaliser is 'eyes': expected"),
@@ -268,6 +286,12 @@ def nothing_annotated(root):
     (root / "landmarks.csv").write_text("\n".join(rows))
 
 
+def two_cases_of_a_name(root):
+    (root / "images" / "11.png").rename(root / "images" / "09.PNG")
+    for table in (root / "landmarks.csv", root / "split.csv"):
+        table.write_text(table.read_text().replace("11.png", "09.PNG"))
+
+
 @pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize(
     ("harm", "sentence"),
@@ -279,7 +303,15 @@ def nothing_annotated(root):
         (a_point_far_away, "landmarks.csv, line 12: point dark of 10.png is at (400, 7), but the "),
         (other_names, "predicts the point 'dark' where"),
         (fewer_points, "predicts 3 points, but"),
-        (nothing_annotated, "no image of split 'val' is annotated"),
+        (
+            nothing_annotated,
+            "no image of split 'val' is annotated: annotate some, or take a split that has "
+            "annotated images: train (8)",
+        ),
+        (
+            two_cases_of_a_name,
+            "landmarks.csv, line 13: 09.PNG and 09.png in line 11 differ in upper and lower case",
+        ),
     ],
 )
 def test_a_set_that_does_not_fit(warpmarks, fitted, annotated_set, harm, sentence):

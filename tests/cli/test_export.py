@@ -67,7 +67,7 @@ def test_a_regressor_of_another_detector_is_refused(warpmarks, run_copy, tmp_pat
         (["--output", "a.onnx", "--calibrate", "."], "--calibrate belongs to --format onnx-int8"),
         (["--output", "a.onnx", "--runtime", "."], "--runtime belongs to --format web"),
         (["--output", "no/a.onnx"], "there is no folder no"),
-        (["--output", "a.onnx", "--regressor", "none"], "is no regressor"),
+        (["--output", "a.onnx", "--regressor", "none"], "regressors/none does not exist"),
     ],
 )
 def test_flags_that_do_not_go_together(

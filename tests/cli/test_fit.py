@@ -80,13 +80,15 @@ def test_the_promise_is_kept_as_json(warpmarks, run_copy, annotated_set, tmp_pat
 @pytest.mark.usefixtures("undrawn")
 def test_draws_tell_mean_and_spread_and_save_the_first(warpmarks, run_copy, annotated_set):
     common = ["fit", run_copy, annotated_set, "--split", "train", "--labels", "3"]
-    errors = []
+    errors, means = [], []
     for seed in (4, 5, 6):
         code, out, err = warpmarks(
             *common, "--seed", seed, "--output", f"seed{seed}", "--json", "-"
         )
         assert code == 0, err
-        errors.append(json.loads(out)["promise"]["leave_one_out"]["error_percent"])
+        told = json.loads(out)["promise"]["leave_one_out"]
+        errors.append(told["error_percent"])
+        means.append(told["mean_shape_percent"])
     many = [*common, "--seed", "4", "--draws", "3"]
     code, out, err = warpmarks(*many, "--output", "many", "--json", "-")
     record = json.loads(out)
@@ -94,10 +96,16 @@ def test_draws_tell_mean_and_spread_and_save_the_first(warpmarks, run_copy, anno
     assert drawn["mean_percent"] == pytest.approx(np.mean(errors), abs=1e-5)
     assert drawn["deviation_percent"] == pytest.approx(np.std(errors, ddof=1), abs=1e-5)
     assert record["draws"]["images_of_other_draws"]["mean_percent"] > 0
+    plain = record["draws"]["mean_shape"]
+    assert plain["leave_one_out"]["mean_percent"] == pytest.approx(np.mean(means), abs=1e-5)
+    assert plain["images_of_other_draws"]["deviation_percent"] > 0
     first, saved = (load_regressor(run_copy / "regressors" / n) for n in ("seed4", "many"))
     assert (first.weights == saved.weights).all()
     code, out, _ = warpmarks(*many, "--output", "other")
+    assert "draw 1 of 3 (seed 4): error to expect on other images" in out
     assert "3 draws, seeds 4 to 6" in out
+    expected = f"(mean shape {np.mean(means):.2f} ± {np.std(means, ddof=1):.2f})"
+    assert f"leave-one-out: {np.mean(errors):.2f} ± {np.std(errors, ddof=1):.2f} {expected}" in out
     assert "The fit of the first draw, seed 4, is saved." in out
 
 

@@ -41,7 +41,7 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
         }
     ]
     page = (run_copy / "report.html").read_text()
-    assert "How many annotated images of blobs val it takes" in page
+    assert "How many annotated images of blobs train it takes for blobs val" in page
     assert "Error against annotated images" in page
 
     code, out, err = warpmarks(*common, *flags)

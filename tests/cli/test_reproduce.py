@@ -5,6 +5,7 @@ import re
 import pytest
 
 from annotated_examples import make_annotated_set
+from warpmarks.reproduce.protocol import parse_protocol
 
 
 @pytest.fixture
@@ -35,15 +36,32 @@ def test_a_set_of_ones_own_to_a_table(warpmarks, blobs, tmp_path, monkeypatch):
     code, out, err = warpmarks(*command)
     assert code == 0
     assert "own 1 of " in err
-    assert re.search(r"50 landmarks, 5 labels +│ +│ +\d+\.\d\d", out)
-    assert re.search(r"50 landmarks, 10 labels +│ +│ +missing", out)
+    assert re.search(r"50 landmarks, 5 labels +│ +\d+\.\d\d", out)
+    assert re.search(r"50 landmarks, 10 labels +│ +missing", out)
     assert "the set fit has 6 images with all points, where 10 are drawn" in out
     assert "the figures mean nothing" in out
+    assert "among those that points were learned from" not in out
     record = json.loads((output / "own-quick.json").read_text())
     assert record["settings"]["steps"] == 1
     assert (output / "own-quick.md").is_file()
     code, again, err = warpmarks(*command)
     assert (code, again, err) == (0, out, "")
+
+
+def test_scored_images_that_points_are_learned_from_are_told_of(
+    warpmarks, blobs, tmp_path, monkeypatch
+):
+    text = (
+        "reproduces: Nothing\ntitle: blobs\nscore: own/val\n"
+        "rows:\n  - {name: mean, mean_shape: own/train}"
+    )
+    monkeypatch.setattr(
+        "warpmarks.reproduce.protocol.load_protocol", lambda name: parse_protocol(text, name)
+    )
+    command = ["reproduce", "own", "--set", blobs, "--fit-split", "fit", "--score-split", "fit"]
+    code, out, err = warpmarks(*command, "--output", tmp_path / "out", "--device", "cpu")
+    assert code == 0, err
+    assert "7 of the 7 scored images are among those that points were learned from" in out
 
 
 @pytest.mark.parametrize(

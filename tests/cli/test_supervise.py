@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 
 import pytest
@@ -96,3 +97,9 @@ def test_train_does_not_go_on_with_a_supervised_run(supervise, warpmarks, tmp_pa
     assert supervise("--run", run, "--steps", 1)[0] == 0
     code, _, err = warpmarks("train", image_folder, "--run", run, "--resume", "--steps", 2)
     assert (code, "was trained on annotations" in err) == (2, True)
+
+
+@pytest.mark.parametrize("verb", ["supervise", "fit", "evaluate"])
+def test_every_normaliser_is_told_of(warpmarks, verb):
+    words = re.sub(r"[│\s]+", " ", warpmarks(verb, "--help")[1])
+    assert "inter-ocular, outer-eye-corners, box, box-side, image, or two points" in words

@@ -8,7 +8,9 @@ from tiny_runs import tiny_config, tiny_record
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.evaluation import label_curve
 from warpmarks.evaluation.few_labels import (
+    LabelCount,
     LabelledPool,
     Spread,
     errors_by_labels,
@@ -79,7 +81,7 @@ def test_a_draw_is_the_fit_on_the_images_of_its_seed(detector, annotated_folder)
     others = [name for name in annotated.draw(4, 0).images.names if name not in draw.examples.names]
     rows = np.array([annotated.images.names.index(name) for name in others])
     elsewhere = locate_annotated(detector, annotated.subset(rows))
-    assert pool.error_elsewhere(draw) == pytest.approx(
+    assert pool.errors_elsewhere(draw)[0] == pytest.approx(
         mean_relative_error(draw.fit.regressor, elsewhere)[0]
     )
 
@@ -116,3 +118,23 @@ def test_counts_are_read_in_rising_order():
 def test_counts_that_cannot_be_drawn(text):
     with pytest.raises(InputError, match="--labels"):
         parse_counts(text, 20, source="--labels")
+
+
+def test_the_curve_has_the_mean_shape_of_each_number_of_labels(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        label_curve, "draw_label_curve", lambda series, **given: drawn.append((*series, given))
+    )
+    monkeypatch.setattr(label_curve, "save_figure", lambda *_: None)
+    counts = (
+        LabelCount(2, ("linear",) * 2, np.array([0.1, 0.2]), np.array([0.3, 0.4])),
+        LabelCount(8, ("linear",), np.array([0.1]), np.array([0.25])),
+    )
+    curve = label_curve.LabelCurve("a val", "a train", 5, "box", "the box", counts)
+    label_curve.save_label_curve(tmp_path, curve, detector="d")
+    for ours, given in drawn:
+        shape = given["mean_shape"]
+        assert list(ours.labels) == list(shape.labels) == [2, 8]
+        assert_allclose(ours.errors, [15, 10])
+        assert_allclose(shape.errors, [35, 25])
+    assert len(drawn) == 2

@@ -104,6 +104,17 @@ def test_the_curve_by_labels_shows_all_series_and_the_mean_shape():
     assert rendered(draw_label_curve([ours], normaliser="the box", theme=DARK)).std() > 1
 
 
+def test_the_mean_shape_has_a_point_for_each_number_of_labels():
+    ours = LabelSeries("ours", [1, 5], np.array([15.0, 13]), np.array([2.0, 1]))
+    shape = LabelSeries("mean shape", [1, 5], np.array([31.0, 26]), np.array([3.0, 1]))
+    (axes,) = draw_label_curve([ours], normaliser="the box", mean_shape=shape).axes
+    line = axes.lines[-1]
+    assert line.get_label() == "mean shape"
+    assert line.get_linestyle() == "--"
+    np.testing.assert_allclose(line.get_xydata(), [[1, 31], [5, 26]])
+    assert axes.get_ylim()[1] > 31
+
+
 def test_counts_that_lie_close_share_a_label():
     crowded = LabelSeries("a", [9, 10, 11, 40], np.array([4.0, 3, 2, 1]), np.zeros(4))
     (axes,) = draw_label_curve([crowded], normaliser="the box").axes

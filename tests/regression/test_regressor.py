@@ -32,6 +32,7 @@ def test_a_regressor_comes_back_from_disk_to_the_last_bit(tmp_path, method, bias
         "d",
         12,
     )
+    assert loaded.count_fitted([*examples.names, "another.png"]) == 12
     assert_allclose(
         loaded.predict(examples.landmarks, examples.sizes),
         fitted.predict(examples.landmarks, examples.sizes),
@@ -117,6 +118,13 @@ def saved(tmp_path):
     return path
 
 
+def test_one_of_an_earlier_version_does_not_know_its_images(saved):
+    record = json.loads((saved / "regressor.json").read_text())
+    assert len(record.pop("fitted_names")) == 5
+    (saved / "regressor.json").write_text(json.dumps(record))
+    assert load_regressor(saved).count_fitted(made_examples(5).names) == 0
+
+
 def test_what_is_there_is_not_replaced(saved):
     other = fit_regressor(made_examples(6), SCHEME).regressor
     with pytest.raises(InputError, match="holds a regressor already"):
@@ -174,5 +182,5 @@ def test_a_bare_word_is_a_name_inside_the_run(saved, tmp_path):
     assert regressor_path("./eyes", tmp_path).parts == ("eyes",)
     with pytest.raises(InputError, match="a name without a run"):
         regressor_path("eyes")
-    with pytest.raises(InputError, match=r"is no regressor.*; the run has eyes"):
+    with pytest.raises(InputError, match=r"does not exist; the run has eyes"):
         load_regressor(regressor_path("ears", tmp_path))

@@ -112,6 +112,23 @@ def test_every_evaluation_of_this_detector_has_a_section(tmp_path):
     assert evaluation_sections(tmp_path, "third") == ()
 
 
+def test_evaluations_of_one_set_say_in_what_they_differ(tmp_path):
+    other = {"normaliser_words": "the box", "regressor": "fitted on 5 images"}
+    for name, record in {
+        "a": RECORD,
+        "b": RECORD | other,
+        "c": RECORD | {"regressor": None},
+        "d": RECORD | {"set": "cats val"},
+    }.items():
+        made_evaluation(tmp_path / "evaluations" / name, record)
+    assert [section.title for section in evaluation_sections(tmp_path, "0123")] == [
+        "Annotated points of faces val, fitted on 20 images, in % of the inter-ocular distance",
+        "Annotated points of faces val, fitted on 5 images, in % of the box",
+        "Annotated points of faces val, found by the network, in % of the inter-ocular distance",
+        "Annotated points of cats val",
+    ]
+
+
 def test_the_report_is_made_again_without_drawing(tmp_path, content, monkeypatch):
     run = tmp_path / "run"
     (run / "pictures").mkdir(parents=True)
@@ -126,6 +143,6 @@ def test_the_report_is_made_again_without_drawing(tmp_path, content, monkeypatch
     monkeypatch.setattr(run_report, "report_run", None)  # would draw
     page = run_report.rebuild_report(run, ImageSet(tmp_path, ()), detector=detector)
     text = page.read_text()
-    order = ["Annotated points of faces val", ">One<", ">Two<", "caption “b”"]
+    order = [">One<", ">Two<", "caption “b”", "<h2>Annotated points of faces val"]
     assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
     assert "train longer" in text

@@ -89,6 +89,7 @@ def test_the_table_in_markdown():
     assert "| 30 landmarks, 1 label | 10.82 | 11.00 (1 of 2 seeds) | 1.41 |" in lines
     assert lines[-3:] == ["- a note", "", "![x y](table4/x_y.png)"]
     assert used_columns(tuple(made.values())) == [0, 1, 2, 3]
+    assert used_columns((made["mean shape"],)) == [0, 2]
 
 
 def test_the_curve_of_labels_has_a_series_for_each_way():
@@ -121,6 +122,19 @@ def test_notes_say_how_it_was_made_and_what_went_wrong():
     assert "The run celeba-30, seed 0: 3 of 30 landmarks are dead (and 1 more)." in notes
     assert any(note.startswith("± seeds: standard deviation over 2 trainings") for note in notes)
     assert any("10 draws of the labelled images" in note for note in notes)
+
+
+def test_notes_tell_of_scored_images_that_were_learned_from():
+    key = PLAN.cells["mean shape"][0]
+    found = {key: cell(18.5) | {"learned_and_scored": 0, "images": 40}}
+    assert not any(
+        "learned from" in note for note in make_notes(PROTOCOL, SETTINGS, COPIES, PLAN, found)
+    )
+    found[key]["learned_and_scored"] = 30
+    assert make_notes(PROTOCOL, SETTINGS, COPIES, PLAN, found)[0] == (
+        "30 of the 40 scored images are among those that points were learned from: errors are too "
+        "low for others."
+    )
 
 
 def test_a_smoke_run_says_that_its_figures_mean_nothing():

@@ -1,5 +1,6 @@
 """``warpmarks fit``: annotated images to a regressor from the landmarks of a run."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +13,7 @@ from warpmarks.errors import InputError
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
     from warpmarks.detector import Detector
-    from warpmarks.evaluation.few_labels import LabelDraw, LabelledPool
+    from warpmarks.evaluation.few_labels import LabelDraw, LabelledPool, Spread
     from warpmarks.progress import Progress
     from warpmarks.regression.promise import Promise
 
@@ -117,7 +118,7 @@ def fit(
     from warpmarks.cli.promise import print_draws, print_promise
     from warpmarks.datasets.annotated import read_annotated
     from warpmarks.detector import Detector
-    from warpmarks.evaluation.few_labels import LabelledPool, Spread
+    from warpmarks.evaluation.few_labels import LabelledPool
     from warpmarks.files import write_json
     from warpmarks.regression.promise import promise_of
     from warpmarks.regression.storage import refuse_existing, regressor_path
@@ -138,16 +139,16 @@ def fit(
         promise = promise_of(first.fit, first.examples)
         without = _without_bias(pool, first, labels) if bias else None
         record = _record(run, annotated, first, promise, without, drawn=labels is not None)
-        elsewhere = [pool.error_elsewhere(one) for one in fits] if draws > 1 else []
+        elsewhere = [pool.errors_elsewhere(one) for one in fits] if draws > 1 else []
         page = _save(path, run, first, detector, annotated, record, overwrite, progress)
     spreads = {}
     if draws > 1:
-        promises = [promise_of(one.fit, one.examples).overall.percent for one in fits]
-        spreads = {
-            "leave_one_out": Spread.of(promises),
-            "images_of_other_draws": Spread.of([100 * error for error in elsewhere]),
+        spreads = _spreads(fits, elsewhere)
+        record["draws"] = {
+            "count": draws,
+            **{name: own.record() for name, (own, _) in spreads.items()},
+            "mean_shape": {name: plain.record() for name, (_, plain) in spreads.items()},
         }
-        record["draws"] = {"count": draws} | {name: one.record() for name, one in spreads.items()}
     if to_stdout:
         print(json_format.dumps(record, indent=2))
     else:
@@ -157,6 +158,7 @@ def fit(
             annotated.name,
             without=without,
             left_out=annotated.left_out,
+            draw=f"draw 1 of {draws} (seed {seed}): " if draws > 1 else "",
         )
         if spreads:
             print_draws(spreads, draws, seed, annotated.scheme.normaliser.words)
@@ -166,6 +168,24 @@ def fit(
         print(f"figures: {json}", file=told)
     drawn = f" (seed {seed})" if labels is not None else ""
     print(f"regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
+
+
+def _spreads(
+    fits: "Sequence[LabelDraw]", elsewhere: Sequence[tuple[float, float]]
+) -> "dict[str, tuple[Spread, Spread]]":
+    """Errors over draws in %, and beside each those of the mean shape."""
+    from warpmarks.evaluation.few_labels import Spread
+    from warpmarks.regression.promise import promise_of
+
+    overall = [promise_of(one.fit, one.examples).overall for one in fits]
+    errors = {
+        "leave_one_out": [(one.percent, one.mean_shape_percent) for one in overall],
+        "images_of_other_draws": [(100 * own, 100 * plain) for own, plain in elsewhere],
+    }
+    return {
+        name: (Spread.of([own for own, _ in pairs]), Spread.of([plain for _, plain in pairs]))
+        for name, pairs in errors.items()
+    }
 
 
 def _without_bias(pool: "LabelledPool", first: "LabelDraw", labels: int | None) -> "Promise":

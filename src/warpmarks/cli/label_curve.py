@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from warpmarks.cli.scores import number
+from warpmarks.cli.scores import with_spread
 from warpmarks.errors import InputError
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
     from warpmarks.detector import Detector
-    from warpmarks.evaluation.few_labels import Spread
     from warpmarks.evaluation.label_curve import LabelCurve
 
 
@@ -134,15 +133,10 @@ def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = N
         row = [f"{labels:,}", "", "", ""]
         if (one := counts.get(labels)) is not None:
             row[1] = f"{len(one.errors)}"
-            row[2] = _with_spread(Spread.of(100 * one.errors))
-            row[3] = _with_spread(Spread.of(100 * one.mean_shape))
+            row[2] = with_spread(Spread.of(100 * one.errors))
+            row[3] = with_spread(Spread.of(100 * one.mean_shape))
         if curve.supervised:
             errors = [100 * each.error for each in curve.supervised if each.labels == labels]
-            row.append(_with_spread(Spread.of(errors)) if errors else "")
+            row.append(with_spread(Spread.of(errors)) if errors else "")
         table.add_row(*row)
     console.print(table)
-
-
-def _with_spread(spread: "Spread") -> str:
-    deviation = f" ± {number(spread.deviation)}" if spread.deviation >= 0 else ""
-    return f"{number(spread.mean)}{deviation}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from warpmarks.cli.scores import number
+from warpmarks.cli.scores import number, with_spread
 from warpmarks.wording import be, counted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def print_promise(
     *,
     without: "Promise | None" = None,
     left_out: int = 0,
+    draw: str = "",
     console: Console | None = None,
 ) -> None:
     """Leave-one-out errors of each point and of all, with the mean shape beside them.
@@ -39,6 +40,7 @@ def print_promise(
         set_name: what it was fitted on.
         without: of the same fit without a bias, where the fit has one.
         left_out: number of images of the set that have no annotated point.
+        draw: which of several draws this is, to begin the table's title with.
         console: where to print.
     """
     console = console or Console(highlight=False, soft_wrap=True)
@@ -59,7 +61,7 @@ def print_promise(
         )
         return
     table = Table(
-        title=f"error to expect on other images, in pixels and in % of "
+        title=f"{draw}error to expect on other images, in pixels and in % of "
         f"{regressor.scheme.normaliser.words}",
         title_justify="left",
     )
@@ -82,13 +84,13 @@ def print_promise(
 
 
 def print_draws(
-    spreads: "Mapping[str, Spread]",
+    spreads: "Mapping[str, tuple[Spread, Spread]]",
     draws: int,
     seed: int,
     normaliser: str,
     console: Console | None = None,
 ) -> None:
-    """Mean and spread over draws."""
+    """Mean and spread over draws, of the fits and of the mean shapes of the same images."""
     console = console or Console(highlight=False, soft_wrap=True)
     words = {
         "leave_one_out": "leave-one-out",
@@ -99,9 +101,10 @@ def print_draws(
         f"{normaliser}, mean and standard deviation over draws:",
         markup=False,
     )
-    for name, spread in spreads.items():
-        deviation = f" ± {number(spread.deviation)}" if spread.deviation >= 0 else ""
-        console.print(f"  {words[name]}: {number(spread.mean)}{deviation}", markup=False)
+    for name, (own, plain) in spreads.items():
+        console.print(
+            f"  {words[name]}: {with_spread(own)} (mean shape {with_spread(plain)})", markup=False
+        )
     console.print(f"The fit of the first draw, seed {seed}, is saved.", markup=False)
 
 

@@ -10,6 +10,7 @@ from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.evaluation.evaluate import Evaluation
+    from warpmarks.evaluation.few_labels import Spread
     from warpmarks.metrics.bootstrap import Interval
 
 
@@ -87,3 +88,9 @@ def _percent(share: float) -> str:
 def number(value: float) -> str:
     """With two decimals; - where there is none."""
     return f"{value:.2f}" if math.isfinite(value) else "-"
+
+
+def with_spread(spread: "Spread") -> str:
+    """A mean over draws with its standard deviation, where there are several."""
+    deviation = f" ± {number(spread.deviation)}" if spread.deviation >= 0 else ""
+    return f"{number(spread.mean)}{deviation}"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from warpmarks.cli.fit import Normaliser
 from warpmarks.cli.options import (
     AllowUnreadable,
     BatchSize,
@@ -50,15 +51,7 @@ def supervise(
     recipe: Recipe = None,
     settings: Settings = None,
     split: Split = None,
-    normaliser: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A:B|box|image",
-            show_default="the set's, or box",
-            help="What the training error is divided by: the distance of two points, each by name "
-            "or number, the side of the box around the points, or that of the image.",
-        ),
-    ] = None,
+    normaliser: Normaliser = None,
     seed: Seed = None,
     image_size: ImageSize = None,
     batch_size: BatchSize = None,

@@ -12,6 +12,8 @@ All its keys are optional. ``names``: one for each point of landmarks.csv (witho
 """
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.image_set import ImageSet, find_images
-from warpmarks.datasets.layout import read_landmarks, read_split
+from warpmarks.datasets.layout import LandmarkTable, read_landmarks, read_split
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
 from warpmarks.points import (
@@ -128,7 +130,9 @@ def read_annotated(
     ]
     if not names:
         where = f" of split {split!r}" if split is not None else ""
-        raise InputError(f"{table_path}: no image{where} is annotated: annotate some")
+        others = "" if split is None else _annotated_splits(root / "split.csv", table)
+        raise InputError(f"{table_path}: no image{where} is annotated: annotate some{others}")
+    _check_case(table_path, table, names)
     return AnnotatedSet(
         f"{root.resolve().name} {split}" if split is not None else root.resolve().name,
         ImageSet(found.root, tuple(names)),
@@ -138,6 +142,33 @@ def read_annotated(
         len(found.names) - len(names),
         tuple(table.lines[rows[name]] for name in names),
     )
+
+
+def _check_case(table_path: Path, table: LandmarkTable, names: Sequence[str]) -> None:
+    """Raise where two annotated images differ in upper and lower case only.
+
+    Many disks take them for one file, so that one of the two is lost when the set is copied.
+    """
+    lines = dict(zip(table.images, table.lines, strict=True))
+    first = dict[str, str]()
+    for name in sorted(names, key=lines.__getitem__):
+        like = first.setdefault(name.casefold(), name)
+        if like != name:
+            raise InputError(
+                f"{table_path}, line {lines[name]}: {name} and {like} in line {lines[like]} differ "
+                "in upper and lower case only, and many disks take them for one: rename one of the "
+                "two"
+            )
+
+
+def _annotated_splits(path: Path, table: LandmarkTable) -> str:
+    """The splits of which images are annotated, with their number, to end a sentence."""
+    splits = read_split(path)
+    shown = np.isfinite(table.points).any(axis=(1, 2))
+    names = [name for name, known in zip(table.images, shown, strict=True) if known]
+    counts = Counter(splits[name] for name in names if name in splits)
+    there = ", ".join(f"{split} ({count:,})" for split, count in sorted(counts.items()))
+    return f", or take a split that has annotated images: {there}" if there else ""
 
 
 def _like(name: str, there: set[str]) -> str:

@@ -130,8 +130,8 @@ class LabelledPool:
             raise InputError(f"{self.annotated.source}: {error}") from error
         return LabelDraw(seed, examples, fit)
 
-    def error_elsewhere(self, draw: LabelDraw) -> float:
-        """Mean error over the normaliser on the images that were located for other draws.
+    def errors_elsewhere(self, draw: LabelDraw) -> tuple[float, float]:
+        """Mean error over the normaliser on images located for other draws; that of the mean shape.
 
         nan where there are none, or none that has a normaliser.
         """
@@ -139,8 +139,8 @@ class LabelledPool:
         own = set(draw.examples.names)
         rows = [row for row, name in enumerate(self._located.names) if name not in own]
         if not rows:
-            return float("nan")
-        return mean_relative_error(draw.fit.regressor, self._located.subset(np.array(rows)))[0]
+            return float("nan"), float("nan")
+        return mean_relative_error(draw.fit.regressor, self._located.subset(np.array(rows)))
 
     def _draw(self, labels: int | None, seed: int) -> AnnotatedSet:
         return self.annotated if labels is None else self.annotated.draw(labels, seed)

@@ -1,6 +1,6 @@
 """Error against the number of annotated images, saved as figures and a picture (table 4)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,17 +135,10 @@ def save_label_curve(folder: Path, curve: LabelCurve, *, detector: str) -> None:
         InputError: the folder cannot be made or written.
     """
     begin_anew(folder, RECORD)
-    series = [
-        LabelSeries(
-            "from the landmarks",
-            [one.labels for one in curve.counts],
-            np.array([Spread.of(100 * one.errors).mean for one in curve.counts]),
-            np.array([Spread.of(100 * one.errors).deviation for one in curve.counts]),
-        )
-    ]
+    series = [_series("from the landmarks", {one.labels: one.errors for one in curve.counts})]
     if curve.supervised:
         series.append(_supervised_series(curve.supervised))
-    mean_shape = Spread.of(100 * curve.counts[-1].mean_shape).mean
+    mean_shape = _series("mean shape", {one.labels: one.mean_shape for one in curve.counts})
     for theme, ending in ((LIGHT, ""), (DARK, "_dark")):
         figure = draw_label_curve(
             series, normaliser=curve.normaliser_words, mean_shape=mean_shape, theme=theme
@@ -157,12 +150,18 @@ def save_label_curve(folder: Path, curve: LabelCurve, *, detector: str) -> None:
 def _supervised_series(runs: Sequence[SupervisedError]) -> LabelSeries:
     """Runs on one number of images are drawn as their mean and spread."""
     labels = sorted({one.labels for one in runs})
-    spreads = [
-        Spread.of([100 * one.error for one in runs if one.labels == count]) for count in labels
-    ]
-    return LabelSeries(
+    return _series(
         "supervised network",
-        labels,
+        {count: np.array([one.error for one in runs if one.labels == count]) for count in labels},
+    )
+
+
+def _series(name: str, errors: Mapping[int, np.ndarray]) -> LabelSeries:
+    """Mean and spread, in %, of the errors for each number of annotated images."""
+    spreads = [Spread.of(100 * of_count) for of_count in errors.values()]
+    return LabelSeries(
+        name,
+        list(errors),
         np.array([spread.mean for spread in spreads]),
         np.array([spread.deviation for spread in spreads]),
     )

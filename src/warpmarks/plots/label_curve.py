@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
@@ -40,7 +40,7 @@ def draw_label_curve(
     series: Sequence[LabelSeries],
     *,
     normaliser: str,
-    mean_shape: float | None = None,
+    mean_shape: LabelSeries | float | None = None,
     theme: Theme = LIGHT,
 ) -> "matplotlib.figure.Figure":
     """Error against annotated images, on a logarithmic axis, with the spread over draws.
@@ -48,7 +48,8 @@ def draw_label_curve(
     Args:
         series: at most three.
         normaliser: what 100 % is.
-        mean_shape: error of the mean-shape predictor in %, a line across.
+        mean_shape: error of the mean shape, dashed: for several numbers of annotated images, or
+            one in %, across.
         theme: light or dark.
     """
     figure = new_figure(_HEIGHT, _WIDTH)
@@ -82,21 +83,32 @@ def draw_label_curve(
     axes.set_xscale("log")
     counts = sorted({count for one in series for count in one.labels})
     _label_counts(axes, counts)
-    if mean_shape is not None:
-        axes.axhline(
-            mean_shape,
-            color=theme.soft_ink,
-            linewidth=in_points(2),
-            linestyle=(0, (5, 4)),
-            label="mean shape",
-            zorder=1,
-        )
     top = max(float((one.errors + np.nan_to_num(one.spreads)).max()) for one in series)
-    axes.set_ylim(0, 1.12 * max(top, mean_shape or 0.0))
+    if mean_shape is not None:
+        top = max(top, _draw_mean_shape(axes, mean_shape, theme))
+    axes.set_ylim(0, 1.12 * top)
     axes.set_xlim(counts[0] / 1.25, counts[-1] * 1.25)
     draw_legend(axes, theme)
     figure.tight_layout(pad=0.8)
     return figure
+
+
+def _draw_mean_shape(
+    axes: "matplotlib.axes.Axes", mean_shape: LabelSeries | float, theme: Theme
+) -> float:
+    """Its line, behind the others; returns how high it reaches."""
+    look: dict[str, Any] = {
+        "color": theme.soft_ink,
+        "linewidth": in_points(2),
+        "linestyle": (0, (5, 4)),
+        "label": "mean shape",
+        "zorder": 1,
+    }
+    if isinstance(mean_shape, float):
+        axes.axhline(mean_shape, **look)
+        return mean_shape
+    axes.plot(mean_shape.labels, mean_shape.errors, marker=".", markersize=in_points(8), **look)
+    return float(mean_shape.errors.max())
 
 
 def _label_counts(axes: "matplotlib.axes.Axes", counts: list[int]) -> None:

@@ -15,7 +15,7 @@ from warpmarks.regression.choice import simplest
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.geometric import FEWEST, fit_geometric
 from warpmarks.regression.linear import LinearMap, fit_linear
-from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.regressor import Regressor, short_hash
 from warpmarks.regression.warped import fit_warped
 from warpmarks.wording import be, counted, line_of
 
@@ -106,6 +106,7 @@ def fit_regressor(
             detector,
             len(examples),
             mean_shape(examples.annotations, examples.sizes),
+            frozenset(map(short_hash, examples.names)),
         ),
         np.linalg.norm(fitted.errors, axis=-1) * units[:, None],
         scheme.normaliser.lengths(examples.annotations, examples.sizes),

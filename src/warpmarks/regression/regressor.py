@@ -1,5 +1,7 @@
 """One linear map from discovered landmarks to annotated points, whatever way it was fitted."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,7 @@ class Regressor:
         fitted_on: number of annotated images.
         mean_shape: mean of their annotations in centred coordinates: what a prediction that knows
             nothing of the image would be, to judge errors by.
+        fitted_names: of these images, each by its `short_hash`; none where they are not known.
     """
 
     weights: Float[np.ndarray, "outputs inputs"]
@@ -34,6 +37,7 @@ class Regressor:
     detector: str
     fitted_on: int
     mean_shape: Float[np.ndarray, "points 2"]
+    fitted_names: frozenset[str] = frozenset()
 
     @property
     def num_landmarks(self) -> int:
@@ -78,6 +82,10 @@ class Regressor:
         totals = sums.sum(axis=1, keepdims=True)
         return sums / np.where(totals > 0, totals, 1)
 
+    def count_fitted(self, names: Iterable[str]) -> int:
+        """How many of these are names of images that it was fitted on."""
+        return sum(short_hash(name) in self.fitted_names for name in names)
+
     def check_detector(self, digest: str, *, name: str) -> None:
         """Raise unless the landmarks of the detector with this digest are the ones it takes.
 
@@ -89,3 +97,8 @@ class Regressor:
                 f"the regressor {name} was fitted with another detector (weights "
                 f"{self.detector[:12]}, here {digest[:12]}): fit it again with this run"
             )
+
+
+def short_hash(name: str) -> str:
+    """Twelve hexadecimal digits for the name of an image."""
+    return hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:12]

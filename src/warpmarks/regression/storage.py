@@ -45,6 +45,8 @@ class RegressorRecord(BaseModel):
     """Digest of the weights of the detector that it belongs to."""
     fitted_on: Annotated[int, Field(ge=1)]
     """Number of annotated images."""
+    fitted_names: tuple[str, ...] = ()
+    """A short hash of the name of each, sorted; none in files of earlier versions."""
     bias: bool
     about: dict[str, Any] = {}
     """What `warpmarks fit` tells of it: the set, the promise."""
@@ -97,6 +99,7 @@ def save_regressor(
         mirror=tuple((first + 1, second + 1) for first, second in scheme.mirror),
         detector=regressor.detector,
         fitted_on=regressor.fitted_on,
+        fitted_names=tuple(sorted(regressor.fitted_names)),
         bias=regressor.offset is not None,
         about=dict(about or {}),
     )
@@ -163,6 +166,7 @@ def load_regressor(path: str | Path) -> Regressor:
         record.detector,
         record.fitted_on,
         tensors["mean_shape"].astype(np.float64),
+        frozenset(record.fitted_names),
     )
 
 
@@ -173,6 +177,8 @@ def read_record(path: Path) -> RegressorRecord:
         InputError: there is none, it is damaged or inconsistent, or a later version has written it.
     """
     file = path / RECORD
+    if not path.exists():
+        raise InputError(f"the regressor {path} does not exist{_others(path)}")
     if not file.is_file():
         raise InputError(f"{path} is no regressor: there is no {RECORD} in it{_others(path)}")
     try:

@@ -1,9 +1,10 @@
 """The evaluations of a run in its report: a section for each."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from warpmarks.evaluation.label_curve import CURVE as CURVE_OF_LABELS
 from warpmarks.evaluation.label_curve import RECORD as LABEL_RECORD
@@ -19,24 +20,41 @@ def evaluation_sections(run: Path, detector: str) -> tuple[Section, ...]:
     Evaluations of another detector, as the run had before it was trained on, are left out, and so
     are those whose files are damaged or gone: a report of the rest is better than none.
     """
-    kinds = ((LABEL_RECORD, _label_section), (RECORD, _section))
-    found = (
-        _read(path, make, detector)
-        for name, make in kinds
-        for path in sorted((run / FOLDER).glob(f"*/{name}"))
+    curves, scores = (
+        [
+            read
+            for path in sorted((run / FOLDER).glob(f"*/{name}"))
+            if (read := _read(path, make, detector)) is not None
+        ]
+        for name, make in ((LABEL_RECORD, _label_section), (RECORD, _section))
     )
-    return tuple(section for section in found if section is not None)
+    return (*(section for _, section in curves), *_told_apart(scores))
+
+
+Read: TypeAlias = tuple[dict[str, Any], Section]
 
 
 def _read(
     path: Path, make: Callable[[Path, dict[str, Any]], Section], detector: str
-) -> Section | None:
+) -> Read | None:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         section = make(path.parent, record) if record["detector"] == detector else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return section if section is not None and section.has_pictures() else None
+    return (record, section) if section is not None and section.has_pictures() else None
+
+
+def _told_apart(read: Sequence[Read]) -> Iterator[Section]:
+    """The sections; titles of several evaluations of one set say in what these differ."""
+    for record, section in read:
+        alike = [other for other, of_other in read if of_other.title == section.title]
+        title = section.title
+        if len({other["regressor"] for other in alike}) > 1:
+            title += f", {record['regressor'] or 'found by the network'}"
+        if len({other["normaliser_words"] for other in alike}) > 1:
+            title += f", in % of {record['normaliser_words']}"
+        yield replace(section, title=title)
 
 
 def _how(record: dict[str, Any]) -> str:
@@ -96,7 +114,7 @@ def _label_section(folder: Path, record: dict[str, Any]) -> Section:
         else ""
     )
     return Section(
-        f"How many annotated images of {record['set']} it takes",
+        f"How many annotated images of {record['fitted_on']} it takes for {record['set']}",
         f"Points predicted on {counted(record['images'], 'image')} by fits on images drawn from "
         f"{record['fitted_on']}: {_error(fewest)} from {counted(fewest['labels'], 'image')}, "
         f"{_error(most)} from {counted(most['labels'], 'image')}, in % of "

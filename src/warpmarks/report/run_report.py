@@ -95,7 +95,7 @@ def report_run(
     )
     save_content(output / "pictures", StoredContent(summary.ending, summary.advice, sections))
     progress.advance()
-    page = build_report(output, summary, (*_of_points(output, detector), *sections))
+    page = build_report(output, summary, (*sections, *_of_points(output, detector)))
     progress.advance()
     progress.finish()
     return page
@@ -128,7 +128,7 @@ def rebuild_report(
             progress=progress,
         )
     summary = summarise(folder, ending=content.ending, advice=content.advice)
-    sections = (*_of_points(folder.path, detector), *content.sections)
+    sections = (*content.sections, *_of_points(folder.path, detector))
     return build_report(folder.path, summary, sections)
 
 

@@ -8,7 +8,7 @@ from warpmarks.reproduce.plan import Cell, Plan, Training
 from warpmarks.reproduce.protocol import Protocol
 from warpmarks.reproduce.settings import Settings
 from warpmarks.reproduce.sources import SOURCES
-from warpmarks.wording import counted
+from warpmarks.wording import be, counted
 
 
 def make_notes(
@@ -25,6 +25,7 @@ def make_notes(
             "This was a smoke run (--quick): tiny networks, few images and steps, so the figures "
             "mean nothing."
         )
+    notes += _learned_and_scored(found)
     notes.append(_how(settings, plan, found))
     cells = [step for step in plan.steps if isinstance(step, Cell)]
     draws = max((cell.draws for cell in cells), default=1)
@@ -68,6 +69,20 @@ def _how(settings: Settings, plan: Plan, found: Mapping[str, Mapping[str, Any]])
         f"({len(finished)} of {len(trained)} trained, {_duration(seconds)} in all)"
         f"{regressors}."
     )
+
+
+def _learned_and_scored(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of the cell with most images that are both, one sentence; nothing where there are none."""
+    shared, images = max(
+        ((one.get("learned_and_scored", 0), one.get("images", 0)) for one in found.values()),
+        default=(0, 0),
+    )
+    if not shared:
+        return []
+    return [
+        f"{shared} of the {counted(images, 'scored image')} {be(shared)} among those that points "
+        "were learned from: errors are too low for others."
+    ]
 
 
 def _first(sentences: Sequence[str]) -> str:

@@ -143,12 +143,12 @@ def markdown(
 
 
 def used_columns(rows: Sequence[TableRow]) -> list[int]:
-    """The columns in which some row has something; the first three always."""
+    """The columns in which some row has something; those of names and figures always."""
     cells = [row_cells(row) for row in rows]
     return [
         column
         for column in range(len(HEADER))
-        if column < 3 or any(texts[column] for texts in cells)
+        if column in {0, 2} or any(texts[column] for texts in cells)
     ]
 
 

@@ -117,6 +117,7 @@ class Scorer:
                 ]
                 fitted_on = regressors[0].fitted_on
                 methods = sorted({regressor.method for regressor in regressors})
+        learned_from = self._sets.annotated(cell.fit, cell.normaliser).images.paths()
         return {
             "cell": cell.name,
             "run": cell.run,
@@ -125,6 +126,7 @@ class Scorer:
             "interval_percent": _interval(scores),
             "images": len(scored.images.names),
             "fitted_on": fitted_on,
+            "learned_and_scored": len(set(learned_from) & set(scored.images.paths())),
             "methods": methods,
             "normaliser": scored.scheme.normaliser.text,
             "normaliser_words": scored.scheme.normaliser.words,
