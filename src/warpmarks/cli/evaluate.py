@@ -154,7 +154,8 @@ def evaluate(
     if pictures is not None:
         check_output_folder(pictures, overwrite=overwrite, flag="--pictures")
     detector = Detector.load(run, device=prepare(device, threads))
-    if ways == (None, None, None):
+    finds_points = ways == (None, None, None)
+    if finds_points:
         _check_points_found(detector, bias=bias, method=method)
     saved = _load(regressor, run, detector) if regressor is not None else None
     annotated = read_annotated(source, split=split, normaliser=normaliser)
@@ -178,7 +179,7 @@ def evaluate(
             json=json,
         )
         return
-    direct = detector.record.scheme if ways == (None, None, None) else None
+    direct = detector.record.scheme if finds_points else None
     scheme = _scheme(
         annotated,
         direct if saved is None else saved.scheme,
@@ -211,8 +212,8 @@ def evaluate(
             seed=seed,
             training=training,
         )
-        way = regressor or (f"fit {fit_split}" if fit_split else None)
-        way = way or (f"{cross_validation} folds" if cross_validation else "found")
+        fitted = f"fit {fit_split}" if fit_split else f"{cross_validation} folds"
+        way = "found" if finds_points else regressor or fitted
         folder = pictures or run / FOLDER / slug(f"{annotated.name} {way}")
         progress.start("Drawing pictures", None)
         save_evaluation(folder, evaluation, annotated.images, detector=detector.digest)

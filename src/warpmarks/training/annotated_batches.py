@@ -18,8 +18,7 @@ from warpmarks.geometry import Geometry
 from warpmarks.points import PointScheme
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.randomness import ShuffledOrder, generator_for
-from warpmarks.training.step import Share
-from warpmarks.warps import RandomWarps, WarpRange, control_grid
+from warpmarks.training.step import Share, picked, warps_of
 from warpmarks.warps.sampling import picture_to_view, to_float_images
 from warpmarks.warps.views import ViewSampler, seen_points
 
@@ -89,11 +88,7 @@ class AnnotatedBatchMaker:
         self.share = share or Share()
         self.order = ShuffledOrder(len(annotated.pictures), config.batch_size, config.seed)
         self.points = annotated.in_view(config.image.fit, config.image.margin)
-        self.warps = RandomWarps(
-            WarpRange(**config.warps.first.model_dump()),
-            aspect=geometry.aspect,
-            controls=control_grid(config.warps.controls, config.warps.controls),
-        )
+        self.warps = warps_of(config.warps.first, config, geometry)
         self.sampler = ViewSampler(
             self.warps, size=geometry.view, margin=config.image.margin, device=device
         )
@@ -140,5 +135,4 @@ def pictures_at(
     annotated: AnnotatedPictures, indices: Tensor, device: torch.device | str
 ) -> Float[Tensor, "batch 3 height width"]:
     """Some of the pictures, ready for sampling."""
-    chosen = np.ascontiguousarray(annotated.pictures[indices.numpy()])
-    return to_float_images(torch.from_numpy(chosen), device)
+    return to_float_images(picked(annotated.pictures, indices), device)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,11 +63,16 @@ class Discovery(Task[PairMeasures]):
     ) -> None:
         self.config = config
         self.batches = BatchMaker(pictures, config, geometry, device=device, share=share)
-        self.views = ViewMaker(self.batches, config, geometry)
+        self.geometry = geometry
         self.precision = choose_precision(config.precision, torch.device(device))
         self.unit = objective_unit(config.loss, geometry).to(device)
         self.health_unit = view_unit(*geometry.cells).to(device)
         self.held_out = self.batches.held_out(max(8, config.batch_size))
+
+    @cached_property
+    def views(self) -> ViewMaker:
+        """What self-training sees."""
+        return ViewMaker(self.batches, self.config, self.geometry)
 
     def loss(
         self, network: Callable[..., Any], step: int, teacher: nn.Module | None = None

@@ -21,12 +21,13 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.losses import annotation_distance
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import generator_for
-from warpmarks.training.step import BatchMaker, mirror
-from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
+from warpmarks.training.step import BatchMaker, mirror, warps_of
+from warpmarks.warps import ThinPlateSpline
 from warpmarks.warps.sampling import sample_view
 from warpmarks.warps.views import ViewSampler, seen_points
 
@@ -45,11 +46,7 @@ class ViewMaker:
 
     def __init__(self, batches: BatchMaker, config: TrainingConfig, geometry: Geometry) -> None:
         self.batches, self.config = batches, config
-        self.warps = RandomWarps(
-            WarpRange(**config.self_training.warps.model_dump()),
-            aspect=geometry.aspect,
-            controls=control_grid(config.warps.controls, config.warps.controls),
-        )
+        self.warps = warps_of(config.self_training.warps, config, geometry)
         self.sampler = ViewSampler(
             self.warps, size=geometry.view, margin=config.image.margin, device=batches.device
         )
@@ -133,5 +130,4 @@ def taught_distance(
         there: whether it is in view.
         unit: see ``warpmarks.losses``.
     """
-    distances = ((landmarks - targets) * unit).norm(dim=-1)
-    return torch.where(there, distances, 0).mean()
+    return annotation_distance(landmarks, targets, there, unit) * there.float().mean()

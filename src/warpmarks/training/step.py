@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from warpmarks.configuration import LossConfig, TrainingConfig, WarpConfig
@@ -103,16 +103,9 @@ class BatchMaker:
         self._drawn: Callable[[int], Drawn] = self._draw_step if on_cpu else Ahead(self._draw_step)
         self.share = share or Share()
         self.order = ShuffledOrder(len(pictures), config.batch_size, config.seed)
-        controls = control_grid(config.warps.controls, config.warps.controls)
-
-        def warps(section: WarpConfig) -> RandomWarps:
-            return RandomWarps(
-                WarpRange(**section.model_dump()), aspect=geometry.aspect, controls=controls
-            )
-
         self.sampler = PairSampler(
-            warps(config.warps.first),
-            warps(config.warps.second),
+            warps_of(config.warps.first, config, geometry),
+            warps_of(config.warps.second, config, geometry),
             size=geometry.view,
             cells=geometry.cells,
             margin=config.image.margin,
@@ -127,8 +120,7 @@ class BatchMaker:
         """Some of the pictures, on the device."""
         if self._on_device is not None:
             return to_float_images(self._on_device[indices.to(self.device)])
-        chosen = np.ascontiguousarray(self.pictures[indices.numpy()])
-        return to_float_images(torch.from_numpy(chosen), self.device)
+        return to_float_images(picked(self.pictures, indices), self.device)
 
     def held_out(self, chunk_size: int) -> list[HeldOutPairs]:
         """Pairs whose warps training never draws, of pictures spread evenly over the set."""
@@ -160,7 +152,7 @@ class BatchMaker:
             changes = torch.cat([first[:, part], second[:, part]], dim=1)
         chosen = indices[part]
         if self._on_device is None:
-            chosen = torch.from_numpy(np.ascontiguousarray(self.pictures[chosen.numpy()]))
+            chosen = picked(self.pictures, chosen)
         drawn = Drawn(chosen, mirrored[part] if mirrored.any() else None, warps.part(part), changes)
         return drawn if self.device.type == "cpu" else _pinned(drawn)
 
@@ -177,6 +169,22 @@ class BatchMaker:
             pair.warped_cells,
             drawn.warps.second.to(pictures),
         )
+
+
+def warps_of(section: WarpConfig, config: TrainingConfig, geometry: Geometry) -> RandomWarps:
+    """Random warps of a run's views, from a section of its settings."""
+    return RandomWarps(
+        WarpRange(**section.model_dump()),
+        aspect=geometry.aspect,
+        controls=control_grid(config.warps.controls, config.warps.controls),
+    )
+
+
+def picked(
+    pictures: UInt8[np.ndarray, "images height width 3"], indices: Int[Tensor, " batch"]
+) -> UInt8[Tensor, "batch height width 3"]:
+    """Some of the pictures, in memory of their own."""
+    return torch.from_numpy(np.ascontiguousarray(pictures[indices.numpy()]))
 
 
 def pictures_on_device(pictures: np.ndarray, device: torch.device) -> Tensor | None:
