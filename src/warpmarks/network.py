@@ -175,13 +175,32 @@ class LandmarkNetwork(nn.Module):
         With ``describe`` a pair: the score maps, and descriptors of the same cells, (B, D, H/2,
         W/2), made from the same features.
         """
-        features = self.layers[: self._before_scores]((images - MEAN) / DEVIATION)
-        score_maps = self.layers[self._before_scores :](features) * self.score_scale
-        if not describe:
-            return score_maps
-        if self.descriptors is None:
+        if describe and self.descriptors is None:
             raise ValueError("this network was made without descriptors")
-        return score_maps, self.descriptors(features)
+        features = self.layers[: self._before_scores]((images - MEAN) / DEVIATION)
+        if not describe:
+            return self.layers[self._before_scores :](features) * self.score_scale
+        score_maps, descriptors = self._scores_and_descriptors(features)
+        return score_maps * self.score_scale, descriptors
+
+    def _scores_and_descriptors(
+        self, features: Float[Tensor, "batch channels rows columns"]
+    ) -> tuple[Tensor, Tensor]:
+        """What the last layer and the descriptors' make of the same features.
+
+        Where both are plain 1 x 1 convolutions they are computed as one: reading the features, and
+        in the gradient writing them, takes longer than the arithmetic.
+        """
+        last, others = self.layers[self._before_scores], self.descriptors
+        assert isinstance(last, nn.Conv2d)
+        assert others is not None
+        if last.bias is None or last.kernel_size != (1, 1):
+            return self.layers[self._before_scores :](features), others(features)
+        assert others.bias is not None
+        weights = torch.cat([last.weight, others.weight])
+        both = F.conv2d(features, weights, torch.cat([last.bias, others.bias]))
+        score_maps, descriptors = both.split([last.out_channels, others.out_channels], dim=1)
+        return score_maps, descriptors
 
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator | None) -> None:

@@ -26,7 +26,7 @@ from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import generator_for
-from warpmarks.training.step import BatchMaker, mirror, warps_of
+from warpmarks.training.step import BatchMaker, pinned_warp, warps_of
 from warpmarks.warps import ThinPlateSpline
 from warpmarks.warps.sampling import sample_view
 from warpmarks.warps.views import ViewSampler, seen_points
@@ -38,7 +38,17 @@ class Views:
 
     plain: Float[Tensor, "batch 3 height width"]
     warped: Float[Tensor, "batch 3 height width"]
+    warp: ThinPlateSpline  # in float64, on the pictures' device
+
+
+@dataclass(frozen=True)
+class DrawnViews:
+    """What the host decides for a step's views, as ``training.step.Drawn`` for pairs."""
+
+    pictures: Tensor
+    mirrored: Bool[Tensor, " batch"]
     warp: ThinPlateSpline
+    colours: Float[Tensor, "2 batch 3 1 1"] | None
 
 
 class ViewMaker:
@@ -51,27 +61,46 @@ class ViewMaker:
             self.warps, size=geometry.view, margin=config.image.margin, device=batches.device
         )
         self._plain = pixel_centres(*geometry.view, device=batches.device)
+        self._drawn = batches.ahead(self._draw)
 
     def batch(self, step: int) -> Views:
         """The views of training step ``step``: this process's share of them."""
+        drawn = self._drawn(step)
+        pictures = self.batches.pictures_of(drawn.pictures, drawn.mirrored)
+        plain = sample_view(
+            pictures, self._plain.expand(len(pictures), -1, -1, -1), self.config.image.margin
+        )
+        warped = change_colours(self.sampler.sample(pictures, drawn.warp), drawn.colours)
+        last = torch.channels_last
+        return Views(
+            plain.contiguous(memory_format=last),
+            warped.contiguous(memory_format=last),
+            drawn.warp.to(torch.empty(0, dtype=torch.float64, device=pictures.device)),
+        )
+
+    def _draw(self, step: int) -> DrawnViews:
         indices = self.batches.order.batch(step)
         generator = generator_for(self.config.seed, "self-training", step)
         warp = self.warps.draw(len(indices), generator)
         colours = draw_colours(self.config.photometric, len(indices), generator)
         mirrored = torch.rand(len(indices), generator=generator) < self.config.warps.mirror
         part = self.batches.share.of(len(indices))
-        warp = warp.part(part)
-        pictures = mirror(self.batches.fetch(indices[part]), mirrored[part])
-        plain = sample_view(
-            pictures, self._plain.expand(len(pictures), -1, -1, -1), self.config.image.margin
+        drawn = DrawnViews(
+            self.batches.chosen(indices[part]),
+            mirrored[part],
+            warp.part(part),
+            None if colours is None else colours[:, part],
         )
-        warped = change_colours(
-            self.sampler.sample(pictures, warp), None if colours is None else colours[:, part]
-        )
-        last = torch.channels_last
-        return Views(
-            plain.contiguous(memory_format=last), warped.contiguous(memory_format=last), warp
-        )
+        return drawn if self.batches.device.type == "cpu" else _pinned(drawn)
+
+
+def _pinned(drawn: DrawnViews) -> DrawnViews:
+    return DrawnViews(
+        drawn.pictures.pin_memory(),
+        drawn.mirrored.pin_memory(),
+        pinned_warp(drawn.warp),
+        None if drawn.colours is None else drawn.colours.pin_memory(),
+    )
 
 
 def distance_in_views(
@@ -107,10 +136,9 @@ def distance_in_views(
             score_maps, nothing = network(views.warped), 0.0
     with clock("objective"):
         taught = soft_argmax(spatial_softmax(taught_maps.float()))
-        targets, there = seen_points(taught.double().cpu(), views.warp)
+        targets, there = seen_points(taught.double(), views.warp)
         landmarks = soft_argmax(spatial_softmax(score_maps.float()))
-        targets, there = targets.to(landmarks), there.to(device)
-        return taught_distance(landmarks, targets, there, unit) + nothing
+        return taught_distance(landmarks, targets.to(landmarks), there, unit) + nothing
 
 
 def taught_distance(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -37,6 +37,8 @@ from warpmarks.warps import (
     control_grid,
 )
 from warpmarks.warps.sampling import to_float_images
+
+Made = TypeVar("Made")
 
 HELD_OUT_PAIRS = 128
 
@@ -97,10 +99,7 @@ class BatchMaker:
     ) -> None:
         self.pictures, self.config, self.device = pictures, config, torch.device(device)
         self._on_device = pictures_on_device(pictures, self.device)
-        # On a CPU a thread beside the network's takes more from them than it gives: each has its
-        # own pool of threads on the same cores.
-        on_cpu = self.device.type == "cpu"
-        self._drawn: Callable[[int], Drawn] = self._draw_step if on_cpu else Ahead(self._draw_step)
+        self._drawn = self.ahead(self._draw_step)
         self.share = share or Share()
         self.order = ShuffledOrder(len(pictures), config.batch_size, config.seed)
         self.sampler = PairSampler(
@@ -116,11 +115,25 @@ class BatchMaker:
         """The pairs of training step ``step``, counted from 0: this process's share of them."""
         return self._make(self._drawn(step))
 
-    def fetch(self, indices: Int[Tensor, " batch"]) -> Float[Tensor, "batch 3 height width"]:
-        """Some of the pictures, on the device."""
-        if self._on_device is not None:
-            return to_float_images(self._on_device[indices.to(self.device)])
-        return to_float_images(picked(self.pictures, indices), self.device)
+    def ahead(self, draw: Callable[[int], Made]) -> Callable[[int], Made]:
+        """``draw`` of each step, a step ahead where the device leaves the host time for it.
+
+        On a CPU a thread beside the network's takes more from them than it gives: each has its own
+        pool of threads on the same cores.
+        """
+        return draw if self.device.type == "cpu" else Ahead(draw)
+
+    def chosen(self, indices: Int[Tensor, " batch"]) -> Tensor:
+        """Some pictures' bytes; their indices where all pictures are on the device already."""
+        return picked(self.pictures, indices) if self._on_device is None else indices
+
+    def pictures_of(
+        self, chosen: Tensor, mirrored: Bool[Tensor, " batch"] | None
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """The pictures that were chosen, on the device, some of them mirrored."""
+        there = chosen.to(self.device, non_blocking=True)
+        pictures = to_float_images(there if self._on_device is None else self._on_device[there])
+        return pictures if mirrored is None else mirror(pictures, mirrored)
 
     def held_out(self, chunk_size: int) -> list[HeldOutPairs]:
         """Pairs whose warps training never draws, of pictures spread evenly over the set."""
@@ -150,18 +163,16 @@ class BatchMaker:
         if changes is not None:
             first, second = changes.chunk(2, dim=1)
             changes = torch.cat([first[:, part], second[:, part]], dim=1)
-        chosen = indices[part]
-        if self._on_device is None:
-            chosen = picked(self.pictures, chosen)
-        drawn = Drawn(chosen, mirrored[part] if mirrored.any() else None, warps.part(part), changes)
+        drawn = Drawn(
+            self.chosen(indices[part]),
+            mirrored[part] if mirrored.any() else None,
+            warps.part(part),
+            changes,
+        )
         return drawn if self.device.type == "cpu" else _pinned(drawn)
 
     def _make(self, drawn: Drawn) -> Batch:
-        chosen = drawn.pictures.to(self.device, non_blocking=True)
-        pictures = chosen if self._on_device is None else self._on_device[chosen]
-        pictures = to_float_images(pictures, self.device)
-        if drawn.mirrored is not None:
-            pictures = mirror(pictures, drawn.mirrored)
+        pictures = self.pictures_of(drawn.pictures, drawn.mirrored)
         pair = self.sampler.sample(pictures, drawn.warps)
         images = change_colours(torch.cat([pair.original, pair.warped]), drawn.colours)
         return Batch(
@@ -205,18 +216,18 @@ def pictures_on_device(pictures: np.ndarray, device: torch.device) -> Tensor | N
 
 
 def _pinned(drawn: Drawn) -> Drawn:
-    """In memory that a GPU fetches from by itself, in the precision that it computes in."""
-
-    def warp(spline: ThinPlateSpline) -> ThinPlateSpline:
-        parts = (spline.controls, spline.weights, spline.affine)
-        return ThinPlateSpline(*(part.float().pin_memory() for part in parts))
-
     return Drawn(
         drawn.pictures.pin_memory(),
         None if drawn.mirrored is None else drawn.mirrored.pin_memory(),
-        WarpPair(warp(drawn.warps.first), warp(drawn.warps.second)),
+        WarpPair(pinned_warp(drawn.warps.first), pinned_warp(drawn.warps.second)),
         None if drawn.colours is None else drawn.colours.pin_memory(),
     )
+
+
+def pinned_warp(spline: ThinPlateSpline) -> ThinPlateSpline:
+    """In memory that a GPU fetches from by itself, in the precision that it samples in."""
+    parts = (spline.controls, spline.weights, spline.affine)
+    return ThinPlateSpline(*(part.float().pin_memory() for part in parts))
 
 
 def mirror(

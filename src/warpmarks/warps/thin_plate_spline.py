@@ -160,17 +160,26 @@ class ThinPlateSpline:
         """
         wanted = points.double()
         spline = self.to(wanted)
-        linear = spline.affine[:, 1:]
-        found = torch.linalg.solve(linear, wanted - spline.affine[:, :1], left=False)
-        longest = float((spline.controls.amax(0) - spline.controls.amin(0)).max() / 4)
+        linear = spline.affine[:, 1:].transpose(-1, -2)
+        found = _solved(linear[:, None], wanted - spline.affine[:, :1])
+        longest = (spline.controls.amax(0) - spline.controls.amin(0)).max() / 4
         for _ in range(iterations):
-            residual = wanted - spline(found)
-            step = torch.linalg.solve(spline.jacobian(found), residual.unsqueeze(-1)).squeeze(-1)
+            step = _solved(spline.jacobian(found), wanted - spline(found))
             found = found + step * (longest / step.norm(dim=-1, keepdim=True).clamp_min(longest))
         return found.to(points.dtype)
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.controls, self.weights, self.affine
+
+
+def _solved(
+    matrices: Float[Tensor, "*#batch 2 2"], right: Float[Tensor, "*#batch 2"]
+) -> Float[Tensor, "*batch 2"]:
+    """Solutions by Cramer's rule: a library takes up many small systems one by one."""
+    (a, b), (c, d) = (row.unbind(-1) for row in matrices.unbind(-2))
+    first, second = right.unbind(-1)
+    solutions = torch.stack([d * first - b * second, a * second - c * first], dim=-1)
+    return solutions / (a * d - b * c).unsqueeze(-1)
 
 
 def _positive(squares: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
