@@ -194,13 +194,18 @@ def test_coarse_maps_in_half_precision_and_channels_last_are_nearly_the_same():
         assert_close(part(last).float(), wanted, rtol=0.03, atol=0.03 * wanted.abs().max().item())
 
 
-def test_descriptors_are_made_from_the_features_of_the_scores():
+@pytest.mark.parametrize(
+    ("options", "before_scores"),
+    [({}, -1), ({"score_scale": 3.0}, -1), ({"last_layer": "batchnorm_relu"}, -3)],
+    ids=str,
+)
+def test_descriptors_are_made_from_the_features_of_the_scores(options, before_scores):
     images = random_images(16, 24, batch=2)
-    network = settled(5, descriptors=4)
+    network = settled(5, descriptors=4, **options)
     score_maps, descriptors = network(images, describe=True)
     assert_close(score_maps, network(images))
     assert descriptors.shape == (2, 4, 8, 12)
-    features = network.layers[:-1]((images - MEAN) / DEVIATION)
+    features = network.layers[:before_scores]((images - MEAN) / DEVIATION)
     assert_close(descriptors, network.descriptors(features))
     with pytest.raises(ValueError, match="without descriptors"):
         settled()(images, describe=True)

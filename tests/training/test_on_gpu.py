@@ -6,7 +6,9 @@ import torch
 
 from tiny_runs import tiny_config
 from warpmarks.geometry import plan_geometry
+from warpmarks.training.self_training import ViewMaker
 from warpmarks.training.step import BatchMaker, pictures_on_device
+from warpmarks.warps.views import seen_points
 
 pytestmark = [
     pytest.mark.gpu,
@@ -34,6 +36,24 @@ def test_batches_are_those_of_a_cpu(pictures, room, monkeypatch):
         torch.testing.assert_close(
             found.warped_cells.cpu(), expected.warped_cells, atol=1e-5, rtol=0
         )
+
+
+@pytest.mark.parametrize("room", [0.5, 0.0])
+def test_views_of_self_training_are_those_of_a_cpu(pictures, room, monkeypatch):
+    monkeypatch.setattr("warpmarks.training.step.ROOM_ON_DEVICE", room)
+    config = tiny_config()
+    geometry = plan_geometry(config.image, 1.0)
+    on_cpu = ViewMaker(BatchMaker(pictures, config, geometry), config, geometry)
+    on_gpu = ViewMaker(BatchMaker(pictures, config, geometry, device="cuda"), config, geometry)
+    points = torch.rand(config.batch_size, 5, 2, dtype=torch.float64) - 0.5
+    for step in (0, 1, 5):
+        expected, found = on_cpu.batch(step), on_gpu.batch(step)
+        torch.testing.assert_close(found.plain.cpu(), expected.plain, atol=1e-4, rtol=0)
+        torch.testing.assert_close(found.warped.cpu(), expected.warped, atol=1e-4, rtol=0)
+        moved, there = seen_points(points.cuda(), found.warp)
+        wanted, wanted_there = seen_points(points, expected.warp)
+        assert torch.equal(there.cpu(), wanted_there)
+        torch.testing.assert_close(moved.cpu(), wanted, atol=1e-5, rtol=0)
 
 
 def test_pictures_live_on_the_device_where_they_fit(pictures, monkeypatch):
