@@ -85,15 +85,18 @@ def test_coarse_maps_stand_beside_those_they_are_made_from(rows, columns):
     maps = torch.rand(2, 5, rows, columns, dtype=torch.float64, generator=generator())
     both = part(maps)
     assert torch.equal(both[:, :5], maps)
+
+    def mean(top: int, left: int) -> torch.Tensor:
+        cells = [
+            maps[..., min(row, rows - 1), min(column, columns - 1)]
+            for row in range(top, top + 4)
+            for column in range(left, left + 4)
+        ]
+        return torch.stack(cells).mean(dim=0)
+
     blocks = torch.stack(
         [
-            torch.stack(
-                [
-                    maps[..., top : top + 4, left : left + 4].mean(dim=(2, 3))
-                    for left in range(0, columns, 4)
-                ],
-                dim=-1,
-            )
+            torch.stack([mean(top, left) for left in range(0, columns, 4)], dim=-1)
             for top in range(0, rows, 4)
         ],
         dim=-2,

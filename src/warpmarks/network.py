@@ -77,12 +77,12 @@ class Coarse(nn.Module):
     ) -> Float[Tensor, "batch more rows columns"]:
         """The maps, and the coarse ones interpolated at their cells.
 
-        Blocks at the far edges may reach beyond it: their means are over the cells that there are.
+        Blocks at the far edges may reach beyond it: there the edge goes on as it is.
         """
         rows, columns = maps.shape[-2:]
-        ragged = bool(rows % COARSE_BLOCK or columns % COARSE_BLOCK)
-        # Older runtimes of exported files count cells beyond the edge where padding would count.
-        means = F.avg_pool2d(maps, COARSE_BLOCK, ceil_mode=ragged, count_include_pad=False)
+        beyond = (0, -columns % COARSE_BLOCK, 0, -rows % COARSE_BLOCK)
+        whole = F.pad(maps, beyond, mode="replicate") if any(beyond) else maps
+        means = F.avg_pool2d(whole, COARSE_BLOCK)
         coarse = self.layers(means)
         fine = F.interpolate(
             coarse, scale_factor=COARSE_BLOCK, mode="bilinear", align_corners=False

@@ -6,6 +6,7 @@ import re
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def write(detector, regressor, onnx_file):
 
     def write_page(folder: Path, **arguments) -> Path:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(web, "write_onnx", lambda _, path, __: shutil.copyfile(onnx_file, path))
+            patch.setattr(
+                web, "write_onnx", lambda _, path, *__, **___: shutil.copyfile(onnx_file, path)
+            )
             web.write_page(detector, folder, regressor, **arguments)
         return folder
 
@@ -47,12 +50,15 @@ def write(detector, regressor, onnx_file):
 
 
 @pytest.fixture(scope="module")
-def folder(write, tmp_path_factory) -> Path:
-    return write(tmp_path_factory.mktemp("page"), name="mice <script>", runtime=PACKAGE)
+def folder(detector, regressor, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("page")
+    web.write_page(detector, folder, regressor, name="mice <script>", runtime=PACKAGE)
+    return folder
 
 
-@pytest.fixture(scope="module")
-def address(folder) -> Iterator[str]:
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """A folder at the address given."""
     handler = functools.partial(Quiet, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -60,6 +66,12 @@ def address(folder) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_address[1]}/"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(folder) -> Iterator[str]:
+    with served(folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -73,15 +85,21 @@ def browser():
                 "--no-sandbox",
                 "--use-fake-device-for-media-stream",
                 "--use-fake-ui-for-media-stream",
+                "--enable-unsafe-webgpu",
+                "--use-webgpu-adapter=swiftshader",
             ],
+            ignore_default_args=["--disable-gpu"],
         )
         yield opened
         opened.close()
 
 
-@pytest.fixture
-def page(browser, address):
-    """Open and ready; anything that it asks for elsewhere, or complains of, is an error."""
+@pytest.fixture(params=["WebAssembly", "WebGPU"])
+def page(request, browser, address):
+    """Open and ready; anything that it asks for elsewhere, or complains of, is an error.
+
+    An engine that does not find what Python finds on the check picture is not ready.
+    """
     opened = browser.new_page()
     asked, complaints = [], []
     opened.on("request", lambda request: asked.append(request.url))
@@ -90,8 +108,9 @@ def page(browser, address):
         "console",
         lambda line: complaints.append(line.text) if line.type == "error" else None,
     )
-    opened.goto(address)
-    wait_for(opened, "Ready, with Web")
+    # The browser's GPU is in software, which the page does without unless it is asked for.
+    opened.goto(address + ("?engine=webgpu" if request.param == "WebGPU" else ""))
+    wait_for(opened, f"Ready, with {request.param}")
     yield opened
     opened.close()
     assert complaints == []
@@ -182,17 +201,31 @@ def test_a_changed_runtime_is_refused(browser, write, tmp_path):
     folder = write(tmp_path, name="mice", runtime=PACKAGE)
     with (folder / "runtime" / "ort.wasm.min.mjs").open("a") as file:
         file.write("\n// a guest")
-    handler = functools.partial(Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with served(folder) as address:
         page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{server.server_address[1]}/?engine=wasm")
+        page.goto(f"{address}?engine=wasm")
         wait_for(page, "Loading failed")
         assert page.locator("#file").is_disabled()
         page.close()
-        server.shutdown()
-        thread.join()
+
+
+@needs_package
+@needs_browser
+@pytest.mark.parametrize("engine", ["wasm", "webgpu"])
+def test_an_engine_that_finds_other_landmarks_is_not_taken(browser, write, tmp_path, engine):
+    folder = write(tmp_path, name="mice", runtime=PACKAGE)
+    text = (folder / "index.html").read_text()
+    changed = re.sub(r'"landmarks": \[[-\d.]+', '"landmarks": [4.0', text)
+    assert changed != text
+    (folder / "index.html").write_text(changed)
+    with served(folder) as address:
+        page = browser.new_page()
+        warnings = []
+        page.on("console", lambda line: warnings.append(line.text))
+        page.goto(f"{address}?engine={engine}")
+        wait_for(page, r"Loading failed.*WebAssembly finds landmarks [\d.]+ px off")
+        assert any("WebGPU cannot be used" in text for text in warnings) == (engine == "webgpu")
+        page.close()
 
 
 # The folder

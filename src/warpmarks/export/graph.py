@@ -22,6 +22,7 @@ class DetectorGraph(nn.Module):
     Args:
         detector: on the CPU.
         regressor: that takes its landmarks.
+        precision: of places and of laying images in; the network's is float32.
     """
 
     rows: Tensor
@@ -29,8 +30,14 @@ class DetectorGraph(nn.Module):
     weights: Tensor
     offset: Tensor
 
-    def __init__(self, detector: Detector, regressor: Regressor | None = None) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        regressor: Regressor | None = None,
+        precision: torch.dtype = torch.float64,
+    ) -> None:
         super().__init__()
+        self.precision = precision
         record = detector.record
         self.network = copy.deepcopy(detector.network).requires_grad_(False)
         self.margin, self.fit = record.config.image.margin, record.config.image.fit
@@ -49,21 +56,22 @@ class DetectorGraph(nn.Module):
                 if regressor.offset is None
                 else torch.from_numpy(regressor.offset)
             )
-            self.register_buffer("weights", weights.T.contiguous(), persistent=False)
-            self.register_buffer("offset", offset, persistent=False)
+            for name, values in (("weights", weights.T), ("offset", offset)):
+                self.register_buffer(name, values.to(precision).contiguous(), persistent=False)
 
     def forward(
         self, images: UInt8[Tensor, "batch height width 3"]
     ) -> dict[str, Float[Tensor, "batch ..."]]:
         """What there is of OUTPUTS, landmarks and points in pixels of the images."""
         height, width = (
-            torch.scalar_tensor(size, dtype=torch.float64) for size in images.shape[1:3]
+            torch.scalar_tensor(size, dtype=self.precision) for size in images.shape[1:3]
         )
         y, x = place_axes(height, width, self.picture_size, self.fit)
         views = self.rows @ (lay_in(images, y, x) / 255) @ self.columns.T
         maps = spatial_softmax(self.network(views))
         in_view = soft_argmax(maps)
-        landmarks = _to_original(view_to_picture(in_view, self.margin), y, x)
+        in_picture = view_to_picture(in_view, self.margin).to(self.precision)
+        landmarks = _to_original(in_picture, y, x)
         found = {"landmarks": landmarks.float(), "scores": concentration(maps, in_view)}
         if "points" in self.outputs:
             found["points"] = self._points(landmarks, height, width).float()
@@ -81,8 +89,8 @@ class DetectorGraph(nn.Module):
 
 
 def _to_original(in_picture: Tensor, y: Axis, x: Axis) -> Float[Tensor, "batch landmarks 2"]:
-    precise = in_picture.double()
-    return torch.stack([x.to_original(precise[..., 0]), y.to_original(precise[..., 1])], dim=-1)
+    across, down = in_picture.unbind(-1)
+    return torch.stack([x.to_original(across), y.to_original(down)], dim=-1)
 
 
 def _view_matrix(view: int, picture: int, margin: float) -> Float[Tensor, "view picture"]:

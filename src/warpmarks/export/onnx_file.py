@@ -28,25 +28,41 @@ TOLERANCE = 1e-3
 _INPUT = ("batch", "height", "width")
 
 
-def write_onnx(detector: Detector, path: Path, regressor: Regressor | None = None) -> None:
+def write_onnx(
+    detector: Detector,
+    path: Path,
+    regressor: Regressor | None = None,
+    *,
+    precision: torch.dtype = torch.float64,
+) -> None:
     """Write a detector, and a regressor if there is one, as one file that says what it is.
+
+    Args:
+        detector: to write.
+        path: of the file.
+        regressor: whose points the file gives too.
+        precision: see ``warpmarks.export.graph.DetectorGraph``.
 
     Raises:
         InputError: the libraries for it are missing, or the file cannot be written.
     """
-    model = build_model(detector, regressor)
+    model = build_model(detector, regressor, precision)
     describe_model(model, describe(detector, regressor))
     save_model(model, path, check=lambda written: check_agreement(detector, written))
 
 
-def build_model(detector: Detector, regressor: Regressor | None = None) -> "onnx.ModelProto":
+def build_model(
+    detector: Detector,
+    regressor: Regressor | None = None,
+    precision: torch.dtype = torch.float64,
+) -> "onnx.ModelProto":
     """The graph; batch, height and width of the images are dynamic.
 
     Raises:
         InputError: onnx or onnxscript is missing.
     """
     require_onnx()
-    graph = DetectorGraph(detector, regressor)
+    graph = DetectorGraph(detector, regressor, precision)
     program = trace(graph)
     with quiet():
         exported = torch.onnx.export(

@@ -30,7 +30,7 @@ Scalar = Float[Tensor, ""]
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of images in their picture; numbers are 0-d tensors in float64.
+    """One axis of images in their picture; numbers are 0-d tensors, all of one precision.
 
     Attributes:
         size: pixels of an image.
@@ -133,7 +133,7 @@ class _Cells:
         origin = (start - margin).trunc().clamp(min=0)
         end = torch.minimum((stop + margin).ceil(), axis.size)
         number = torch.sym_min(size, _MOST_CELLS * axis.pixels + 20)
-        edges = origin + axis.factor * torch.arange(number + 1, dtype=torch.float64)
+        edges = origin + axis.factor * torch.arange(number + 1, dtype=axis.size.dtype)
         edges = torch.minimum(edges, end).long()
         return cls(axis, reduces, origin, edges[:-1], edges[1:])
 
@@ -145,7 +145,7 @@ class _Cells:
     @property
     def counts(self) -> Float[Tensor, " cells"]:
         """Pixels of each cell."""
-        return (self.stops - self.starts).double()
+        return (self.stops - self.starts).to(self.axis.size.dtype)
 
     def sums(self, values: Int32[Tensor, "..."], dim: int) -> Int32[Tensor, "..."]:
         """Of the pixels of each cell."""
@@ -159,11 +159,12 @@ class _Cells:
         # Pillow takes the box in float32, of the image or of what is left of it.
         left_out = torch.where(self.reduces, self.origin, 0.0)
         start, stop = (((edge - left_out) / axis.factor).float() for edge in axis.seen)
-        scale = (stop - start).double() / axis.filled
-        pixels = torch.arange(axis.pixels, dtype=torch.float64)
+        precision = axis.size.dtype
+        scale = (stop - start).to(precision) / axis.filled
+        pixels = torch.arange(axis.pixels, dtype=precision)
         shown = torch.minimum((pixels - axis.first).clamp(min=0), axis.filled - 1)
-        centres = start.double() + (shown + 0.5) * scale - (self.origin - left_out)
-        places = torch.arange(self.starts.shape[0], dtype=torch.float64) + 0.5
+        centres = start.to(precision) + (shown + 0.5) * scale - (self.origin - left_out)
+        places = torch.arange(self.starts.shape[0], dtype=precision) + 0.5
         distances = (places - centres[:, None]).abs() / scale.clamp(min=1)
         weights = torch.where(self.stops > self.starts, _bicubic(distances), 0.0)
         weights = weights / weights.sum(dim=1, keepdim=True) * _FILTER_UNIT

@@ -13,6 +13,10 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+import numpy as np
+import torch
+from jaxtyping import UInt8
+
 from warpmarks.detector import Detector
 from warpmarks.export.onnx_file import write_onnx
 from warpmarks.export.web_runtime import cdn_runtime, copy_runtime, integrity_of
@@ -20,6 +24,9 @@ from warpmarks.files import write_text
 from warpmarks.plots.colours import colour_code, landmark_colours
 from warpmarks.regression.regressor import Regressor
 from warpmarks.wording import counted
+
+CHECK_SIZE, CHECK_TOLERANCE = 64, 0.05
+"""Side of the picture that each engine is tried on, and how far off in its pixels it may be."""
 
 _ASSETS = ("page.css", "page.js", "detector.js")
 
@@ -47,11 +54,17 @@ def write_page(
     """
     served = cdn_runtime() if runtime is None else copy_runtime(runtime, folder / "runtime")
     model = folder / "model.onnx"
-    write_onnx(detector, model, regressor)
+    # The runtime's file for WebGPU knows no float64, on the processor either.
+    write_onnx(detector, model, regressor, precision=torch.float32)
     settings: dict[str, Any] = {
         "model": {"url": model.name, "integrity": integrity_of(model)},
         "runtime": served.files,
         "landmarks": _looks(_landmark_names(detector), named=detector.record.scheme is not None),
+        "check": {
+            "size": CHECK_SIZE,
+            "tolerance": CHECK_TOLERANCE,
+            "landmarks": detector(check_picture()).landmarks.flatten().tolist(),
+        },
         "points": None if regressor is None else _looks(regressor.scheme.names, named=True),
     }
     package = files("warpmarks.export") / "page"
@@ -68,6 +81,12 @@ def write_page(
         settings=json.dumps(settings).replace("<", "\\u003c"),
     )
     write_text(folder / "index.html", page)
+
+
+def check_picture() -> UInt8[np.ndarray, "size size 3"]:
+    """Bytes that a browser makes without reading a file: see detector.js."""
+    at = np.arange(CHECK_SIZE * CHECK_SIZE * 3)
+    return ((at * 37 + at // 96 * 11) % 256).astype(np.uint8).reshape(CHECK_SIZE, CHECK_SIZE, 3)
 
 
 def _sentence(detector: Detector, regressor: Regressor | None) -> str:

@@ -25,33 +25,56 @@ async function openSession(kind, settings, model) {
   return { ort, session };
 }
 
+// An adapter in software, which stands in where there is no GPU, is slower than WebAssembly.
 async function hasGpu() {
   try {
-    return Boolean(navigator.gpu && (await navigator.gpu.requestAdapter()));
+    const adapter = await navigator.gpu?.requestAdapter();
+    return Boolean(adapter) && !adapter.info?.isFallbackAdapter;
   } catch {
     return false;
   }
 }
 
+async function chosenKinds() {
+  const asked = new URLSearchParams(location.search).get('engine');
+  if (asked === 'wasm' || (asked !== 'webgpu' && !(await hasGpu()))) return ['wasm'];
+  return ['webgpu', 'wasm'];
+}
+
+// The bytes of warpmarks.export.web.check_picture.
+function checkPicture(size) {
+  return Uint8Array.from({ length: size * size * 3 }, (_, at) => (at * 37 + Math.floor(at / 96) * 11) % 256);
+}
+
+// An engine may compute wrongly on one device's driver: it is taken if it finds what Python found.
+async function openAndCheck(kind, settings, model) {
+  const opened = await openSession(kind, settings, model);
+  const { ort, session } = opened;
+  const { size, landmarks, tolerance } = settings.check;
+  const images = new ort.Tensor('uint8', checkPicture(size), [1, size, size, 3]);
+  const found = await (await session.run({ images })).landmarks.getData();
+  const off = Math.max(...landmarks.map((value, at) => Math.abs(value - found[at])));
+  if (!(off <= tolerance)) throw new Error(`${NAMES[kind]} finds landmarks ${off} px off on this device`);
+  return opened;
+}
+
 export async function openDetector(settings, say) {
   say('Loading the detector');
   const model = new Uint8Array(await fetchChecked(settings.model));
-  const asked = new URLSearchParams(location.search).get('engine');
-  const kinds = asked === 'wasm' || !(await hasGpu()) ? ['wasm'] : ['webgpu', 'wasm'];
+  const kinds = await chosenKinds();
   let opened = null;
   let kind = null;
   for (kind of kinds) {
     try {
       say(`Loading ${NAMES[kind]}`);
-      opened = await openSession(kind, settings, model);
+      opened = await openAndCheck(kind, settings, model);
       break;
     } catch (error) {
       if (kind === kinds.at(-1)) throw error;
+      console.warn(`${NAMES[kind]} cannot be used here: ${error}`);
     }
   }
   const { ort, session } = opened;
-  // The first run prepares much that the others use.
-  await session.run({ images: new ort.Tensor('uint8', new Uint8Array(64 * 64 * 3), [1, 64, 64, 3]) });
   return {
     engine: NAMES[kind],
 
