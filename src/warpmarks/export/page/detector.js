@@ -21,7 +21,9 @@ async function openSession(kind, settings, model) {
   // Threads need headers that few servers send.
   ort.env.wasm.numThreads = globalThis.crossOriginIsolated
     ? Math.min(4, navigator.hardwareConcurrency || 1) : 1;
-  const session = await ort.InferenceSession.create(model, { executionProviders: [kind] });
+  const session = await ort.InferenceSession.create(
+    model, { executionProviders: [kind], logSeverityLevel: 3 },
+  );
   return { ort, session };
 }
 
