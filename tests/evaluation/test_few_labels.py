@@ -18,6 +18,7 @@ from warpmarks.evaluation.few_labels import (
     parse_counts,
 )
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import copies_of_each, locate_warped_copies
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.weights import build_network
@@ -40,9 +41,9 @@ class BlobDetector(Detector):
         return places, maps
 
 
-@pytest.fixture(scope="module")
-def detector():
-    config = tiny_config(image={"size": 64})
+@pytest.fixture(scope="module", params=[0.0])
+def detector(request):
+    config = tiny_config(image={"size": 64}, warps={"mirror": request.param})
     record = tiny_record(config, view=(56, 80), picture=(70, 100))
     return BlobDetector(build_network(config), record, device="cpu")
 
@@ -61,6 +62,32 @@ def test_copies_move_annotations_with_the_picture(detector, annotated_folder):
     assert_allclose(again.landmarks, copies.landmarks)
     other = locate_warped_copies(detector, annotated, seed=4, copies=5)
     assert (other.annotations != copies.annotations).all()
+
+
+def test_in_the_mirror_landmarks_and_annotations_are_on_the_other_side(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    mirrored, located = locate_mirrored(detector, annotated), locate_annotated(detector, annotated)
+    assert mirrored.names == located.names
+    assert_allclose(mirrored.sizes, located.sizes)
+    other_side = located.sizes[:, None, 0] - 1 - located.landmarks[..., 0]
+    assert_allclose(mirrored.landmarks[..., 0], other_side, atol=0.1)
+    assert_allclose(mirrored.landmarks[..., 1], located.landmarks[..., 1], atol=0.1)
+    apart = np.linalg.norm(mirrored.landmarks[:, :2] - mirrored.annotations, axis=-1)
+    assert np.nanmedian(apart) < 0.6
+    assert np.isnan(mirrored.annotations[3, 1]).all()
+
+
+@pytest.mark.parametrize("detector", [0.5], indirect=True)
+def test_a_detector_that_knows_the_mirror_fits_on_images_in_it(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    pool = LabelledPool(detector, annotated)
+    pool.locate([2], [0])
+    drawn = annotated.draw(2, 0)
+    located, mirrored = locate_annotated(detector, drawn), locate_mirrored(detector, drawn)
+    fit = fit_regressor(located, annotated.scheme, mirrored=mirrored)
+    assert_allclose(pool.fit(2, 0).fit.regressor.weights, fit.regressor.weights)
+    without = fit_regressor(located, annotated.scheme)
+    assert (fit.regressor.weights != without.regressor.weights).any()
 
 
 def test_many_copies_of_few_images_and_few_of_many():

@@ -4,6 +4,7 @@ from numpy.random import default_rng
 from numpy.testing import assert_allclose
 from sklearn.linear_model import Ridge
 
+from warpmarks.regression.centres import centres
 from warpmarks.regression.choice import mean_distance
 from warpmarks.regression.geometric import NO_FREE_PART, fit_geometric
 from warpmarks.regression.interpolation import Interpolation, mean_landmarks, places_on
@@ -25,7 +26,7 @@ def made(count, *, bend=0.05, noise=0.02, seed=0):
 
 def slow_fit(landmarks, points, shape, noise, alpha, *, bias=False):
     """Both parts of one point on images that show it, the second by scikit-learn."""
-    place = places_on(shape, landmarks, points, noise).mean(axis=0)
+    place = centres(places_on(shape, landmarks, points, noise))
     a = Interpolation.between(shape, noise).weights(place)
     rest = points - np.einsum("pk,nkc->npc", a, landmarks)
     inputs = landmarks.reshape(len(landmarks), -1)
@@ -77,7 +78,7 @@ def test_copies_are_fitted_on_and_left_out_with_their_image():
     rows_y = np.concatenate([points[:, None], copies_y], axis=1)
 
     def said(on, image):
-        place = places_on(shape, landmarks[on], points[on], noise).mean(axis=0)
+        place = centres(places_on(shape, landmarks[on], points[on], noise))
         a = Interpolation.between(shape, noise).weights(place)
         x, y = rows_x[on].reshape(-1, 6, 2), rows_y[on].reshape(-1, 4, 2)
         rest = (y - np.einsum("pk,nkc->npc", a, x)).reshape(len(y), -1)
@@ -91,6 +92,50 @@ def test_copies_are_fitted_on_and_left_out_with_their_image():
         assert_allclose(whole, said(np.arange(7), image), atol=1e-8)
         others = np.delete(np.arange(7), image)
         assert_allclose(fit.errors[image], points[image] - said(others, image), atol=1e-8)
+
+
+@pytest.mark.parametrize("known", [4, 3])
+def test_images_in_the_mirror_are_images_too_and_left_out_with_their_own(known):
+    """Where one point's partner is not known, the free part is of the images alone."""
+    landmarks, points = made(6)
+    mirrored_x, mirrored_y = made(6, seed=1)
+    mirrored_y[:, known:] = np.nan
+    fit = fit_geometric(landmarks, points, bias=False, mirrored=(mirrored_x, mirrored_y))
+    shape = mean_landmarks(np.concatenate([landmarks, mirrored_x]))
+    noise = fit.chosen["noise"]
+    alpha = fit.chosen["ridge"] * (landmarks.reshape(6, -1) ** 2).sum(1).mean()
+
+    def said(on, image):
+        x, y = np.concatenate([landmarks[on], mirrored_x[on]]), [*points[on], *mirrored_y[on]]
+        a = Interpolation.between(shape, noise).weights(
+            centres(places_on(shape, x, np.stack(y), noise))
+        )
+        if known == 4:
+            rows_x, rows_y = x, np.stack(y)
+        else:
+            rows_x, rows_y = landmarks[on], points[on]
+        rest = (rows_y - np.einsum("pk,nkc->npc", a, rows_x)).reshape(len(rows_x), -1)
+        free = Ridge(alpha=alpha, fit_intercept=False, solver="svd")
+        free.fit(rows_x.reshape(len(rows_x), -1), rest)
+        return a @ landmarks[image] + free.predict(landmarks[image].reshape(1, -1)).reshape(-1, 2)
+
+    for image in range(6):
+        whole = (fit.weights @ landmarks[image].ravel()).reshape(-1, 2)
+        assert_allclose(whole, said(np.arange(6), image), atol=1e-8)
+        others = np.delete(np.arange(6), image)
+        assert_allclose(fit.errors[image], points[image] - said(others, image), atol=1e-8)
+
+
+def test_an_image_whose_landmarks_went_wrong_hardly_moves_the_places():
+    landmarks, points = made(60, bend=0.02)
+    wrong = landmarks[:5].copy()
+    wrong[2] = -wrong[2]
+    errors = []
+    for shown in (landmarks[:5], wrong):
+        weights = fit_geometric(shown, points[:5], bias=False).weights
+        said = (landmarks[5:].reshape(55, -1) @ weights.T).reshape(-1, 4, 2)
+        errors.append(mean_distance(points[5:] - said))
+    assert errors[1] < 1.3 * errors[0]
 
 
 def test_one_image_moves_its_points_with_the_landmarks():

@@ -7,9 +7,11 @@ from numpy.random import default_rng
 from numpy.testing import assert_allclose
 
 from evaluation.made_examples import SCHEME, made_examples
+from warpmarks.coordinates import pixels_to_centred
 from warpmarks.errors import InputError
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.geometric import fit_geometric
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.storage import load_regressor, regressor_path, save_regressor
 
@@ -87,6 +89,42 @@ def test_warped_copies_belong_to_their_images_by_name():
         fit_regressor(examples, SCHEME, method="warps", warped=copies.subset(np.arange(7)))
     with pytest.raises(InputError, match="needs warped copies"):
         fit_regressor(examples, SCHEME, method="warps")
+
+
+def test_points_change_places_in_the_mirror_as_the_scheme_says():
+    examples, seen = made_examples(4), made_examples(4, seed=5)
+    mirrored = replace(examples, landmarks=seen.landmarks, annotations=seen.annotations)
+    scheme = replace(SCHEME, mirror=((0, 2),))
+    fit = fit_regressor(examples, scheme, method="geometric", mirrored=mirrored)
+    centred = [
+        pixels_to_centred(points, examples.sizes)
+        for points in (
+            examples.landmarks,
+            examples.annotations,
+            mirrored.landmarks,
+            mirrored.annotations[:, [2, 1, 0]],
+        )
+    ]
+    expected = fit_geometric(*centred[:2], bias=False, mirrored=tuple(centred[2:]))
+    assert_allclose(fit.regressor.weights, expected.weights)
+    with pytest.raises(InputError, match="3 images in the mirror were given for 4 images"):
+        fit_regressor(examples, scheme, mirrored=mirrored.subset(np.arange(3)))
+
+
+def test_without_a_word_of_it_a_first_fit_says_which_points_change_places():
+    """Landmark k of a mirrored image is landmark K - 1 - k, so the points change places too."""
+    generator = default_rng(2)
+    shape = np.array([[-9.0, 0], [-4, 6], [0, -5], [4, 6], [9, 0]])
+    sizes = np.full((3, 2), 50.0)
+    landmarks = shape + 25 + generator.normal(0, 0.5, (3, 5, 2))
+    annotations = landmarks[:, [0, 2, 4]] + [0.0, 1.0]
+    examples = Examples(("a", "b", "c"), landmarks, np.ones((3, 5)), annotations, sizes)
+    in_mirror = [np.stack([49 - p[..., 0], p[..., 1]], axis=-1) for p in (landmarks, annotations)]
+    mirrored = replace(examples, landmarks=in_mirror[0][:, ::-1], annotations=in_mirror[1])
+    found = fit_regressor(examples, SCHEME, method="geometric", mirrored=mirrored).regressor
+    given = replace(SCHEME, mirror=((0, 2),))
+    told = fit_regressor(examples, given, method="geometric", mirrored=mirrored).regressor
+    assert_allclose(found.weights, told.weights)
 
 
 def one_label_for_more_points(examples):

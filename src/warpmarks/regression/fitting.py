@@ -15,6 +15,7 @@ from warpmarks.regression.choice import simplest
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.geometric import FEWEST, fit_geometric
 from warpmarks.regression.linear import LinearMap, fit_linear
+from warpmarks.regression.mirrored import as_partners, found_partners, given_partners
 from warpmarks.regression.regressor import Regressor, short_hash
 from warpmarks.regression.warped import fit_warped
 from warpmarks.wording import be, counted, line_of
@@ -58,6 +59,7 @@ def fit_regressor(
     bias: bool = False,
     detector: str = "",
     warped: Examples | None = None,
+    mirrored: Examples | None = None,
 ) -> Fit:
     """Fit points to landmarks in closed form; every weight is chosen by leave-one-out errors.
 
@@ -73,10 +75,14 @@ def fit_regressor(
         detector: digest of the detector that the landmarks are from.
         warped: copies of the images, each under the name of its image: needed by ``warps``, and of
             use to ``geometric`` and ``auto`` where there are few images.
+        mirrored: the images in the mirror, each under its name, their points numbered as before:
+            of use to ``geometric`` and ``auto`` where there are few images. Which points change
+            places the scheme says, or else a first fit.
 
     Raises:
-        InputError: no images, no such method, no warped copies, a point that is annotated nowhere,
-            a number of points that is not the scheme's, or a normaliser of length 0.
+        InputError: no images, no such method, no warped copies, other images in the mirror, a point
+            that is annotated nowhere, a number of points that is not the scheme's, or a normaliser
+            of length 0.
     """
     _check(examples, scheme, method, warped)
     landmarks = pixels_to_centred(examples.landmarks, examples.sizes)
@@ -88,6 +94,9 @@ def fit_regressor(
             pixels_to_centred(warped.landmarks, warped.sizes)[rows],
             pixels_to_centred(warped.annotations, warped.sizes)[rows],
         )
+    in_mirror = None
+    if mirrored is not None and method in {"auto", "geometric"}:
+        in_mirror = _seen_in_mirror(examples, mirrored, scheme)
     if method == "warps":
         assert copies is not None
         name, fitted = (
@@ -95,7 +104,7 @@ def fit_regressor(
             fit_warped(landmarks, annotations, *copies, bias=bias),
         )
     else:
-        name, fitted = _fit_by(method, landmarks, annotations, bias, copies)
+        name, fitted = _fit_by(method, landmarks, annotations, bias, copies, in_mirror)
     units = np.sqrt(examples.sizes.prod(axis=1)) / 2
     return Fit(
         Regressor(
@@ -120,19 +129,46 @@ def _fit_by(
     annotations: np.ndarray,
     bias: bool,
     copies: tuple[np.ndarray, np.ndarray] | None,
+    mirrored: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[str, LinearMap]:
     if method == "linear":
         return "linear", fit_linear(landmarks, annotations, bias=bias)
     if method == "geometric":
-        return "geometric", fit_geometric(landmarks, annotations, bias=bias, copies=copies)
+        return "geometric", fit_geometric(
+            landmarks, annotations, bias=bias, copies=copies, mirrored=mirrored
+        )
     count, inputs = len(landmarks), 2 * landmarks.shape[1]
     if count > MANY * inputs:
         return "linear", fit_linear(landmarks, annotations, bias=bias)
-    geometric = fit_geometric(landmarks, annotations, bias=bias, copies=copies)
+    geometric = fit_geometric(landmarks, annotations, bias=bias, copies=copies, mirrored=mirrored)
     linear = fit_linear(landmarks, annotations, bias=bias)
     ways = (("geometric", geometric), ("linear", linear))
     chosen = simplest((0, 1), lambda way: ways[int(way)][1].errors, otherwise=0)
     return ways[int(chosen)] if count >= FEWEST else ways[0]
+
+
+def _seen_in_mirror(
+    examples: Examples, mirrored: Examples, scheme: PointScheme
+) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks and annotations in the mirror, centred, under the points that they are there."""
+    if mirrored.names != examples.names:
+        raise InputError(
+            f"{counted(len(mirrored), 'image')} in the mirror were given for "
+            f"{counted(len(examples), 'image')}: expected the same, in their order"
+        )
+    landmarks = pixels_to_centred(mirrored.landmarks, mirrored.sizes)
+    annotations = pixels_to_centred(mirrored.annotations, mirrored.sizes)
+    if scheme.mirror:
+        partners = given_partners(scheme.mirror, scheme.count)
+    else:
+        first = fit_geometric(
+            pixels_to_centred(examples.landmarks, examples.sizes),
+            pixels_to_centred(examples.annotations, examples.sizes),
+            bias=False,
+        )
+        found = landmarks.reshape(len(landmarks), -1) @ first.weights.T
+        partners = found_partners(annotations, found.reshape(annotations.shape))
+    return landmarks, as_partners(annotations, partners)
 
 
 def _rows_of_copies(examples: Examples, warped: Examples) -> Int[np.ndarray, "images copies"]:

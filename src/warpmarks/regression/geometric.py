@@ -2,12 +2,13 @@
 
     y = sum_k a_k(q) x_k + F x
 
-q is the place of the point on the mean landmark shape, the mean over the annotated images, and a(q)
-how the landmarks' motion carries over to it (`warpmarks.regression.interpolation`): with one image
-it is known, with more it is known better. F is a ridge regression of the rest. Both parts are
-linear, so together they are one map y = W x with the 2N x 2K weights of the plain way. From few
-images F is held near zero and the geometry speaks; from many it is free, and the fit comes to least
-squares.
+q is the place of the point on the mean landmark shape, the middle of where the annotated images
+have it (`warpmarks.regression.centres`), and a(q) how the landmarks' motion carries over to it
+(`warpmarks.regression.interpolation`): with one image it is known, with more it is known better,
+and images in the mirror are more images (`warpmarks.regression.mirrored`). F is a ridge regression
+of the rest. Both parts are linear, so together they are one map y = W x with the 2N x 2K weights of
+the plain way. From few images F is held near zero and the geometry speaks; from many it is free,
+and the fit comes to least squares.
 
 Only the ridge of F is chosen by leave-one-out errors of annotations. With image i left out q
 changes, and with it a, a little for every image; with B, that takes targets to what F fits of them,
@@ -16,10 +17,10 @@ the error on image i is
     ( [Y - B Y]_i - [X - B X]_i a(q without i) ) / (1 - B_ii)
 
 exactly what fitting both parts without it gives. F can also be fitted on warped copies of the
-images, as the paper fits its map. They are left out with their image, and in the place of the two
-brackets over 1 - B_ii stands what `Ridge.groups_left_out` says of Y and of X. The mean shape and
-the noise of the landmarks are those of all images: they come from landmarks, and know no
-annotation.
+images, as the paper fits its map, and on images in the mirror. They are left out with their image,
+and in the place of the two brackets over 1 - B_ii stands what `Ridge.groups_left_out` says of Y and
+of X. The mean shape and the noise of the landmarks are those of all images: they come from
+landmarks, and know no annotation.
 """
 
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.regression.centres import centres, centres_without
 from warpmarks.regression.choice import simplest, spread_evenly
 from warpmarks.regression.interpolation import (
     MOST_TRIED,
@@ -43,6 +45,9 @@ from warpmarks.regression.ridge import Ridge
 NO_FREE_PART = 1e8
 """The ridge of F, in mean squared lengths of an image's inputs, that leaves nothing of it."""
 
+MOST_PLACED = 50
+"""Images, at most, by which points are placed on the mean shape; more say what these say."""
+
 FEWEST = 3
 """Images from which leave-one-out errors can choose anything."""
 
@@ -56,6 +61,8 @@ def fit_geometric(
         Float[np.ndarray, "images copies landmarks 2"], Float[np.ndarray, "images copies points 2"]
     ]
     | None = None,
+    mirrored: tuple[Float[np.ndarray, "images landmarks 2"], Float[np.ndarray, "images points 2"]]
+    | None = None,
 ) -> LinearMap:
     """Both parts, the ridge chosen by leave-one-out, mean over annotated points.
 
@@ -66,16 +73,19 @@ def fit_geometric(
         bias: whether the free part has an offset.
         copies: landmarks and annotations of warped copies of each image, to fit the free part on
             too; nan where the image's are.
+        mirrored: landmarks and annotations of each image in the mirror; nan where a point is not
+            annotated, or is not known to be which.
     """
     count, points = annotations.shape[:2]
-    shape = mean_landmarks(landmarks)
-    seen = spread_evenly(count, MOST_TRIED)
-    noise = choose_noise(shape, landmarks[seen]) if count >= FEWEST else NOISE
+    seen = landmarks if mirrored is None else np.concatenate([landmarks, mirrored[0]])
+    shape = mean_landmarks(seen)
+    tried = seen[spread_evenly(len(seen), MOST_TRIED)]
+    noise = choose_noise(shape, tried) if count >= FEWEST else NOISE
     interpolation = Interpolation.between(shape, noise)
     inputs = landmarks.reshape(count, -1)
     scale = mean_square(inputs)
     parts = [
-        _Part.of(pattern, landmarks, annotations, shape, interpolation, bias, copies)
+        _Part.of(pattern, landmarks, annotations, shape, interpolation, bias, copies, mirrored)
         for pattern in patterns_of(annotations)
     ]
 
@@ -107,7 +117,7 @@ class _Part:
 
     Attributes:
         pattern: which points and images.
-        landmarks: of these images, each followed by its copies.
+        landmarks: of these images, each followed by itself in the mirror and its copies.
         targets: annotations of the same.
         combination: a of each point.
         without: the same without each of the images; nan where there is no other.
@@ -131,18 +141,24 @@ class _Part:
         interpolation: Interpolation,
         bias: bool,
         copies: tuple[np.ndarray, np.ndarray] | None,
+        mirrored: tuple[np.ndarray, np.ndarray] | None,
     ) -> "_Part":
-        shown = landmarks[pattern.images]
-        count = len(shown)
-        placed = spread_evenly(count, MOST_TRIED)
-        own = annotations[np.ix_(pattern.images[placed], pattern.points)]
-        places = places_on(shape, shown[placed], own, interpolation.noise)
-        mean = places.mean(axis=0)
-        others = np.broadcast_to(mean, (count, *mean.shape)).copy()
-        others[placed] = (
-            (len(placed) * mean - places) / (len(placed) - 1) if len(placed) > 1 else np.nan
-        )
+        shown, count = landmarks[pattern.images], len(pattern.images)
         sources, targets = shown[:, None], pattern.targets.reshape(count, 1, -1, 2)
+        placed = spread_evenly(count, MOST_PLACED)
+        views = [(shown, annotations[np.ix_(pattern.images, pattern.points)])]
+        if mirrored is not None:
+            its = mirrored[1][np.ix_(pattern.images, pattern.points)]
+            views.append((mirrored[0][pattern.images], its))
+            if np.isfinite(its).all():
+                sources = np.concatenate([sources, views[1][0][:, None]], axis=1)
+                targets = np.concatenate([targets, its[:, None]], axis=1)
+        places = np.stack(
+            [places_on(shape, x[placed], y[placed], interpolation.noise) for x, y in views], axis=1
+        )
+        middle = centres(places.reshape(-1, *places.shape[2:]))
+        others = np.broadcast_to(middle, (count, *middle.shape)).copy()
+        others[placed] = centres_without(places)
         if copies is not None:
             sources = np.concatenate([sources, copies[0][pattern.images]], axis=1)
             its = copies[1][np.ix_(pattern.images, np.arange(copies[1].shape[1]), pattern.points)]
@@ -152,7 +168,7 @@ class _Part:
             pattern,
             sources,
             targets,
-            interpolation.weights(mean),
+            interpolation.weights(middle),
             interpolation.weights(others),
             Ridge.of(rows, np.ones(len(rows)) if bias else None),
         )

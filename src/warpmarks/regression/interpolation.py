@@ -28,7 +28,7 @@ NOISE = 1.0
 """Where one image cannot say."""
 
 MOST_TRIED = 500
-"""Images, at most, by which the noise is chosen and points are placed on the mean shape."""
+"""Images, at most, by which the noise is chosen."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,62 @@
+"""An annotated image seen in a mirror is another annotated image, for nothing.
+
+Landmarks are found in it anew, and an annotated point is where the mirror puts it, but it is then
+another point: the left eye of a mirrored face is on its right. Where nobody has said which points
+change places it is read off a first fit: a mirrored annotation belongs to the point that the fit
+finds there. Points of which this cannot be said for sure are left out.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+SURE = 0.7
+"""The point found nearest is taken where it is at most this share as far off as the second."""
+
+NOBODY = -1
+
+
+def given_partners(pairs: Sequence[tuple[int, int]], points: int) -> Int[np.ndarray, " points"]:
+    """Each point's partner in the mirror from pairs; a point in none is its own."""
+    partners = np.arange(points)
+    for first, second in pairs:
+        partners[first], partners[second] = second, first
+    return partners
+
+
+def found_partners(
+    mirrored: Float[np.ndarray, "images points 2"], found: Float[np.ndarray, "images points 2"]
+) -> Int[np.ndarray, " points"]:
+    """Each point's partner in the mirror, ``NOBODY`` where it is not sure.
+
+    Partners are nearest to each other, both ways about, by the mean distance over images, and by
+    far.
+
+    Args:
+        mirrored: annotations where the mirror puts them; nan where a point is not annotated.
+        found: by a fit, in the mirrored images.
+    """
+    offsets = np.linalg.norm(mirrored[:, :, None] - found[:, None], axis=-1)
+    known = np.isfinite(offsets)
+    distances = np.where(known, offsets, 0).sum(axis=0) / known.sum(axis=0).clip(min=1)
+    nearest, back = distances.argmin(axis=1), distances.argmin(axis=0)
+    points = np.arange(len(distances))
+    first = distances[points, nearest]
+    others = distances.copy()
+    others[points, nearest] = np.inf
+    sure = (back[nearest] == points) & (first <= SURE * others.min(axis=1))
+    partners = np.where(sure, nearest, NOBODY)
+    # In a mirror's mirror a point is itself again.
+    returns = (partners != NOBODY) & (partners[partners] == points)
+    return np.where(returns, partners, NOBODY)
+
+
+def as_partners(
+    mirrored: Float[np.ndarray, "images points 2"], partners: Int[np.ndarray, " points"]
+) -> Float[np.ndarray, "images points 2"]:
+    """Mirrored annotations under the points that they are; nan where nobody knows."""
+    annotations = np.full(mirrored.shape, np.nan)
+    known = np.flatnonzero(partners != NOBODY)
+    annotations[:, partners[known]] = mirrored[:, known]
+    return annotations

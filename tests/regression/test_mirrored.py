@@ -1,0 +1,51 @@
+import numpy as np
+from numpy.random import default_rng
+from numpy.testing import assert_array_equal
+
+from warpmarks.regression.mirrored import NOBODY, as_partners, found_partners, given_partners
+
+EYES_AND_MOUTH = np.array([[-0.4, -0.3], [0.4, -0.3], [0.0, 0.4]])
+
+
+def seen(images=4, noise=0.05):
+    """Points of images, and where the mirror puts them."""
+    points = EYES_AND_MOUTH + default_rng(0).normal(0, noise, (images, 3, 2))
+    return points, points * [-1, 1]
+
+
+def test_pairs_change_places_and_others_are_their_own():
+    assert_array_equal(given_partners([(0, 2), (4, 3)], 5), [2, 1, 0, 4, 3])
+
+
+def test_partners_are_read_off_what_is_found_in_the_mirror():
+    _, mirrored = seen()
+    found = mirrored[:, [1, 0, 2]] + default_rng(1).normal(0, 0.1, (4, 3, 2))
+    mirrored[1, 0] = np.nan
+    assert_array_equal(found_partners(mirrored, found), [1, 0, 2])
+
+
+def test_what_is_of_one_side_only_has_no_partner():
+    """Of a left eye alone the mirror makes a right one, which is no point."""
+    _, mirrored = seen()
+    mirrored, found = mirrored[:, [0, 2]], mirrored[:, [1, 2]]
+    assert_array_equal(found_partners(mirrored, found), [NOBODY, 1])
+
+
+def test_what_is_half_way_between_two_is_not_sure():
+    _, mirrored = seen(noise=0.0)
+    found = mirrored[:, [1, 0, 2]].copy()
+    found[:, :2] = mirrored[:, :2].mean(axis=1, keepdims=True)
+    assert_array_equal(found_partners(mirrored, found), [NOBODY, NOBODY, 2])
+
+
+def test_one_point_is_its_own_partner():
+    mirrored = seen()[1][:, :1]
+    assert_array_equal(found_partners(mirrored, mirrored + 0.1), [0])
+
+
+def test_annotations_in_the_mirror_are_those_of_the_partners():
+    _, mirrored = seen()
+    annotations = as_partners(mirrored, np.array([1, 0, NOBODY]))
+    assert_array_equal(annotations[:, 0], mirrored[:, 1])
+    assert_array_equal(annotations[:, 1], mirrored[:, 0])
+    assert np.isnan(annotations[:, 2]).all()
