@@ -9,8 +9,9 @@ the median distance from the median place.
 import numpy as np
 from jaxtyping import Float
 
-ROUNDS = 30
-"""Weighted means, each with weights from the one before; it has come to rest by then."""
+ROUNDS, REST = 30, 1e-7
+"""Weighted means at most, each with weights from the one before, until it moves by this share of s
+at most."""
 
 
 def centres(places: Float[np.ndarray, "*sets places points 2"]) -> Float[np.ndarray, "..."]:
@@ -28,8 +29,12 @@ def centres(places: Float[np.ndarray, "*sets places points 2"]) -> Float[np.ndar
     for _ in range(ROUNDS):
         weights = known / np.hypot(1.0, _distances(given, middle) / scale[..., None, :])
         total = weights.sum(axis=-2)
+        before = middle
         with np.errstate(invalid="ignore"):
             middle = (weights[..., None] * given).sum(axis=-3) / total[..., None]
+        moved = np.linalg.norm(middle - before, axis=-1)
+        if not (moved > REST * scale).any():
+            break
     return middle
 
 
