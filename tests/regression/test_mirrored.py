@@ -2,7 +2,7 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.testing import assert_array_equal
 
-from warpmarks.regression.mirrored import NOBODY, as_partners, found_partners, given_partners
+from warpmarks.regression.mirrored import NOBODY, as_partners, found_partners, partners_of
 
 EYES_AND_MOUTH = np.array([[-0.4, -0.3], [0.4, -0.3], [0.0, 0.4]])
 
@@ -13,8 +13,11 @@ def seen(images=4, noise=0.05):
     return points, points * [-1, 1]
 
 
-def test_pairs_change_places_and_others_are_their_own():
-    assert_array_equal(given_partners([(0, 2), (4, 3)], 5), [2, 1, 0, 4, 3])
+def test_pairs_are_believed_and_others_are_their_own_or_nobody():
+    mirrored = default_rng(3).normal(0, 1, (2, 5, 2))
+    found = mirrored[:, [0, 1, 4, 3, 2]]  # points 2 and 4 seem to change places
+    assert_array_equal(partners_of([(0, 1)], mirrored, found), [1, 0, NOBODY, 3, NOBODY])
+    assert_array_equal(partners_of([], mirrored, found), [0, 1, 4, 3, 2])
 
 
 def test_partners_are_read_off_what_is_found_in_the_mirror():

@@ -15,7 +15,7 @@ from warpmarks.regression.choice import simplest
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.geometric import FEWEST, fit_geometric
 from warpmarks.regression.linear import LinearMap, fit_linear
-from warpmarks.regression.mirrored import as_partners, found_partners, given_partners
+from warpmarks.regression.mirrored import as_partners, partners_of
 from warpmarks.regression.regressor import Regressor, short_hash
 from warpmarks.regression.warped import fit_warped
 from warpmarks.wording import be, counted, line_of
@@ -158,16 +158,13 @@ def _seen_in_mirror(
         )
     landmarks = pixels_to_centred(mirrored.landmarks, mirrored.sizes)
     annotations = pixels_to_centred(mirrored.annotations, mirrored.sizes)
-    if scheme.mirror:
-        partners = given_partners(scheme.mirror, scheme.count)
-    else:
-        first = fit_geometric(
-            pixels_to_centred(examples.landmarks, examples.sizes),
-            pixels_to_centred(examples.annotations, examples.sizes),
-            bias=False,
-        )
-        found = landmarks.reshape(len(landmarks), -1) @ first.weights.T
-        partners = found_partners(annotations, found.reshape(annotations.shape))
+    first = fit_geometric(
+        pixels_to_centred(examples.landmarks, examples.sizes),
+        pixels_to_centred(examples.annotations, examples.sizes),
+        bias=False,
+    )
+    found = landmarks.reshape(len(landmarks), -1) @ first.weights.T
+    partners = partners_of(scheme.mirror, annotations, found.reshape(annotations.shape))
     return landmarks, as_partners(annotations, partners)
 
 

@@ -3,7 +3,8 @@
 Landmarks are found in it anew, and an annotated point is where the mirror puts it, but it is then
 another point: the left eye of a mirrored face is on its right. Where nobody has said which points
 change places it is read off a first fit: a mirrored annotation belongs to the point that the fit
-finds there. Points of which this cannot be said for sure are left out.
+finds there. Points of which this cannot be said for sure, such as a left ear whose right one is not
+annotated, are left out.
 """
 
 from collections.abc import Sequence
@@ -17,9 +18,23 @@ SURE = 0.7
 NOBODY = -1
 
 
-def given_partners(pairs: Sequence[tuple[int, int]], points: int) -> Int[np.ndarray, " points"]:
-    """Each point's partner in the mirror from pairs; a point in none is its own."""
-    partners = np.arange(points)
+def partners_of(
+    pairs: Sequence[tuple[int, int]],
+    mirrored: Float[np.ndarray, "images points 2"],
+    found: Float[np.ndarray, "images points 2"],
+) -> Int[np.ndarray, " points"]:
+    """Each point's partner in the mirror, ``NOBODY`` where it is not sure.
+
+    Pairs are believed. Where there are any, a point in none of them can only be its own partner.
+
+    Args:
+        pairs: of points that change places; none where nobody has said.
+        mirrored: annotations where the mirror puts them; nan where a point is not annotated.
+        found: by a fit, in the mirrored images.
+    """
+    partners = found_partners(mirrored, found)
+    if pairs:
+        partners = np.where(partners == np.arange(len(partners)), partners, NOBODY)
     for first, second in pairs:
         partners[first], partners[second] = second, first
     return partners
