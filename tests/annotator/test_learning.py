@@ -132,7 +132,7 @@ def test_landmarks_that_are_no_better_than_the_mean_shape_are_called_no_help():
 
 
 def test_the_panel_gives_pixels_and_shares_of_the_normaliser():
-    examples = made(FEWEST_TO_JUDGE + 4, 1.5)
+    examples = made(FEWEST_TO_JUDGE + 14, 1.5)
     fitted = fit_placed(examples)
     scheme = Scheme(("a", "b"), COLOURS, (), (0, 1))
     panel = progress_of(examples, fitted, scheme)

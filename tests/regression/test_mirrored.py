@@ -2,7 +2,13 @@ import numpy as np
 from numpy.random import default_rng
 from numpy.testing import assert_array_equal
 
-from warpmarks.regression.mirrored import NOBODY, as_partners, found_partners, partners_of
+from warpmarks.regression.mirrored import (
+    NOBODY,
+    as_partners,
+    found_partners,
+    partners_of,
+    without_offset,
+)
 
 EYES_AND_MOUTH = np.array([[-0.4, -0.3], [0.4, -0.3], [0.0, 0.4]])
 
@@ -52,3 +58,16 @@ def test_annotations_in_the_mirror_are_those_of_the_partners():
     assert_array_equal(annotations[:, 0], mirrored[:, 1])
     assert_array_equal(annotations[:, 1], mirrored[:, 0])
     assert np.isnan(annotations[:, 2]).all()
+
+
+def test_annotations_off_to_one_side_are_put_back_in_the_mirror():
+    points, mirrored = seen()
+    off = np.array([0.1, 0.02])
+    found = mirrored + off  # a fit learns where people click
+    annotated = (points + off) * [-1, 1]
+    annotated[2, 1] = np.nan
+    found[0, 0] += 5.0  # one landmark went wrong
+    moved = without_offset(annotated, found)
+    np.testing.assert_allclose(moved[1], (mirrored + off)[1])
+    assert np.isnan(moved[2, 1]).all()
+    assert np.isnan(without_offset(np.full((1, 2, 2), np.nan), np.zeros((1, 2, 2)))).all()

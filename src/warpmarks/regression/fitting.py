@@ -15,7 +15,7 @@ from warpmarks.regression.choice import simplest
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.geometric import FEWEST, fit_geometric
 from warpmarks.regression.linear import LinearMap, fit_linear
-from warpmarks.regression.mirrored import as_partners, partners_of
+from warpmarks.regression.mirrored import as_partners, partners_of, without_offset
 from warpmarks.regression.regressor import Regressor, short_hash
 from warpmarks.regression.warped import fit_warped
 from warpmarks.wording import be, counted, line_of
@@ -163,9 +163,9 @@ def _seen_in_mirror(
         pixels_to_centred(examples.annotations, examples.sizes),
         bias=False,
     )
-    found = landmarks.reshape(len(landmarks), -1) @ first.weights.T
-    partners = partners_of(scheme.mirror, annotations, found.reshape(annotations.shape))
-    return landmarks, as_partners(annotations, partners)
+    found = (landmarks.reshape(len(landmarks), -1) @ first.weights.T).reshape(annotations.shape)
+    partners = partners_of(scheme.mirror, annotations, found)
+    return landmarks, without_offset(as_partners(annotations, partners), found)
 
 
 def _rows_of_copies(examples: Examples, warped: Examples) -> Int[np.ndarray, "images copies"]:

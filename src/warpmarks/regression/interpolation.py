@@ -24,7 +24,7 @@ TREND = 100.0
 NOISES = tuple(10.0**power for power in np.arange(-2, 1.1, 0.25))
 """Noises that are tried."""
 
-NOISE = 1.0
+NOISE = 0.1
 """Where one image cannot say."""
 
 MOST_TRIED = 500

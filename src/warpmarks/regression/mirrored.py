@@ -75,3 +75,21 @@ def as_partners(
     known = np.flatnonzero(partners != NOBODY)
     annotations[:, partners[known]] = mirrored[:, known]
     return annotations
+
+
+def without_offset(
+    annotations: Float[np.ndarray, "images points 2"], found: Float[np.ndarray, "images points 2"]
+) -> Float[np.ndarray, "images points 2"]:
+    """Annotations moved sideways, all alike, to where a fit on the images as they are finds them.
+
+    Where a set's annotations are all off to one side, by a pixel of the larger image that was
+    annotated, say, or by the handedness of whoever did it, the mirror puts them off to the other.
+
+    Args:
+        annotations: in the mirror, under the points that they are there; nan where there is none.
+        found: by the fit, in the mirror.
+    """
+    offsets = (found - annotations)[..., 0]
+    known = np.isfinite(offsets)
+    offset = float(np.median(offsets[known])) if known.any() else 0.0
+    return annotations + np.array([offset, 0.0])
