@@ -1,0 +1,92 @@
+"""How well runs follow warps, all under the same ones.
+
+    python benchmarks/equivariance.py SET RUN [RUN ...] [--split SPLIT] [--warps RECIPE]
+
+A run's own figures are under the warps that it was trained with. Here every run sees the first 128
+images of the split through the random warps of one recipe. *All*: mean distance of Phi(x) to
+g(Phi(x')) over all landmarks, in % of the view's shorter side; *in view*: over those whose place
+is seen in both images, mean and median; *follow*: the middle landmark's share of the motion.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import torch
+
+import warpmarks
+from warpmarks.configuration import TrainingConfig, load_recipe
+from warpmarks.datasets.reading import read_picture
+from warpmarks.errors import InputError
+from warpmarks.geometry import Geometry
+from warpmarks.losses import view_unit
+from warpmarks.training.health import locate, measure_health
+from warpmarks.training.step import BatchMaker
+from warpmarks.warps.views import seen_points
+
+IMAGES, CHUNK = 128, 32
+
+
+def main(arguments: list[str]) -> None:
+    """Measure every run and print a line of each."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("set", type=Path)
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
+    parser.add_argument("--split", default="val")
+    parser.add_argument("--warps", default="default", metavar="RECIPE")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args(arguments)
+    paths = list(warpmarks.find_images(options.set, split=options.split).paths())[:IMAGES]
+    found = {
+        str(run): measure(warpmarks.Detector.load(run, device="cpu"), paths, options.warps)
+        for run in options.runs
+    }
+    print(f"{'run':24}{'all':>8}{'in view':>9}{'median':>8}{'follow':>8}{'dead':>6}{'nailed':>7}")
+    for run, figures in found.items():
+        print(
+            f"{Path(run).name:24}{figures['all']:8.2f}{figures['in view']:9.2f}"
+            f"{figures['median in view']:8.2f}{figures['follow']:8.0%}"
+            f"{figures['dead']:6}{figures['nailed']:7}"
+        )
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+@torch.no_grad()
+def measure(detector: warpmarks.Detector, paths: list[Path], recipe: str) -> dict[str, float]:
+    """The figures of one run, errors in % of the view's shorter side."""
+    record = detector.record
+    size = (record.picture_height, record.picture_width)
+    geometry = Geometry(size, (record.view_height, record.view_width))
+    pictures = np.stack([read_picture(path, *size, record.config.image.fit)[0] for path in paths])
+    settings = record.config.model_dump()
+    settings["warps"] = load_recipe(recipe).warps.model_dump() | {"mirror": 0.0}
+    maker = BatchMaker(pictures, TrainingConfig.model_validate(settings), geometry)
+    unit = view_unit(*geometry.cells)
+    errors, seen, parts = [], [], []
+    for chunk, _, _, pairs in locate(detector.network, maker.held_out(CHUNK), unit):
+        errors.append(50 * (pairs.original - pairs.moved).norm(dim=-1))
+        in_warped = seen_points((pairs.original / unit).double(), chunk.warp)[1]
+        seen.append(in_warped & ((pairs.moved / unit).abs() <= 1).all(dim=-1))
+        parts.append(pairs)
+    error, in_view = torch.cat(errors), torch.cat(seen)
+    health = measure_health(parts)
+    return {
+        "all": float(error.mean()),
+        "in view": float(error[in_view].mean()),
+        "median in view": float(error[in_view].median()),
+        "share in view": float(in_view.float().mean()),
+        "follow": median(health.follow),
+        "dead": len(health.dead),
+        "nailed": len(health.nailed),
+    }
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        sys.exit(f"error: {error}")
