@@ -3,10 +3,11 @@ import inspect
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.testing import assert_close
 
 from warpmarks.configuration import NetworkConfig
-from warpmarks.network import DEVIATION, MEAN, Coarse, LandmarkNetwork
+from warpmarks.network import DEVIATION, MEAN, Coarse, LandmarkNetwork, enlarged
 
 COARSE = {
     "filters": (20, 48, 64, 256),
@@ -185,6 +186,18 @@ def test_coarse_maps_see_far():
     settled(**COARSE)(images.requires_grad_())[0, :, 20, 26].sum().backward()
     seen = images.grad.abs().sum(dim=(0, 1)).sum(dim=1).nonzero().flatten()
     assert seen[-1] - seen[0] + 1 > 40
+
+
+@pytest.mark.parametrize("size", [(12, 20), (10, 17)])
+def test_enlarged_maps_and_their_gradient_are_those_of_pytorch_s_interpolation(size):
+    maps = torch.rand(2, 3, 3, 5, dtype=torch.float64, generator=generator(), requires_grad=True)
+    weights = torch.rand(2, 3, *size, dtype=torch.float64, generator=generator(1))
+    ours = enlarged(maps, 4, size)
+    theirs = F.interpolate(maps, scale_factor=4, mode="bilinear", align_corners=False)
+    theirs = theirs[..., : size[0], : size[1]]
+    assert_close(ours, theirs)
+    gradients = [torch.autograd.grad((weights * made).sum(), maps)[0] for made in (ours, theirs)]
+    assert_close(*gradients)
 
 
 def test_coarse_maps_in_half_precision_and_channels_last_are_nearly_the_same():
