@@ -35,9 +35,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("set", type=Path)
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    parser.add_argument("--split", default="val")
-    parser.add_argument("--warps", default="default", metavar="RECIPE")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--split", default="val", help="of the set")
+    parser.add_argument("--warps", default="default", metavar="RECIPE", help="whose warps")
+    parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args(arguments)
     paths = list(warpmarks.find_images(options.set, split=options.split).paths())[:IMAGES]
     found = {
@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> None:
     print(f"{'run':24}{'all':>8}{'in view':>9}{'median':>8}{'follow':>8}{'dead':>6}{'nailed':>7}")
     for run, figures in found.items():
         print(
-            f"{Path(run).name:24}{figures['all']:8.2f}{figures['in view']:9.2f}"
+            f"{run[-24:]:24}{figures['all']:8.2f}{figures['in view']:9.2f}"
             f"{figures['median in view']:8.2f}{figures['follow']:8.0%}"
             f"{figures['dead']:6}{figures['nailed']:7}"
         )
@@ -63,6 +63,7 @@ def measure(detector: warpmarks.Detector, paths: list[Path], recipe: str) -> dic
     geometry = Geometry(size, (record.view_height, record.view_width))
     pictures = np.stack([read_picture(path, *size, record.config.image.fit)[0] for path in paths])
     settings = record.config.model_dump()
+    settings["seed"] = 0
     settings["warps"] = load_recipe(recipe).warps.model_dump() | {"mirror": 0.0}
     maker = BatchMaker(pictures, TrainingConfig.model_validate(settings), geometry)
     unit = view_unit(*geometry.cells)

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,9 +10,7 @@ from warpmarks.annotator.predicting import (
     mean_shape_errors,
     means_of_points,
 )
-from warpmarks.points import Normaliser, PointScheme
 from warpmarks.regression.examples import Examples
-from warpmarks.regression.fitting import fit_regressor
 
 COLOURS = ("#e61e2d", "#2d7dff")
 
@@ -42,21 +38,6 @@ def test_errors_after_some_labels_are_those_of_fits_without_the_image():
     np.testing.assert_array_equal(errors[:4], first.errors)
     assert np.isnan(errors[1, 1])
     assert np.isfinite(errors[1, 0])
-
-
-def test_pairs_of_placed_points_hold_in_the_mirror_whatever_is_not_placed():
-    examples, mirrored = made(3, 2.0), made(3, 2.0, seed=1)
-    three = [
-        replace(one, annotations=np.insert(one.annotations, 1, np.nan, axis=1))
-        for one in (examples, mirrored)
-    ]
-    fitted = fit_placed(three[0], mirrored=replace(three[1], names=examples.names), pairs=[(0, 2)])
-    scheme = PointScheme(("a", "b"), Normaliser("image", "image"), ((0, 1),))
-    expected = fit_regressor(
-        examples, scheme, mirrored=replace(mirrored, names=examples.names)
-    ).regressor
-    np.testing.assert_allclose(fitted.regressor.weights, expected.weights)
-    assert fitted.points.tolist() == [0, 2]
 
 
 def test_the_mean_shape_is_that_of_the_other_images():

@@ -5,7 +5,6 @@ from urllib.parse import unquote
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from annotator_requests import WRITES, browser, open_session, put
 from warpmarks.annotator.locating import CACHE
@@ -71,32 +70,6 @@ def test_predictions_are_those_of_a_fit_to_the_labels(client, session):
     )
     assert [point["labelled"] for point in panel["points"]] == [3, 2]
     assert panel["history"][-1] == {"labels": 3, **panel["all"]}
-
-
-def test_labelled_images_are_looked_at_in_the_mirror_where_the_detector_knows_it(
-    client, session, image_folder, monkeypatch
-):
-    monkeypatch.setattr("warpmarks.annotator.session.takes_mirrored", lambda *_: True)
-    locate_all(session)
-    points = np.array([[(10, 12), (20, 9)], [(14, 15), (25, 11)]], dtype=float)
-    for image, placed in zip((2, 5), points, strict=True):
-        put(client, image, 0, *map(tuple, placed))
-    names = tuple(session.images.names[row] for row in (2, 5))
-    located = session.detector([image_folder / name for name in names])
-    flipped = [np.asarray(Image.open(image_folder / name))[:, ::-1] for name in names]
-    in_mirror = session.detector(flipped)
-    examples, mirrored = (
-        Examples(names, found.landmarks, found.scores, placed, found.size.astype(float))
-        for found, placed in (
-            (located, points),
-            (in_mirror, np.stack([located.size[:, :1] - 1 - points[..., 0], points[..., 1]], -1)),
-        )
-    )
-    scheme = PointScheme(("a", "b"), Normaliser("image", "image"))
-    regressor = fit_regressor(examples, scheme, mirrored=mirrored).regressor
-    expected = regressor.predict(session.locations.landmarks, session.images.sizes)
-    told = np.array(client.get("/api/predictions").json()["images"]["points"])
-    np.testing.assert_allclose(told, expected.reshape(12, 4), atol=0.0501)
 
 
 def test_a_point_that_is_placed_nowhere_is_not_predicted_and_the_others_are(client):

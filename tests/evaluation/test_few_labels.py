@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose
+from PIL import Image
 
 from annotated_examples import COUNT
 from tiny_runs import tiny_config, tiny_record
@@ -75,6 +76,21 @@ def test_in_the_mirror_landmarks_and_annotations_are_on_the_other_side(detector,
     apart = np.linalg.norm(mirrored.landmarks[:, :2] - mirrored.annotations, axis=-1)
     assert np.nanmedian(apart) < 0.6
     assert np.isnan(mirrored.annotations[3, 1]).all()
+
+
+def test_a_photo_that_says_how_it_was_turned_is_turned_once(detector, tmp_path):
+    pixels = np.zeros((40, 60, 3), dtype=np.uint8)
+    pixels[10:16, 42:48, 0] = 255
+    pixels[25:31, 10:16, 1] = 255
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    (tmp_path / "images").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "images" / "a.png", exif=turned)
+    (tmp_path / "landmarks.csv").write_text("image,x1,y1,x2,y2\na.png,26.5,44.5,11.5,12.5\n")
+    annotated = read_annotated(tmp_path, normaliser="1:2")
+    mirrored = locate_mirrored(detector, annotated)
+    assert mirrored.sizes.tolist() == [[40, 60]]
+    assert_allclose(mirrored.landmarks[0, :2], mirrored.annotations[0], atol=1)
 
 
 @pytest.mark.parametrize("detector", [0.5], indirect=True)

@@ -22,34 +22,36 @@ def seen(images=4, noise=0.05):
 def test_pairs_are_believed_and_others_are_their_own_or_nobody():
     mirrored = default_rng(3).normal(0, 1, (2, 5, 2))
     found = mirrored[:, [0, 1, 4, 3, 2]]  # points 2 and 4 seem to change places
-    assert_array_equal(partners_of([(0, 1)], mirrored, found), [1, 0, NOBODY, 3, NOBODY])
-    assert_array_equal(partners_of([], mirrored, found), [0, 1, 4, 3, 2])
+    assert_array_equal(partners_of([(0, 1)], mirrored, found, 1.0), [1, 0, NOBODY, 3, NOBODY])
+    assert_array_equal(partners_of([], mirrored, found, 1.0), [0, 1, 4, 3, 2])
 
 
 def test_partners_are_read_off_what_is_found_in_the_mirror():
     _, mirrored = seen()
     found = mirrored[:, [1, 0, 2]] + default_rng(1).normal(0, 0.1, (4, 3, 2))
     mirrored[1, 0] = np.nan
-    assert_array_equal(found_partners(mirrored, found), [1, 0, 2])
+    assert_array_equal(found_partners(mirrored, found, 0.6), [1, 0, 2])
 
 
 def test_what_is_of_one_side_only_has_no_partner():
     """Of a left eye alone the mirror makes a right one, which is no point."""
     _, mirrored = seen()
     mirrored, found = mirrored[:, [0, 2]], mirrored[:, [1, 2]]
-    assert_array_equal(found_partners(mirrored, found), [NOBODY, 1])
+    assert_array_equal(found_partners(mirrored, found, 0.6), [NOBODY, 1])
 
 
 def test_what_is_half_way_between_two_is_not_sure():
     _, mirrored = seen(noise=0.0)
     found = mirrored[:, [1, 0, 2]].copy()
     found[:, :2] = mirrored[:, :2].mean(axis=1, keepdims=True)
-    assert_array_equal(found_partners(mirrored, found), [NOBODY, NOBODY, 2])
+    assert_array_equal(found_partners(mirrored, found, 0.6), [NOBODY, NOBODY, 2])
 
 
-def test_one_point_is_its_own_partner():
-    mirrored = seen()[1][:, :1]
-    assert_array_equal(found_partners(mirrored, mirrored + 0.1), [0])
+def test_one_point_is_its_own_partner_if_the_mirror_leaves_it_where_it_is():
+    mirrored = seen()[1][:, 2:]
+    assert_array_equal(found_partners(mirrored, mirrored + 0.05, 0.6), [0])
+    of_one_side = seen()[1][:, :1]
+    assert_array_equal(found_partners(of_one_side, of_one_side * [-1, 1], 0.6), [NOBODY])
 
 
 def test_annotations_in_the_mirror_are_those_of_the_partners():

@@ -123,6 +123,15 @@ def test_without_a_word_of_it_a_first_fit_says_which_points_change_places():
     assert_allclose(found.weights, expected.weights)
 
 
+def test_left_out_errors_know_nothing_of_the_mirror():
+    examples, mirrored = made_examples(5), made_examples(5, seed=5)
+    scheme = replace(SCHEME, mirror=((0, 2),))
+    with_it = fit_regressor(examples, scheme, method="geometric", mirrored=mirrored)
+    without = fit_regressor(examples, scheme, method="geometric")
+    assert_allclose(with_it.leave_one_out, without.leave_one_out)
+    assert (with_it.regressor.weights != without.regressor.weights).any()
+
+
 def one_label_for_more_points(examples):
     examples.annotations[:, 1] = np.nan
 

@@ -11,14 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from warpmarks.annotator.image_files import ImageFiles
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.detector import Detection, Detector
 from warpmarks.errors import InputError
-from warpmarks.evaluation.mirrored_images import detect_mirrored
 from warpmarks.weights import read_tensors, write_tensors
 
 CACHE = "landmarks.safetensors"
@@ -45,7 +43,6 @@ class Locations:
         self.trouble: dict[int, str] = {}
         """Why an image could not be decoded."""
         self._detector, self._images, self._cache = detector, images, cache
-        self._mirrored: dict[int, np.ndarray] = {}
         self._writing = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -89,16 +86,6 @@ class Locations:
             except UnreadableImage as error:
                 self.trouble[index] = error.reason
         return bool(self.located[index])
-
-    def mirrored(self, index: int) -> Float[np.ndarray, "landmarks 2"]:
-        """Landmarks of an image in the mirror, found when they are first asked for.
-
-        The image's own must be known.
-        """
-        if index not in self._mirrored:
-            found = detect_mirrored(self._detector, self._images.path(index))
-            self._mirrored[index] = found.landmarks
-        return self._mirrored[index]
 
     def _missing(self, index: int) -> bool:
         return not self.located[index] and index not in self.trouble

@@ -49,39 +49,22 @@ class Fitted:
         return confidences.clip(0, 1)
 
 
-def fit_placed(
-    examples: Examples,
-    detector: str = "",
-    mirrored: Examples | None = None,
-    pairs: Sequence[tuple[int, int]] = (),
-) -> Fitted | None:
+def fit_placed(examples: Examples, detector: str = "") -> Fitted | None:
     """Fit every point that is placed on one of the images; None where none is.
 
     Args:
         examples: images with their landmarks; nan where a point is not placed.
         detector: digest of the detector, for the regressor.
-        mirrored: the same images in the mirror, where they are looked at.
-        pairs: of points that change places in it.
     """
     shown = np.isfinite(examples.annotations).all(axis=-1)
     images, points = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
     errors = np.full(shown.shape, np.nan)
     if not len(points):
         return None
-
-    def placed(given: Examples) -> Examples:
-        some = given.subset(images)
-        return replace(some, annotations=some.annotations[:, points])
-
-    number = {point: row for row, point in enumerate(points.tolist())}
-    mirror = tuple((number[a], number[b]) for a, b in pairs if a in number and b in number)
-    scheme = PointScheme(numbered_names(len(points)), _WHOLE_IMAGE, mirror)
-    fit = fit_regressor(
-        placed(examples),
-        scheme,
-        detector=detector,
-        mirrored=None if mirrored is None else placed(mirrored),
-    )
+    some = examples.subset(images)
+    some = replace(some, annotations=some.annotations[:, points])
+    scheme = PointScheme(numbered_names(len(points)), _WHOLE_IMAGE)
+    fit = fit_regressor(some, scheme, detector=detector)
     errors[np.ix_(images, points)] = fit.leave_one_out
     return Fitted(fit.regressor, points, errors)
 

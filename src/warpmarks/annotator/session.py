@@ -32,7 +32,6 @@ from warpmarks.annotator.suggestion import Suggester, Suggestion
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import ROOM
-from warpmarks.evaluation.mirrored_images import in_mirror, takes_mirrored
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
 from warpmarks.wording import be, counted
@@ -335,8 +334,7 @@ class Session:
         if before and before.key[0] == key[0] and before.examples.names == examples.names:
             fitted = before.fitted
         else:
-            mirrored = self._mirrored(rows, examples)
-            fitted = fit_placed(examples, self.detector.digest, mirrored, self.scheme.mirror)
+            fitted = fit_placed(examples, self.detector.digest)
         predicted = None
         if fitted is not None:
             predicted = self._predict_all(fitted, examples, np.flatnonzero(located))
@@ -368,16 +366,6 @@ class Session:
             self.locations.scores[rows],
             np.array(labels).reshape(len(rows), self.scheme.count, 2),
             self.images.sizes[rows],
-        )
-
-    def _mirrored(self, rows: Sequence[int], examples: Examples) -> Examples | None:
-        if not takes_mirrored(self.detector, len(rows)):
-            return None
-        landmarks = [self.locations.mirrored(row) for row in rows]
-        return replace(
-            examples,
-            landmarks=np.array(landmarks).reshape(examples.landmarks.shape),
-            annotations=in_mirror(examples.annotations, examples.sizes),
         )
 
     def _current_suggester(self) -> Suggester:

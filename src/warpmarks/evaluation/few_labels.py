@@ -15,7 +15,7 @@ from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.evaluation.mirrored_images import locate_mirrored, takes_mirrored
+from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import locate_warped_copies
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.metrics.mean_shape import predict_mean_shape
@@ -26,7 +26,7 @@ from warpmarks.regression.geometric import FEWEST
 from warpmarks.regression.regressor import Regressor
 
 FEW = 100
-"""Images up to which warped copies are made for a geometric fit."""
+"""Images up to which a geometric fit takes warped copies of them, and the images in the mirror."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +119,7 @@ class LabelledPool:
                 warped = locate_warped_copies(
                     self.detector, self._draw(labels, seed), seed=seed, progress=self.progress
                 )
-            geometric = self.method in {"auto", "geometric"}
-            if geometric and takes_mirrored(self.detector, len(examples)):
+            if takes_mirrored(self.detector, self.method, len(examples)):
                 mirrored = locate_mirrored(self.detector, self._draw(labels, seed))
             fit = fit_regressor(
                 examples,
@@ -160,6 +159,15 @@ def takes_copies(method: str, images: int) -> bool:
     if method == "warps":
         return True
     return method in {"auto", "geometric"} and FEWEST <= images <= FEW
+
+
+def takes_mirrored(detector: Detector, method: str, images: int) -> bool:
+    """Whether a fit on so many images is better for the same images in the mirror.
+
+    It is if the detector's training has shown it mirrored pictures.
+    """
+    seen = detector.record.config.warps.mirror > 0
+    return seen and method in {"auto", "geometric"} and images <= FEW
 
 
 @dataclass(frozen=True)

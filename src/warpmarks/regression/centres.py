@@ -13,6 +13,9 @@ ROUNDS, REST = 30, 1e-7
 """Weighted means at most, each with weights from the one before, until it moves by this share of s
 at most."""
 
+LEAST = 1e-9
+"""s at least, where most places are one and the same."""
+
 
 def centres(places: Float[np.ndarray, "*sets places points 2"]) -> Float[np.ndarray, "..."]:
     """The middle of each point's places, (*sets, points, 2); nan where there is no place.

@@ -1,7 +1,7 @@
 """Fitting a regressor to annotated images, and what it may promise."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -34,8 +34,8 @@ class Fit:
     Attributes:
         regressor: fitted on all of the examples.
         leave_one_out: distance in pixels between annotation and prediction on each image, by the
-            same fit without this image; nan where the point is not annotated, or where the other
-            images do not determine a fit, as where there is only one.
+            same fit without this image, and without any in the mirror; nan where the point is not
+            annotated, or where the other images do not determine a fit, as where there is only one.
         lengths: of the normaliser on each image in pixels; nan where its points are not annotated.
         chosen: the weights of the penalties that were chosen, by name.
     """
@@ -85,6 +85,12 @@ def fit_regressor(
             of length 0.
     """
     _check(examples, scheme, method, warped)
+    if mirrored is not None and not _same_shapes(examples, mirrored):
+        raise InputError(
+            f"{counted(len(mirrored), 'image')} in the mirror were given for "
+            f"{counted(len(examples), 'image')}: expected the same, in their order, with as many "
+            "landmarks and points"
+        )
     landmarks = pixels_to_centred(examples.landmarks, examples.sizes)
     annotations = pixels_to_centred(examples.annotations, examples.sizes)
     copies = None
@@ -94,9 +100,6 @@ def fit_regressor(
             pixels_to_centred(warped.landmarks, warped.sizes)[rows],
             pixels_to_centred(warped.annotations, warped.sizes)[rows],
         )
-    in_mirror = None
-    if mirrored is not None and method in {"auto", "geometric"}:
-        in_mirror = _seen_in_mirror(examples, mirrored, scheme)
     if method == "warps":
         assert copies is not None
         name, fitted = (
@@ -104,7 +107,9 @@ def fit_regressor(
             fit_warped(landmarks, annotations, *copies, bias=bias),
         )
     else:
-        name, fitted = _fit_by(method, landmarks, annotations, bias, copies, in_mirror)
+        name, fitted = _fit_by(method, landmarks, annotations, bias, copies)
+    if mirrored is not None and name == "geometric":
+        fitted = _with_mirror(fitted, landmarks, annotations, bias, copies, mirrored, scheme)
     units = np.sqrt(examples.sizes.prod(axis=1)) / 2
     return Fit(
         Regressor(
@@ -129,43 +134,55 @@ def _fit_by(
     annotations: np.ndarray,
     bias: bool,
     copies: tuple[np.ndarray, np.ndarray] | None,
-    mirrored: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[str, LinearMap]:
     if method == "linear":
         return "linear", fit_linear(landmarks, annotations, bias=bias)
     if method == "geometric":
-        return "geometric", fit_geometric(
-            landmarks, annotations, bias=bias, copies=copies, mirrored=mirrored
-        )
+        return "geometric", fit_geometric(landmarks, annotations, bias=bias, copies=copies)
     count, inputs = len(landmarks), 2 * landmarks.shape[1]
     if count > MANY * inputs:
         return "linear", fit_linear(landmarks, annotations, bias=bias)
-    geometric = fit_geometric(landmarks, annotations, bias=bias, copies=copies, mirrored=mirrored)
+    geometric = fit_geometric(landmarks, annotations, bias=bias, copies=copies)
     linear = fit_linear(landmarks, annotations, bias=bias)
     ways = (("geometric", geometric), ("linear", linear))
     chosen = simplest((0, 1), lambda way: ways[int(way)][1].errors, otherwise=0)
     return ways[int(chosen)] if count >= FEWEST else ways[0]
 
 
-def _seen_in_mirror(
-    examples: Examples, mirrored: Examples, scheme: PointScheme
-) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks and annotations in the mirror, centred, under the points that they are there."""
-    if mirrored.names != examples.names:
-        raise InputError(
-            f"{counted(len(mirrored), 'image')} in the mirror were given for "
-            f"{counted(len(examples), 'image')}: expected the same, in their order"
-        )
-    landmarks = pixels_to_centred(mirrored.landmarks, mirrored.sizes)
-    annotations = pixels_to_centred(mirrored.annotations, mirrored.sizes)
-    first = fit_geometric(
-        pixels_to_centred(examples.landmarks, examples.sizes),
-        pixels_to_centred(examples.annotations, examples.sizes),
-        bias=False,
+def _with_mirror(
+    plain: LinearMap,
+    landmarks: np.ndarray,
+    annotations: np.ndarray,
+    bias: bool,
+    copies: tuple[np.ndarray, np.ndarray] | None,
+    mirrored: Examples,
+    scheme: PointScheme,
+) -> LinearMap:
+    """The fit on the images in the mirror too, with the left-out errors of the one without them.
+
+    What is said of the mirror, by the plain fit, knows of every image's annotations.
+    """
+    seen = pixels_to_centred(mirrored.landmarks, mirrored.sizes)
+    there = pixels_to_centred(mirrored.annotations, mirrored.sizes)
+    found = (seen.reshape(len(seen), -1) @ plain.weights.T + plain.offset).reshape(there.shape)
+    about = seen - seen.mean(axis=1, keepdims=True)
+    size = float(np.sqrt((about**2).sum(axis=-1).mean()))
+    there = as_partners(there, partners_of(scheme.mirror, there, found, size))
+    fitted = fit_geometric(
+        landmarks,
+        annotations,
+        bias=bias,
+        copies=copies,
+        mirrored=(seen, without_offset(there, found)),
     )
-    found = (landmarks.reshape(len(landmarks), -1) @ first.weights.T).reshape(annotations.shape)
-    partners = partners_of(scheme.mirror, annotations, found)
-    return landmarks, without_offset(as_partners(annotations, partners), found)
+    return replace(fitted, errors=plain.errors)
+
+
+def _same_shapes(examples: Examples, mirrored: Examples) -> bool:
+    shapes = [
+        (one.names, one.landmarks.shape, one.annotations.shape) for one in (examples, mirrored)
+    ]
+    return shapes[0] == shapes[1]
 
 
 def _rows_of_copies(examples: Examples, warped: Examples) -> Int[np.ndarray, "images copies"]:

@@ -15,6 +15,9 @@ from jaxtyping import Float, Int
 SURE = 0.7
 """The point found nearest is taken where it is at most this share as far off as the second."""
 
+NEAR = 0.35
+"""... and no further off than this share of the object's size."""
+
 NOBODY = -1
 
 
@@ -22,6 +25,7 @@ def partners_of(
     pairs: Sequence[tuple[int, int]],
     mirrored: Float[np.ndarray, "images points 2"],
     found: Float[np.ndarray, "images points 2"],
+    size: float,
 ) -> Int[np.ndarray, " points"]:
     """Each point's partner in the mirror, ``NOBODY`` where it is not sure.
 
@@ -31,8 +35,9 @@ def partners_of(
         pairs: of points that change places; none where nobody has said.
         mirrored: annotations where the mirror puts them; nan where a point is not annotated.
         found: by a fit, in the mirrored images.
+        size: of the object, see `found_partners`.
     """
-    partners = found_partners(mirrored, found)
+    partners = found_partners(mirrored, found, size)
     if pairs:
         partners = np.where(partners == np.arange(len(partners)), partners, NOBODY)
     for first, second in pairs:
@@ -41,16 +46,19 @@ def partners_of(
 
 
 def found_partners(
-    mirrored: Float[np.ndarray, "images points 2"], found: Float[np.ndarray, "images points 2"]
+    mirrored: Float[np.ndarray, "images points 2"],
+    found: Float[np.ndarray, "images points 2"],
+    size: float,
 ) -> Int[np.ndarray, " points"]:
     """Each point's partner in the mirror, ``NOBODY`` where it is not sure.
 
-    Partners are nearest to each other, both ways about, by the mean distance over images, and by
-    far.
+    Partners are nearest to each other, both ways about, by the mean distance over images, by far,
+    and near.
 
     Args:
         mirrored: annotations where the mirror puts them; nan where a point is not annotated.
         found: by a fit, in the mirrored images.
+        size: root mean square distance of the landmarks from their middle.
     """
     offsets = np.linalg.norm(mirrored[:, :, None] - found[:, None], axis=-1)
     known = np.isfinite(offsets)
@@ -61,6 +69,7 @@ def found_partners(
     others = distances.copy()
     others[points, nearest] = np.inf
     sure = (back[nearest] == points) & (first <= SURE * others.min(axis=1))
+    sure &= first <= NEAR * size
     partners = np.where(sure, nearest, NOBODY)
     # In a mirror's mirror a point is itself again.
     returns = (partners != NOBODY) & (partners[partners] == points)

@@ -56,7 +56,10 @@ async function openAndCheck(kind, settings, model) {
   const images = new ort.Tensor('uint8', checkPicture(size), [1, size, size, 3]);
   const found = await (await session.run({ images })).landmarks.getData();
   const off = Math.max(...landmarks.map((value, at) => Math.abs(value - found[at])));
-  if (!(off <= tolerance)) throw new Error(`${NAMES[kind]} finds landmarks ${off} px off on this device`);
+  if (!(off <= tolerance)) {
+    await session.release();
+    throw new Error(`${NAMES[kind]} finds landmarks ${off} px off on this device`);
+  }
   return opened;
 }
 
