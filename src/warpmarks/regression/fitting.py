@@ -107,9 +107,7 @@ def fit_regressor(
             fit_warped(landmarks, annotations, *copies, bias=bias),
         )
     else:
-        name, fitted = _fit_by(method, landmarks, annotations, bias, copies)
-    if mirrored is not None and name == "geometric":
-        fitted = _with_mirror(fitted, landmarks, annotations, bias, copies, mirrored, scheme)
+        name, fitted = _fit_by(method, landmarks, annotations, bias, copies, mirrored, scheme)
     units = np.sqrt(examples.sizes.prod(axis=1)) / 2
     return Fit(
         Regressor(
@@ -134,19 +132,24 @@ def _fit_by(
     annotations: np.ndarray,
     bias: bool,
     copies: tuple[np.ndarray, np.ndarray] | None,
+    mirrored: Examples | None,
+    scheme: PointScheme,
 ) -> tuple[str, LinearMap]:
     if method == "linear":
         return "linear", fit_linear(landmarks, annotations, bias=bias)
-    if method == "geometric":
-        return "geometric", fit_geometric(landmarks, annotations, bias=bias, copies=copies)
     count, inputs = len(landmarks), 2 * landmarks.shape[1]
-    if count > MANY * inputs:
+    if method == "auto" and count > MANY * inputs:
         return "linear", fit_linear(landmarks, annotations, bias=bias)
-    geometric = fit_geometric(landmarks, annotations, bias=bias, copies=copies)
-    linear = fit_linear(landmarks, annotations, bias=bias)
-    ways = (("geometric", geometric), ("linear", linear))
-    chosen = simplest((0, 1), lambda way: ways[int(way)][1].errors, otherwise=0)
-    return ways[int(chosen)] if count >= FEWEST else ways[0]
+    plain = geometric = fit_geometric(landmarks, annotations, bias=bias, copies=copies)
+    if mirrored is not None:
+        geometric = _with_mirror(plain, landmarks, annotations, bias, copies, mirrored, scheme)
+    ways = [("geometric", geometric)]
+    if method == "auto" and count >= FEWEST:
+        ways.append(("linear", fit_linear(landmarks, annotations, bias=bias)))
+    choices = range(len(ways))
+    chosen = int(simplest(choices, lambda way: ways[int(way)][1].errors, otherwise=0))
+    # What is said of the mirror knows of every image's annotations, the one left out included.
+    return ("geometric", replace(geometric, errors=plain.errors)) if chosen == 0 else ways[chosen]
 
 
 def _with_mirror(
@@ -158,24 +161,20 @@ def _with_mirror(
     mirrored: Examples,
     scheme: PointScheme,
 ) -> LinearMap:
-    """The fit on the images in the mirror too, with the left-out errors of the one without them.
-
-    What is said of the mirror, by the plain fit, knows of every image's annotations.
-    """
+    """The fit on the images in the mirror too, of which a plain fit says what is to be said."""
     seen = pixels_to_centred(mirrored.landmarks, mirrored.sizes)
     there = pixels_to_centred(mirrored.annotations, mirrored.sizes)
     found = (seen.reshape(len(seen), -1) @ plain.weights.T + plain.offset).reshape(there.shape)
     about = seen - seen.mean(axis=1, keepdims=True)
     size = float(np.sqrt((about**2).sum(axis=-1).mean()))
     there = as_partners(there, partners_of(scheme.mirror, there, found, size))
-    fitted = fit_geometric(
+    return fit_geometric(
         landmarks,
         annotations,
         bias=bias,
         copies=copies,
         mirrored=(seen, without_offset(there, found)),
     )
-    return replace(fitted, errors=plain.errors)
 
 
 def _same_shapes(examples: Examples, mirrored: Examples) -> bool:
