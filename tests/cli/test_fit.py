@@ -11,6 +11,7 @@ from warpmarks.datasets.annotated import read_annotated, read_scheme
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import locate_warped_copies
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.promise import PointPromise, Promise
@@ -52,7 +53,8 @@ def test_a_regressor_in_the_run_with_its_promise_and_its_picture(
     annotated = read_annotated(annotated_set, split="train")
     copies = locate_warped_copies(detector, annotated, seed=0)
     located = locate_annotated(detector, annotated)
-    expected = fit_regressor(located, annotated.scheme, warped=copies)
+    mirrored = locate_mirrored(detector, annotated)
+    expected = fit_regressor(located, annotated.scheme, warped=copies, mirrored=mirrored)
     np.testing.assert_allclose(load_regressor(folder).weights, expected.regressor.weights)
     page = (run_copy / "report.html").read_text()
     assert "Regressor blobs" in page

@@ -6,6 +6,7 @@ import pytest
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.regression.fitting import fit_regressor
 
 
@@ -21,8 +22,9 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
     examples = locate_annotated(detector, scored)
     lengths = np.linalg.norm(examples.annotations[:, 0] - examples.annotations[:, 1], axis=1)
     for seed, told in zip((7, 8, 9), record["labels"][0]["errors_percent"], strict=True):
-        drawn = locate_annotated(detector, training.draw(2, seed))
-        regressor = fit_regressor(drawn, training.scheme).regressor
+        drawn = training.draw(2, seed)
+        located, mirrored = locate_annotated(detector, drawn), locate_mirrored(detector, drawn)
+        regressor = fit_regressor(located, training.scheme, mirrored=mirrored).regressor
         said = regressor.predict(examples.landmarks, examples.sizes)
         errors = np.linalg.norm(said - examples.annotations, axis=-1) / lengths[:, None]
         assert told == pytest.approx(100 * errors.mean(), abs=1e-5)
