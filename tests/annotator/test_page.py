@@ -303,9 +303,15 @@ def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
         points = [] if kind == "touchEnd" else [{"x": x - apart, "y": y}, {"x": x + apart, "y": y}]
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
+    def wait_for_zoom(more_than: float) -> None:
+        until(lambda: picture.bounding_box()["width"] > more_than, "the zoom under the fingers")
+
     fingers("touchStart", 30)
     for apart in (40, 50, 60):
+        # A busy browser would take several moves as one, which ends elsewhere.
+        shown = picture.bounding_box()["width"]
         fingers("touchMove", apart)
+        wait_for_zoom(1.05 * shown)
     fingers("touchEnd", 0)
     until(lambda: picture.bounding_box()["width"] > 1.8 * width, "the zoomed picture")
     # As long as it fits into the stage it is held in the middle.
