@@ -406,7 +406,7 @@ def test_names_are_shown_as_text(
     page = tab.page
     seen = set()
     for _ in HOSTILE:
-        assert page.locator(".where .name").text_content() == tab.name
+        playwright.expect(page.locator(".where .name")).to_have_text(tab.name)
         seen.add(tab.name)
         tab.click(truth[tab.name][0])
         tab.wait_for_points(1)

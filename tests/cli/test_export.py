@@ -81,7 +81,7 @@ def test_flags_that_do_not_go_together(
 
 def test_a_page_is_written_into_a_folder_of_its_own(warpmarks, trained_run, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "warpmarks.export.web.write_onnx", lambda detector, path, regressor: path.write_bytes(b"8")
+        "warpmarks.export.web.write_onnx", lambda detector, path, *_, **__: path.write_bytes(b"8")
     )
     page = tmp_path / "page"
     argv = ["export", trained_run, "--format", "web", "--output", page]
