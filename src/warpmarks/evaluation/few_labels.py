@@ -112,15 +112,15 @@ class LabelledPool:
             InputError: the images do not allow a fit, see `fit_regressor`.
         """
         examples = self.examples(labels, seed)
-        warped = mirrored = None
+        drawn, warped, mirrored = self._draw(labels, seed), None, None
         try:
             check_examples(examples, self.annotated.scheme)
             if takes_copies(self.method, len(examples)):
                 warped = locate_warped_copies(
-                    self.detector, self._draw(labels, seed), seed=seed, progress=self.progress
+                    self.detector, drawn, seed=seed, progress=self.progress
                 )
             if takes_mirrored(self.detector, self.method, len(examples)):
-                mirrored = locate_mirrored(self.detector, self._draw(labels, seed))
+                mirrored = locate_mirrored(self.detector, drawn)
             fit = fit_regressor(
                 examples,
                 self.annotated.scheme,
