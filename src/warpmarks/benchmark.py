@@ -1,7 +1,7 @@
 """How fast this machine trains and detects, and how near that is to what its arithmetic allows.
 
-The yardstick is one large convolution, timed in the same minute: a training step is made of
-convolutions, and cannot be faster.
+The yardstick is one large convolution, timed in turn with what is measured, so that what else the
+machine does slows both alike: a training step is made of convolutions, and cannot be faster.
 """
 
 import os
@@ -67,7 +67,8 @@ class StepTiming:
         stage_shares: of the step's time, in the order of ``STAGES``; they sum to 1.
         gflops: billions of operations a second in the convolutions, forward and backward, over the
             step's whole time.
-        convolution_share: ``gflops`` over the yardstick's with as many threads.
+        convolution_share: ``gflops`` over the rate of the yardstick, the middle one of as many runs
+            as there were steps, one after each step.
     """
 
     size: int
@@ -106,7 +107,8 @@ class DetectionTiming:
         from_files: everything in.
         reading: decoding and resizing alone, on one thread.
         network: from pictures to landmarks alone.
-        convolution_share: rate of arithmetic of ``network`` over the yardstick's.
+        convolution_share: rate of arithmetic of ``network`` over the yardstick's, each the best of
+            as many runs, in turn.
     """
 
     size: int
@@ -187,7 +189,7 @@ def run_benchmark(
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     config = override(load_recipe(recipe), [f"num_landmarks={num_landmarks}"])
     variants = _variants(config, sizes, where, threads)
-    progress.start("Measuring", len(variants) + 7)
+    progress.start("Measuring", len(variants) + 6)
 
     def told(work: Callable[[], Value]) -> Value:
         result = work()
@@ -195,18 +197,14 @@ def run_benchmark(
         return result
 
     product = told(lambda: _product_gflops(where, seconds_each / 2))
-    yardsticks = {threads: told(lambda: _convolution_gflops(where, seconds_each / 2))}
-    if any(count != threads for _, count in variants):
-        torch.set_num_threads(1)
-        yardsticks[1] = told(lambda: _convolution_gflops(where, seconds_each / 2))
+    yardstick = told(lambda: _Yardstick(where, seconds_each / 2))
     training = []
     for variant, count in variants:
         torch.set_num_threads(count)
-        timing = partial(_time_training, variant, where, seconds_each, yardsticks[count])
-        training.append(told(timing))
+        training.append(told(partial(_time_training, variant, where, seconds_each, yardstick)))
     torch.set_num_threads(threads)
     objective = told(lambda: _time_objective(config, where, seconds_each / 8))
-    detection = told(lambda: _time_detection(config, where, seconds_each, yardsticks[threads]))
+    detection = told(lambda: _time_detection(config, where, seconds_each, yardstick))
     many, few = told(lambda: (_time_fit(20_000), _time_fit(5)))
     importing, helping = told(_time_start)
     progress.finish()
@@ -217,7 +215,7 @@ def run_benchmark(
         load_before=load_before,
         batch_size=config.batch_size,
         product_gflops=product,
-        convolution_gflops=yardsticks[threads],
+        convolution_gflops=yardstick.gflops,
         training=tuple(training),
         objective=objective,
         detection=detection,
@@ -294,23 +292,37 @@ def _product_gflops(device: torch.device, seconds: float) -> float:
     return 2e-9 * side**3 / _best_time(lambda: a @ b, device, seconds)
 
 
-def _convolution_gflops(device: torch.device, seconds: float) -> float:
-    """256 to 256 channels, 3 x 3, on 16 maps of 40 x 40 cells, in the faster memory layout."""
-    layer = nn.Conv2d(256, 256, 3, padding=1).to(device)
-    maps = torch.randn(16, 256, 40, 40, device=device)
-    work = 2e-9 * 16 * 40 * 40 * 256 * 256 * 9
-    rates = []
-    for layout in (torch.contiguous_format, torch.channels_last):
-        laid_out = maps.contiguous(memory_format=layout)
+class _Yardstick:
+    """256 to 256 channels, 3 x 3, on 16 maps of 40 x 40 cells, in the faster memory layout.
+
+    Attributes:
+        gflops: its rate, the best of several runs, when it was made.
+    """
+
+    OPERATIONS = 2 * 16 * 40 * 40 * 256 * 256 * 9
+
+    def __init__(self, device: torch.device, seconds: float) -> None:
+        self._device = device
+        layouts = [
+            self._laid_out(layout) for layout in (torch.contiguous_format, torch.channels_last)
+        ]
+        taken = [_best_time(run, device, seconds / 2) for run in layouts]
+        self._run = layouts[int(np.argmin(taken))]
+        self.gflops = 1e-9 * self.OPERATIONS / min(taken)
+
+    def seconds(self) -> float:
+        """What one run takes."""
+        return _time_once(self._run, self._device)
+
+    def _laid_out(self, layout: torch.memory_format) -> Callable[[], Tensor]:
+        layer = nn.Conv2d(256, 256, 3, padding=1).to(self._device)
         layer.to(memory_format=layout)  # type: ignore[call-overload]
-        with torch.no_grad():
-            seconds_taken = _best_time(partial(layer, laid_out), device, seconds / 2)
-        rates.append(work / seconds_taken)
-    return max(rates)
+        maps = torch.randn(16, 256, 40, 40, device=self._device).contiguous(memory_format=layout)
+        return torch.no_grad()(partial(layer, maps))
 
 
 def _time_training(
-    config: TrainingConfig, device: torch.device, seconds: float, convolution: float
+    config: TrainingConfig, device: torch.device, seconds: float, yardstick: _Yardstick
 ) -> StepTiming:
     geometry = plan_geometry(config.image, 1.0)
     network = build_network(config).to(device)
@@ -336,12 +348,15 @@ def _time_training(
         step(0)
     step(1)
     timings: list[dict[str, float]] = []
+    beside: list[float] = []
     began = time.perf_counter()
     while len(timings) < 3 or time.perf_counter() - began < seconds:
         timings.append(step(2 + len(timings)))
+        beside.append(yardstick.seconds())
     middle = sorted(timings, key=lambda stages: sum(stages.values()))[len(timings) // 2]
     taken = sum(middle.values())
     gflops = 1e-9 * _of_convolutions(counter) / taken
+    convolution = 1e-9 * _Yardstick.OPERATIONS / sorted(beside)[len(beside) // 2]
     return StepTiming(
         size=config.image.size,
         num_landmarks=config.num_landmarks,
@@ -444,7 +459,7 @@ def _peak_megabytes() -> float:
 
 
 def _time_detection(
-    config: TrainingConfig, device: torch.device, seconds: float, convolution: float
+    config: TrainingConfig, device: torch.device, seconds: float, yardstick: _Yardstick
 ) -> DetectionTiming:
     geometry = plan_geometry(config.image, 1.0)
     created, versions, commit = provenance()
@@ -472,13 +487,17 @@ def _time_detection(
     pictures = np.zeros((32, *size, 3), np.uint8)
     with FlopCounterMode(display=False) as counter:
         detector.search(pictures)
-    alone = _best_time(lambda: detector.search(pictures), device, seconds / 2)
+    alone, beside = float("inf"), float("inf")
+    began = time.perf_counter()
+    while alone == float("inf") or time.perf_counter() - began < seconds:
+        alone = min(alone, _time_once(lambda: detector.search(pictures), device))
+        beside = min(beside, yardstick.seconds())
     return DetectionTiming(
         size=config.image.size,
         from_files=len(images.names) / from_files,
         reading=len(some) / reading,
         network=len(pictures) / alone,
-        convolution_share=1e-9 * _of_convolutions(counter) / alone / convolution,
+        convolution_share=_of_convolutions(counter) / alone * beside / _Yardstick.OPERATIONS,
     )
 
 
@@ -493,10 +512,14 @@ def _best_time(work: Callable[[], object], device: torch.device, seconds: float)
     work()
     best, began = float("inf"), time.perf_counter()
     while best == float("inf") or time.perf_counter() - began < seconds:
-        start = _now(device)
-        work()
-        best = min(best, _now(device) - start)
+        best = min(best, _time_once(work, device))
     return best
+
+
+def _time_once(work: Callable[[], object], device: torch.device) -> float:
+    start = _now(device)
+    work()
+    return _now(device) - start
 
 
 def _now(device: torch.device) -> float:
