@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from warpmarks.configuration import NetworkConfig
-from warpmarks.network import DEVIATION, MEAN, Coarse, LandmarkNetwork, enlarged
+from warpmarks.network import DEVIATION, MEAN, BesideCoarse, Coarse, LandmarkNetwork, add_enlarged
 
 COARSE = {
     "filters": (20, 48, 64, 256),
@@ -65,7 +65,8 @@ def test_layers_stand_in_the_paper_s_order():
     def kinds(**options):
         return [type(layer).__name__ for layer in LandmarkNetwork(7, **options).layers]
 
-    assert kinds(**COARSE) == [*stage, "MaxPool2d", *2 * stage, "Coarse", *stage, "Conv2d"]
+    beside = ["Coarse", "BesideCoarse", *stage[1:]]
+    assert kinds(**COARSE) == [*stage, "MaxPool2d", *2 * stage, *beside, "Conv2d"]
     assert kinds(**NEURIPS_2017) == [*stage, "MaxPool2d", *4 * stage, "Conv2d"]
     literal = kinds(**NEURIPS_2017, last_layer="batchnorm_relu")
     assert literal == [*stage, "MaxPool2d", *5 * stage]
@@ -80,12 +81,17 @@ def coarse_part(channels: int = 5) -> Coarse:
     return part
 
 
+def beside(outputs: int = 4) -> BesideCoarse:
+    torch.manual_seed(1)
+    return BesideCoarse(5, 3, outputs, bias=True).double()
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(8, 16), (7, 18)])
-def test_coarse_maps_stand_beside_those_they_are_made_from(rows, columns):
-    part = coarse_part()
+def test_coarse_maps_are_seen_beside_those_they_are_made_from(rows, columns):
+    part, seen = coarse_part(), beside()
     maps = torch.rand(2, 5, rows, columns, dtype=torch.float64, generator=generator())
     both = part(maps)
-    assert torch.equal(both[:, :5], maps)
+    assert torch.equal(both[0], maps)
 
     def mean(top: int, left: int) -> torch.Tensor:
         cells = [
@@ -103,6 +109,9 @@ def test_coarse_maps_stand_beside_those_they_are_made_from(rows, columns):
         dim=-2,
     )
     coarse = part.layers(blocks)
+    assert_close(both[1], coarse)
+    made = seen(both)
+    assert made.shape == (2, 4, rows, columns)
     # A block of cells 4b to 4b + 3 has its middle at 4b + 1.5; between middles it is linear.
     for row, column in ((3, 9), (rows - 1, columns - 1), (0, 2)):
         y = min(max((row - 1.5) / 4, 0), coarse.shape[2] - 1)
@@ -112,15 +121,17 @@ def test_coarse_maps_stand_beside_those_they_are_made_from(rows, columns):
         down, along = y - top, x - left
         upper = coarse[..., top, left] * (1 - along) + coarse[..., top, right] * along
         lower = coarse[..., below, left] * (1 - along) + coarse[..., below, right] * along
-        assert_close(both[:, 5:, row, column], upper * (1 - down) + lower * down)
+        here = torch.cat([maps[..., row, column], upper * (1 - down) + lower * down], dim=1)
+        wanted = here @ seen.weight[:, :, 0, 0].T + seen.bias
+        assert_close(made[..., row, column], wanted)
 
 
 def test_coarse_maps_show_no_spot():
     """Wherever in its block a spot is, they are the same."""
     part = coarse_part()
-    there, beside = torch.zeros(2, 1, 5, 16, 16, dtype=torch.float64)
-    there[..., 4, 7], beside[..., 6, 5] = 1, 1
-    assert_close(part(there)[:, 5:], part(beside)[:, 5:])
+    there, moved = torch.zeros(2, 1, 5, 16, 16, dtype=torch.float64)
+    there[..., 4, 7], moved[..., 6, 5] = 1, 1
+    assert_close(part(there)[1], part(moved)[1])
 
 
 def test_the_literal_last_layer_cuts_scores_off_at_zero_and_the_plain_one_does_not():
@@ -189,25 +200,33 @@ def test_coarse_maps_see_far():
 
 
 @pytest.mark.parametrize("size", [(12, 20), (10, 17)])
-def test_enlarged_maps_and_their_gradient_are_those_of_pytorch_s_interpolation(size):
-    maps = torch.rand(2, 3, 3, 5, dtype=torch.float64, generator=generator(), requires_grad=True)
-    weights = torch.rand(2, 3, *size, dtype=torch.float64, generator=generator(1))
-    ours = enlarged(maps, 4, size)
-    theirs = F.interpolate(maps, scale_factor=4, mode="bilinear", align_corners=False)
-    theirs = theirs[..., : size[0], : size[1]]
+def test_what_is_added_and_its_gradients_are_those_of_pytorch_s_interpolation(size):
+    coarse = torch.rand(2, 3, 3, 5, dtype=torch.float64, generator=generator(), requires_grad=True)
+    draws = generator(1)
+    maps, weights = torch.rand(2, 2, 3, *size, dtype=torch.float64, generator=draws)
+    maps.requires_grad_()
+    ours = add_enlarged(maps.clone(), coarse, 4)
+    larger = F.interpolate(coarse, scale_factor=4, mode="bilinear", align_corners=False)
+    theirs = maps + larger[..., : size[0], : size[1]]
     assert_close(ours, theirs)
-    gradients = [torch.autograd.grad((weights * made).sum(), maps)[0] for made in (ours, theirs)]
-    assert_close(*gradients)
+    for made in zip(
+        *(torch.autograd.grad((weights * sums).sum(), (maps, coarse)) for sums in (ours, theirs)),
+        strict=True,
+    ):
+        assert_close(*made)
 
 
 def test_coarse_maps_in_half_precision_and_channels_last_are_nearly_the_same():
-    part = coarse_part()
+    part, seen = coarse_part().float(), beside().float()
     maps = torch.rand(2, 5, 12, 18, generator=generator())
-    wanted = part.float()(maps)
+    wanted = seen(part(maps))
     last = maps.contiguous(memory_format=torch.channels_last)
-    assert_close(part(last), wanted)
+    assert_close(seen(part(last)), wanted)
     with torch.autocast("cpu", torch.bfloat16):
-        assert_close(part(last).float(), wanted, rtol=0.03, atol=0.03 * wanted.abs().max().item())
+        made = seen(part(last))
+    assert made.dtype == torch.bfloat16
+    assert made.is_contiguous(memory_format=torch.channels_last)
+    assert_close(made.float(), wanted, rtol=0.03, atol=0.03 * wanted.abs().max().item())
 
 
 @pytest.mark.parametrize(

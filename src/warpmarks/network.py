@@ -52,7 +52,7 @@ class ReLU(nn.Module):
 
 
 class Coarse(nn.Module):
-    """Maps, and beside them what 3 x 3 convolutions make of their means over blocks.
+    """Maps, and what 3 x 3 convolutions make of their means over blocks.
 
     Args:
         inputs: channels of the maps.
@@ -74,34 +74,62 @@ class Coarse(nn.Module):
 
     def forward(
         self, maps: Float[Tensor, "batch channels rows columns"]
-    ) -> Float[Tensor, "batch more rows columns"]:
-        """The maps, and the coarse ones interpolated at their cells.
+    ) -> tuple[Tensor, Float[Tensor, "batch more block_rows block_columns"]]:
+        """The maps, and the coarse ones, with one cell for each block.
 
         Blocks at the far edges may reach beyond it: there the edge goes on as it is.
         """
         rows, columns = maps.shape[-2:]
         beyond = (0, -columns % COARSE_BLOCK, 0, -rows % COARSE_BLOCK)
         whole = F.pad(maps, beyond, mode="replicate") if any(beyond) else maps
-        means = F.avg_pool2d(whole, COARSE_BLOCK)
-        fine = enlarged(self.layers(means), COARSE_BLOCK, (rows, columns))
-        return torch.cat([maps, fine], dim=1)
+        return maps, self.layers(F.avg_pool2d(whole, COARSE_BLOCK))
 
 
-def enlarged(
-    maps: Float[Tensor, "batch channels rows columns"], factor: int, size: tuple[int, int]
-) -> Float[Tensor, "batch channels larger_rows larger_columns"]:
-    """Maps interpolated bilinearly at cells ``factor`` times smaller, the first ``size`` of them.
+class BesideCoarse(nn.Conv2d):
+    """A 1 x 1 convolution of maps with the coarse ones, brought up to their cells, beside them.
 
-    A product with a matrix along each axis: the gradient of PyTorch's own function takes five times
-    as long where it is part of a concatenation's.
+    What it makes of the coarse maps is computed before they are brought up: a sixteenth of the
+    arithmetic, and the same, as the interpolation treats all channels alike.
+
+    Args:
+        maps: channels of the maps.
+        coarse: channels of the coarse ones.
+        outputs: channels that it makes.
+        bias: whether there is one.
+    """
+
+    def __init__(self, maps: int, coarse: int, outputs: int, *, bias: bool) -> None:
+        super().__init__(maps + coarse, outputs, 1, bias=bias)
+        self._channels = [maps, coarse]
+
+    def forward(  # type: ignore[override]
+        self, both: tuple[Tensor, Tensor]
+    ) -> Float[Tensor, "batch outputs rows columns"]:
+        """The convolution of what `Coarse` gives."""
+        maps, coarse = both
+        for_maps, for_coarse = self.weight.split(self._channels, dim=1)
+        return add_enlarged(
+            F.conv2d(maps, for_maps, self.bias), F.conv2d(coarse, for_coarse), COARSE_BLOCK
+        )
+
+
+def add_enlarged(
+    maps: Float[Tensor, "batch channels rows columns"],
+    coarse: Float[Tensor, "batch channels fewer_rows fewer_columns"],
+    factor: int,
+) -> Float[Tensor, "batch channels rows columns"]:
+    """Maps, to which coarse ones are added, interpolated at cells ``factor`` times smaller.
+
+    In place. Bilinear; cells of the coarse ones beyond the maps' far edges are left out. A product
+    with a matrix along each axis: PyTorch's own function and its gradient take longer.
     """
     down, across = (
-        _interpolation(length, factor, cells, maps.device).to(maps)
-        for length, cells in zip(maps.shape[-2:], size, strict=True)
+        _interpolation(length, factor, cells, maps.device).to(coarse)
+        for length, cells in zip(coarse.shape[-2:], maps.shape[-2:], strict=True)
     )
-    channels_last = maps.permute(0, 2, 3, 1)
-    rows = (down @ channels_last.flatten(2)).unflatten(2, channels_last.shape[2:])
-    return (across @ rows).permute(0, 3, 1, 2)
+    wide = across @ coarse.permute(0, 2, 3, 1)
+    larger = (down @ wide.flatten(2)).unflatten(2, wide.shape[2:])
+    return maps.add_(larger.permute(0, 3, 1, 2))
 
 
 def _interpolation(
@@ -162,12 +190,13 @@ class LandmarkNetwork(nn.Module):
         inputs, outputs = 3, [*filters, num_landmarks]
         last = len(filters)
         for index, (kernel, dilation) in enumerate(zip(kernels, dilations, strict=True)):
+            plain = index == last and last_layer == "plain"
+            layer: list[nn.Module]
             if coarse and index == list(kernels).index(1):
                 layers.append(Coarse(inputs, coarse, padding))
-                inputs += coarse[-1]
-            plain = index == last and last_layer == "plain"
-            layer: list[nn.Module] = [
-                nn.Conv2d(
+                layer = [BesideCoarse(inputs, coarse[-1], outputs[index], bias=plain)]
+            else:
+                convolution = nn.Conv2d(
                     inputs,
                     outputs[index],
                     kernel,
@@ -177,7 +206,7 @@ class LandmarkNetwork(nn.Module):
                     padding_mode=padding if kernel > 1 else "zeros",
                     bias=plain,
                 )
-            ]
+                layer = [convolution]
             if not plain:
                 layer += [nn.BatchNorm2d(outputs[index]), ReLU()]
             layers += layer

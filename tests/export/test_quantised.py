@@ -33,7 +33,7 @@ def test_convolutions_in_bytes_find_nearly_the_same(detector, regressor, images,
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     sources = {output: node.op_type for node in graph.node for output in node.output}
     weights = [sources.get(node.input[1]) for node in convolutions]
-    assert weights == ["DequantizeLinear"] * 7 + [None]
+    assert weights == ["DequantizeLinear"] * 8 + [None]
     exported = ExportedDetector.load(path, threads=1)
     assert exported.record.precision == "int8"
     assert exported.digest == detector.digest
