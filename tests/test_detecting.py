@@ -141,3 +141,19 @@ def test_a_full_disk_leaves_what_was_there(
     with pytest.raises(InputError, match=r"found\.csv\.part cannot be written \(No space left"):
         detected()
     assert (tmp_path / "found.csv").read_text() == "precious"
+
+
+@pytest.mark.parametrize("flags", [{}, {"resume": True}, {"overwrite": True}], ids=str)
+def test_what_another_process_is_writing_is_left_to_it(
+    detected: Callable[..., Written], tmp_path: Path, flags: dict[str, bool]
+) -> None:
+    made = {"scores": True, "made_by": "these weights"}
+    with GrowingLandmarkFile(tmp_path / "found.csv", 2, **made) as other:
+        other.write("00.png", np.ones((2, 2)), np.ones(2))
+        other.flush()
+        before = other.part.read_bytes()
+        with pytest.raises(InputError, match=r"found\.csv\.part is being written by another"):
+            detected(**flags)
+        assert other.part.read_bytes() == before
+    assert detected(resume=True).images == 23
+    assert {path.name for path in tmp_path.iterdir()} == {"images", "found.csv"}

@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +29,7 @@ from pydantic import ValidationError
 from warpmarks.configuration import plain_reason
 from warpmarks.errors import InputError
 from warpmarks.files import write_text
+from warpmarks.locks import held
 from warpmarks.run_record import FORMAT, ImageSource, RunRecord
 
 __all__ = ["ImageSource", "RunFolder", "RunRecord", "provenance"]
@@ -63,6 +65,18 @@ class RunFolder:
     def exists(self) -> bool:
         """Whether there is a run here."""
         return (self.path / "run.json").is_file()
+
+    def written_alone(self) -> AbstractContextManager[None]:
+        """While it lasts no other process can train this run.
+
+        Raises:
+            InputError: one does, or the folder cannot be written.
+        """
+        return held(
+            self.path / ".lock",
+            f"{self.path} is being trained by another process: wait for it or stop it, or choose "
+            "another --run",
+        )
 
     def refuse_existing(self, *, overwrite: bool) -> None:
         """Raise if ``create`` would.

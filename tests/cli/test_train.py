@@ -8,6 +8,7 @@ import pytest
 from warpmarks.cli.train import choose_config
 from warpmarks.configuration import load_recipe
 from warpmarks.errors import InputError
+from warpmarks.run_folder import RunFolder
 
 
 def log_steps(run):
@@ -92,6 +93,25 @@ def test_an_existing_run_is_kept_without_overwrite(warpmarks, run_copy, image_fo
         "--overwrite, or choose another --run\n"
     )
     assert (run_copy / "weights.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("how", ["--resume", "--overwrite"])
+def test_a_run_that_is_being_trained_is_left_alone(
+    warpmarks, run_copy, image_folder, tiny, no_pictures, how
+):
+    files = {path.name: path.read_bytes() for path in run_copy.iterdir() if path.is_file()}
+    command = ["train", image_folder, "--run", run_copy, how, "--steps", 3, "--threads", 1]
+    with RunFolder(run_copy).written_alone():
+        code, _, err = warpmarks(*command, *tiny)
+        assert code == 2
+        assert err == (
+            f"error: {run_copy} is being trained by another process: wait for it or stop it, or "
+            "choose another --run\n"
+        )
+        for name, held in files.items():
+            assert (run_copy / name).read_bytes() == held
+    assert warpmarks(*command, *tiny)[0] == 0
+    assert not (run_copy / ".lock").exists()
 
 
 def test_a_run_of_another_k_is_not_resumed(warpmarks, run_copy, image_folder):

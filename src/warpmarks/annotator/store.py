@@ -13,7 +13,6 @@ A change is made by its line in history.jsonl; the other files follow, each whol
 are brought up to it when the project is opened, should the process have died in between.
 """
 
-import fcntl
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from warpmarks.annotator.annotations import (
     Annotations,
@@ -41,6 +41,7 @@ from warpmarks.files import write_json
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import make_folder, read_json
 from warpmarks.formats.table import PointTable
+from warpmarks.locks import hold
 from warpmarks.wording import counted
 
 FORMAT = 1
@@ -76,7 +77,10 @@ class Project:
                 f"{self.path} exists and is no annotation project: choose another --project"
             )
         make_folder(self.path)
-        self._lock = _lock(self.path / LOCK)
+        self._lock: FileLock | None = hold(
+            self.path / LOCK,
+            f"{self.path} is open in another `warpmarks annotate`: use that one, or stop it first",
+        )
         self._saved_scheme: Scheme | None = None
         self._source = Path(os.path.relpath(Path(source).resolve(), self.path.resolve())).as_posix()
         for left in _FILES:  # by a process that was killed while it wrote
@@ -231,7 +235,7 @@ class Project:
     def close(self) -> None:
         """Let others open the project."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def _move(self, kind: str, number: int | None) -> Change | None:
@@ -424,18 +428,3 @@ def _from_snapshot(value: Mapping[str, Any]) -> Annotations:
 
 def _anything_in(folder: Path) -> bool:
     return any(entry.name != LOCK for entry in folder.iterdir())
-
-
-def _lock(path: Path) -> int | None:
-    try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror or error})") from error
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise InputError(
-            f"{path.parent} is open in another `warpmarks annotate`: use that one, or stop it first"
-        ) from error
-    return handle

@@ -8,7 +8,7 @@ import csv
 import json
 import os
 import shutil
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, TextIO
@@ -19,6 +19,7 @@ from jaxtyping import Float
 from warpmarks.datasets.layout import landmark_columns, landmark_row
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path
+from warpmarks.locks import held
 
 
 class GrowingLandmarkFile:
@@ -37,7 +38,7 @@ class GrowingLandmarkFile:
 
     Raises:
         InputError: there is a FILE.part but neither ``resume`` nor ``overwrite``, or it is of
-            something else, or it cannot be read or written.
+            something else, or it cannot be read or written, or another process writes it.
     """
 
     def __init__(
@@ -54,6 +55,20 @@ class GrowingLandmarkFile:
         self._columns = landmark_columns(count, scores=scores)
         self._about = json.dumps({"unfinished": path.name, "made_by": made_by})
         self.done: frozenset[str] = frozenset()
+        with ExitStack() as until_here:
+            lock = path.with_name(f".{self.part.name}.lock")
+            until_here.enter_context(
+                held(
+                    lock,
+                    f"{self.part} is being written by another process: wait for it or stop it, or "
+                    "choose another file",
+                )
+            )
+            self._begin(resume=resume, overwrite=overwrite)
+            self._alone = until_here.pop_all()
+        self.rows = len(self.done)
+
+    def _begin(self, *, resume: bool, overwrite: bool) -> None:
         if self.part.exists() and not (resume or overwrite):
             raise InputError(
                 f"{self.part} is of a detection that was interrupted: go on with --resume, or "
@@ -71,7 +86,6 @@ class GrowingLandmarkFile:
                 self._writer.writerow(self._columns)
         except OSError as error:
             raise self._cannot(error) from error
-        self.rows = len(self.done)
 
     def write(
         self,
@@ -121,6 +135,7 @@ class GrowingLandmarkFile:
             self._file.close()
         if not self.rows:
             self.part.unlink(missing_ok=True)
+        self._alone.close()
 
     def _whole_rows(self) -> list[str]:
         """Names of the images in FILE.part, which is cut after its last whole line."""

@@ -1,6 +1,7 @@
 """From images to a run folder: what is checked and made before the loop goes round."""
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
@@ -151,8 +152,11 @@ class Start:
         processes = Processes(conduct.get("device", "auto"), devices, nodes)
         try:
             self._set_threads(processes)
-            with processes.while_all_live():
-                result = self._train(plan, geometry, processes, default_budget or Budget())
+            with processes.while_all_live(), ExitStack() as alone:
+                with processes.together():
+                    if processes.first and self.folder.exists():
+                        alone.enter_context(self.folder.written_alone())
+                result = self._train(plan, geometry, processes, default_budget or Budget(), alone)
                 processes.part()
         except BaseException:
             processes.abandon()
@@ -160,7 +164,12 @@ class Start:
         return result
 
     def _train(
-        self, plan: Plan[MeasuresT], geometry: Geometry, processes: Processes, budget: Budget
+        self,
+        plan: Plan[MeasuresT],
+        geometry: Geometry,
+        processes: Processes,
+        budget: Budget,
+        alone: ExitStack,
     ) -> TrainingResult[MeasuresT]:
         conduct, folder, config = self._conduct, self.folder, plan.config
         fabric, first = processes.fabric, processes.first
@@ -175,6 +184,8 @@ class Start:
             task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
             if first:
                 self._write_record(plan, geometry, cache, budget)
+                if self.record is None:
+                    alone.enter_context(self.folder.written_alone())
         try:
             loop = TrainingLoop(
                 processes,

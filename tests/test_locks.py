@@ -1,0 +1,49 @@
+import subprocess
+import sys
+
+import pytest
+
+from warpmarks.errors import InputError
+from warpmarks.locks import held, hold
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from warpmarks.locks import hold
+lock = hold(Path(sys.argv[1]), "busy")
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_lock_is_one_process_s_until_it_ends_however_it_ends(tmp_path):
+    path = tmp_path / ".lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=r"^taken: wait$"):
+            hold(path, "taken: wait")
+        other.kill()
+        other.wait()
+    hold(path, "taken: wait").release()
+
+
+def test_a_block_holds_a_lock_and_leaves_no_file(tmp_path):
+    path = tmp_path / ".lock"
+    with held(path, "taken"):
+        with pytest.raises(InputError, match="taken"), held(path, "taken"):
+            pass
+        assert path.exists()
+    assert not path.exists()
+    with pytest.raises(RuntimeError, match="inside"), held(path, "taken"):
+        raise RuntimeError("inside")
+    hold(path, "taken").release()
+
+
+def test_where_no_lock_can_be_written_is_told(tmp_path):
+    with pytest.raises(InputError, match=r"nowhere/\.lock cannot be written"):
+        hold(tmp_path / "nowhere" / ".lock", "taken")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=r"folder cannot be written"):
+        hold(tmp_path / "folder", "taken")
