@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from warpmarks.plots.curves import PANELS, Panel, draw_curves, draw_panel
+from warpmarks.plots.curves import PANELS, Panel, draw_panel
 from warpmarks.plots.history import History
 from warpmarks.plots.saving import rendered
 from warpmarks.plots.themes import DARK, LIGHT, Theme
@@ -38,8 +38,29 @@ HISTORIES = {
 
 
 @pytest.mark.parametrize("lines", HISTORIES.values(), ids=HISTORIES)
-def test_curves_can_be_drawn_of_any_log(lines: list[dict[str, object]]):
-    assert rendered(draw_curves(History.from_lines(lines))).std() > 1
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
+def test_curves_can_be_drawn_of_any_log(panel: Panel, lines: list[dict[str, object]]):
+    assert rendered(draw_panel(panel, History.from_lines(lines))).std() > 1
+
+
+def test_self_training_is_tinted_from_where_it_began():
+    lines = [line(100 * i, self_training_from=120 if i > 1 else None) for i in range(4)]
+    history = History.from_lines(lines)
+    assert np.isnan(history.self_training_from[:2]).all()
+    figure = draw_panel(PANELS[0], history)
+    (axes,) = figure.axes
+    assert "self-training" in [text.get_text() for text in axes.texts]
+    pixels = rendered(figure)[..., :3].astype(int)
+
+    def at(step: float) -> np.ndarray:
+        x, y = axes.transData.transform((step, axes.get_ylim()[1] / 50))
+        return pixels[round(len(pixels) - y), round(x)]
+
+    assert (at(118) == 255).all()
+    assert (at(123) < 255).all()
+    assert (at(305) == at(123)).all()
+    without = draw_panel(PANELS[0], History.from_lines([line(0), line(9)]))
+    assert not any(text.get_text() == "self-training" for text in without.axes[0].texts)
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)

@@ -132,6 +132,7 @@ def test_evaluations_are_complete_and_plain(unbroken: RunFolder) -> None:
     lines = [json.loads(text, parse_constant=pytest.fail) for text in texts]
     assert [line["step"] for line in lines] == [*range(5, STEPS, 5), STEPS]
     for line in lines:
+        assert line.pop("self_training_from") is None
         assert {name: type(value) for name, value in line.items()} == LINE
         assert len(line["spread_percent"]) == 3
         weighted = line["equivariance"] + 1.2 * line["diversity"]
@@ -303,6 +304,7 @@ def test_a_run_stopped_before_or_in_self_training_goes_on_to_the_same_end(
     began = read_tensors(RunFolder(whole.run).state_path)[1]["schedule"]["self_training_from"]
     assert began == (11 if steps else 15)
     assert f"self-training begins after {began} steps" in listener.messages
+    assert whole.evaluation.self_training_from == began
     stopped_at(stop, image_folder, tmp_path / "run", config=config, steps=steps)
     train_tiny(image_folder, tmp_path / "run", steps=steps, resume=True)
     assert_same_outcome(RunFolder(tmp_path / "run"), RunFolder(whole.run))

@@ -31,27 +31,10 @@ class Panel:
     draw: Callable[["matplotlib.axes.Axes", History, Theme], None]
 
 
-def draw_curves(history: History, *, theme: Theme = LIGHT) -> "matplotlib.figure.Figure":
-    """All panels in one picture, two in a row."""
-    panels = panels_for(history)
-    rows = -(-len(panels) // 2)
-    figure = new_figure(rows * (_PANEL_HEIGHT + 50), 2 * _PANEL_WIDTH)
-    figure.set_facecolor(theme.paper)
-    places = figure.subplots(rows, 2, squeeze=False).flat
-    for axes in places[len(panels) :]:
-        axes.set_axis_off()
-    for axes, panel in zip(places, panels, strict=False):
-        _dress(axes, history, theme)
-        axes.set_title(panel.title, loc="left", fontsize=in_points(1.15 * FONT), color=theme.ink)
-        panel.draw(axes, history, theme)
-    figure.tight_layout(pad=1.2, h_pad=2.4, w_pad=2.4)
-    return figure
-
-
 def draw_panel(
     panel: Panel, history: History, *, theme: Theme = LIGHT
 ) -> "matplotlib.figure.Figure":
-    """One panel as a picture of its own, without its title."""
+    """One panel as a picture, without its title."""
     figure = new_figure(_PANEL_HEIGHT, _PANEL_WIDTH)
     figure.set_facecolor(theme.paper)
     axes = figure.subplots()
@@ -83,9 +66,7 @@ def _draw_training_error(axes: "matplotlib.axes.Axes", history: History, theme: 
 
 
 def _draw_error(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    _draw_percent(
-        axes, history, history.equivariance_error_percent, "% of the view's shorter side", theme
-    )
+    _draw_percent(axes, history, history.equivariance_error_percent, "% of the shorter side", theme)
 
 
 def _draw_percent(
@@ -132,7 +113,7 @@ def _draw_spread(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
     colours = landmark_colours(history.spread_percent.shape[1])
     for values, colour in zip(history.spread_percent.T, colours, strict=True):
         _draw_line(axes, history, values, colour=tuple(colour / 255), width=1.8, rim=theme.soft_ink)
-    axes.set_ylabel("% of the view's shorter side")
+    axes.set_ylabel("% of the shorter side")
     _from_zero(axes, history.spread_percent)
 
 
@@ -180,8 +161,8 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         "learning_rate",
         "Learning rate",
-        "Where it rises for the second time, self-training begins; with a plateau schedule each "
-        "step down answers a plateau of the loss.",
+        "It rises and falls again in self-training; with a plateau schedule each step down answers "
+        "a plateau of the loss.",
         _draw_learning_rate,
     ),
     Panel(
@@ -225,6 +206,26 @@ def _dress(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None
     axes.xaxis.set_major_formatter(_short_count)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlim(0, 1.03 * max(float(history.steps.max(initial=0.0)), 1.0))
+    _mark_self_training(axes, history, theme)
+
+
+def _mark_self_training(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    """Tint what is self-training, and say so in it."""
+    began = history.self_training_from[np.isfinite(history.self_training_from)]
+    if not len(began):
+        return
+    axes.axvspan(began[-1], axes.get_xlim()[1], color=theme.grid, alpha=0.45, linewidth=0, zorder=0)
+    axes.annotate(
+        "self-training",
+        (axes.get_xlim()[1], 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(-in_points(8), -in_points(6)),
+        textcoords="offset points",
+        ha="right",
+        va="top",
+        color=theme.soft_ink,
+        fontsize=in_points(FONT),
+    )
 
 
 def _short_count(value: float, _position: float | None = None) -> str:

@@ -12,13 +12,15 @@ class History:
     """One entry per evaluation, in the order of steps; NaN where the log says nothing.
 
     ``spread_percent`` is per landmark, in % of the view's shorter side; ``dead``, ``nailed`` and
-    ``doubled`` are numbers of landmarks (``doubled`` of pairs).
+    ``doubled`` are numbers of landmarks (``doubled`` of pairs). ``self_training_from`` is the step
+    after which self-training began, where it is known; the same in each entry from then on.
     """
 
     steps: Float[np.ndarray, " evaluations"]
     seconds: Float[np.ndarray, " evaluations"]
     pairs_per_second: Float[np.ndarray, " evaluations"]
     learning_rate: Float[np.ndarray, " evaluations"]
+    self_training_from: Float[np.ndarray, " evaluations"]
     loss: Float[np.ndarray, " evaluations"]
     equivariance: Float[np.ndarray, " evaluations"]
     diversity: Float[np.ndarray, " evaluations"]
@@ -50,6 +52,7 @@ class History:
             seconds=column("seconds"),
             pairs_per_second=column("pairs_per_second"),
             learning_rate=column("learning_rate"),
+            self_training_from=column("self_training_from"),
             loss=column("loss"),
             equivariance=column("equivariance"),
             diversity=column("diversity"),

@@ -177,6 +177,7 @@ class TrainingLoop(Generic[MeasuresT]):
             seconds=round(done.seconds, 2),
             pairs_per_second=round(pairs_per_second, 2),
             learning_rate=self.config.optimiser.learning_rate * factor,
+            self_training_from=self.schedule.watch.self_training_from,
             measures=measures,
         )
 

@@ -68,6 +68,7 @@ class Evaluation(Generic[MeasuresT]):
         pairs_per_second: since the last evaluation; of a supervised run a pair is an image and its
             annotations.
         learning_rate: of the next step.
+        self_training_from: the step after which self-training began; None before.
         measures: what the task has measured.
     """
 
@@ -75,6 +76,7 @@ class Evaluation(Generic[MeasuresT]):
     seconds: float
     pairs_per_second: float
     learning_rate: float
+    self_training_from: int | None
     measures: MeasuresT
 
     def line(self) -> dict[str, Any]:
