@@ -1,3 +1,6 @@
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 
@@ -41,9 +44,19 @@ def test_a_block_holds_a_lock_and_leaves_no_file(tmp_path):
     hold(path, "taken").release()
 
 
-def test_where_no_lock_can_be_written_is_told(tmp_path):
-    with pytest.raises(InputError, match=r"nowhere/\.lock cannot be written"):
-        hold(tmp_path / "nowhere" / ".lock", "taken")
-    (tmp_path / "folder").mkdir()
-    with pytest.raises(InputError, match=r"folder cannot be written"):
-        hold(tmp_path / "folder", "taken")
+@pytest.mark.parametrize("code", [errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP])
+def test_where_there_are_no_locks_work_goes_on(tmp_path, monkeypatch, recwarn, code):
+    def flock(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with held(tmp_path / ".lock", "taken"):
+        assert not hold(tmp_path / ".lock", "taken").is_locked
+    assert not recwarn.list
+
+
+def test_where_no_lock_can_be_written_work_goes_on(tmp_path):
+    for path in (tmp_path / "nowhere" / ".lock", tmp_path):
+        with held(path, "taken"):
+            assert not hold(path, "taken").is_locked
+    assert list(tmp_path.iterdir()) == []

@@ -67,8 +67,9 @@ class StepTiming:
         stage_shares: of the step's time, in the order of ``STAGES``; they sum to 1.
         gflops: billions of operations a second in the convolutions, forward and backward, over the
             step's whole time.
-        convolution_share: ``gflops`` over the rate of the yardstick, the middle one of as many runs
-            as there were steps, one after each step.
+        convolution_gflops: of the yardstick, the middle one of as many runs as there were steps,
+            one after each step.
+        convolution_share: ``gflops`` over it.
     """
 
     size: int
@@ -78,6 +79,7 @@ class StepTiming:
     pairs_per_second: float
     stage_shares: tuple[float, ...]
     gflops: float
+    convolution_gflops: float
     convolution_share: float
 
 
@@ -145,6 +147,7 @@ class BenchmarkResult:
     """This machine's figures; rates of arithmetic in billions of operations a second.
 
     Attributes:
+        convolution_gflops: of the yardstick by itself, at its best.
         fit_many_seconds: of a linear map from 30 landmarks to five points on 20,000 images.
         fit_few_seconds: on five images.
         import_seconds: of the package, beyond what torch's own import takes.
@@ -365,6 +368,7 @@ def _time_training(
         pairs_per_second=config.batch_size / taken,
         stage_shares=tuple(middle[stage] / taken for stage in STAGES),
         gflops=gflops,
+        convolution_gflops=convolution,
         convolution_share=gflops / convolution,
     )
 

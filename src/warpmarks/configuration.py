@@ -60,8 +60,8 @@ class NetworkConfig(Section):
             )
         if any(kernel % 2 == 0 for kernel in self.kernels):
             raise ValueError("network.kernels must be odd")
-        if self.coarse and 1 not in self.kernels:
-            raise ValueError("network.coarse needs a 1 among network.kernels")
+        if self.coarse and 1 not in self.kernels[:-1]:
+            raise ValueError("network.coarse needs a 1 among network.kernels, before the last")
         return self
 
 

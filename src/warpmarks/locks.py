@@ -1,4 +1,8 @@
-"""One process at a time writes a run, a project or a growing file; a lock ends with its process."""
+"""One process at a time writes a run, a project or a growing file.
+
+A lock ends with its process, however that ends. It guards against accidents: where the system has
+no locks, as on some network disks, or no lock can be written, work goes on without.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,25 +14,24 @@ from warpmarks.errors import InputError
 
 
 def hold(path: Path, busy: str) -> FileLock:
-    """Lock a file, which is made if need be, until the lock's ``release``.
+    """Lock a file, which is made if its folder is there, until the lock's ``release``.
 
     Args:
         path: of the file, which has no other use.
         busy: the sentence for the user where another process holds it.
 
     Raises:
-        InputError: another process holds it, or it cannot be written.
+        InputError: another process holds it.
     """
-    if not path.parent.is_dir():
-        raise InputError(f"{path} cannot be written (there is no folder {path.parent})")
     # Any thread may release it.
-    lock = FileLock(path, timeout=0, mode=0o600, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(busy) from error
-    except OSError as error:
-        raise InputError(f"{path} cannot be written ({error.strerror or error})") from error
+    lock = FileLock(path, timeout=0, thread_local=False, fallback_to_soft=False)
+    if path.parent.is_dir():
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise InputError(busy) from error
+        except (OSError, NotImplementedError):
+            pass  # there are no locks here
     return lock
 
 
@@ -43,5 +46,6 @@ def held(path: Path, busy: str) -> Iterator[None]:
     try:
         yield
     finally:
-        path.unlink(missing_ok=True)
+        if lock.is_locked:
+            path.unlink(missing_ok=True)
         lock.release()

@@ -13,8 +13,8 @@ leaves open is a setting here:
   kernel, finds it again so many cells aside: landmarks are then copies of one spot, a lattice as
   stiff as the kernel, which no longer follows a head that turns. ``default`` has no dilation: with
   ``coarse`` further convolutions see means over blocks of 4 x 4 cells, and what they make of the
-  whole view is brought back up, without sharp places, and put beside the maps that the first 1 x 1
-  convolution sees. Where exactly a landmark is must then be told by what is there.
+  whole view is seen, brought back up without sharp places, by the first 1 x 1 convolution beside
+  the maps. Where exactly a landmark is must then be told by what is there.
 * **Padding.** Zeros tell each cell how far it is from the edge, and landmarks then settle at fixed
   places of the image instead of on the object. Edges are replicated.
 * **Last layer.** "Each convolutional layer is followed by a batch normalization and a ReLU" makes
@@ -94,12 +94,11 @@ class BesideCoarse(nn.Conv2d):
     Args:
         maps: channels of the maps.
         coarse: channels of the coarse ones.
-        outputs: channels that it makes.
-        bias: whether there is one.
+        outputs: channels that it makes; a normalisation follows, so that there is no bias.
     """
 
-    def __init__(self, maps: int, coarse: int, outputs: int, *, bias: bool) -> None:
-        super().__init__(maps + coarse, outputs, 1, bias=bias)
+    def __init__(self, maps: int, coarse: int, outputs: int) -> None:
+        super().__init__(maps + coarse, outputs, 1, bias=False)
         self._channels = [maps, coarse]
 
     def forward(  # type: ignore[override]
@@ -111,6 +110,32 @@ class BesideCoarse(nn.Conv2d):
         return add_enlarged(
             F.conv2d(maps, for_maps, self.bias), F.conv2d(coarse, for_coarse), COARSE_BLOCK
         )
+
+    def apart(self) -> "Apart":
+        """The same as two convolutions; the first has the bias, if folding has made one."""
+        convolutions = []
+        for weight, bias in zip(
+            self.weight.split(self._channels, dim=1), (self.bias, None), strict=True
+        ):
+            made = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
+            made.weight = nn.Parameter(weight.detach().clone())
+            if bias is not None:
+                made.bias = nn.Parameter(bias.detach().clone())
+            convolutions.append(made)
+        return Apart(*convolutions)
+
+
+class Apart(nn.Module):
+    """What `BesideCoarse` makes, by a convolution of the maps and one of the coarse maps."""
+
+    def __init__(self, of_maps: nn.Conv2d, of_coarse: nn.Conv2d) -> None:
+        super().__init__()
+        self.of_maps, self.of_coarse = of_maps, of_coarse
+
+    def forward(self, both: tuple[Tensor, Tensor]) -> Float[Tensor, "batch outputs rows columns"]:
+        """The convolution of what `Coarse` gives."""
+        maps, coarse = both
+        return add_enlarged(self.of_maps(maps), self.of_coarse(coarse), COARSE_BLOCK)
 
 
 def add_enlarged(
@@ -183,8 +208,11 @@ class LandmarkNetwork(nn.Module):
             )
         if any(kernel % 2 == 0 for kernel in kernels):
             raise ValueError(f"kernels must be odd, got {list(kernels)}")
-        if coarse and 1 not in kernels:
-            raise ValueError(f"coarse maps need a kernel of 1 that sees them, got {list(kernels)}")
+        if coarse and 1 not in kernels[:-1]:
+            raise ValueError(
+                "coarse maps need a kernel of 1 before the last that sees them, got "
+                f"{list(kernels)}"
+            )
         self.score_scale = score_scale
         layers: list[nn.Module] = []
         inputs, outputs = 3, [*filters, num_landmarks]
@@ -194,7 +222,7 @@ class LandmarkNetwork(nn.Module):
             layer: list[nn.Module]
             if coarse and index == list(kernels).index(1):
                 layers.append(Coarse(inputs, coarse, padding))
-                layer = [BesideCoarse(inputs, coarse[-1], outputs[index], bias=plain)]
+                layer = [BesideCoarse(inputs, coarse[-1], outputs[index])]
             else:
                 convolution = nn.Conv2d(
                     inputs,

@@ -17,8 +17,8 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -66,17 +66,30 @@ class RunFolder:
         """Whether there is a run here."""
         return (self.path / "run.json").is_file()
 
-    def written_alone(self) -> AbstractContextManager[None]:
-        """While it lasts no other process can train this run.
+    @contextmanager
+    def written_alone(self) -> Iterator[None]:
+        """While it lasts no other process can train a run here, whether there is one or not yet.
+
+        The lock lies beside the folder, which may be replaced.
 
         Raises:
-            InputError: one does, or the folder cannot be written.
+            InputError: another process does.
         """
-        return held(
-            self.path / ".lock",
+        target = self.path.resolve()
+        made = [folder for folder in target.parents if not folder.exists()]
+        with suppress(OSError):  # whoever writes the run will tell
+            target.parent.mkdir(parents=True, exist_ok=True)
+        busy = (
             f"{self.path} is being trained by another process: wait for it or stop it, or choose "
-            "another --run",
+            "another --run"
         )
+        try:
+            with held(target.with_name(f".{target.name}.lock"), busy):
+                yield
+        finally:
+            for folder in made:
+                with suppress(OSError):  # there is something in it
+                    folder.rmdir()
 
     def refuse_existing(self, *, overwrite: bool) -> None:
         """Raise if ``create`` would.

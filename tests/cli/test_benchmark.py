@@ -26,7 +26,7 @@ def test_the_table_names_every_figure_with_its_unit():
         batch_size=16,
         product_gflops=212.4,
         convolution_gflops=487.2,
-        training=(StepTiming(80, 7, "bfloat16", 2, 26.34, shares, 187.1, 0.384),),
+        training=(StepTiming(80, 7, "bfloat16", 2, 26.34, shares, 187.1, 471.6, 0.397),),
         objective=(ObjectiveTiming(64, 50, 12.34, 56.7),),
         detection=DetectionTiming(80, 143.2, 911.1, 191.7, 0.63),
         fit_many_seconds=1.5,
@@ -45,7 +45,8 @@ def test_the_table_names_every_figure_with_its_unit():
         "26.3",
         "6.1",
         "187",
-        "38 %",
+        "472",
+        "40 %",
         "bfloat16 over float32 2.51 x, 2 threads over one not measured",
         "    64   50    12.34        56.7",
         "in K 0.93 of time, 1.00 of memory; in pixels 1.04, 0.99",
@@ -56,7 +57,8 @@ def test_the_table_names_every_figure_with_its_unit():
     ):
         assert part in shown
     header, row = shown.splitlines()[5:7]
-    assert row.index("26.3") + 4 == header.index("pairs/s") + len("pairs/s")
+    for figure, column in (("26.3", "pairs/s"), ("472", "convolution"), ("40 %", "share of it")):
+        assert row.index(figure) + len(figure) == header.index(column) + len(column)
 
 
 @pytest.mark.slow

@@ -31,9 +31,17 @@ def test_convolutions_in_bytes_find_nearly_the_same(detector, regressor, images,
     quantised.write_int8(detector, path, images, regressor)
     graph = onnx.load(path).graph
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
-    sources = {output: node.op_type for node in graph.node for output in node.output}
-    weights = [sources.get(node.input[1]) for node in convolutions]
-    assert weights == ["DequantizeLinear"] * 8 + [None]
+    sources = {output: node for node in graph.node for output in node.output}
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    *in_bytes, last = convolutions
+    assert len(in_bytes) == 8
+    for node in in_bytes:
+        of_weights = sources[node.input[1]]
+        assert of_weights.op_type == "DequantizeLinear"
+        weights, scales = (stored[name] for name in of_weights.input[:2])
+        assert weights.dtype == np.int8
+        assert scales.shape == weights.shape[:1]
+    assert stored[last.input[1]].dtype == np.float32
     exported = ExportedDetector.load(path, threads=1)
     assert exported.record.precision == "int8"
     assert exported.digest == detector.digest

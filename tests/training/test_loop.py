@@ -159,6 +159,38 @@ def test_a_run_moved_and_without_its_images_still_detects(
     np.testing.assert_array_equal(after.landmarks, before.landmarks)
 
 
+@pytest.mark.parametrize("how", [{}, {"resume": True}, {"overwrite": True}], ids=str)
+def test_no_other_process_trains_the_same_run(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path, how: dict[str, bool]
+) -> None:
+    run = RunFolder(tmp_path / "new" / "run")
+    if how:
+        shutil.copytree(unbroken.path, run.path)
+    seen = []
+
+    def another(evaluation: Evaluation) -> None:
+        seen.append(evaluation.step)
+        with (
+            pytest.raises(InputError, match="is being trained by another process: wait for it"),
+            run.written_alone(),
+        ):
+            pass
+
+    steps = STEPS + 5 if how.get("resume") else 5
+    train_tiny(image_folder, run.path, steps=steps, on_evaluation=another, **how)
+    assert seen
+    assert seen[-1] == steps
+    with run.written_alone():
+        pass
+    assert [path.name for path in run.path.parent.iterdir()] == ["run"]
+
+
+def test_a_lock_of_a_run_that_comes_to_nothing_leaves_no_folders(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "a" / "b" / "run").written_alone():
+        assert (tmp_path / "a" / "b").is_dir()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_listener_hears_of_every_step(image_folder: Path, tmp_path: Path) -> None:
     listener, heard = Listener(), []
     result = train_tiny(

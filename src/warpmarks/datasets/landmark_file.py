@@ -61,7 +61,7 @@ class GrowingLandmarkFile:
                 held(
                     lock,
                     f"{self.part} is being written by another process: wait for it or stop it, or "
-                    "choose another file",
+                    "choose another --output",
                 )
             )
             self._begin(resume=resume, overwrite=overwrite)
@@ -131,11 +131,11 @@ class GrowingLandmarkFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with suppress(OSError):  # a full disk has been told of already
-            self._file.close()
-        if not self.rows:
-            self.part.unlink(missing_ok=True)
-        self._alone.close()
+        with self._alone:
+            with suppress(OSError):  # a full disk has been told of already
+                self._file.close()
+            if not self.rows:
+                self.part.unlink(missing_ok=True)
 
     def _whole_rows(self) -> list[str]:
         """Names of the images in FILE.part, which is cut after its last whole line."""

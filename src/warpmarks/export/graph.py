@@ -1,7 +1,5 @@
 """All of a detector as one module: bytes of images of any size in, pixels of these images out."""
 
-import copy
-
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
@@ -9,6 +7,7 @@ from torch import Tensor, nn
 from warpmarks.coordinates import pixel_centres
 from warpmarks.detector import Detector
 from warpmarks.export.placing import Axis, lay_in, place_axes
+from warpmarks.folding import folded
 from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
 from warpmarks.regression.regressor import Regressor
 from warpmarks.warps.sampling import sample, view_to_picture
@@ -39,7 +38,7 @@ class DetectorGraph(nn.Module):
         super().__init__()
         self.precision = precision
         record = detector.record
-        self.network = copy.deepcopy(detector.network).requires_grad_(False)
+        self.network = folded(detector.network)
         self.margin, self.fit = record.config.image.margin, record.config.image.fit
         self.picture_size = (record.picture_height, record.picture_width)
         # The view is bilinear in the picture, along either axis: a product with a matrix.

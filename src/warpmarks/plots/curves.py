@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FEW = 25  # evaluations up to which each one gets a dot
 _PANEL_WIDTH, _PANEL_HEIGHT = 680, 420
+_ROOM_FOR_WORD = 0.27  # of the width
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ PANELS: tuple[Panel, ...] = (
         "error",
         "Equivariance error",
         "How far a landmark lands from where the deformation took it, on warps held out from "
-        "training. Lower is better; a detector that nails its landmarks scores badly here.",
+        "training, in % of the view's shorter side. Lower is better; a detector that nails its "
+        "landmarks scores badly here.",
         _draw_error,
     ),
     Panel(
@@ -154,15 +156,16 @@ PANELS: tuple[Panel, ...] = (
     Panel(
         "spread",
         "Spread per landmark",
-        "How much each landmark's place varies between images, one line per landmark in its "
-        "colour. A line near zero is a landmark that does not look at the image.",
+        "How much each landmark's place varies between images, in % of the view's shorter side, "
+        "one line per landmark in its colour. A line near zero is a landmark that does not look at "
+        "the image.",
         _draw_spread,
     ),
     Panel(
         "learning_rate",
         "Learning rate",
-        "It rises and falls again in self-training; with a plateau schedule each step down answers "
-        "a plateau of the loss.",
+        "It falls to zero, and where a run ends with self-training it rises and falls once more; "
+        "with a plateau schedule each step down answers a plateau of the loss.",
         _draw_learning_rate,
     ),
     Panel(
@@ -210,14 +213,17 @@ def _dress(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None
 
 
 def _mark_self_training(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    """Tint what is self-training, and say so in it."""
+    """Tint what is self-training, and say so in it where there is room."""
     began = history.self_training_from[np.isfinite(history.self_training_from)]
     if not len(began):
         return
-    axes.axvspan(began[-1], axes.get_xlim()[1], color=theme.grid, alpha=0.45, linewidth=0, zorder=0)
+    _, end = axes.get_xlim()
+    axes.axvspan(began[-1], end, color=theme.grid, alpha=0.45, linewidth=0, zorder=0)
+    if end - began[-1] < _ROOM_FOR_WORD * end:
+        return
     axes.annotate(
         "self-training",
-        (axes.get_xlim()[1], 1),
+        (end, 1),
         xycoords=("data", "axes fraction"),
         xytext=(-in_points(8), -in_points(6)),
         textcoords="offset points",

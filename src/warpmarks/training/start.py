@@ -154,9 +154,9 @@ class Start:
             self._set_threads(processes)
             with processes.while_all_live(), ExitStack() as alone:
                 with processes.together():
-                    if processes.first and self.folder.exists():
+                    if processes.first:
                         alone.enter_context(self.folder.written_alone())
-                result = self._train(plan, geometry, processes, default_budget or Budget(), alone)
+                result = self._train(plan, geometry, processes, default_budget or Budget())
                 processes.part()
         except BaseException:
             processes.abandon()
@@ -164,12 +164,7 @@ class Start:
         return result
 
     def _train(
-        self,
-        plan: Plan[MeasuresT],
-        geometry: Geometry,
-        processes: Processes,
-        budget: Budget,
-        alone: ExitStack,
+        self, plan: Plan[MeasuresT], geometry: Geometry, processes: Processes, budget: Budget
     ) -> TrainingResult[MeasuresT]:
         conduct, folder, config = self._conduct, self.folder, plan.config
         fabric, first = processes.fabric, processes.first
@@ -184,8 +179,6 @@ class Start:
             task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
             if first:
                 self._write_record(plan, geometry, cache, budget)
-                if self.record is None:
-                    alone.enter_context(self.folder.written_alone())
         try:
             loop = TrainingLoop(
                 processes,
