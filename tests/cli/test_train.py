@@ -113,6 +113,26 @@ def test_a_run_that_is_being_trained_is_left_alone(
     assert warpmarks(*command, *tiny)[0] == 0
 
 
+def test_nobody_replaces_a_run_while_its_report_is_drawn(
+    warpmarks, run_copy, image_folder, monkeypatch
+):
+    drawn = []
+
+    def report(run, *_arguments, **_settings):
+        with (
+            pytest.raises(InputError, match="is being trained by another process"),
+            RunFolder(run).written_alone(),
+        ):
+            pass
+        drawn.append(run)
+        return run / "report.html"
+
+    monkeypatch.setattr("warpmarks.report.run_report.report_run", report)
+    resume = ["train", image_folder, "--run", run_copy, "--resume", "--steps", 3, "--threads", 1]
+    assert warpmarks(*resume)[0] == 0
+    assert drawn == [run_copy]
+
+
 def test_a_run_of_another_k_is_not_resumed(warpmarks, run_copy, image_folder):
     code, _, err = warpmarks(
         "train", image_folder, "--run", run_copy, "--resume", "--landmarks", 4, "--steps", 3

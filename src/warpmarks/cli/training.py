@@ -80,13 +80,14 @@ def train_and_report(
             write_json(folder.path / "profile.json", clock.seconds)
             print("\n".join(profile_lines(clock)))
         try:
-            page = report_run(
-                folder.path,
-                without(images, result.unreadable),
-                ending=ending(folder.record().budget),
-                advice=result.problems,
-                progress=progress,
-            )
+            with folder.written_alone():
+                page = report_run(
+                    folder.path,
+                    without(images, result.unreadable),
+                    ending=ending(folder.record().budget),
+                    advice=result.problems,
+                    progress=progress,
+                )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 "training is complete; draw the pictures with warpmarks show"
