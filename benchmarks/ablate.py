@@ -19,7 +19,7 @@ A training that was stopped is gone on with, a finished cell is read again. DIR 
 
     SET/VARIANT/SEED/       the run, and cell.json with its figures
     table.md, table.json    a row a set and variant: mean and spread over seeds
-    errors.png              error against annotated images, a curve a variant
+    errors-SET.png          error against annotated images, a curve for each of three variants
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """What exported files cost in accuracy and gain in speed.
 
-    python benchmarks/exported.py RUN SET FILE...
+    python benchmarks/exported.py RUN SET FILE... [--normaliser 1:2]
 
 The map to the annotated points is fitted on the run's own landmarks of 1,000 images of the split
 train; run and files are scored with it on 600 of the split val. Speed is the processor time of one
@@ -8,6 +8,7 @@ thread for the search in pictures of the run's size, decoding left out, the best
 other programs' work counts little.
 """
 
+import argparse
 import sys
 import time
 from pathlib import Path
@@ -37,11 +38,21 @@ def seconds_per_image(detector, pictures):
     return min(spent) / len(pictures)
 
 
-def main(run: str, source: str, *files: str) -> None:
+def main(arguments: list[str]) -> None:
     """Print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("run")
+    parser.add_argument("set")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--normaliser", help="that errors are in % of, in place of the set's")
+    options = parser.parse_args(arguments)
+    run, files = options.run, options.files
     torch.set_num_threads(1)
     detector = Detector.load(run, device="cpu")
-    training, scored = (read_annotated(source, split=split) for split in ("train", "val"))
+    training, scored = (
+        read_annotated(options.set, split=split, normaliser=options.normaliser)
+        for split in ("train", "val")
+    )
     training = training.draw(min(FITTED, len(training.images.names)), 0)
     scored = scored.draw(min(SCORED, len(scored.images.names)), 0)
     fitted = fit_regressor(locate_annotated(detector, training), training.scheme).regressor
@@ -70,4 +81,4 @@ def main(run: str, source: str, *files: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(sys.argv[1:])

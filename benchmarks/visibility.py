@@ -40,9 +40,14 @@ def main(arguments: list[str]) -> None:
 
     images = find_images(options.heads, split=options.split)
     detector = PointDetector.load(options.run, options.regressor)
-    found = [one.detection for one in detector.detect_images(images) if one.detection is not None]
-    errors, visible = measured(options.heads, images.names, [one.landmarks for one in found])
-    scores = np.stack([one.scores for one in found])
+    found = {
+        one.name: one.detection
+        for one in detector.detect_images(images)
+        if one.detection is not None
+    }
+    points = [one.landmarks for one in found.values()]
+    errors, visible = measured(options.heads, tuple(found), points)
+    scores = np.stack([one.scores for one in found.values()])
     figures = {
         "images": len(found),
         "points": errors.size,
@@ -79,7 +84,9 @@ def measured(
     return errors, np.array([seen[name] for name in names])
 
 
-def by_point(scores: np.ndarray, lower: np.ndarray, among: np.ndarray | None = None) -> float:
+def by_point(
+    scores: np.ndarray, lower: np.ndarray, among: np.ndarray | None = None
+) -> float | None:
     """Mean over points of `area_under_curve`, of those that are of both kinds somewhere."""
     areas = []
     for point in range(scores.shape[1]):
@@ -87,7 +94,7 @@ def by_point(scores: np.ndarray, lower: np.ndarray, among: np.ndarray | None = N
         kinds = lower[counted, point]
         if 0 < kinds.sum() < len(kinds):
             areas.append(area_under_curve(scores[counted, point], kinds))
-    return round(float(np.mean(areas)), 3) if areas else float("nan")
+    return round(float(np.mean(areas)), 3) if areas else None
 
 
 def area_under_curve(scores: np.ndarray, lower: np.ndarray) -> float:

@@ -197,7 +197,7 @@ class TrainingConfig(Section):
         if self.self_training.share and not self.optimiser.averaging:
             raise ValueError(
                 f"self_training.share is {self.self_training.share:g}, but optimiser.averaging is "
-                "0, and without an average of the weights nothing teaches: give 0.998, or a share "
+                "0, and without an average of the weights nothing teaches: give 0.995, or a share "
                 "of 0"
             )
         return self

@@ -29,4 +29,4 @@ def folded(network: nn.Module) -> nn.Module:
         for index, layer in enumerate(module):
             if isinstance(layer, BesideCoarse):
                 module[index] = layer.apart()
-    return quick.requires_grad_(False)
+    return quick.eval().requires_grad_(False)

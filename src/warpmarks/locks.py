@@ -5,7 +5,7 @@ no locks, as on some network disks, or no lock can be written, work goes on with
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -47,5 +47,6 @@ def held(path: Path, busy: str) -> Iterator[None]:
         yield
     finally:
         if lock.is_locked:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):  # a folder that may no longer be written
+                path.unlink(missing_ok=True)
         lock.release()

@@ -31,6 +31,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import skip_init
 
 MEAN, DEVIATION = 0.45, 0.25
 """Images in [0, 1] are brought to about zero mean and unit variance with these."""
@@ -117,7 +118,7 @@ class BesideCoarse(nn.Conv2d):
         for weight, bias in zip(
             self.weight.split(self._channels, dim=1), (self.bias, None), strict=True
         ):
-            made = nn.Conv2d(weight.shape[1], weight.shape[0], 1, bias=bias is not None)
+            made = skip_init(nn.Conv2d, weight.shape[1], weight.shape[0], 1, bias=bias is not None)
             made.weight = nn.Parameter(weight.detach().clone())
             if bias is not None:
                 made.bias = nn.Parameter(bias.detach().clone())
@@ -126,7 +127,10 @@ class BesideCoarse(nn.Conv2d):
 
 
 class Apart(nn.Module):
-    """What `BesideCoarse` makes, by a convolution of the maps and one of the coarse maps."""
+    """What `BesideCoarse` makes, by a convolution of the maps and one of the coarse maps.
+
+    For detection and export: each has weights of its own, as tools that read a graph expect.
+    """
 
     def __init__(self, of_maps: nn.Conv2d, of_coarse: nn.Conv2d) -> None:
         super().__init__()

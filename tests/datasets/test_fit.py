@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warpmarks import coordinates
-from warpmarks.datasets.fit import FITS, original_to_picture, picture_to_original, place
+from warpmarks.datasets.fit import FITS, place
 from warpmarks.errors import InputError
 
 SIDES = st.integers(1, 5000)
@@ -15,22 +15,22 @@ POINTS = np.array([[-1.0, 0.3], [0.0, 0.0], [0.6, -0.9], [1.0, 1.0]])
 
 @given(SIZES, SIZES, st.sampled_from(FITS))
 def test_points_go_there_and_back(original_size, picture_size, fit):
-    originals = picture_to_original(POINTS, original_size, picture_size, fit)
-    back = original_to_picture(originals, original_size, picture_size, fit)
+    placement = place(original_size, picture_size, fit)
+    back = placement.to_picture(placement.to_original(POINTS))
     np.testing.assert_allclose(back, POINTS, atol=1e-9)
 
 
 @given(SIZES, SIZES)
 def test_stretch_is_the_normalised_frame_of_the_original(original_size, picture_size):
     expected = coordinates.to_pixels(torch.from_numpy(POINTS), *original_size).numpy()
-    found = picture_to_original(POINTS, original_size, picture_size, "stretch")
+    found = place(original_size, picture_size, "stretch").to_original(POINTS)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
 def test_crop_shows_the_centre_at_one_scale():
     # 40 x 100 into 20 x 20: the middle 40 columns, outer edges at 30 and 70, so pixels 29.5 to 69.5
     corners = np.array([[-1.0, -1.0], [1.0, 1.0]])
-    found = picture_to_original(corners, (40, 100), (20, 20), "crop")
+    found = place((40, 100), (20, 20), "crop").to_original(corners)
     np.testing.assert_allclose(found, [[29.5, -0.5], [69.5, 39.5]])
 
 
@@ -58,7 +58,7 @@ def test_a_pad_places_its_content_where_its_box_says(original_size, picture_size
     height, width = original_size
     left, top, right, bottom = place(original_size, picture_size, "pad").content
     ends = np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]])
-    found = original_to_picture(ends, original_size, picture_size, "pad")
+    found = place(original_size, picture_size, "pad").to_picture(ends)
     rows, columns = picture_size
     np.testing.assert_allclose(
         (found + 1) / 2 * [columns, rows], [[left, top], [right, bottom]], atol=1e-9

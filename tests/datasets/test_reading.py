@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from warpmarks.datasets import reading
 from warpmarks.datasets.decoders import readable_extensions
-from warpmarks.datasets.fit import FITS, picture_to_original
+from warpmarks.datasets.fit import FITS, place
 from warpmarks.datasets.reading import (
     UnreadableImage,
     open_image,
@@ -39,7 +39,7 @@ def centroid(pixels):
 def found_in_original(picture, original_size, fit):
     height, width = picture.shape[:2]
     normalised = (2 * centroid(picture) + 1) / [width, height] - 1
-    return picture_to_original(normalised[None], original_size, (height, width), fit)[0]
+    return place(original_size, (height, width), fit).to_original(normalised[None])[0]
 
 
 def save_turned(image, path, orientation, **options):
@@ -219,8 +219,8 @@ def test_whatever_is_damaged_is_unreadable_or_read(tmp_path):
         image.save(file, format_name)
         for _ in range(25):
             content = bytearray(file.getvalue())
-            for place in generator.integers(0, min(len(content), 200), 4):
-                content[place] = generator.integers(0, 256)
+            for offset in generator.integers(0, min(len(content), 200), 4):
+                content[offset] = generator.integers(0, 256)
             path.write_bytes(content[: generator.integers(1, len(content) + 1)])
             try:
                 picture, _ = read_picture(path, 8, 9)

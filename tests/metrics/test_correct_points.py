@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
-from warpmarks.metrics.correct_points import share_of_correct, share_of_correct_points
+from warpmarks.metrics.correct_points import share_of_correct_points
 
 ERRORS = np.array([[0.05, 0.3, np.nan], [0.1, np.nan, np.nan], [0.11, 0.02, np.nan]])
 
@@ -10,7 +9,3 @@ ERRORS = np.array([[0.05, 0.3, np.nan], [0.1, np.nan, np.nan], [0.11, 0.02, np.n
 @pytest.mark.parametrize(("alpha", "correct"), [(0.04, 1), (0.05, 2), (0.1, 3), (0.2, 4), (1, 5)])
 def test_points_within_alpha_are_correct_those_not_annotated_are_left_out(alpha, correct):
     assert share_of_correct_points(ERRORS, alpha) == pytest.approx(correct / 5)
-
-
-def test_of_each_point():
-    assert_allclose(share_of_correct(ERRORS, 0.1), [2 / 3, 1 / 2, np.nan])

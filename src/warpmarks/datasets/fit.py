@@ -87,23 +87,3 @@ def place(original_size: tuple[int, int], picture_size: tuple[int, int], fit: st
         content = (left, top, left + filled_x, top + filled_y)
         return Placement(original_size, picture_size, box, content)
     raise InputError(f"the fit {fit!r} is not known: choose one of {', '.join(FITS)}")
-
-
-def picture_to_original(
-    points: Float[np.ndarray, "*points 2"],
-    original_size: tuple[int, int],
-    picture_size: tuple[int, int],
-    fit: str,
-) -> Float[np.ndarray, "*points 2"]:
-    """Normalised coordinates of a picture to pixels of its original; sizes are (height, width)."""
-    return place(original_size, picture_size, fit).to_original(points)
-
-
-def original_to_picture(
-    points: Float[np.ndarray, "*points 2"],
-    original_size: tuple[int, int],
-    picture_size: tuple[int, int],
-    fit: str,
-) -> Float[np.ndarray, "*points 2"]:
-    """Pixels of an original to normalised coordinates of its picture; sizes are (height, width)."""
-    return place(original_size, picture_size, fit).to_picture(points)

@@ -8,16 +8,7 @@ the table says which was used: PCK@0.1 is the share within a tenth of it.
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.metrics.errors import mean_errors_of_points
-
 
 def share_of_correct_points(errors: Float[np.ndarray, "images points"], alpha: float) -> float:
     """PCK@alpha over all annotated points, from 0 to 1; 1 is best."""
     return float((errors[np.isfinite(errors)] <= alpha).mean())
-
-
-def share_of_correct(
-    errors: Float[np.ndarray, "images points"], alpha: float
-) -> Float[np.ndarray, " points"]:
-    """PCK@alpha of each point, from 0 to 1; 1 is best, nan where it is annotated nowhere."""
-    return mean_errors_of_points(np.where(np.isfinite(errors), errors <= alpha, np.nan))

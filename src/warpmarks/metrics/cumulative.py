@@ -11,14 +11,6 @@ import numpy as np
 from jaxtyping import Float
 
 
-def cumulative_curve(
-    image_errors: Float[np.ndarray, " images"], thresholds: Float[np.ndarray, " thresholds"]
-) -> Float[np.ndarray, " thresholds"]:
-    """Share of images with an error of at most each threshold, from 0 to 1; higher is better."""
-    known = np.sort(image_errors[np.isfinite(image_errors)])
-    return np.searchsorted(known, thresholds, side="right") / len(known)
-
-
 def area_under_curve(image_errors: Float[np.ndarray, " images"], threshold: float) -> float:
     """Area under the cumulative curve from 0 to the threshold, over the threshold; 1 is best.
 
