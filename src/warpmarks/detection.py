@@ -34,7 +34,7 @@ class Detection:
         landmarks: (K, 2) or (B, K, 2), x and y in pixels of the original image, centres at
             integers.
         scores: (K,) or (B, K), the share of each probability map that lies near its landmark, in
-            [0, 1]; low where the point is hidden or was not found.
+            [0, 1]; low where the point was not found well.
         size: (2,) or (B, 2), width and height of the original image in pixels.
     """
 

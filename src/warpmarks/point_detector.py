@@ -18,8 +18,8 @@ class PointDetector(ImageDetector):
     """Finds the points that a person has annotated on a few images, on any image.
 
     A detection's ``landmarks`` are the N points. The score of a point is the mean of those of its
-    landmarks, each by its share in the point: low where the landmarks that decide it are hidden or
-    were not found.
+    landmarks, each by its share in the point: low where the landmarks that decide it were not found
+    well.
 
     >>> eyes = PointDetector.load("run", "eyes")            # doctest: +SKIP
     >>> eyes("cat.jpg").landmarks                           # (N, 2) pixels   # doctest: +SKIP
