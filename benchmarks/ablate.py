@@ -211,7 +211,7 @@ def write_summary(output: Path, plan: Plan, cells: list[dict[str, Any]]) -> None
         f"| set | variant | {' | '.join(_titles(labels))} |",
         f"|---|---|{'---|' * len(columns)}",
     ]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for set_name in plan.sets:
         for variant in plan.variants:
             same = [c for c in cells if (c["set"], c["variant"]) == (set_name, variant)]

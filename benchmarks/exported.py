@@ -18,6 +18,7 @@ import torch
 
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.reading import read_picture
+from warpmarks.detection import ImageDetector
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.exported import ExportedDetector
@@ -27,7 +28,7 @@ from warpmarks.regression.fitting import fit_regressor
 BATCH, REPEATS, FITTED, SCORED = 32, 12, 1000, 600
 
 
-def seconds_per_image(detector, pictures):
+def seconds_per_image(detector: ImageDetector, pictures: np.ndarray) -> float:
     """Of processor time, the best of REPEATS batches."""
     detector.search(pictures)
     spent = []
@@ -67,7 +68,9 @@ def main(arguments: list[str]) -> None:
     reference = None
     print(f"{'':<28}{'error %':>9}{'moved px':>10}{'most':>8}{'ms/image':>10}{'MiB':>7}")
     for name in (run, *files):
-        each = detector if name == run else ExportedDetector.load(name, device="cpu", threads=1)
+        each: ImageDetector = detector
+        if name != run:
+            each = ExportedDetector.load(name, device="cpu", threads=1)
         found = locate_annotated(each, scored)
         reference = found.landmarks if reference is None else reference
         distances = point_distances(fitted.predict(found.landmarks, found.sizes), scored.points)

@@ -141,10 +141,11 @@ def found_by_doubt(doubt: np.ndarray, errors: np.ndarray) -> tuple[float, float]
     order, worst = np.argsort(doubt), np.argsort(of_images)
     ranks = np.empty((2, len(doubt)))
     ranks[0, order] = ranks[1, worst] = np.arange(len(doubt))
+    correlations = np.atleast_2d(np.corrcoef(ranks))
     doubtful = set(order[-len(order) // 10 :].tolist())
     looked_for = worst[-len(worst) // 20 :].tolist()
     share = sum(image in doubtful for image in looked_for) / len(looked_for)
-    return float(np.corrcoef(ranks)[0, 1]), share
+    return float(correlations[0, 1]), share
 
 
 def summary(errors: np.ndarray, counts: list[int], options: argparse.Namespace) -> dict:

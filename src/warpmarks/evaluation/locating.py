@@ -3,7 +3,7 @@
 import numpy as np
 
 from warpmarks.datasets.annotated import AnnotatedSet
-from warpmarks.detector import Detector
+from warpmarks.detection import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
 from warpmarks.progress import Progress
@@ -15,7 +15,7 @@ ROOM = 0.25
 
 
 def locate_annotated(
-    detector: Detector, annotated: AnnotatedSet, *, progress: Progress | None = None
+    detector: ImageDetector, annotated: AnnotatedSet, *, progress: Progress | None = None
 ) -> Examples:
     """The landmarks of a set's annotated images, beside their annotations.
 
