@@ -11,17 +11,18 @@ from the lowest scores to the highest, each point kind (an eye, an ear) ranked b
 """
 
 import argparse
-import csv
 import json
 import sys
 from pathlib import Path
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.layout import read_landmarks
-from warpmarks.datasets.synthetic import EYES
+from warpmarks.datasets.synthetic import EYES, read_visibility
 from warpmarks.errors import InputError
+from warpmarks.files import write_json
 from warpmarks.point_detector import PointDetector
 
 BAD = 0.2
@@ -64,10 +65,9 @@ def main(arguments: list[str]) -> None:
         "error_percent_by_quarters": [percent(value) for value in quarters(scores, errors)],
         "hidden_percent_by_quarters": [percent(value) for value in quarters(scores, ~visible)],
     }
-    text = json.dumps(figures, indent=2)
-    print(text)
+    print(json.dumps(figures, indent=2))
     if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
+        write_json(options.json, figures)
 
 
 def measured(
@@ -77,8 +77,7 @@ def measured(
     table = read_landmarks(heads / "landmarks.csv")
     rows = {name: row for row, name in enumerate(table.images)}
     truth = table.points[[rows[name] for name in names]]
-    with (heads / "visibility.csv").open(newline="", encoding="utf-8") as file:
-        seen = {row[0]: [cell == "1" for cell in row[1:]] for row in list(csv.reader(file))[1:]}
+    seen = read_visibility(heads)
     eyes = np.linalg.norm(truth[:, EYES[0]] - truth[:, EYES[1]], axis=-1)
     errors = np.linalg.norm(np.stack(points) - truth, axis=-1) / eyes[:, None]
     return errors, np.array([seen[name] for name in names])
@@ -87,22 +86,14 @@ def measured(
 def by_point(
     scores: np.ndarray, lower: np.ndarray, among: np.ndarray | None = None
 ) -> float | None:
-    """Mean over points of `area_under_curve`, of those that are of both kinds somewhere."""
+    """AUC, its mean over the points that are of both kinds somewhere."""
     areas = []
     for point in range(scores.shape[1]):
         counted = slice(None) if among is None else among[:, point]
         kinds = lower[counted, point]
         if 0 < kinds.sum() < len(kinds):
-            areas.append(area_under_curve(scores[counted, point], kinds))
+            areas.append(roc_auc_score(kinds, -scores[counted, point]))
     return round(float(np.mean(areas)), 3) if areas else None
-
-
-def area_under_curve(scores: np.ndarray, lower: np.ndarray) -> float:
-    """Chance that one of ``lower`` has a lower score than one of the others; ties count half."""
-    mine, others = scores[lower], np.sort(scores[~lower])
-    above = len(others) - np.searchsorted(others, mine, side="right")
-    level = np.searchsorted(others, mine, side="right") - np.searchsorted(others, mine)
-    return float((above + level / 2).mean() / len(others))
 
 
 def quarters(scores: np.ndarray, values: np.ndarray) -> list[float]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -299,28 +299,26 @@ class _Yardstick:
     """256 to 256 channels, 3 x 3, on 16 maps of 40 x 40 cells, in the faster memory layout.
 
     Attributes:
+        run: one run.
         gflops: its rate, the best of several runs, when it was made.
     """
 
     OPERATIONS = 2 * 16 * 40 * 40 * 256 * 256 * 9
 
     def __init__(self, device: torch.device, seconds: float) -> None:
-        self._device = device
         layouts = [
-            self._laid_out(layout) for layout in (torch.contiguous_format, torch.channels_last)
+            self._laid_out(layout, device)
+            for layout in (torch.contiguous_format, torch.channels_last)
         ]
-        taken = [_best_time(run, device, seconds / 2) for run in layouts]
-        self._run = layouts[int(np.argmin(taken))]
+        taken = _best_times(layouts, device, seconds)
+        self.run = layouts[int(np.argmin(taken))]
         self.gflops = 1e-9 * self.OPERATIONS / min(taken)
 
-    def seconds(self) -> float:
-        """What one run takes."""
-        return _time_once(self._run, self._device)
-
-    def _laid_out(self, layout: torch.memory_format) -> Callable[[], Tensor]:
-        layer = nn.Conv2d(256, 256, 3, padding=1).to(self._device)
+    @staticmethod
+    def _laid_out(layout: torch.memory_format, device: torch.device) -> Callable[[], Tensor]:
+        layer = nn.Conv2d(256, 256, 3, padding=1).to(device)
         layer.to(memory_format=layout)  # type: ignore[call-overload]
-        maps = torch.randn(16, 256, 40, 40, device=self._device).contiguous(memory_format=layout)
+        maps = torch.randn(16, 256, 40, 40, device=device).contiguous(memory_format=layout)
         return torch.no_grad()(partial(layer, maps))
 
 
@@ -355,7 +353,7 @@ def _time_training(
     began = time.perf_counter()
     while len(timings) < 3 or time.perf_counter() - began < seconds:
         timings.append(step(2 + len(timings)))
-        beside.append(yardstick.seconds())
+        beside.append(_time_once(yardstick.run, device))
     middle = sorted(timings, key=lambda stages: sum(stages.values()))[len(timings) // 2]
     taken = sum(middle.values())
     gflops = 1e-9 * _of_convolutions(counter) / taken
@@ -491,11 +489,8 @@ def _time_detection(
     pictures = np.zeros((32, *size, 3), np.uint8)
     with FlopCounterMode(display=False) as counter:
         detector.search(pictures)
-    alone, beside = float("inf"), float("inf")
-    began = time.perf_counter()
-    while alone == float("inf") or time.perf_counter() - began < seconds:
-        alone = min(alone, _time_once(lambda: detector.search(pictures), device))
-        beside = min(beside, yardstick.seconds())
+    in_turn = (lambda: detector.search(pictures), yardstick.run)
+    alone, beside = _best_times(in_turn, device, seconds)
     return DetectionTiming(
         size=config.image.size,
         from_files=len(images.names) / from_files,
@@ -513,11 +508,20 @@ def _of_convolutions(counter: FlopCounterMode) -> int:
 
 def _best_time(work: Callable[[], object], device: torch.device, seconds: float) -> float:
     """Seconds of the fastest of several runs, after one to warm up."""
-    work()
-    best, began = float("inf"), time.perf_counter()
-    while best == float("inf") or time.perf_counter() - began < seconds:
-        best = min(best, _time_once(work, device))
-    return best
+    return _best_times([work], device, seconds)[0]
+
+
+def _best_times(
+    works: Sequence[Callable[[], object]], device: torch.device, seconds: float
+) -> list[float]:
+    """Of each work, in turn with the others, for ``seconds`` in all."""
+    for work in works:
+        work()
+    rounds: list[list[float]] = []
+    began = time.perf_counter()
+    while not rounds or time.perf_counter() - began < seconds:
+        rounds.append([_time_once(work, device) for work in works])
+    return [min(taken) for taken in zip(*rounds, strict=True)]
 
 
 def _time_once(work: Callable[[], object], device: torch.device) -> float:

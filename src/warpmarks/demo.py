@@ -5,7 +5,6 @@ without bias (sec. 4.2), fitted on some training images, predicts the known poin
 nobody has trained on.
 """
 
-import csv
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from PIL import Image
 from warpmarks.configuration import build_config, load_recipe, override
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
-from warpmarks.datasets.synthetic import EYES, render, write_image_set
+from warpmarks.datasets.synthetic import EYES, read_visibility, render, write_image_set
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
@@ -161,9 +160,7 @@ class _Known:
     @classmethod
     def read(cls, heads: Path) -> "_Known":
         table = read_landmarks(heads / "landmarks.csv")
-        with (heads / "visibility.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))[1:]
-        visible = {row[0]: [cell == "1" for cell in row[1:]] for row in rows}
+        visible = read_visibility(heads)
         row_of = {name: row for row, name in enumerate(table.images)}
         return cls(row_of, table.points, np.array([visible[name] for name in table.images]))
 

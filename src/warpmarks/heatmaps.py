@@ -33,8 +33,8 @@ def concentration(
 ) -> Float[Tensor, "batch landmarks"]:
     """The share of a map's probability within ``radius`` cells of its landmark, in [0, 1].
 
-    1 is a map with one sharp peak; a flat or a torn map is near 0. It is
-    the score that the package gives each detected landmark.
+    1 is a map with one sharp peak; a flat or a torn map is near 0. It is the score that the package
+    gives each detected landmark.
     """
     rows, columns = probability_maps.shape[-2:]
     centres = pixel_centres(

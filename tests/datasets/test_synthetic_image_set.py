@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from warpmarks.datasets.synthetic import POINT_NAMES, render, write_image_set
+from warpmarks.datasets.synthetic import POINT_NAMES, read_visibility, render, write_image_set
 from warpmarks.errors import InputError
 from warpmarks.progress import SilentProgress
 
@@ -33,6 +33,7 @@ def test_an_image_set_holds_what_was_rendered(tmp_path):
         written = np.array(landmarks[instance + 1][1:], float).reshape(-1, 2)
         np.testing.assert_allclose(written, sample.annotations, atol=1e-4)
         assert [v == "1" for v in visibility[instance + 1][1:]] == sample.visible.tolist()
+        assert read_visibility(root)[name] == sample.visible.tolist()
     assert rows_of(root / "split.csv") == [
         ["image", "split"],
         *([f"{n:06d}.png", "train" if n < 3 else "val"] for n in range(5)),

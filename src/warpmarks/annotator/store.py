@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 
 from warpmarks.annotator.annotations import (
     Annotations,
@@ -77,7 +76,7 @@ class Project:
                 f"{self.path} exists and is no annotation project: choose another --project"
             )
         make_folder(self.path)
-        self._lock: FileLock | None = hold(
+        self._lock = hold(
             self.path / LOCK,
             f"{self.path} is open in another `warpmarks annotate`: use that one, or stop it first",
         )
@@ -234,9 +233,7 @@ class Project:
 
     def close(self) -> None:
         """Let others open the project."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        self._lock.release()
 
     def _move(self, kind: str, number: int | None) -> Change | None:
         if number is None:

@@ -53,6 +53,13 @@ def write_image_set(
         ) from error
 
 
+def read_visibility(root: Path) -> dict[str, list[bool]]:
+    """Which points of each image of a written set are seen."""
+    with (root / "visibility.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    return {row[0]: [cell == "1" for cell in row[1:]] for row in rows}
+
+
 def _fill(
     folder: Path, count: int, size: int, seed: int, val_fraction: float, progress: Progress
 ) -> None:
