@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 from numpy.random import default_rng
 from numpy.testing import assert_allclose
+from scipy.optimize import minimize
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from warpmarks.regression.choice import mean_distance, simplest, spread_evenly
-from warpmarks.regression.linear import GRID, fit_linear
+from warpmarks.regression.linear import fit_linear
+from warpmarks.regression.plain import GRID, PlainMaps
 from warpmarks.regression.ridge import Ridge
 from warpmarks.regression.warped import fit_warped
 
@@ -37,7 +39,7 @@ def by_scikit_learn(x, y, alpha, *, bias, mean=None):
 @pytest.mark.parametrize("count", [5, 40])
 def test_weights_and_left_out_errors_are_those_of_refitting(count, bias):
     x, y = made(count)
-    fit = fit_linear(x, y, bias=bias)
+    fit = PlainMaps.of(x, y, bias=bias).best()
     inputs = x.reshape(count, -1)
     alpha = fit.chosen["ridge"] * (inputs**2).sum(axis=1).mean()
     weights, offset = by_scikit_learn(x, y, alpha, bias=bias)
@@ -54,7 +56,7 @@ def test_weights_and_left_out_errors_are_those_of_refitting(count, bias):
 
 def test_the_ridge_is_the_one_of_least_left_out_error():
     x, y = made(12)
-    fit = fit_linear(x, y, bias=True)
+    fit = PlainMaps.of(x, y, bias=True).best()
     errors = []
     for share in GRID:
         alpha = share * (x.reshape(12, -1) ** 2).sum(axis=1).mean()
@@ -73,7 +75,7 @@ def test_a_hidden_point_leaves_its_image_out_of_its_own_fit_only():
     x, y = made(20)
     hidden = y.copy()
     hidden[[2, 7, 11], 1] = np.nan
-    fit = fit_linear(x, hidden, bias=True)
+    fit = PlainMaps.of(x, hidden, bias=True).best()
     alpha = fit.chosen["ridge"] * (x.reshape(20, -1) ** 2).sum(axis=1).mean()
     shown = np.setdiff1d(np.arange(20), [2, 7, 11])
     all_of_them, _ = by_scikit_learn(x, y, alpha, bias=True)
@@ -81,6 +83,77 @@ def test_a_hidden_point_leaves_its_image_out_of_its_own_fit_only():
     assert_allclose(fit.weights[[0, 1, 4, 5]], all_of_them[[0, 1, 4, 5]], atol=1e-6)
     assert_allclose(fit.weights[2:4], without[2:4], atol=1e-6)
     assert np.isnan(fit.errors[[2, 7, 11], 1]).all()
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_an_image_that_counts_three_times_is_as_if_it_were_there_so_often(bias):
+    x, y = made(15)
+    counts = default_rng(3).integers(1, 4, 15)
+    plain = PlainMaps.of(x, y, bias=bias, counts=counts.astype(float))
+    repeated = np.repeat(np.arange(15), counts)
+    inputs = x.reshape(15, -1)
+    alpha = 0.03 * (inputs**2).sum(axis=1).mean()
+    mean = inputs.mean(axis=0)
+    found = plain.map(0.03, plain.left_out(0.03))
+    weights, offset = by_scikit_learn(x[repeated], y[repeated], alpha, bias=bias, mean=mean)
+    assert_allclose(found.weights, weights, atol=1e-6)
+    assert_allclose(found.offset, np.broadcast_to(offset, found.offset.shape), atol=1e-6)
+    for image in (0, 7):
+        others = repeated[repeated != image]
+        weights, offset = by_scikit_learn(x[others], y[others], alpha, bias=bias, mean=mean)
+        said = (weights @ inputs[image] + offset).reshape(-1, 2)
+        assert_allclose(found.errors[image], y[image] - said, atol=1e-6)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_linear_map_has_the_least_mean_distance(bias):
+    x, y = made(400, points=2)
+    y = y + default_rng(4).exponential(0.1, y.shape) ** 2 * [20.0, 6.0]
+    inputs = x.reshape(400, -1)
+    free = np.ones((400, 1)) if bias else np.zeros((400, 0))
+    columns = np.concatenate([inputs, free], axis=1)
+
+    def mean_distance_by(weights, offset, point):
+        said = inputs @ weights[2 * point : 2 * point + 2].T + offset[2 * point : 2 * point + 2]
+        return np.linalg.norm(said - y[:, point], axis=1).mean()
+
+    found, squares = fit_linear(x, y, bias=bias), PlainMaps.of(x, y, bias=bias).best()
+    for point in range(2):
+
+        def distance(flat, point=point):
+            off = columns @ flat.reshape(-1, 2) - y[:, point]
+            lengths = np.linalg.norm(off, axis=1) + 1e-12
+            return lengths.mean(), (columns.T @ (off / lengths[:, None]) / 400).ravel()
+
+        start = np.linalg.lstsq(columns, y[:, point], rcond=None)[0].ravel()
+        least = minimize(distance, start, jac=True, method="L-BFGS-B").fun
+        assert mean_distance_by(found.weights, found.offset, point) < 1.01 * least
+        assert mean_distance_by(squares.weights, squares.offset, point) > 1.03 * least
+
+
+def test_images_that_went_wrong_hardly_move_the_linear_map():
+    x, y = made(300)
+    wrong = y.copy()
+    wrong[::10, 0] += [3.0, -1.0]
+    clean, found = fit_linear(x, y, bias=False), fit_linear(x, wrong, bias=False)
+    squares = PlainMaps.of(x, wrong, bias=False).best()
+    new, _ = made(300, seed=1)
+    inputs = new.reshape(300, -1)
+
+    def moved(fit):
+        return np.linalg.norm(inputs @ (fit.weights - clean.weights)[:2].T, axis=1).mean()
+
+    assert moved(found) < 0.02
+    assert moved(squares) > 0.2
+    # Its other points are fitted as they were.
+    assert_allclose(found.weights[2:], clean.weights[2:])
+
+
+def test_landmarks_that_say_all_are_fitted_exactly():
+    x, _ = made(30)
+    y = x[:, 1:3] * 0.5
+    fit = fit_linear(x, y, bias=False)
+    assert_allclose(x.reshape(30, -1) @ fit.weights.T, y.reshape(30, -1), atol=1e-6)
 
 
 def test_warped_copies_are_left_out_with_their_image():

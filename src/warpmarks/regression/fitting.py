@@ -14,8 +14,9 @@ from warpmarks.points import PointScheme
 from warpmarks.regression.choice import simplest
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.geometric import FEWEST, fit_geometric
-from warpmarks.regression.linear import LinearMap, fit_linear
+from warpmarks.regression.linear import fit_linear
 from warpmarks.regression.mirrored import as_partners, partners_of, without_offset
+from warpmarks.regression.plain import LinearMap
 from warpmarks.regression.regressor import Regressor, short_hash
 from warpmarks.regression.warped import fit_warped
 from warpmarks.wording import be, counted, line_of

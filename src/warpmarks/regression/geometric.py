@@ -38,7 +38,7 @@ from warpmarks.regression.interpolation import (
     mean_landmarks,
     places_on,
 )
-from warpmarks.regression.linear import GRID, LinearMap, mean_square
+from warpmarks.regression.plain import GRID, LinearMap, mean_square
 from warpmarks.regression.patterns import Pattern, patterns_of
 from warpmarks.regression.ridge import Ridge
 

@@ -1,44 +1,23 @@
-"""The plain way: y = W x without bias (sec. 4.3), by ridge regression in closed form.
+"""The linear map whose mean distance from the annotations is least, not its mean square.
 
-x are the 2K centred coordinates of an image's landmarks, y those of its points. A ridge that
-shrinks W to zero would shrink every prediction to the image's centre. Here the direction of the
-mean landmarks m is left out of the penalty, so that a heavy ridge predicts the points' mean shape,
-as large as the landmarks along m are: without bias, this is as near to the mean shape as can be.
-With bias the constant is left out instead, and a heavy ridge predicts the mean shape itself.
+An annotated image whose landmarks went wrong, or that is annotated wrongly, pulls a least-squares
+map the harder the farther it is off. Here each image pulls alike: the map is fitted again and
+again by ridge regression, where an image counts for the less the farther it was off before
+(iteratively reweighted least squares: Schlossmacher 1973). How far it was off is said by the fit
+without it, so that a map of more inputs than images does not take its own word for it.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.regression.choice import least, mean_distance
-from warpmarks.regression.patterns import Pattern, patterns_of
-from warpmarks.regression.ridge import Ridge
+from warpmarks.regression.choice import mean_distance
+from warpmarks.regression.plain import LinearMap, PlainMaps
 
-GRID = tuple(10.0**power for power in np.arange(-8, 3.5, 0.5))
-"""Ridge weights that are tried, in mean squared lengths of an image's inputs."""
+ROUNDS, REST = 20, 1e-4
+"""Fits at most, until none makes the mean left-out distance better by more than this share."""
 
-FEW = 0.01
-"""The weight where leave-one-out says nothing, as with one image, in the same unit."""
-
-
-@dataclass(frozen=True)
-class LinearMap:
-    """y = W x + offset in centred coordinates, and how far it may be trusted.
-
-    Attributes:
-        weights: W.
-        offset: zero without bias.
-        errors: annotation less prediction on each image of a fit without it; nan where the point
-            is not annotated or the other images do not determine the fit.
-        chosen: the weights that were chosen, by name.
-    """
-
-    weights: Float[np.ndarray, "outputs inputs"]
-    offset: Float[np.ndarray, " outputs"]
-    errors: Float[np.ndarray, "images points 2"]
-    chosen: dict[str, float]
+NEAR = 0.1
+"""Share of the middle distance below which an image counts for no more."""
 
 
 def fit_linear(
@@ -47,7 +26,7 @@ def fit_linear(
     *,
     bias: bool,
 ) -> LinearMap:
-    """The ridge whose weight has the least leave-one-out error, mean over all annotated points.
+    """The map of the least mean distance; each point by itself, as they share no unknowns.
 
     Args:
         landmarks: centred coordinates.
@@ -55,91 +34,43 @@ def fit_linear(
             out of the fit of that point alone.
         bias: whether there is an offset.
     """
-    plain = PlainMaps.of(landmarks, annotations, bias=bias)
-    weight = least(GRID, lambda tried: mean_distance(plain.left_out(tried)), otherwise=FEW)
-    return plain.map(weight, plain.left_out(weight))
+    points = [
+        _fit_point(landmarks, annotations[:, [point]], bias=bias)
+        for point in range(annotations.shape[1])
+    ]
+    return LinearMap(
+        np.concatenate([one.weights for one in points]),
+        np.concatenate([one.offset for one in points]),
+        np.concatenate([one.errors for one in points], axis=1),
+        {"ridge": float(np.median([one.chosen["ridge"] for one in points]))},
+    )
 
 
-@dataclass(frozen=True)
-class PlainMaps:
-    """The plain maps of every ridge weight, on the same images.
-
-    Attributes:
-        inputs: the landmarks' coordinates, a row for each image.
-        mean: the direction that is not penalised; without bias only.
-        parts: the regression of each pattern of annotated points.
-        shape: of the annotations.
-        bias: whether there is an offset.
-    """
-
-    inputs: Float[np.ndarray, "images inputs"]
-    mean: Float[np.ndarray, " inputs"]
-    parts: tuple[tuple[Pattern, Ridge], ...]
-    shape: tuple[int, int, int]
-    bias: bool
-
-    @classmethod
-    def of(
-        cls,
-        landmarks: Float[np.ndarray, "images landmarks 2"],
-        annotations: Float[np.ndarray, "images points 2"],
-        *,
-        bias: bool,
-    ) -> "PlainMaps":
-        """Decompose; see `fit_linear`."""
-        inputs = landmarks.reshape(len(landmarks), -1)
-        mean = mean_direction(inputs)
-        parts = []
-        for pattern in patterns_of(annotations):
-            shown = inputs[pattern.images]
-            if bias:
-                ridge = Ridge.of(shown, np.ones(len(shown)))
-            else:
-                ridge = Ridge.of(_without(shown.T, mean).T, shown @ mean)
-            parts.append((pattern, ridge))
-        images, points = annotations.shape[:2]
-        return cls(inputs, mean, tuple(parts), (images, points, 2), bias)
-
-    def penalty(self, weight: float) -> float:
-        """A weight in mean squared lengths of an image's inputs, as the ridge takes it."""
-        return weight * mean_square(self.inputs)
-
-    def left_out(self, weight: float) -> Float[np.ndarray, "images points 2"]:
-        """Annotation less prediction on each image of a fit without it."""
-        errors = np.full(self.shape, np.nan)
-        for pattern, ridge in self.parts:
-            pattern.put(errors, ridge.left_out(pattern.targets, self.penalty(weight)))
-        return errors
-
-    def map(self, weight: float, errors: Float[np.ndarray, "originals points 2"]) -> LinearMap:
-        """The map of one weight."""
-        inputs = self.inputs.shape[1]
-        weights = np.zeros((self.shape[1], 2, inputs))
-        offset = np.zeros(self.shape[1:])
-        for pattern, ridge in self.parts:
-            columns, free = ridge.solution(pattern.targets, self.penalty(weight))
-            if self.bias:
-                offset[pattern.points] = free.reshape(-1, 2)
-            else:
-                columns = _without(columns, self.mean) + np.outer(self.mean, free)
-            weights[pattern.points] = columns.T.reshape(len(pattern.points), 2, inputs)
-        return LinearMap(weights.reshape(-1, inputs), offset.ravel(), errors, {"ridge": weight})
+def _fit_point(
+    landmarks: Float[np.ndarray, "images landmarks 2"],
+    annotations: Float[np.ndarray, "images 1 2"],
+    *,
+    bias: bool,
+) -> LinearMap:
+    found = best = PlainMaps.of(landmarks, annotations, bias=bias).best()
+    for _ in range(ROUNDS):
+        counts = _counts(found.errors[:, 0])
+        if counts is None:
+            break
+        found = PlainMaps.of(landmarks, annotations, bias=bias, counts=counts).best()
+        before, now = mean_distance(best.errors), mean_distance(found.errors)
+        if now < before:
+            best = found
+        if not now < (1 - REST) * before:
+            break
+    return best
 
 
-def mean_direction(inputs: Float[np.ndarray, "images inputs"]) -> Float[np.ndarray, " inputs"]:
-    """The mean of the inputs over its length; zero where all are zero."""
-    mean = inputs.mean(axis=0)
-    length = np.linalg.norm(mean)
-    return mean / length if length > 0 else mean
-
-
-def mean_square(inputs: Float[np.ndarray, "images inputs"]) -> float:
-    """Mean squared length of an image's inputs; 1 where all are zero."""
-    return float((inputs**2).sum(axis=1).mean()) or 1.0
-
-
-def _without(
-    columns: Float[np.ndarray, "inputs columns"], direction: Float[np.ndarray, " inputs"]
-) -> Float[np.ndarray, "inputs columns"]:
-    """The columns less their part along a direction of length 1."""
-    return columns - np.outer(direction, direction @ columns)
+def _counts(errors: Float[np.ndarray, "images 2"]) -> Float[np.ndarray, " images"] | None:
+    """How much each image counts, one over its distance, 1 on average; None where none is known."""
+    lengths = np.hypot(errors[:, 0], errors[:, 1])
+    known = np.isfinite(lengths)
+    if not known.any() or (middle := float(np.median(lengths[known]))) == 0:
+        return None
+    counts = 1 / np.hypot(np.where(known, lengths, middle), NEAR * middle)
+    return counts / counts.mean()

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.regression.choice import least, mean_distance
-from warpmarks.regression.linear import FEW, GRID, LinearMap, PlainMaps
+from warpmarks.regression.plain import FEW, GRID, LinearMap, PlainMaps
 
 
 def fit_warped(

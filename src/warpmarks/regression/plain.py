@@ -1,0 +1,145 @@
+"""Linear maps y = W x of least squares, without bias (sec. 4.3): ridge regression in closed form.
+
+x are the 2K centred coordinates of an image's landmarks, y those of its points. A ridge that
+shrinks W to zero would shrink every prediction to the image's centre. Here the direction of the
+mean landmarks m is left out of the penalty, so that a heavy ridge predicts the points' mean shape,
+as large as the landmarks along m are: without bias, this is as near to the mean shape as can be.
+With bias the constant is left out instead, and a heavy ridge predicts the mean shape itself.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from warpmarks.regression.choice import least, mean_distance
+from warpmarks.regression.patterns import Pattern, patterns_of
+from warpmarks.regression.ridge import Ridge
+
+GRID = tuple(10.0**power for power in np.arange(-8, 3.5, 0.5))
+"""Ridge weights that are tried, in mean squared lengths of an image's inputs."""
+
+FEW = 0.01
+"""The weight where leave-one-out says nothing, as with one image, in the same unit."""
+
+
+@dataclass(frozen=True)
+class LinearMap:
+    """y = W x + offset in centred coordinates, and how far it may be trusted.
+
+    Attributes:
+        weights: W.
+        offset: zero without bias.
+        errors: annotation less prediction on each image of a fit without it; nan where the point
+            is not annotated or the other images do not determine the fit.
+        chosen: the weights that were chosen, by name.
+    """
+
+    weights: Float[np.ndarray, "outputs inputs"]
+    offset: Float[np.ndarray, " outputs"]
+    errors: Float[np.ndarray, "images points 2"]
+    chosen: dict[str, float]
+
+
+@dataclass(frozen=True)
+class PlainMaps:
+    """The plain maps of every ridge weight, on the same images.
+
+    Attributes:
+        inputs: the landmarks' coordinates, a row for each image.
+        mean: the direction that is not penalised; without bias only.
+        parts: the regression of each pattern of annotated points.
+        shape: of the annotations.
+        bias: whether there is an offset.
+        roots: of how much each image counts.
+    """
+
+    inputs: Float[np.ndarray, "images inputs"]
+    mean: Float[np.ndarray, " inputs"]
+    parts: tuple[tuple[Pattern, Ridge], ...]
+    shape: tuple[int, int, int]
+    bias: bool
+    roots: Float[np.ndarray, " images"]
+
+    @classmethod
+    def of(
+        cls,
+        landmarks: Float[np.ndarray, "images landmarks 2"],
+        annotations: Float[np.ndarray, "images points 2"],
+        *,
+        bias: bool,
+        counts: Float[np.ndarray, " images"] | None = None,
+    ) -> "PlainMaps":
+        """Decompose what every ridge weight has in common.
+
+        Args:
+            landmarks: centred coordinates.
+            annotations: centred coordinates; nan where a point is not annotated, which leaves the
+                image out of the fit of that point alone.
+            bias: whether there is an offset.
+            counts: how much each image counts: as if it were there so many times, and left out as
+                often. All alike if not given.
+        """
+        inputs = landmarks.reshape(len(landmarks), -1)
+        mean = mean_direction(inputs)
+        roots = np.ones(len(inputs)) if counts is None else np.sqrt(counts)
+        parts = []
+        for pattern in patterns_of(annotations):
+            root = roots[pattern.images, None]
+            shown = root * inputs[pattern.images]
+            if bias:
+                ridge = Ridge.of(shown, root[:, 0])
+            else:
+                ridge = Ridge.of(_without(shown.T, mean).T, shown @ mean)
+            parts.append((replace(pattern, targets=root * pattern.targets), ridge))
+        images, points = annotations.shape[:2]
+        return cls(inputs, mean, tuple(parts), (images, points, 2), bias, roots)
+
+    def penalty(self, weight: float) -> float:
+        """A weight in mean squared lengths of an image's inputs, as the ridge takes it."""
+        return weight * mean_square(self.inputs)
+
+    def best(self) -> LinearMap:
+        """The map of the weight with the least mean left-out distance, over all annotated points."""
+        weight = least(GRID, lambda tried: mean_distance(self.left_out(tried)), otherwise=FEW)
+        return self.map(weight, self.left_out(weight))
+
+    def left_out(self, weight: float) -> Float[np.ndarray, "images points 2"]:
+        """Annotation less prediction on each image of a fit without it."""
+        errors = np.full(self.shape, np.nan)
+        for pattern, ridge in self.parts:
+            pattern.put(errors, ridge.left_out(pattern.targets, self.penalty(weight)))
+        return errors / self.roots[:, None, None]
+
+    def map(self, weight: float, errors: Float[np.ndarray, "originals points 2"]) -> LinearMap:
+        """The map of one weight."""
+        inputs = self.inputs.shape[1]
+        weights = np.zeros((self.shape[1], 2, inputs))
+        offset = np.zeros(self.shape[1:])
+        for pattern, ridge in self.parts:
+            columns, free = ridge.solution(pattern.targets, self.penalty(weight))
+            if self.bias:
+                offset[pattern.points] = free.reshape(-1, 2)
+            else:
+                columns = _without(columns, self.mean) + np.outer(self.mean, free)
+            weights[pattern.points] = columns.T.reshape(len(pattern.points), 2, inputs)
+        return LinearMap(weights.reshape(-1, inputs), offset.ravel(), errors, {"ridge": weight})
+
+
+def mean_direction(inputs: Float[np.ndarray, "images inputs"]) -> Float[np.ndarray, " inputs"]:
+    """The mean of the inputs over its length; zero where all are zero."""
+    mean = inputs.mean(axis=0)
+    length = np.linalg.norm(mean)
+    return mean / length if length > 0 else mean
+
+
+def mean_square(inputs: Float[np.ndarray, "images inputs"]) -> float:
+    """Mean squared length of an image's inputs; 1 where all are zero."""
+    return float((inputs**2).sum(axis=1).mean()) or 1.0
+
+
+def _without(
+    columns: Float[np.ndarray, "inputs columns"], direction: Float[np.ndarray, " inputs"]
+) -> Float[np.ndarray, "inputs columns"]:
+    """The columns less their part along a direction of length 1."""
+    return columns - np.outer(direction, direction @ columns)
