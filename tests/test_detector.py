@@ -27,8 +27,8 @@ SIZE = (75, 110)  # (height, width) of the original
 class Brightness(LandmarkNetwork):
     """Two maps without weights: one finds what is bright, the other what is dark."""
 
-    def __init__(self) -> None:
-        super().__init__(2, filters=[1], kernels=[1, 1], dilations=[1, 1])
+    def __init__(self, *, reference: bool = False) -> None:
+        super().__init__(2, filters=[1], kernels=[1, 1], dilations=[1, 1], reference=reference)
 
     def forward(self, images: Tensor) -> Tensor:
         cells = F.avg_pool2d(images.mean(dim=1, keepdim=True), 2)
@@ -53,6 +53,25 @@ def record(fit: str = "stretch") -> RunRecord:
 @pytest.fixture
 def finder() -> Detector:
     return Detector(Brightness(), record(), device="cpu")
+
+
+POSE = 35.0
+"""Degrees by which the blobs of the reference are turned against those of the picture."""
+
+
+@pytest.fixture
+def twice() -> Detector:
+    """It knows the blobs lying otherwise than on the picture, and so has to look again."""
+    corner = np.array([[0.1, 0.1]]) * [PICTURE[1], PICTURE[0]]
+    on_picture = (np.array(list(BLOBS.values())) + 0.5) / [SIZE[1], SIZE[0]] * PICTURE[::-1]
+    middle = np.array(VIEW[::-1]) / 2
+    angle = np.radians(POSE)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    usual = (on_picture - corner - middle) @ turn * 0.9 + [3.0, -2.0]
+    network = Brightness(reference=True)
+    network.reference.copy_(torch.from_numpy(usual / middle))
+    settings = record().config.model_copy(update={"looks": 2})
+    return Detector(network, record().model_copy(update={"config": settings}), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -258,6 +277,51 @@ def test_probability_maps_are_those_of_the_views(finder: Detector) -> None:
     for index in range(2):
         brightest = views[index].sum(-1).reshape(16, 2, 20, 2).sum(axis=(1, 3)).argmax()
         assert maps[index, 0].argmax() == brightest
+
+
+# A second look
+
+
+def test_the_second_look_sees_the_object_as_it_usually_lies(twice: Detector) -> None:
+    sight = twice.look(torch.from_numpy(twice._read(blobs())[0])[None])
+    assert sight.pose is not None
+    reference = twice.network.reference
+    # In its view the blobs are where the reference has them, to a third of a cell.
+    off = (sight.in_views[0] - reference) * torch.tensor([VIEW[1] / 4, VIEW[0] / 4])
+    assert off.norm(dim=-1).max() < 0.35
+    degrees = torch.rad2deg(torch.atan2(*sight.pose.turn[0].flip(0)))
+    assert degrees == pytest.approx(-POSE, abs=3)
+    # The maps are of that view.
+    brightest = sight.views[0].mean(0).reshape(16, 2, 20, 2).mean(dim=(1, 3)).argmax()
+    assert sight.maps[0, 0].argmax() == brightest
+
+
+def test_what_the_second_look_finds_is_told_in_pixels_of_the_original(twice: Detector) -> None:
+    found = twice(blobs())
+    cell = 2 * max(SIZE[0] / PICTURE[0], SIZE[1] / PICTURE[1])
+    assert np.abs(found.landmarks - np.array(list(BLOBS.values()))).max() < 0.35 * cell
+
+
+def test_through_a_warp_both_looks_see_the_warped_picture(twice: Detector) -> None:
+    picture = torch.from_numpy(twice._read(blobs())[0])[None]
+    plain = twice.look(picture)
+
+    def warp(points: Tensor) -> Tensor:
+        return 0.9 * points.flip(-1) + torch.tensor([0.1, -0.2])
+
+    found = twice.look(picture, warp)
+    moved = warp(found.landmarks)
+    off = (moved - plain.landmarks) * torch.tensor([VIEW[1] / 4, VIEW[0] / 4])
+    assert off.norm(dim=-1).max() < 0.5  # of a cell
+    assert found.pose is not None
+    assert not torch.allclose(found.pose.turn, plain.pose.turn, atol=0.1)
+
+
+def test_until_the_usual_place_is_known_there_is_one_look(twice: Detector) -> None:
+    network = Brightness(reference=True)
+    unknown = Detector(network, twice.record, device="cpu")
+    assert unknown.look(torch.from_numpy(unknown._read(blobs())[0])[None]).pose is None
+    same(unknown(blobs()), Detector(Brightness(), record(), device="cpu")(blobs()))
 
 
 # From a run folder

@@ -169,6 +169,9 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's arithmetic in training; weights, objective and detection are float32. auto
     takes bfloat16 where the processor has instructions for it."""
+    looks: Annotated[int, Field(ge=1, le=2)] = 1
+    """How often detection looks at an image. 2: again with the object upright, in the middle and of
+    its usual size, as the landmarks of the first look say that it lies."""
     image: ImageConfig = ImageConfig()
     network: NetworkConfig = NetworkConfig()
     warps: WarpsConfig = WarpsConfig()
@@ -273,8 +276,9 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
 
 
 def for_annotations(config: TrainingConfig) -> TrainingConfig:
-    """The settings without exchange and self-training: annotations say where landmarks are."""
+    """The settings without what only landmarks need: annotations say where points are."""
     settings = config.model_dump()
+    settings["looks"] = 1
     settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
     settings["self_training"]["share"] = 0
     return TrainingConfig.model_validate(settings)

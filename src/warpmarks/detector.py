@@ -1,8 +1,10 @@
 """A trained detector: images in, landmarks in pixels of those images out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -14,11 +16,40 @@ from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source
 from warpmarks.devices import choose_device
 from warpmarks.folding import folded
 from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
+from warpmarks.losses import view_unit
+from warpmarks.network import reference_of
 from warpmarks.run_folder import RunFolder, RunRecord
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
+from warpmarks.warps.similarity import Similarity, similarity_to
 from warpmarks.weights import build_network, load_weights, read_tensors, weights_digest
 
 __all__ = ["Detection", "Detector", "NamedDetection"]
+
+
+Warp: TypeAlias = Callable[[Float[Tensor, "batch points 2"]], Float[Tensor, "batch points 2"]]
+"""Takes points of each image, in normalised coordinates of its view, to others."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was found on pictures, and what the last look at them saw.
+
+    Attributes:
+        landmarks: in normalised coordinates of the pictures' views; after a second look they may
+            lie outside of these.
+        scores: see `warpmarks.heatmaps.concentration`.
+        views: that the last look saw, values in [0, 1].
+        in_views: the landmarks, in normalised coordinates of these.
+        maps: probability maps over their cells.
+        pose: takes these to the pictures' views; None where there was one look.
+    """
+
+    landmarks: Float[Tensor, "batch k 2"]
+    scores: Float[Tensor, "batch k"]
+    views: Float[Tensor, "batch 3 view_height view_width"]
+    in_views: Float[Tensor, "batch k 2"]
+    maps: Float[Tensor, "batch k rows columns"]
+    pose: Similarity | None = None
 
 
 class Detector(ImageDetector):
@@ -41,6 +72,8 @@ class Detector(ImageDetector):
         self.network = network.to(self.device).eval()
         self.record = record
         self._view = pixel_centres(record.view_height, record.view_width, device=self.device)
+        self._unit = view_unit(record.view_height, record.view_width).to(self.device)
+        self._reference = reference_of(self.network) if record.config.looks > 1 else None
 
     @classmethod
     def load(cls, run: str | Path, *, device: str | torch.device = "auto") -> "Detector":
@@ -91,28 +124,56 @@ class Detector(ImageDetector):
         self, pictures: UInt8[np.ndarray, "batch height width 3"]
     ) -> tuple[Float[np.ndarray, "batch landmarks 2"], Float[np.ndarray, "batch landmarks"]]:
         """Landmarks in normalised coordinates of the pictures, and their scores."""
-        in_view, maps = self.locate(self.views(torch.from_numpy(pictures)))
-        scores = concentration(maps, in_view)
-        in_picture = view_to_picture(in_view, self.record.config.image.margin)
-        return in_picture.double().cpu().numpy(), scores.double().cpu().numpy()
+        sight = self.look(torch.from_numpy(pictures))
+        in_picture = view_to_picture(sight.landmarks, self.record.config.image.margin)
+        return in_picture.double().cpu().numpy(), sight.scores.double().cpu().numpy()
 
     def probability_maps(
         self, images: Sequence[Source]
     ) -> tuple[
         UInt8[np.ndarray, "batch height width 3"], Float[np.ndarray, "batch k rows columns"]
     ]:
-        """The views that the network sees of the images, and p(u | x, r) over their cells."""
+        """The views that the last look saw of the images, and p(u | x, r) over their cells."""
         pictures = torch.from_numpy(np.stack([self._read(source)[0] for source in images]))
-        views = self.views(pictures)
-        _, maps = self.locate(views)
-        pixels = (views.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
-        return pixels.cpu().numpy(), maps.cpu().numpy()
+        sight = self.look(pictures)
+        pixels = (sight.views.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
+        return pixels.cpu().numpy(), sight.maps.cpu().numpy()
 
     def views(
         self, pictures: UInt8[Tensor, "batch height width 3"]
     ) -> Float[Tensor, "batch 3 view_height view_width"]:
-        """What the network sees of pictures at the run's picture size."""
+        """What a first look sees of pictures at the run's picture size."""
+        return self._plain_views(to_float_images(pictures, self.device))
+
+    @torch.no_grad()
+    def look(
+        self, pictures: UInt8[Tensor, "batch height width 3"], warp: Warp | None = None
+    ) -> Sight:
+        """What the run's looks, one or two, find on pictures at its picture size.
+
+        Args:
+            pictures: bytes.
+            warp: g, through which they are seen, x = I o g; as they are if None.
+        """
         images = to_float_images(pictures, self.device)
+
+        def seen(points: Tensor) -> Tensor:
+            there = points.flatten(1, 2) if warp is None else warp(points.flatten(1, 2))
+            return sample_view(images, there.view_as(points), self.record.config.image.margin)
+
+        points = self._view.expand(len(images), -1, -1, -1)
+        views = self._plain_views(images) if warp is None else seen(points)
+        landmarks, maps = self.locate(views)
+        if self._reference is None:
+            return Sight(landmarks, concentration(maps, landmarks), views, landmarks, maps)
+        pose = similarity_to(landmarks, self._reference, self._unit)
+        views = seen(pose(points))
+        in_views, maps = self.locate(views)
+        return Sight(pose(in_views), concentration(maps, in_views), views, in_views, maps, pose)
+
+    def _plain_views(
+        self, images: Float[Tensor, "batch 3 height width"]
+    ) -> Float[Tensor, "batch 3 view_height view_width"]:
         if self._margin is not None:
             top, left = self._margin
             return images[..., top : images.shape[-2] - top, left : images.shape[-1] - left]
@@ -123,7 +184,7 @@ class Detector(ImageDetector):
     def locate(
         self, views: Float[Tensor, "batch 3 view_height view_width"]
     ) -> tuple[Float[Tensor, "batch k 2"], Float[Tensor, "batch k rows columns"]]:
-        """Landmarks in normalised coordinates of the views, and the probability maps."""
+        """Landmarks of one look, in normalised coordinates of its views, and probability maps."""
         on_device = views.to(self.device).contiguous(memory_format=torch.channels_last)
         maps = spatial_softmax(self._quick(on_device))
         return soft_argmax(maps), maps

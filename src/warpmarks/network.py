@@ -169,6 +169,15 @@ def _interpolation(
     return (1 - (places[:, None] - torch.arange(length, device=device)).abs()).clamp_min(0)
 
 
+def reference_of(network: nn.Module) -> Float[Tensor, "landmarks 2"] | None:
+    """Where a network's landmarks usually are, see ``warpmarks.warps.similarity``.
+
+    In normalised coordinates of the view. None where it keeps none or does not know it yet.
+    """
+    reference = getattr(network, "reference", None)
+    return reference if isinstance(reference, Tensor) and bool(reference.any()) else None
+
+
 class LandmarkNetwork(nn.Module):
     """Psi: (B, 3, H, W) images in [0, 1] to (B, K, H/2, W/2) score maps, any real numbers.
 
@@ -183,6 +192,7 @@ class LandmarkNetwork(nn.Module):
         score_scale: factor on the scores.
         descriptors: channels of the descriptors that training may ask for, see
             ``warpmarks.exchange``.
+        reference: whether it keeps where its landmarks usually are, for a second look.
         generator: draws the initial weights, normal with variance 2 / fan_in.
 
     Raises:
@@ -202,6 +212,7 @@ class LandmarkNetwork(nn.Module):
         last_layer: LastLayer = "plain",
         score_scale: float = 1.0,
         descriptors: int = 0,
+        reference: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
@@ -248,6 +259,7 @@ class LandmarkNetwork(nn.Module):
         self.layers = nn.Sequential(*layers)
         self._before_scores = len(layers) - len(layer)
         self.descriptors = nn.Conv2d(filters[-1], descriptors, 1) if descriptors else None
+        self.register_buffer("reference", torch.zeros(num_landmarks, 2) if reference else None)
         self._initialise(generator)
 
     def forward(

@@ -22,7 +22,10 @@ def build_network(
 ) -> LandmarkNetwork:
     """The network of the settings with random first weights, on the CPU, channels last."""
     network = LandmarkNetwork(
-        config.num_landmarks, **config.network.model_dump(), generator=generator
+        config.num_landmarks,
+        **config.network.model_dump(),
+        reference=config.looks > 1,
+        generator=generator,
     )
     # torch's own types leave this way of calling it out.
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

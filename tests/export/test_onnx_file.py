@@ -46,10 +46,23 @@ def test_the_graph_alone_finds_what_the_detector_finds(session, detector, regres
 
 def test_means_at_the_edge_are_what_every_runtime_knows(onnx_file):
     """Maps of 8 x 10 cells do not end with a block of 4: some runtimes miscount what is beyond."""
-    (pool,) = (node for node in onnx.load(onnx_file).graph.node if node.op_type == "AveragePool")
-    settings = {given.name: onnx.helper.get_attribute_value(given) for given in pool.attribute}
-    assert settings.get("ceil_mode", 0) == 0
-    assert not any(settings.get("pads", ()))
+    nodes = onnx.load(onnx_file).graph.node
+    pools = [node for node in nodes if node.op_type == "AveragePool"]
+    assert len(pools) == 2  # one of each look
+    for pool in pools:
+        settings = {given.name: onnx.helper.get_attribute_value(given) for given in pool.attribute}
+        assert settings.get("ceil_mode", 0) == 0
+        assert not any(settings.get("pads", ()))
+
+
+def test_a_file_of_one_look_finds_what_its_detector_finds(make_detector, tmp_path):
+    detector = make_detector("stretch", looks=1)
+    module.write_onnx(detector, tmp_path / "once.onnx")
+    operators = [node.op_type for node in onnx.load(tmp_path / "once.onnx").graph.node]
+    assert "GridSample" not in operators
+    image = textured((97, 60))
+    found = ExportedDetector.load(tmp_path / "once.onnx", device="cpu")(image)
+    np.testing.assert_allclose(found.landmarks, detector(image).landmarks, atol=PIXELS, rtol=0)
 
 
 def test_an_exported_detector_is_called_like_a_detector(exported, detector, regressor, tmp_path):

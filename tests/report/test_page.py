@@ -16,7 +16,7 @@ from warpmarks.plots.history import History
 from warpmarks.report.content import Picture, RunSummary, Section
 from warpmarks.report.embedding import embed_image
 from warpmarks.report.page import build_report
-from warpmarks.report.pictures import Deformations, Instances, draw_pictures
+from warpmarks.report.pictures import Deformations, Instances, Looks, draw_pictures
 
 NASTY = "<script>alert('x')</script>\n\"Müller\" & söhne 🐈\udcff\x07 $title"
 SUMMARY = RunSummary(
@@ -77,7 +77,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, tuple[Section, 
     maps = generator.dirichlet(np.ones(12 * 18), (2, 7)).reshape(2, 7, 12, 18)
     sections = draw_pictures(
         folder / "pictures",
-        Instances(images, landmarks, maps),
+        Instances(images, landmarks, Looks(images[: len(maps)], landmarks[: len(maps)], maps)),
         Deformations(images[:6].reshape(2, 3, 24, 36, 3), landmarks[:6].reshape(2, 3, 7, 2)),
         History.from_lines([{"step": 10, "loss": 3.0}]),
         flags={3: "nailed"},
@@ -176,7 +176,10 @@ def test_thirty_landmarks_stay_well_under_six_megabytes(tmp_path: Path):
     images = np.clip(smooth + generator.normal(0, 12, (24, 128, 128, 3)), 0, 255).astype(np.uint8)
     landmarks = generator.uniform(0, 127, (24, 30, 2))
     maps = np.full((1, 30, 64, 64), 1 / 4096)
-    sections = draw_pictures(tmp_path / "pictures", Instances(images, landmarks, maps))
+    sections = draw_pictures(
+        tmp_path / "pictures",
+        Instances(images, landmarks, Looks(images[: len(maps)], landmarks[: len(maps)], maps)),
+    )
     path = build_report(tmp_path, replace(SUMMARY, num_landmarks=30), sections)
     assert path.stat().st_size < 5_000_000
 

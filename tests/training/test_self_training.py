@@ -5,10 +5,18 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from warpmarks.configuration import TrainingConfig
+from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import plan_geometry
+from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import view_unit
 from warpmarks.training.discovery import Discovery
-from warpmarks.training.self_training import ViewMaker, distance_in_views, taught_distance
+from warpmarks.training.self_training import (
+    ViewMaker,
+    Views,
+    distance_in_views,
+    taught_distance,
+    taught_landmarks,
+)
 from warpmarks.training.step import BatchMaker, Share
 
 WIDE = {"rotation": 25.0, "scale": 0.2, "translation": 0.15, "deformation": 0.04}
@@ -136,3 +144,58 @@ def test_discovery_is_taught_where_there_is_a_teacher(pictures) -> None:
     expected = distance_in_views(Nailed(), RedFinder(), views_of_step, unit)
     assert_close(task.loss(Nailed(), 1, RedFinder()), expected)
     assert abs(task.loss(Nailed(), 1).item() - expected.item()) > 0.01
+
+
+class WithReference(nn.Module):
+    """Finds a red spot and a place beside it, and has a reference for both."""
+
+    def __init__(self, reference: tuple[float, float]) -> None:
+        super().__init__()
+        self.finder = RedFinder()
+        self.register_buffer("reference", torch.tensor([reference, (0.9, -0.8)]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.finder(images)
+        return torch.cat([maps, maps.roll((-3, 4), dims=(2, 3))], dim=1)
+
+
+def test_a_teacher_with_a_reference_looks_again(pictures) -> None:
+    """The landmarks it finds in the second view are brought back to the plain one."""
+    maker = views(pictures)
+    batch, unit = maker.batch(0), view_unit(*GEOMETRY.cells)
+    teacher = WithReference((0.0, 0.0))
+    again = []
+    watched = Views(
+        batch.plain, batch.warped, batch.warp, lambda at: again.append(at) or batch.seen(at)
+    )
+    found = taught_landmarks(teacher, watched, unit)
+    assert len(again) == 1
+    assert not torch.allclose(again[0], pixel_centres(*GEOMETRY.view).expand_as(again[0]), atol=0.1)
+    spot = soft_argmax(spatial_softmax(RedFinder()(batch.plain)))[:, 0]
+    assert_close(found[:, 0], spot, atol=0.05, rtol=0)  # a cell is 0.1
+    teacher.reference.zero_()
+    assert_close(taught_landmarks(teacher, watched, unit)[:, 0], spot, atol=1e-6, rtol=0)
+    assert len(again) == 1
+
+
+def test_arithmetic_of_places_is_as_precise_whatever_the_network_computes_in(pictures) -> None:
+    batch, unit = views(pictures).batch(0), view_unit(*GEOMETRY.cells)
+    exact = taught_landmarks(RedFinder(), batch, unit)
+    # The finder multiplies nothing, so that only its places could be rounded.
+    assert_close(taught_landmarks(RedFinder(), batch, unit, torch.bfloat16), exact)
+
+
+def test_discovery_says_where_its_landmarks_usually_are(pictures) -> None:
+    task = Discovery(pictures, config(), GEOMETRY)
+    reference = task.reference(RedFinder())
+    found = soft_argmax(
+        spatial_softmax(
+            RedFinder()(
+                task.views.as_they_are(
+                    task.batches.pictures_of(task.batches.chosen(torch.arange(12)), None)
+                )
+            )
+        )
+    )
+    middle = found.median(dim=0).values
+    assert_close(reference, middle, atol=0.02, rtol=0)

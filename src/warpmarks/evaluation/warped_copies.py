@@ -14,12 +14,11 @@ from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.fit import Placement, place
 from warpmarks.datasets.reading import read_picture
 from warpmarks.detector import Detector
-from warpmarks.heatmaps import concentration
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.regression.examples import Examples
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
-from warpmarks.warps.sampling import picture_to_view, to_float_images, view_to_picture
-from warpmarks.warps.views import TOLERANCE, ViewSampler
+from warpmarks.warps.sampling import picture_to_view, view_to_picture
+from warpmarks.warps.views import TOLERANCE
 
 COPIES, TOGETHER = 50, 1000
 """Copies of each image, and of all images together, at most."""
@@ -63,7 +62,6 @@ def locate_warped_copies(
         controls=control_grid(settings.controls, settings.controls),
     )
     margin = record.config.image.margin
-    sampler = ViewSampler(warps, size=view, margin=margin, device=detector.device)
     generator = torch.Generator().manual_seed(seed)
     count = copies_of_each(len(annotated.images.names)) if copies is None else copies
     names: list[str] = []
@@ -77,7 +75,7 @@ def locate_warped_copies(
         placement = place((height, width), size, record.config.image.fit)
         in_view = picture_to_view(torch.from_numpy(placement.to_picture(points)), margin)
         warp, moved = _draw(warps, in_view, count, generator)
-        landmarks, scores = _detect(detector, sampler, picture, warp)
+        landmarks, scores = _detect(detector, picture, warp)
         names += [name] * count
         parts.append(
             (
@@ -119,19 +117,17 @@ def _draw(
 
 def _detect(
     detector: Detector,
-    sampler: ViewSampler,
     picture: UInt8[np.ndarray, "height width 3"],
     warp: ThinPlateSpline,
 ) -> tuple[Float[Tensor, "count k 2"], Float[Tensor, "count k"]]:
     """Landmarks in normalised coordinates of the copies' views, and their scores."""
-    whole = to_float_images(torch.from_numpy(picture)[None], detector.device)
-    landmarks, scores = [], []
+    whole = torch.from_numpy(picture)[None]
+    warp = warp.to(torch.empty(0, device=detector.device))
+    sights = []
     for first in range(0, len(warp.weights), CHUNK):
         some = warp.part(slice(first, first + CHUNK))
-        views = sampler.sample(whole.expand(len(some.weights), -1, -1, -1), some)
-        found, maps = detector.locate(views)
-        landmarks.append(found)
-        scores.append(concentration(maps, found))
+        sights.append(detector.look(whole.expand(len(some.weights), -1, -1, -1), some))
+    landmarks, scores = [sight.landmarks for sight in sights], [sight.scores for sight in sights]
     return torch.cat(landmarks), torch.cat(scores)
 
 

@@ -9,8 +9,11 @@ from warpmarks.detector import Detector
 from warpmarks.export.placing import Axis, lay_in, place_axes
 from warpmarks.folding import folded
 from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
+from warpmarks.losses import view_unit
+from warpmarks.network import reference_of
 from warpmarks.regression.regressor import Regressor
-from warpmarks.warps.sampling import sample, view_to_picture
+from warpmarks.warps.sampling import sample, sample_view, view_to_picture
+from warpmarks.warps.similarity import similarity_to
 
 OUTPUTS = ("landmarks", "scores", "points")
 
@@ -24,6 +27,9 @@ class DetectorGraph(nn.Module):
         precision: of places and of laying images in; the network's is float32.
     """
 
+    reference: Tensor | None
+    unit: Tensor
+    view_points: Tensor
     rows: Tensor
     columns: Tensor
     weights: Tensor
@@ -47,6 +53,13 @@ class DetectorGraph(nn.Module):
             ("columns", record.view_width, record.picture_width),
         ):
             self.register_buffer(name, _view_matrix(view, picture, self.margin), persistent=False)
+        height, width = record.view_height, record.view_width
+        for name, tensor in (
+            ("reference", reference_of(detector.network) if record.config.looks > 1 else None),
+            ("unit", view_unit(height, width)),
+            ("view_points", pixel_centres(height, width)),
+        ):
+            self.register_buffer(name, tensor, persistent=False)
         self.outputs = ("landmarks", "scores") if regressor is None else OUTPUTS
         if regressor is not None:
             weights = torch.from_numpy(regressor.weights)
@@ -66,15 +79,29 @@ class DetectorGraph(nn.Module):
             torch.scalar_tensor(size, dtype=self.precision) for size in images.shape[1:3]
         )
         y, x = place_axes(height, width, self.picture_size, self.fit)
-        views = self.rows @ (lay_in(images, y, x) / 255) @ self.columns.T
-        maps = spatial_softmax(self.network(views))
-        in_view = soft_argmax(maps)
+        pictures = lay_in(images, y, x) / 255
+        views = self.rows @ pictures @ self.columns.T
+        in_view, scores = self._find(pictures, views)
         in_picture = view_to_picture(in_view, self.margin).to(self.precision)
         landmarks = _to_original(in_picture, y, x)
-        found = {"landmarks": landmarks.float(), "scores": concentration(maps, in_view)}
+        found = {"landmarks": landmarks.float(), "scores": scores}
         if "points" in self.outputs:
             found["points"] = self._points(landmarks, height, width).float()
         return found
+
+    def _find(
+        self, pictures: Float[Tensor, "batch 3 height width"], views: Tensor
+    ) -> tuple[Float[Tensor, "batch landmarks 2"], Float[Tensor, "batch landmarks"]]:
+        """`warpmarks.detector.Detector.look`: landmarks in the view's coordinates, and scores."""
+        maps = spatial_softmax(self.network(views))
+        in_view = soft_argmax(maps)
+        if self.reference is None:
+            return in_view, concentration(maps, in_view)
+        pose = similarity_to(in_view, self.reference, self.unit)
+        points = self.view_points.expand(views.shape[0], -1, -1, -1)
+        maps = spatial_softmax(self.network(sample_view(pictures, pose(points), self.margin)))
+        in_view = soft_argmax(maps)
+        return pose(in_view), concentration(maps, in_view)
 
     def _points(
         self, landmarks: Tensor, height: Tensor, width: Tensor

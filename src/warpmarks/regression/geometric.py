@@ -38,8 +38,8 @@ from warpmarks.regression.interpolation import (
     mean_landmarks,
     places_on,
 )
-from warpmarks.regression.plain import GRID, LinearMap, mean_square
 from warpmarks.regression.patterns import Pattern, patterns_of
+from warpmarks.regression.plain import GRID, LinearMap, mean_square
 from warpmarks.regression.ridge import Ridge
 
 NO_FREE_PART = 1e8

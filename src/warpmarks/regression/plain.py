@@ -100,7 +100,7 @@ class PlainMaps:
         return weight * mean_square(self.inputs)
 
     def best(self) -> LinearMap:
-        """The map of the weight with the least mean left-out distance, over all annotated points."""
+        """The map of the weight with the least mean left-out distance."""
         weight = least(GRID, lambda tried: mean_distance(self.left_out(tried)), otherwise=FEW)
         return self.map(weight, self.left_out(weight))
 

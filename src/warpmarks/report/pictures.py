@@ -38,16 +38,25 @@ _OF_ANNOTATIONS = (
 
 
 @dataclass(frozen=True)
+class Looks:
+    """What the detector's last look at images saw, where it has the landmarks, and its maps."""
+
+    images: UInt8[np.ndarray, "images height width 3"]
+    landmarks: Float[np.ndarray, "images points 2"]
+    maps: Float[np.ndarray, "images points map_height map_width"]
+
+
+@dataclass(frozen=True)
 class Instances:
     """Different images of the category and what was found in them, in pixels of these images.
 
     All of them go into the scatter and the mean patches, the first ones into the other pictures.
-    ``probability_maps`` are those of the first images, as many as maps are to be shown of.
+    ``looks`` are those at the first images, as many as probability maps are to be shown of.
     """
 
     images: UInt8[np.ndarray, "images height width 3"]
     landmarks: Float[np.ndarray, "images points 2"]
-    probability_maps: Float[np.ndarray, "first points map_height map_width"]
+    looks: Looks
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ def draw_pictures(
         sections.append(_on_average(folder, average))
     if deformations is not None:
         sections.append(_following(folder, deformations))
-    if len(instances.probability_maps):
+    if len(instances.looks.maps):
         sections.append(_beliefs(folder, instances))
     if history is not None and len(history.steps):
         sections.append(_training(folder, history))
@@ -202,14 +211,16 @@ def _on_average(folder: Path, average: AverageImage) -> Section:
 
 def _beliefs(folder: Path, instances: Instances) -> Section:
     pictures = []
-    for index, maps in enumerate(instances.probability_maps):
+    looks = instances.looks
+    for index, maps in enumerate(looks.maps):
         path = folder / f"probability_maps_{index + 1}.png"
-        figure = draw_probability_maps(instances.images[index], maps, instances.landmarks[index])
+        figure = draw_probability_maps(looks.images[index], maps, looks.landmarks[index])
         save_figure(figure, path)
         pictures.append(
             Picture(
                 f"Probability maps of image {index + 1}",
-                "Left: the image with its landmarks, and all maps at once. Right: each landmark's "
+                "Left: the image as the last look saw it, with its landmarks, and all maps at "
+                "once. Right: each landmark's "
                 "own map, scaled to its largest value. A small spot in the ring is a sure "
                 "landmark; a spot beside the ring means that the belief is split; a tile full of "
                 "colour belongs to a dead one.",

@@ -15,13 +15,12 @@ from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.average_image import AverageImage, average_image
-from warpmarks.heatmaps import concentration
 from warpmarks.plots.history import History
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.content import RunSummary, Section
 from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.page import build_report
-from warpmarks.report.pictures import Deformations, Instances, draw_pictures
+from warpmarks.report.pictures import Deformations, Instances, Looks, draw_pictures
 from warpmarks.report.regressor import regressor_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
 from warpmarks.run_folder import RunFolder
@@ -185,19 +184,28 @@ def survey(
     view_size = round(record.view_height * enlarged), round(record.view_width * enlarged)
     small, large = _read_spread(detector, images, picture_size, progress or SilentProgress())
 
-    views = detector.views(small)
-    shown = _shown(large, pixel_centres(*view_size)[None], record.config.image.margin)
-    landmarks, maps = detector.locate(views)
+    points, margin = pixel_centres(*view_size)[None], record.config.image.margin
+    sight = detector.look(small)
+    first = slice(SHOWN_MAPS)
+    at = points.expand(len(large[first]), -1, -1, -1)
+    if sight.pose is not None:
+        at = sight.pose.of(first)(at.to(sight.landmarks)).cpu()
     instances = Instances(
-        shown, _pixels(landmarks, view_size), maps[:SHOWN_MAPS].double().cpu().numpy()
+        _shown(large, points, margin),
+        _pixels(sight.landmarks, view_size),
+        Looks(
+            _shown(large[first], at, margin),
+            _pixels(sight.in_views[first], view_size),
+            sight.maps[first].double().cpu().numpy(),
+        ),
     )
     rows = min(DEFORMED_ROWS, len(small))
     average = average_image(
         large,
-        landmarks.double().cpu().numpy(),
-        concentration(maps, landmarks).double().cpu().numpy(),
+        sight.landmarks.double().cpu().numpy(),
+        sight.scores.double().cpu().numpy(),
         size=view_size,
-        margin=record.config.image.margin,
+        margin=margin,
     )
     return instances, _deform(detector, small[:rows], large[:rows], view_size), average
 
@@ -243,12 +251,7 @@ def _deform(
         warp = random_warps.draw(len(small), generator)
         margin = record.config.image.margin
         shown = _shown(large, _grid_through(warp, view_size), margin)
-        seen = sample_view(
-            to_float_images(small),
-            _grid_through(warp, (record.view_height, record.view_width)),
-            margin,
-        )
-        landmarks, _ = detector.locate(seen)
+        landmarks = detector.look(small, warp.to(torch.empty(0, device=detector.device))).landmarks
         original = landmarks if original is None else original
         expected = warp.inverse(original.double().cpu())
         columns.append((shown, _pixels(landmarks, view_size), _pixels(expected, view_size), name))

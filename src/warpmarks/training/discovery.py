@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.geometry import Geometry
+from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import view_unit
 from warpmarks.training.health import Health, diagnose, locate, measure_health
-from warpmarks.training.precision import choose_precision
+from warpmarks.training.precision import arithmetic, choose_precision
 from warpmarks.training.self_training import ViewMaker, distance_in_views
 from warpmarks.training.step import (
     BatchMaker,
@@ -23,6 +24,10 @@ from warpmarks.training.step import (
     objective_unit,
 )
 from warpmarks.training.task import Measures, Task
+from warpmarks.warps.similarity import common_reference
+
+REFERENCE_PICTURES, CHUNK = 256, 32
+"""Pictures that say where landmarks usually are, and how many the network sees at a time."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,20 @@ class Discovery(Task[PairMeasures]):
         )
         weights = self.config.loss
         return terms.total(weights.diversity_weight, weights.exchange_weight)
+
+    @torch.no_grad()
+    def reference(self, network: nn.Module) -> Tensor:
+        """The network's landmarks of the usual object, from pictures spread evenly over the set."""
+        count = min(REFERENCE_PICTURES, len(self.batches.pictures))
+        indices = torch.linspace(0, len(self.batches.pictures) - 1, count).round().long()
+        unit, found = view_unit(*self.geometry.cells), []
+        for chosen in indices.split(CHUNK):
+            pictures = self.batches.pictures_of(self.batches.chosen(chosen), None)
+            views = self.views.as_they_are(pictures)
+            with arithmetic(self.precision, self.batches.device):
+                score_maps = network.eval()(views)
+            found.append(soft_argmax(spatial_softmax(score_maps.float())))
+        return common_reference(torch.cat(found), unit.to(self.batches.device))
 
     def measure(self, network: nn.Module) -> PairMeasures:
         """Means over all held-out pairs."""

@@ -23,6 +23,9 @@ from warpmarks.training.processes import Processes
 from warpmarks.training.schedule import Schedule
 from warpmarks.training.task import Evaluation, MeasuresT, Task
 
+REFERENCE_EVERY = 250
+"""Steps of self-training after which it is found anew where landmarks usually are."""
+
 
 class TrainingLoop(Generic[MeasuresT]):
     """The parts of a run that change as it trains.
@@ -96,6 +99,9 @@ class TrainingLoop(Generic[MeasuresT]):
                 before = done.seconds
                 if self.schedule.turn(done.step, done.seconds):
                     progress.message(f"self-training begins after {done.step:,} steps")
+                taught = self.schedule.self_training_steps(done.step)
+                if taught is not None and taught % REFERENCE_EVERY == 0:
+                    self._renew_reference()
                 finite = self._step(done)
                 now = time.monotonic()
                 done.seconds, stopping, telling = self._agreed(
@@ -120,6 +126,7 @@ class TrainingLoop(Generic[MeasuresT]):
                     self.processes.part()
                     progress.finish()
                     raise KeyboardInterrupt
+            self._renew_reference()
             if evaluation is None or evaluation.step != done.step:
                 now = time.monotonic()
                 evaluation = self._evaluate(
@@ -129,6 +136,16 @@ class TrainingLoop(Generic[MeasuresT]):
             self.save()
         progress.finish()
         return evaluation
+
+    def _renew_reference(self) -> None:
+        """Where landmarks usually are, for the second looks of the teacher and of detectors."""
+        if self.config.looks == 1:
+            return
+        with self.clock("reference"):
+            reference = self.task.reference(self.average.network)
+            if reference is not None:
+                for network in (self.average.network, self.bare_network):
+                    network.get_buffer("reference").copy_(reference)
 
     def _rate(self, steps: int, seconds: float) -> float:
         return steps * self.config.batch_size / max(1e-9, seconds)

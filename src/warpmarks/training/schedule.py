@@ -118,6 +118,11 @@ class Schedule:
         """Whether self-training has begun; it then goes on to the end."""
         return self.watch.self_training_from is not None
 
+    def self_training_steps(self, step: int) -> int | None:
+        """How many of ``step`` steps were self-training; None before it has begun."""
+        began = self.watch.self_training_from
+        return None if began is None else step - began
+
     def turn(self, step: int, seconds: float) -> bool:
         """Begin self-training with the next step where its time has come; whether it just has."""
         if self.in_self_training or not self.self_training:

@@ -22,6 +22,7 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import annotation_distance
+from warpmarks.network import reference_of
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
@@ -29,16 +30,25 @@ from warpmarks.training.randomness import generator_for
 from warpmarks.training.step import BatchMaker, pinned_warp, warps_of
 from warpmarks.warps import ThinPlateSpline
 from warpmarks.warps.sampling import sample_view
+from warpmarks.warps.similarity import similarity_to
 from warpmarks.warps.views import ViewSampler, seen_points
 
 
 @dataclass(frozen=True)
 class Views:
-    """Pictures as they are and through a warp, g1 of each."""
+    """Pictures as they are and through a warp, g1 of each.
+
+    Attributes:
+        plain: the view of each picture as it is.
+        warped: x = I o g1.
+        warp: in float64, on the pictures' device.
+        seen: views of the pictures at other points of their plain views, in normalised coordinates.
+    """
 
     plain: Float[Tensor, "batch 3 height width"]
     warped: Float[Tensor, "batch 3 height width"]
-    warp: ThinPlateSpline  # in float64, on the pictures' device
+    warp: ThinPlateSpline
+    seen: Callable[[Float[Tensor, "batch height width 2"]], Float[Tensor, "batch 3 height width"]]
 
 
 @dataclass(frozen=True)
@@ -67,16 +77,23 @@ class ViewMaker:
         """The views of training step ``step``: this process's share of them."""
         drawn = self._drawn(step)
         pictures = self.batches.pictures_of(drawn.pictures, drawn.mirrored)
-        plain = sample_view(
-            pictures, self._plain.expand(len(pictures), -1, -1, -1), self.config.image.margin
-        )
         warped = change_colours(self.sampler.sample(pictures, drawn.warp), drawn.colours)
-        last = torch.channels_last
         return Views(
-            plain.contiguous(memory_format=last),
-            warped.contiguous(memory_format=last),
+            self.as_they_are(pictures),
+            warped.contiguous(memory_format=torch.channels_last),
             drawn.warp.to(torch.empty(0, dtype=torch.float64, device=pictures.device)),
+            lambda points: self._seen(pictures, points),
         )
+
+    def as_they_are(
+        self, pictures: Float[Tensor, "batch 3 picture_height picture_width"]
+    ) -> Float[Tensor, "batch 3 height width"]:
+        """The views of pictures without a warp."""
+        return self._seen(pictures, self._plain.expand(len(pictures), -1, -1, -1))
+
+    def _seen(self, pictures: Tensor, points: Tensor) -> Tensor:
+        views = sample_view(pictures, points, self.config.image.margin)
+        return views.contiguous(memory_format=torch.channels_last)
 
     def _draw(self, step: int) -> DrawnViews:
         indices = self.batches.order.batch(step)
@@ -124,10 +141,9 @@ def distance_in_views(
         clock: told of the stages.
         describe: whether the network has descriptors, which learn nothing here.
     """
-    device = views.warped.device
-    with clock("network"), arithmetic(precision, device):
-        with torch.no_grad():
-            taught_maps = teacher.eval()(views.plain)
+    with clock("network"):
+        taught = taught_landmarks(teacher, views, unit, precision)
+    with clock("network"), arithmetic(precision, views.warped.device):
         # Every weight takes part, or else several processes would wait for its gradient.
         if describe:
             score_maps, descriptors = network(views.warped, describe=True)
@@ -135,10 +151,36 @@ def distance_in_views(
         else:
             score_maps, nothing = network(views.warped), 0.0
     with clock("objective"):
-        taught = soft_argmax(spatial_softmax(taught_maps.float()))
         targets, there = seen_points(taught.double(), views.warp)
         landmarks = soft_argmax(spatial_softmax(score_maps.float()))
         return taught_distance(landmarks, targets.to(landmarks), there, unit) + nothing
+
+
+@torch.no_grad()
+def taught_landmarks(
+    teacher: nn.Module,
+    views: Views,
+    unit: Float[Tensor, " 2"],
+    precision: torch.dtype = torch.float32,
+) -> Float[Tensor, "batch landmarks 2"]:
+    """What the teacher finds on the pictures as they are, by a second look where it has one.
+
+    In normalised coordinates of the plain views.
+    """
+
+    def found(seen: Tensor) -> Tensor:
+        with arithmetic(precision, seen.device):
+            score_maps = teacher(seen)
+        return soft_argmax(spatial_softmax(score_maps.float()))
+
+    teacher.eval()
+    landmarks, reference = found(views.plain), reference_of(teacher)
+    if reference is None:
+        return landmarks
+    pose = similarity_to(landmarks, reference, unit)
+    height, width = views.plain.shape[-2:]
+    points = pixel_centres(height, width, device=views.plain.device)
+    return pose(found(views.seen(pose(points.expand(len(landmarks), -1, -1, -1)))))
 
 
 def taught_distance(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from warpmarks.stages import STOPPED, StageClock
@@ -52,6 +53,11 @@ class Task(ABC, Generic[MeasuresT]):
             step: counted from 0.
             teacher: in self-training, the network with averaged weights.
         """
+
+    def reference(self, network: nn.Module) -> Float[Tensor, "landmarks 2"] | None:
+        """Where the network's landmarks usually are, always of the same images; None: not known."""
+        del network
+        return None
 
     @abstractmethod
     def measure(self, network: nn.Module) -> MeasuresT:

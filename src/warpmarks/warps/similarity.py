@@ -1,0 +1,120 @@
+"""How an object lies: the turn, size and shift that take landmarks as usual to those found.
+
+A detector looks twice where ``looks`` is 2. What the first look finds says how the object lies in
+the view; through the similarity that takes the *reference*, the landmarks of the usual object,
+there, the second look sees it upright, in the middle and of the usual size, and what it finds is
+taken back. A network that follows an object most of the way has little of the way left to go.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+ROUNDS = 3
+"""Least-squares fits, each of which counts a landmark for the less the farther off it was."""
+
+LEAST_SIZE, LARGEST_SIZE = 0.5, 2.0
+"""An object that seems smaller or larger than this is looked at as if it were as small or large:
+so few landmarks agree that zooming in on them would help nobody."""
+
+REFERENCE_ROUNDS = 5
+
+TINY = 1e-7
+"""Squared length that lies beyond doubt: landmarks in one place have neither turn nor size."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """v to a turn and a scale of v, and a shift; of each image its own.
+
+    Attributes:
+        turn: size times cosine and sine of the angle, clockwise as y goes down.
+        shift: in units of ``unit``.
+        unit: half the view's width and height in a length that is the same along both, see
+            `warpmarks.losses.view_unit`.
+    """
+
+    turn: Float[Tensor, "batch 2"]
+    shift: Float[Tensor, "batch 2"]
+    unit: Float[Tensor, " 2"]
+
+    def __call__(self, points: Float[Tensor, "batch *shape 2"]) -> Float[Tensor, "batch *shape 2"]:
+        """Where the similarity takes points, both in normalised coordinates of the view."""
+        ones = (1,) * (points.dim() - 2)
+        turn = self.turn.reshape(-1, *ones, 2)
+        return (_turned(points * self.unit, turn) + self.shift.reshape(-1, *ones, 2)) / self.unit
+
+    def of(self, chosen: slice) -> "Similarity":
+        """Those of some images."""
+        return Similarity(self.turn[chosen], self.shift[chosen], self.unit)
+
+    def inverse(self) -> "Similarity":
+        """The way back."""
+        back = self.turn * self.turn.new_tensor([1.0, -1.0])
+        back = back / self.turn.square().sum(-1, keepdim=True)
+        return Similarity(back, -_turned(self.shift, back), self.unit)
+
+
+def similarity_to(
+    landmarks: Float[Tensor, "batch landmarks 2"],
+    reference: Float[Tensor, "landmarks 2"],
+    unit: Float[Tensor, " 2"],
+) -> Similarity:
+    """The similarity that takes the reference nearest to the landmarks of each image.
+
+    Nearest by distances, not squares, beyond the mean distance: some landmarks may be far off.
+
+    Args:
+        landmarks: normalised coordinates of the view.
+        reference: the same.
+        unit: see `Similarity`.
+    """
+    goals, places = landmarks * unit, reference * unit
+    counts = torch.ones_like(goals[..., :1])
+    for _ in range(ROUNDS):
+        total = counts.sum(1, keepdim=True)
+        goal = (counts * goals).sum(1, keepdim=True) / total
+        place = (counts * places).sum(1, keepdim=True) / total
+        about, found = places - place, goals - goal
+        share = counts / total
+        along = (share * about * found).sum((1, 2))
+        across = (share[..., 0] * _cross(about, found)).sum(1)
+        spread = (share * about.square()).sum((1, 2))
+        turn = torch.stack([along + TINY, across], dim=-1) / (spread[:, None] + TINY)
+        off = (_turned(about, turn[:, None]) - found).square().sum(-1, keepdim=True)
+        counts = 1 / (off + off.mean(1, keepdim=True) + TINY)
+    size = turn.square().sum(-1, keepdim=True).sqrt()
+    turn = turn * (size.clamp(LEAST_SIZE, LARGEST_SIZE) / size)
+    return Similarity(turn, (goal - _turned(place, turn[:, None]))[:, 0], unit)
+
+
+def common_reference(
+    landmarks: Float[Tensor, "images landmarks 2"], unit: Float[Tensor, " 2"]
+) -> Float[Tensor, "landmarks 2"]:
+    """The landmarks of the usual object, lying as on the middle one of many images.
+
+    Each image's landmarks are brought back to the reference by their similarity, and the reference
+    is the median of these, in turn (generalised Procrustes analysis: Gower 1975).
+
+    Args:
+        landmarks: normalised coordinates of the view.
+        unit: see `Similarity`.
+    """
+    middle = landmarks.median(dim=0).values
+    reference = middle
+    for _ in range(REFERENCE_ROUNDS):
+        back = similarity_to(landmarks, reference, unit).inverse()
+        reference = back(landmarks).median(dim=0).values
+    return similarity_to(middle[None], reference, unit)(reference[None])[0]
+
+
+def _cross(first: Float[Tensor, "*shape 2"], second: Float[Tensor, "*shape 2"]) -> Tensor:
+    return first[..., 0] * second[..., 1] - first[..., 1] * second[..., 0]
+
+
+def _turned(points: Tensor, turn: Tensor) -> Tensor:
+    x, y = points.unbind(-1)
+    cos, sin = turn.unbind(-1)
+    return torch.stack([cos * x - sin * y, sin * x + cos * y], dim=-1)

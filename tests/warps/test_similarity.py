@@ -1,0 +1,140 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial import procrustes
+from torch.testing import assert_close
+
+from warpmarks.losses import view_unit
+from warpmarks.warps.similarity import (
+    LARGEST_SIZE,
+    LEAST_SIZE,
+    Similarity,
+    common_reference,
+    similarity_to,
+)
+
+UNIT = view_unit(28, 40)
+"""Of a view that is wider than high: its normalised coordinates are not of one length."""
+
+
+def layout(count=9, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(count, 2, generator=generator) * torch.tensor([1.1, 1.4]) - 0.6
+
+
+def turned_by_hand(points, *, degrees, size, shift):
+    """The turn in pixels of the view, point by point."""
+    angle = math.radians(degrees)
+    moved = []
+    for x, y in (points * UNIT).tolist():
+        across = size * (x * math.cos(angle) - y * math.sin(angle)) + shift[0]
+        down = size * (x * math.sin(angle) + y * math.cos(angle)) + shift[1]
+        moved.append([across, down])
+    return torch.tensor(moved) / UNIT
+
+
+MOVES = [
+    {"degrees": 35.0, "size": 0.8, "shift": (0.2, -0.1)},
+    {"degrees": -160.0, "size": 1.3, "shift": (-0.3, 0.4)},
+]
+
+
+def test_finds_the_turn_size_and_shift_in_units_of_one_length():
+    reference = layout()
+    landmarks = torch.stack([turned_by_hand(reference, **move) for move in MOVES])
+    pose = similarity_to(landmarks, reference, UNIT)
+    assert_close(pose(reference.expand(2, -1, -1)), landmarks, atol=1e-5, rtol=0)
+    for turn, shift, move in zip(pose.turn, pose.shift, MOVES, strict=True):
+        angle = math.radians(move["degrees"])
+        expected = move["size"] * torch.tensor([math.cos(angle), math.sin(angle)])
+        assert_close(turn, expected, atol=1e-5, rtol=0)
+        assert_close(shift, torch.tensor(move["shift"]), atol=1e-5, rtol=0)
+
+
+def test_grids_of_points_are_taken_as_lists_are_and_back():
+    reference = layout()
+    pose = similarity_to(
+        torch.stack([turned_by_hand(reference, **move) for move in MOVES]), reference, UNIT
+    )
+    grid = layout(12, seed=1).reshape(1, 3, 4, 2).expand(2, -1, -1, -1)
+    there = pose(grid)
+    assert there.shape == grid.shape
+    assert_close(there.flatten(1, 2), pose(grid.flatten(1, 2)))
+    assert_close(pose.inverse()(there), grid, atol=1e-5, rtol=0)
+    second = pose.of(slice(1, 2))
+    assert_close(second(grid[1:]), there[1:])
+
+
+def test_without_outliers_it_is_nearly_least_squares():
+    reference = layout(30)
+    noise = 0.03 * torch.randn(30, 2, generator=torch.Generator().manual_seed(2))
+    landmarks = turned_by_hand(reference, **MOVES[0]) + noise / UNIT
+    pose = similarity_to(landmarks[None], reference, UNIT)
+    _, _, disparity = procrustes((landmarks * UNIT).numpy(), (reference * UNIT).numpy())
+    about = landmarks * UNIT - (landmarks * UNIT).mean(0)
+    off = ((pose(reference[None])[0] - landmarks) * UNIT).square().sum() / about.square().sum()
+    assert disparity <= off < 1.2 * disparity
+
+
+def test_landmarks_that_are_far_off_hardly_turn_it():
+    reference = layout(20)
+    landmarks = turned_by_hand(reference, **MOVES[0])
+    landmarks[:3] += torch.tensor([1.2, -0.9])
+    pose = similarity_to(landmarks[None], reference, UNIT)
+    off = ((pose(reference[None])[0] - landmarks) * UNIT)[3:].norm(dim=-1)
+    assert off.max() < 0.12
+
+
+@pytest.mark.parametrize(("size", "expected"), [(0.1, LEAST_SIZE), (5.0, LARGEST_SIZE)])
+def test_sizes_are_bounded_about_the_middle(size, expected):
+    reference = layout()
+    landmarks = turned_by_hand(reference, degrees=20, size=size, shift=(0.1, 0.2))
+    pose = similarity_to(landmarks[None], reference, UNIT)
+    assert pose.turn.norm() == pytest.approx(expected, rel=1e-5)
+    assert_close(pose(reference[None])[0].mean(0), landmarks.mean(0), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_where_landmarks_have_no_turn_there_is_a_shift_alone(count):
+    found = torch.tensor([0.4, -0.3]).expand(1, count, 2)
+    pose = similarity_to(found, torch.tensor([0.1, 0.2]).expand(count, 2), UNIT)
+    assert_close(pose.turn, torch.tensor([[1.0, 0.0]]))
+    points = layout(5)[None]
+    assert_close(pose(points), points + torch.tensor([0.3, -0.5]))
+    assert_close(common_reference(found, UNIT), found[0])
+
+
+def test_landmarks_that_all_meet_are_not_zoomed_in_on():
+    pose = similarity_to(torch.zeros(1, 5, 2), layout(5), UNIT)
+    assert pose.turn.norm() == pytest.approx(LEAST_SIZE)
+
+
+def test_the_reference_is_the_shape_that_images_share_lying_as_the_middle_one():
+    shape = layout(12, seed=3)
+    generator = np.random.default_rng(4)
+    landmarks = []
+    for index in range(301):
+        move = {
+            "degrees": float(10 + generator.normal(0, 30)),
+            "size": float(np.exp(generator.normal(0, 0.15))),
+            "shift": tuple(generator.normal(0.05, 0.2, 2)),
+        }
+        landmarks.append(turned_by_hand(shape, **move))
+        if index % 6 == 0:
+            landmarks[-1] = landmarks[-1] + torch.randn(
+                12, 2, generator=torch.Generator().manual_seed(index)
+            )
+    reference = common_reference(torch.stack(landmarks), UNIT)
+    # Up to a similarity it is the shape ...
+    back = similarity_to(shape[None], reference, UNIT)
+    assert ((back(reference[None])[0] - shape) * UNIT).norm(dim=-1).max() < 0.02
+    # ... which lies as the images do in the middle.
+    middle = Similarity(
+        torch.tensor([[math.cos(math.radians(10)), math.sin(math.radians(10))]]),
+        torch.tensor([[0.05, 0.05]]),
+        UNIT,
+    )
+    off = ((reference - middle(shape[None])[0]) * UNIT).norm(dim=-1)
+    assert off.max() < 0.15
