@@ -22,9 +22,12 @@ from warpmarks.configuration import TrainingConfig, load_recipe
 from warpmarks.datasets.reading import read_picture
 from warpmarks.errors import InputError
 from warpmarks.geometry import Geometry
+from warpmarks.heatmaps import flatness
 from warpmarks.losses import view_unit
-from warpmarks.training.health import locate, measure_health
-from warpmarks.training.step import BatchMaker
+from warpmarks.training.health import LandmarkPairs, measure_health
+from warpmarks.training.randomness import generator_for
+from warpmarks.training.step import warps_of
+from warpmarks.warps import ThinPlateSpline
 from warpmarks.warps.views import seen_points
 
 IMAGES, CHUNK = 128, 32
@@ -57,20 +60,24 @@ def main(arguments: list[str]) -> None:
 
 @torch.no_grad()
 def measure(detector: warpmarks.Detector, paths: list[Path], recipe: str) -> dict[str, float]:
-    """The figures of one run, errors in % of the view's shorter side."""
+    """The figures of one run as it detects, errors in % of the view's shorter side."""
     record = detector.record
     size = (record.picture_height, record.picture_width)
     geometry = Geometry(size, (record.view_height, record.view_width))
-    pictures = np.stack([read_picture(path, *size, record.config.image.fit)[0] for path in paths])
+    pictures = [read_picture(path, *size, record.config.image.fit)[0] for path in paths]
     settings = record.config.model_dump()
-    settings["seed"] = 0
-    settings["warps"] = load_recipe(recipe).warps.model_dump() | {"mirror": 0.0}
-    maker = BatchMaker(pictures, TrainingConfig.model_validate(settings), geometry)
+    settings["warps"] = load_recipe(recipe).warps.model_dump()
+    config = TrainingConfig.model_validate(settings)
+    first = warps_of(config.warps.first, config, geometry)
+    second = warps_of(config.warps.second, config, geometry)
     unit = view_unit(*geometry.cells)
     errors, seen, parts = [], [], []
-    for chunk, _, _, pairs in locate(detector.network, maker.held_out(CHUNK), unit):
+    for number, chunk in enumerate(torch.from_numpy(np.stack(pictures)).split(CHUNK)):
+        generator = generator_for(0, "held out", number)
+        g1, g2 = (warps.draw(len(chunk), generator).to(unit) for warps in (first, second))
+        pairs = _look_at_both(detector, chunk, g1, g2, unit)
         errors.append(50 * (pairs.original - pairs.moved).norm(dim=-1))
-        in_warped = seen_points((pairs.original / unit).double(), chunk.warp)[1]
+        in_warped = seen_points((pairs.original / unit).double(), g2)[1]
         seen.append(in_warped & ((pairs.moved / unit).abs() <= 1).all(dim=-1))
         parts.append(pairs)
     error, in_view = torch.cat(errors), torch.cat(seen)
@@ -84,6 +91,25 @@ def measure(detector: warpmarks.Detector, paths: list[Path], recipe: str) -> dic
         "dead": len(health.dead),
         "nailed": len(health.nailed),
     }
+
+
+def _look_at_both(
+    detector: warpmarks.Detector,
+    pictures: torch.Tensor,
+    g1: ThinPlateSpline,
+    g2: ThinPlateSpline,
+    unit: torch.Tensor,
+) -> LandmarkPairs:
+    """Landmarks of x = I o g1 and of x' = x o g2."""
+    original = detector.look(pictures, g1)
+    warped = detector.look(pictures, lambda points: g1(g2(points)))
+    return LandmarkPairs(
+        original=original.landmarks * unit,
+        warped=warped.landmarks * unit,
+        moved=g2(warped.landmarks) * unit,
+        flatness=flatness(original.maps),
+        concentration=original.scores,
+    )
 
 
 if __name__ == "__main__":

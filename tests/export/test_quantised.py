@@ -33,22 +33,25 @@ def test_convolutions_in_bytes_find_nearly_the_same(detector, regressor, images,
     convolutions = [node for node in graph.node if node.op_type == "Conv"]
     sources = {output: node for node in graph.node for output in node.output}
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
-    *in_bytes, last = convolutions
-    assert len(in_bytes) == 8
+    last = [node for node in convolutions if node.input[1] in stored]
+    in_bytes = [node for node in convolutions if node not in last]
+    assert (len(in_bytes), len(last)) == (2 * 8, 2)  # of both looks
     for node in in_bytes:
         of_weights = sources[node.input[1]]
         assert of_weights.op_type == "DequantizeLinear"
         weights, scales = (stored[name] for name in of_weights.input[:2])
         assert weights.dtype == np.int8
         assert scales.shape == weights.shape[:1]
-    assert stored[last.input[1]].dtype == np.float32
+    for node in last:
+        assert stored[node.input[1]].dtype == np.float32
+        assert len(stored[node.input[1]]) == detector.num_landmarks
     exported = ExportedDetector.load(path, threads=1)
     assert exported.record.precision == "int8"
     assert exported.digest == detector.digest
     pictures = images.paths()[:9]
     found, expected = exported(pictures), detector(pictures)
     errors = np.linalg.norm(found.landmarks - expected.landmarks, axis=-1)
-    assert 0 < np.median(errors) < 1.5  # of 75 pixels
+    assert 0 < np.median(errors) < 2.5  # of 75 pixels, after two looks of random weights
     assert exported.regressor.scheme == regressor.scheme
 
 

@@ -62,13 +62,14 @@ def write_int8(
     with tempfile.TemporaryDirectory() as folder, quiet():
         plain, quantised = Path(folder) / "plain.onnx", Path(folder) / "int8.onnx"
         onnx.save(model, plain)
-        convolutions = [node.name for node in model.graph.node if node.op_type == "Conv"]
+        convolutions = [node for node in model.graph.node if node.op_type == "Conv"]
+        last = convolutions[-1].input[1]
         quantization.quantize_static(
             plain,
             quantised,
             _Batches(pictures),
             op_types_to_quantize=list(_IN_BYTES),
-            nodes_to_exclude=[convolutions[-1]],
+            nodes_to_exclude=[node.name for node in convolutions if node.input[1] == last],
             per_channel=True,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,

@@ -7,6 +7,7 @@ as large as the landmarks along m are: without bias, this is as near to the mean
 With bias the constant is left out instead, and a heavy ridge predicts the mean shape itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -99,9 +100,9 @@ class PlainMaps:
         """A weight in mean squared lengths of an image's inputs, as the ridge takes it."""
         return weight * mean_square(self.inputs)
 
-    def best(self) -> LinearMap:
-        """The map of the weight with the least mean left-out distance."""
-        weight = least(GRID, lambda tried: mean_distance(self.left_out(tried)), otherwise=FEW)
+    def best(self, grid: Sequence[float] = GRID) -> LinearMap:
+        """The map of the weight with the least mean left-out distance, of those in a grid."""
+        weight = least(grid, lambda tried: mean_distance(self.left_out(tried)), otherwise=FEW)
         return self.map(weight, self.left_out(weight))
 
     def left_out(self, weight: float) -> Float[np.ndarray, "images points 2"]:
