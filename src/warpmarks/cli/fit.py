@@ -38,8 +38,9 @@ AnnotatedSource = Annotated[
 MethodOption = Annotated[
     Method,
     typer.Option(
-        help="auto chooses for the number of annotated images. linear: the paper's map, by ridge "
-        "regression. warps: the same with randomly warped copies of the images, as in the paper. "
+        help="auto chooses for the number of annotated images. linear: the paper's map, with the "
+        "least mean distance. warps: by least squares, with randomly warped copies of the images, "
+        "as in the paper. "
         "geometric: each point an affine combination of landmarks near it, and a free rest.",
     ),
 ]

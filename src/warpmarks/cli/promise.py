@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from warpmarks.regression.regressor import Regressor
 
 WAYS = {
-    "linear": "linear, by ridge regression",
+    "linear": "linear, of the least mean distance",
     "warps": "linear, with warped copies of the images",
     "geometric": "geometric, affine combinations of landmarks and a free rest",
 }

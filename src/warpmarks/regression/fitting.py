@@ -62,16 +62,16 @@ def fit_regressor(
     warped: Examples | None = None,
     mirrored: Examples | None = None,
 ) -> Fit:
-    """Fit points to landmarks in closed form; every weight is chosen by leave-one-out errors.
+    """Fit points to landmarks; every weight is chosen by leave-one-out errors.
 
     Args:
         examples: annotated images; a point that is not annotated on one of them is fitted on the
             others.
         scheme: of the points.
-        method: ``linear``, the paper's map by ridge regression; ``warps``, the same with warped
-            copies of the images; ``geometric``, each point between the landmarks around it and a
-            free rest; ``auto``, geometric, unless linear is clearly better by leave-one-out errors
-            or there are many images.
+        method: ``linear``, the paper's map of the least mean distance; ``warps``, by least squares
+            with warped copies of the images; ``geometric``, each point between the landmarks around
+            it and a free rest; ``auto``, geometric, unless linear is clearly better by
+            leave-one-out errors or there are many images.
         bias: whether the map has an offset.
         detector: digest of the detector that the landmarks are from.
         warped: copies of the images, each under the name of its image: needed by ``warps``, and of
