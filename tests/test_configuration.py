@@ -52,6 +52,7 @@ def test_what_the_default_recipe_changes() -> None:
     default, plain = load_recipe("default"), TrainingConfig()
     different = {name for name in setting_names() if setting(default, name) != setting(plain, name)}
     assert different == {
+        "looks",
         "network.filters",
         "network.kernels",
         "network.dilations",
@@ -88,7 +89,13 @@ def test_for_annotations_all_else_is_left() -> None:
     bare = for_annotations(default)
     assert bare.network.descriptors == bare.loss.exchange_weight == bare.self_training.share == 0
     different = {name for name in setting_names() if setting(default, name) != setting(bare, name)}
-    assert different == {"network.descriptors", "loss.exchange_weight", "self_training.share"}
+    assert different == {
+        "looks",
+        "network.descriptors",
+        "loss.exchange_weight",
+        "self_training.share",
+    }
+    assert bare.looks == 1
 
 
 def test_self_training_needs_averaged_weights() -> None:

@@ -14,9 +14,11 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.detector import Detection, Detector
 from warpmarks.errors import InputError
+from warpmarks.losses import view_unit
 from warpmarks.network import LandmarkNetwork
 from warpmarks.run_folder import RunFolder, RunRecord
 from warpmarks.warps.sampling import sample_view, to_float_images
+from warpmarks.warps.similarity import similarity_to
 from warpmarks.weights import build_network, write_tensors
 
 VIEW, PICTURE, MARGIN = (32, 40), (40, 50), 0.1  # (height, width)
@@ -315,6 +317,18 @@ def test_through_a_warp_both_looks_see_the_warped_picture(twice: Detector) -> No
     assert off.norm(dim=-1).max() < 0.5  # of a cell
     assert found.pose is not None
     assert not torch.allclose(found.pose.turn, plain.pose.turn, atol=0.1)
+
+
+def test_a_third_look_goes_on_from_the_second(twice: Detector) -> None:
+    settings = twice.record.config.model_copy(update={"looks": 3})
+    record_of_three = twice.record.model_copy(update={"config": settings})
+    thrice = Detector(twice.network, record_of_three, device="cpu")
+    picture = torch.from_numpy(twice._read(blobs())[0])[None]
+    second, third = twice.look(picture), thrice.look(picture)
+    expected = similarity_to(second.landmarks, twice.network.reference, view_unit(*VIEW))
+    torch.testing.assert_close(third.pose.turn, expected.turn)
+    assert not torch.equal(third.pose.turn, second.pose.turn)
+    torch.testing.assert_close(third.landmarks, second.landmarks, atol=0.03, rtol=0)
 
 
 def test_until_the_usual_place_is_known_there_is_one_look(twice: Detector) -> None:

@@ -169,9 +169,9 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's arithmetic in training; weights, objective and detection are float32. auto
     takes bfloat16 where the processor has instructions for it."""
-    looks: Annotated[int, Field(ge=1, le=2)] = 1
-    """How often detection looks at an image. 2: again with the object upright, in the middle and of
-    its usual size, as the landmarks of the first look say that it lies."""
+    looks: Annotated[int, Field(ge=1, le=4)] = 1
+    """How often detection looks at an image: after the first look with the object upright, in the
+    middle and of its usual size, as the landmarks of the look before say that it lies."""
     image: ImageConfig = ImageConfig()
     network: NetworkConfig = NetworkConfig()
     warps: WarpsConfig = WarpsConfig()

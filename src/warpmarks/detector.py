@@ -73,7 +73,7 @@ class Detector(ImageDetector):
         self.record = record
         self._view = pixel_centres(record.view_height, record.view_width, device=self.device)
         self._unit = view_unit(record.view_height, record.view_width).to(self.device)
-        self._reference = reference_of(self.network) if record.config.looks > 1 else None
+        self._reference = reference_of(self.network)
 
     @classmethod
     def load(cls, run: str | Path, *, device: str | torch.device = "auto") -> "Detector":
@@ -149,7 +149,7 @@ class Detector(ImageDetector):
     def look(
         self, pictures: UInt8[Tensor, "batch height width 3"], warp: Warp | None = None
     ) -> Sight:
-        """What the run's looks, one or two, find on pictures at its picture size.
+        """What the run's looks find on pictures at its picture size.
 
         Args:
             pictures: bytes.
@@ -163,13 +163,16 @@ class Detector(ImageDetector):
 
         points = self._view.expand(len(images), -1, -1, -1)
         views = self._plain_views(images) if warp is None else seen(points)
-        landmarks, maps = self.locate(views)
-        if self._reference is None:
-            return Sight(landmarks, concentration(maps, landmarks), views, landmarks, maps)
-        pose = similarity_to(landmarks, self._reference, self._unit)
-        views = seen(pose(points))
         in_views, maps = self.locate(views)
-        return Sight(pose(in_views), concentration(maps, in_views), views, in_views, maps, pose)
+        landmarks, pose = in_views, None
+        for _ in range(self.record.config.looks - 1):
+            if self._reference is None:
+                break
+            pose = similarity_to(landmarks, self._reference, self._unit)
+            views = seen(pose(points))
+            in_views, maps = self.locate(views)
+            landmarks = pose(in_views)
+        return Sight(landmarks, concentration(maps, in_views), views, in_views, maps, pose)
 
     def _plain_views(
         self, images: Float[Tensor, "batch 3 height width"]

@@ -44,6 +44,7 @@ class DetectorGraph(nn.Module):
         super().__init__()
         self.precision = precision
         record = detector.record
+        self.looks = record.config.looks
         self.network = folded(detector.network)
         self.margin, self.fit = record.config.image.margin, record.config.image.fit
         self.picture_size = (record.picture_height, record.picture_width)
@@ -55,7 +56,7 @@ class DetectorGraph(nn.Module):
             self.register_buffer(name, _view_matrix(view, picture, self.margin), persistent=False)
         height, width = record.view_height, record.view_width
         for name, tensor in (
-            ("reference", reference_of(detector.network) if record.config.looks > 1 else None),
+            ("reference", reference_of(detector.network)),
             ("unit", view_unit(height, width)),
             ("view_points", pixel_centres(height, width)),
         ):
@@ -95,13 +96,16 @@ class DetectorGraph(nn.Module):
         """`warpmarks.detector.Detector.look`: landmarks in the view's coordinates, and scores."""
         maps = spatial_softmax(self.network(views))
         in_view = soft_argmax(maps)
-        if self.reference is None:
-            return in_view, concentration(maps, in_view)
-        pose = similarity_to(in_view, self.reference, self.unit)
-        points = self.view_points.expand(views.shape[0], -1, -1, -1)
-        maps = spatial_softmax(self.network(sample_view(pictures, pose(points), self.margin)))
-        in_view = soft_argmax(maps)
-        return pose(in_view), concentration(maps, in_view)
+        landmarks = in_view
+        for _ in range(self.looks - 1):
+            if self.reference is None:
+                break
+            pose = similarity_to(landmarks, self.reference, self.unit)
+            points = self.view_points.expand(views.shape[0], -1, -1, -1)
+            maps = spatial_softmax(self.network(sample_view(pictures, pose(points), self.margin)))
+            in_view = soft_argmax(maps)
+            landmarks = pose(in_view)
+        return landmarks, concentration(maps, in_view)
 
     def _points(
         self, landmarks: Tensor, height: Tensor, width: Tensor
