@@ -1,7 +1,6 @@
 """A trained detector: images in, landmarks in pixels of those images out."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
@@ -15,12 +14,12 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source
 from warpmarks.devices import choose_device
 from warpmarks.folding import folded
-from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
+from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.looking import Sight, look
 from warpmarks.losses import view_unit
 from warpmarks.network import reference_of
 from warpmarks.run_folder import RunFolder, RunRecord
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
-from warpmarks.warps.similarity import Similarity, similarity_to
 from warpmarks.weights import build_network, load_weights, read_tensors, weights_digest
 
 __all__ = ["Detection", "Detector", "NamedDetection"]
@@ -28,28 +27,6 @@ __all__ = ["Detection", "Detector", "NamedDetection"]
 
 Warp: TypeAlias = Callable[[Float[Tensor, "batch points 2"]], Float[Tensor, "batch points 2"]]
 """Takes points of each image, in normalised coordinates of its view, to others."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What was found on pictures, and what the last look at them saw.
-
-    Attributes:
-        landmarks: in normalised coordinates of the pictures' views; after a second look they may
-            lie outside of these.
-        scores: see `warpmarks.heatmaps.concentration`.
-        views: that the last look saw, values in [0, 1].
-        in_views: the landmarks, in normalised coordinates of these.
-        maps: probability maps over their cells.
-        pose: takes these to the pictures' views; None where there was one look.
-    """
-
-    landmarks: Float[Tensor, "batch k 2"]
-    scores: Float[Tensor, "batch k"]
-    views: Float[Tensor, "batch 3 view_height view_width"]
-    in_views: Float[Tensor, "batch k 2"]
-    maps: Float[Tensor, "batch k rows columns"]
-    pose: Similarity | None = None
 
 
 class Detector(ImageDetector):
@@ -153,7 +130,8 @@ class Detector(ImageDetector):
 
         Args:
             pictures: bytes.
-            warp: g, through which they are seen, x = I o g; as they are if None.
+            warp: g, through which they are seen, x = I o g; as they are if None. It is given
+                float32 on the detector's device.
         """
         images = to_float_images(pictures, self.device)
 
@@ -161,18 +139,15 @@ class Detector(ImageDetector):
             there = points.flatten(1, 2) if warp is None else warp(points.flatten(1, 2))
             return sample_view(images, there.view_as(points), self.record.config.image.margin)
 
-        points = self._view.expand(len(images), -1, -1, -1)
-        views = self._plain_views(images) if warp is None else seen(points)
-        in_views, maps = self.locate(views)
-        landmarks, pose = in_views, None
-        for _ in range(self.record.config.looks - 1):
-            if self._reference is None:
-                break
-            pose = similarity_to(landmarks, self._reference, self._unit)
-            views = seen(pose(points))
-            in_views, maps = self.locate(views)
-            landmarks = pose(in_views)
-        return Sight(landmarks, concentration(maps, in_views), views, in_views, maps, pose)
+        return look(
+            self._plain_views(images) if warp is None else seen(self._points_of(images)),
+            self._maps,
+            seen,
+            looks=self.record.config.looks,
+            reference=self._reference,
+            unit=self._unit,
+            points=self._view,
+        )
 
     def _plain_views(
         self, images: Float[Tensor, "batch 3 height width"]
@@ -180,14 +155,20 @@ class Detector(ImageDetector):
         if self._margin is not None:
             top, left = self._margin
             return images[..., top : images.shape[-2] - top, left : images.shape[-1] - left]
-        points = self._view.expand(len(images), -1, -1, -1)
-        return sample_view(images, points, self.record.config.image.margin)
+        return sample_view(images, self._points_of(images), self.record.config.image.margin)
+
+    def _points_of(self, images: Tensor) -> Float[Tensor, "batch view_height view_width 2"]:
+        return self._view.expand(len(images), -1, -1, -1)
 
     @torch.no_grad()
     def locate(
         self, views: Float[Tensor, "batch 3 view_height view_width"]
     ) -> tuple[Float[Tensor, "batch k 2"], Float[Tensor, "batch k rows columns"]]:
         """Landmarks of one look, in normalised coordinates of its views, and probability maps."""
-        on_device = views.to(self.device).contiguous(memory_format=torch.channels_last)
-        maps = spatial_softmax(self._quick(on_device))
+        maps = self._maps(views.to(self.device))
         return soft_argmax(maps), maps
+
+    def _maps(
+        self, views: Float[Tensor, "batch 3 view_height view_width"]
+    ) -> Float[Tensor, "batch k rows columns"]:
+        return spatial_softmax(self._quick(views.contiguous(memory_format=torch.channels_last)))

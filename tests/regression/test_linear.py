@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from warpmarks.regression.choice import mean_distance, simplest, spread_evenly
-from warpmarks.regression.linear import fit_linear
+from warpmarks.regression.linear import MANY, fit_linear
 from warpmarks.regression.plain import GRID, PlainMaps
 from warpmarks.regression.ridge import Ridge
 from warpmarks.regression.warped import fit_warped
@@ -147,6 +147,27 @@ def test_images_that_went_wrong_hardly_move_the_linear_map():
     assert moved(squares) > 0.2
     # Its other points are fitted as they were.
     assert_allclose(found.weights[2:], clean.weights[2:])
+
+
+def test_what_is_told_of_few_images_is_what_least_squares_leave_out():
+    x, y = made(70)
+    fit, squares = fit_linear(x, y, bias=False), PlainMaps.of(x, y[:, :1], bias=False).best()
+    assert len(x) < MANY * 2 * x.shape[1]
+    assert_allclose(fit.errors[:, :1], squares.errors)
+    assert not np.allclose(fit.weights[:2], squares.weights, atol=1e-4)
+
+
+def test_what_is_told_of_many_images_is_what_whole_fits_without_them_say():
+    x, y = made(90, points=1)
+    y = y + default_rng(4).exponential(0.1, y.shape) ** 2 * [20.0, 6.0]
+    assert len(x) > MANY * 2 * x.shape[1]
+    told = np.linalg.norm(fit_linear(x, y, bias=False).errors[:, 0], axis=1)
+    honest = []
+    for image in range(0, 90, 3):
+        others = np.delete(np.arange(90), image)
+        weights = fit_linear(x[others], y[others], bias=False).weights
+        honest.append(np.linalg.norm(y[image, 0] - weights @ x[image].ravel()))
+    assert told[::3].mean() == pytest.approx(np.mean(honest), rel=0.02)
 
 
 def test_landmarks_that_say_all_are_fitted_exactly():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tiny_runs import tiny_config, train_tiny
+from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.configuration import TrainingConfig, override
 from warpmarks.datasets.image_set import find_images
 from warpmarks.detector import Detector
@@ -182,3 +182,23 @@ def test_going_on_with_other_images_is_refused(
     finetune_tiny(source, others, tmp_path / "run", steps=2)
     with pytest.raises(InputError, match=r"these are not the 12 images"):
         finetune_tiny(source, image_folder, tmp_path / "run", resume=True, steps=4)
+
+
+@pytest.mark.parametrize(("looks", "changed"), [(1, 2), (2, 1), (2, 2)])
+def test_where_landmarks_usually_are_is_found_anew(
+    image_folder: Path, others: Path, tmp_path: Path, looks: int, changed: int
+) -> None:
+    first = tiny_config(**(AS_BY_DEFAULT | {"looks": looks}))
+    train_tiny(image_folder, tmp_path / "first", steps=6, config=first)
+    then = override(finetuning_config(tmp_path / "first"), [f"looks={changed}", "num_landmarks=5"])
+    finetune_tiny(tmp_path / "first", others, tmp_path / "run", then, steps=1)
+    references = [
+        weights_of(tmp_path / name).get("reference", torch.zeros(0, 2)) for name in ("first", "run")
+    ]
+    assert [len(reference) for reference in references] == [
+        3 if looks == 2 else 0,
+        5 if changed == 2 else 0,
+    ]
+    assert all(reference.any(dim=1).all() for reference in references)
+    found = Detector.load(tmp_path / "run")(image_folder / "00.png").landmarks
+    assert np.isfinite(found).all()

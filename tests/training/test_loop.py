@@ -342,6 +342,36 @@ def test_a_run_stopped_before_or_in_self_training_goes_on_to_the_same_end(
     assert_same_outcome(RunFolder(tmp_path / "run"), RunFolder(whole.run))
 
 
+def test_where_landmarks_usually_are_is_found_again_and_again(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When self-training begins, every few steps of it and at its end, whatever stops it."""
+    monkeypatch.setattr(loop, "REFERENCE_EVERY", 3)
+    found = []
+    plain = discovery.Discovery.reference
+
+    def reference(task: discovery.Discovery, network: torch.nn.Module) -> torch.Tensor:
+        found.append(plain(task, network))
+        return found[-1]
+
+    monkeypatch.setattr(discovery.Discovery, "reference", reference)
+    config = tiny_config(**AS_BY_DEFAULT)
+    whole = RunFolder(train_tiny(image_folder, tmp_path / "whole", config=config, steps=STEPS).run)
+    # After 11, 14, 17 and 20 steps and at the end.
+    assert len(found) == 5
+    kept = read_tensors(whole.weights_path)[0]["reference"]
+    assert torch.equal(kept, found[-1])
+    assert torch.equal(read_tensors(whole.state_path)[0]["network/reference"], kept)
+    assert kept.any(dim=1).all()
+    assert not torch.equal(found[0], kept)
+    stopped_at(15, image_folder, tmp_path / "run", config=config, steps=STEPS)
+    train_tiny(image_folder, tmp_path / "run", steps=STEPS, resume=True)
+    assert_same_outcome(RunFolder(tmp_path / "run"), whole)
+    before = len(found)
+    train_tiny(image_folder, whole.path, steps=STEPS, resume=True)
+    assert len(found) == before  # as no step was taken
+
+
 def test_ctrl_c_in_another_process(unbroken: RunFolder, image_folder: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     with started(image_folder, run.path) as process:

@@ -18,6 +18,7 @@ from warpmarks.training.self_training import (
     taught_landmarks,
 )
 from warpmarks.training.step import BatchMaker, Share
+from warpmarks.warps.similarity import common_reference
 
 WIDE = {"rotation": 25.0, "scale": 0.2, "translation": 0.15, "deformation": 0.04}
 
@@ -146,56 +147,59 @@ def test_discovery_is_taught_where_there_is_a_teacher(pictures) -> None:
     assert abs(task.loss(Nailed(), 1).item() - expected.item()) > 0.01
 
 
-class WithReference(nn.Module):
-    """Finds a red spot and a place beside it, and has a reference for both."""
-
-    def __init__(self, reference: tuple[float, float]) -> None:
-        super().__init__()
-        self.finder = RedFinder()
-        self.register_buffer("reference", torch.tensor([reference, (0.9, -0.8)]))
+class SpotAndBeside(nn.Module):
+    """Finds a red spot, and a place beside it."""
 
     def forward(self, images: Tensor) -> Tensor:
-        maps = self.finder(images)
+        maps = RedFinder()(images)
         return torch.cat([maps, maps.roll((-3, 4), dims=(2, 3))], dim=1)
 
 
-def test_a_teacher_with_a_reference_looks_again(pictures) -> None:
-    """The landmarks it finds in the second view are brought back to the plain one."""
-    maker = views(pictures)
-    batch, unit = maker.batch(0), view_unit(*GEOMETRY.cells)
-    teacher = WithReference((0.0, 0.0))
+REFERENCE = torch.tensor([[0.0, 0.0], [0.9, -0.8]])
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_teacher_looks_as_often_as_detectors_do(pictures, looks) -> None:
+    """What it finds in the last view is brought back to the plain one."""
+    batch, unit = views(pictures).batch(0), view_unit(*GEOMETRY.cells)
     again = []
     watched = Views(
         batch.plain, batch.warped, batch.warp, lambda at: again.append(at) or batch.seen(at)
     )
-    found = taught_landmarks(teacher, watched, unit)
-    assert len(again) == 1
-    assert not torch.allclose(again[0], pixel_centres(*GEOMETRY.view).expand_as(again[0]), atol=0.1)
+    found = taught_landmarks(SpotAndBeside(), watched, unit, looks=looks, reference=REFERENCE)
+    assert len(again) == looks - 1
+    plain = pixel_centres(*GEOMETRY.view).expand(4, -1, -1, -1)
+    assert not any(torch.allclose(at, plain, atol=0.1) for at in again)
     spot = soft_argmax(spatial_softmax(RedFinder()(batch.plain)))[:, 0]
     assert_close(found[:, 0], spot, atol=0.05, rtol=0)  # a cell is 0.1
-    teacher.reference.zero_()
-    assert_close(taught_landmarks(teacher, watched, unit)[:, 0], spot, atol=1e-6, rtol=0)
-    assert len(again) == 1
 
 
-def test_arithmetic_of_places_is_as_precise_whatever_the_network_computes_in(pictures) -> None:
+@pytest.mark.parametrize("looks", [1, 2])
+def test_places_are_as_precise_whatever_the_network_computes_in(pictures, looks) -> None:
     batch, unit = views(pictures).batch(0), view_unit(*GEOMETRY.cells)
-    exact = taught_landmarks(RedFinder(), batch, unit)
+    exact, rounded = (
+        taught_landmarks(SpotAndBeside(), batch, unit, precision, looks=looks, reference=REFERENCE)
+        for precision in (torch.float32, torch.bfloat16)
+    )
     # The finder multiplies nothing, so that only its places could be rounded.
-    assert_close(taught_landmarks(RedFinder(), batch, unit, torch.bfloat16), exact)
+    assert_close(rounded, exact)
+
+
+def test_the_loss_is_of_the_looks_and_the_reference_that_it_is_given(pictures) -> None:
+    batch, unit = views(pictures).batch(0), view_unit(*GEOMETRY.cells)
+
+    def loss(**looks) -> Tensor:
+        return distance_in_views(SpotAndBeside(), SpotAndBeside(), batch, unit, **looks)
+
+    assert torch.equal(loss(), loss(looks=2, reference=None))
+    assert not torch.equal(loss(), loss(looks=2, reference=REFERENCE))
 
 
 def test_discovery_says_where_its_landmarks_usually_are(pictures) -> None:
     task = Discovery(pictures, config(), GEOMETRY)
-    reference = task.reference(RedFinder())
-    found = soft_argmax(
-        spatial_softmax(
-            RedFinder()(
-                task.views.as_they_are(
-                    task.batches.pictures_of(task.batches.chosen(torch.arange(12)), None)
-                )
-            )
-        )
-    )
-    middle = found.median(dim=0).values
-    assert_close(reference, middle, atol=0.02, rtol=0)
+    reference = task.reference(SpotAndBeside())
+    chosen = task.batches.pictures_of(task.batches.chosen(torch.arange(12)), None)
+    found = soft_argmax(spatial_softmax(SpotAndBeside()(task.views.as_they_are(chosen))))
+    assert_close(reference, common_reference(found, view_unit(*GEOMETRY.cells)))
+    assert_close(reference, found.median(dim=0).values, atol=0.05, rtol=0)
+    assert (reference[0] - reference[1]).norm() > 0.3

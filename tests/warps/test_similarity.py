@@ -10,7 +10,6 @@ from warpmarks.losses import view_unit
 from warpmarks.warps.similarity import (
     LARGEST_SIZE,
     LEAST_SIZE,
-    Similarity,
     common_reference,
     similarity_to,
 )
@@ -111,14 +110,16 @@ def test_landmarks_that_all_meet_are_not_zoomed_in_on():
     assert pose.turn.norm() == pytest.approx(LEAST_SIZE)
 
 
-def test_the_reference_is_the_shape_that_images_share_lying_as_the_middle_one():
+@pytest.mark.parametrize("spread", [30.0, 60.0, None])
+def test_the_reference_is_the_shape_that_images_share_lying_as_they_do_in_the_middle(spread):
     shape = layout(12, seed=3)
     generator = np.random.default_rng(4)
     landmarks = []
     for index in range(301):
+        turned = generator.uniform(-180, 180) if spread is None else generator.normal(10, spread)
         move = {
-            "degrees": float(10 + generator.normal(0, 30)),
-            "size": float(np.exp(generator.normal(0, 0.15))),
+            "degrees": float(turned),
+            "size": float(np.exp(generator.normal(-0.2, 0.15))),
             "shift": tuple(generator.normal(0.05, 0.2, 2)),
         }
         landmarks.append(turned_by_hand(shape, **move))
@@ -128,13 +129,11 @@ def test_the_reference_is_the_shape_that_images_share_lying_as_the_middle_one():
             )
     reference = common_reference(torch.stack(landmarks), UNIT)
     # Up to a similarity it is the shape ...
-    back = similarity_to(shape[None], reference, UNIT)
-    assert ((back(reference[None])[0] - shape) * UNIT).norm(dim=-1).max() < 0.02
-    # ... which lies as the images do in the middle.
-    middle = Similarity(
-        torch.tensor([[math.cos(math.radians(10)), math.sin(math.radians(10))]]),
-        torch.tensor([[0.05, 0.05]]),
-        UNIT,
-    )
-    off = ((reference - middle(shape[None])[0]) * UNIT).norm(dim=-1)
-    assert off.max() < 0.15
+    pose = similarity_to(shape[None], reference, UNIT)
+    assert ((pose(reference[None])[0] - shape) * UNIT).norm(dim=-1).max() < 0.02
+    # ... as large as on the images in the middle, and lying so.
+    assert 1 / pose.turn.norm() == pytest.approx(math.exp(-0.2), rel=0.04)
+    if spread is not None:
+        back = pose.inverse().turn[0]
+        degrees = math.degrees(math.atan2(back[1], back[0]))
+        assert degrees == pytest.approx(10, abs=3 * spread / math.sqrt(301))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 WAYS = {
     "linear": "linear, of the least mean distance",
-    "warps": "linear, with warped copies of the images",
+    "warps": "linear, of least squares, with warped copies of the images",
     "geometric": "geometric, affine combinations of landmarks and a free rest",
 }
 """Words for `Regressor.method`."""

@@ -8,12 +8,12 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.detector import Detector
 from warpmarks.export.placing import Axis, lay_in, place_axes
 from warpmarks.folding import folded
-from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
+from warpmarks.heatmaps import spatial_softmax
+from warpmarks.looking import look
 from warpmarks.losses import view_unit
 from warpmarks.network import reference_of
 from warpmarks.regression.regressor import Regressor
 from warpmarks.warps.sampling import sample, sample_view, view_to_picture
-from warpmarks.warps.similarity import similarity_to
 
 OUTPUTS = ("landmarks", "scores", "points")
 
@@ -82,30 +82,21 @@ class DetectorGraph(nn.Module):
         y, x = place_axes(height, width, self.picture_size, self.fit)
         pictures = lay_in(images, y, x) / 255
         views = self.rows @ pictures @ self.columns.T
-        in_view, scores = self._find(pictures, views)
-        in_picture = view_to_picture(in_view, self.margin).to(self.precision)
+        sight = look(
+            views,
+            lambda seen: spatial_softmax(self.network(seen)),
+            lambda points: sample_view(pictures, points, self.margin),
+            looks=self.looks,
+            reference=self.reference,
+            unit=self.unit,
+            points=self.view_points,
+        )
+        in_picture = view_to_picture(sight.landmarks, self.margin).to(self.precision)
         landmarks = _to_original(in_picture, y, x)
-        found = {"landmarks": landmarks.float(), "scores": scores}
+        found = {"landmarks": landmarks.float(), "scores": sight.scores}
         if "points" in self.outputs:
             found["points"] = self._points(landmarks, height, width).float()
         return found
-
-    def _find(
-        self, pictures: Float[Tensor, "batch 3 height width"], views: Tensor
-    ) -> tuple[Float[Tensor, "batch landmarks 2"], Float[Tensor, "batch landmarks"]]:
-        """`warpmarks.detector.Detector.look`: landmarks in the view's coordinates, and scores."""
-        maps = spatial_softmax(self.network(views))
-        in_view = soft_argmax(maps)
-        landmarks = in_view
-        for _ in range(self.looks - 1):
-            if self.reference is None:
-                break
-            pose = similarity_to(landmarks, self.reference, self.unit)
-            points = self.view_points.expand(views.shape[0], -1, -1, -1)
-            maps = spatial_softmax(self.network(sample_view(pictures, pose(points), self.margin)))
-            in_view = soft_argmax(maps)
-            landmarks = pose(in_view)
-        return landmarks, concentration(maps, in_view)
 
     def _points(
         self, landmarks: Tensor, height: Tensor, width: Tensor

@@ -14,7 +14,7 @@ from warpmarks.points import PointScheme
 from warpmarks.regression.choice import simplest
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.geometric import FEWEST, fit_geometric
-from warpmarks.regression.linear import fit_linear
+from warpmarks.regression.linear import MANY, fit_linear
 from warpmarks.regression.mirrored import as_partners, partners_of, without_offset
 from warpmarks.regression.plain import LinearMap
 from warpmarks.regression.regressor import Regressor, short_hash
@@ -24,9 +24,6 @@ from warpmarks.wording import be, counted, line_of
 Method = Literal["auto", "linear", "warps", "geometric"]
 METHODS: tuple[str, ...] = get_args(Method)
 
-MANY = 10
-"""auto: with more images than this for each input the two ways are one, and the plain is taken."""
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -35,7 +32,8 @@ class Fit:
     Attributes:
         regressor: fitted on all of the examples.
         leave_one_out: distance in pixels between annotation and prediction on each image, by the
-            same fit without this image, and without any in the mirror; nan where the point is not
+            same fit without this image, and without any in the mirror; of a linear map of few
+            images by least squares without it (`linear`); nan where the point is not
             annotated, or where the other images do not determine a fit, as where there is only one.
         lengths: of the normaliser on each image in pixels; nan where its points are not annotated.
         chosen: the weights of the penalties that were chosen, by name.
@@ -71,7 +69,7 @@ def fit_regressor(
         method: ``linear``, the paper's map of the least mean distance; ``warps``, by least squares
             with warped copies of the images; ``geometric``, each point between the landmarks around
             it and a free rest; ``auto``, geometric, unless linear is clearly better by
-            leave-one-out errors or there are many images.
+            leave-one-out errors or there are more than MANY images for each input.
         bias: whether the map has an offset.
         detector: digest of the detector that the landmarks are from.
         warped: copies of the images, each under the name of its image: needed by ``warps``, and of

@@ -4,8 +4,15 @@ An annotated image whose landmarks went wrong, or that is annotated wrongly, pul
 map the harder the farther it is off. Here each image pulls alike: the map is fitted again and
 again by ridge regression, where an image counts for the less the farther it was off before
 (iteratively reweighted least squares: Schlossmacher 1973). How far it was off is said by the fit
-without it, so that a map of more inputs than images does not take its own word for it.
+without it: a map of more inputs than images meets all of its own.
+
+How much an image counts is known to the fit without it, which makes left-out errors of few images
+too small, by a tenth where there are 20. What is told of few is therefore what the first fit, of
+least squares, leaves out exactly; the map of least distances was never seen to be 3 % worse, and
+mostly is better.
 """
+
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -15,6 +22,9 @@ from warpmarks.regression.plain import GRID, LinearMap, PlainMaps
 
 ROUNDS, REST = 20, 1e-3
 """Fits at most, until none makes the mean left-out distance better by more than this share."""
+
+MANY = 10
+"""With more images than this for each input, one of them hardly changes how much others count."""
 
 NEAR = 0.1
 """Share of the middle distance below which an image counts for no more."""
@@ -52,7 +62,7 @@ def _fit_point(
     *,
     bias: bool,
 ) -> LinearMap:
-    found = best = PlainMaps.of(landmarks, annotations, bias=bias).best()
+    found = best = squares = PlainMaps.of(landmarks, annotations, bias=bias).best()
     for _ in range(ROUNDS):
         counts = _counts(found.errors[:, 0])
         if counts is None:
@@ -64,19 +74,20 @@ def _fit_point(
             best = found
         if not now < (1 - REST) * before:
             break
-    return best
+    many = np.isfinite(best.errors[..., 0]).sum() > MANY * 2 * landmarks.shape[1]
+    return best if many else replace(best, errors=squares.errors)
 
 
 def _near(weight: float) -> tuple[float, ...]:
     """The ridge weights within a factor of ten: what counts otherwise changes them little."""
-    return tuple(tried for tried in GRID if weight / 11 < tried < 11 * weight) or (weight,)
+    return tuple(tried for tried in GRID if weight / 11 < tried < 11 * weight)
 
 
 def _counts(errors: Float[np.ndarray, "images 2"]) -> Float[np.ndarray, " images"] | None:
-    """How much each image counts, one over its distance, 1 on average; None where none is known."""
+    """How much each image counts, one over its distance, 1 on average; None if none is known."""
     lengths = np.hypot(errors[:, 0], errors[:, 1])
     known = np.isfinite(lengths)
     if not known.any() or (middle := float(np.median(lengths[known]))) == 0:
         return None
     counts = 1 / np.hypot(np.where(known, lengths, middle), NEAR * middle)
-    return counts / counts.mean()
+    return counts / counts[known].mean()

@@ -33,7 +33,7 @@ class LinearMap:
         offset: zero without bias.
         errors: annotation less prediction on each image of a fit without it; nan where the point
             is not annotated or the other images do not determine the fit.
-        chosen: the weights that were chosen, by name.
+        chosen: the weights that were chosen, by name; where each point has its own, their middle.
     """
 
     weights: Float[np.ndarray, "outputs inputs"]

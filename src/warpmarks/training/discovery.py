@@ -86,6 +86,8 @@ class Discovery(Task[PairMeasures]):
         if teacher is not None:
             with self.clock("pictures and warps"):
                 views = self.views.batch(step)
+            # Known since self-training began; to ask would make a GPU wait.
+            reference = teacher.get_buffer("reference") if self.config.looks > 1 else None
             return distance_in_views(
                 network,
                 teacher,
@@ -94,6 +96,8 @@ class Discovery(Task[PairMeasures]):
                 self.precision,
                 self.clock,
                 describe=bool(self.config.network.descriptors),
+                looks=self.config.looks,
+                reference=reference,
             )
         with self.clock("pictures and warps"):
             batch = self.batches.batch(step)

@@ -90,6 +90,7 @@ class TrainingLoop(Generic[MeasuresT]):
     ) -> Evaluation[MeasuresT]:
         """Train until the schedule says that it is over; the last evaluation."""
         done, pace = self.progressed, Pace(evaluate_every, self.schedule.follows_loss)
+        first_step = done.step
         self._announce(progress)
         last_saved = last_told = time.monotonic()
         began, told_step = last_saved - done.seconds, done.step
@@ -126,7 +127,8 @@ class TrainingLoop(Generic[MeasuresT]):
                     self.processes.part()
                     progress.finish()
                     raise KeyboardInterrupt
-            self._renew_reference()
+            if done.step > first_step:  # or else weights that regressors know would change
+                self._renew_reference()
             if evaluation is None or evaluation.step != done.step:
                 now = time.monotonic()
                 evaluation = self._evaluate(

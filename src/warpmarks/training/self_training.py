@@ -21,8 +21,8 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.looking import look
 from warpmarks.losses import annotation_distance
-from warpmarks.network import reference_of
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
@@ -30,7 +30,6 @@ from warpmarks.training.randomness import generator_for
 from warpmarks.training.step import BatchMaker, pinned_warp, warps_of
 from warpmarks.warps import ThinPlateSpline
 from warpmarks.warps.sampling import sample_view
-from warpmarks.warps.similarity import similarity_to
 from warpmarks.warps.views import ViewSampler, seen_points
 
 
@@ -129,6 +128,8 @@ def distance_in_views(
     clock: StageClock = STOPPED,
     *,
     describe: bool = False,
+    looks: int = 1,
+    reference: Float[Tensor, "landmarks 2"] | None = None,
 ) -> Float[Tensor, ""]:
     """How far the network's landmarks of the warped views are from where the teacher has them.
 
@@ -140,9 +141,11 @@ def distance_in_views(
         precision: of both networks' arithmetic.
         clock: told of the stages.
         describe: whether the network has descriptors, which learn nothing here.
+        looks: of the teacher at each picture.
+        reference: where its landmarks usually are; not known if None, and there is one look.
     """
     with clock("network"):
-        taught = taught_landmarks(teacher, views, unit, precision)
+        taught = taught_landmarks(teacher, views, unit, precision, looks=looks, reference=reference)
     with clock("network"), arithmetic(precision, views.warped.device):
         # Every weight takes part, or else several processes would wait for its gradient.
         if describe:
@@ -162,25 +165,32 @@ def taught_landmarks(
     views: Views,
     unit: Float[Tensor, " 2"],
     precision: torch.dtype = torch.float32,
+    *,
+    looks: int = 1,
+    reference: Float[Tensor, "landmarks 2"] | None = None,
 ) -> Float[Tensor, "batch landmarks 2"]:
-    """What the teacher finds on the pictures as they are, by a second look where it has one.
+    """What the teacher finds on the pictures as they are, as a detector looks.
 
-    In normalised coordinates of the plain views.
+    In normalised coordinates of the plain views. For the arguments see `distance_in_views`.
     """
 
-    def found(seen: Tensor) -> Tensor:
+    def find(seen: Tensor) -> Tensor:
         with arithmetic(precision, seen.device):
             score_maps = teacher(seen)
-        return soft_argmax(spatial_softmax(score_maps.float()))
+        return spatial_softmax(score_maps.float())
 
     teacher.eval()
-    landmarks, reference = found(views.plain), reference_of(teacher)
-    if reference is None:
-        return landmarks
-    pose = similarity_to(landmarks, reference, unit)
-    height, width = views.plain.shape[-2:]
-    points = pixel_centres(height, width, device=views.plain.device)
-    return pose(found(views.seen(pose(points.expand(len(landmarks), -1, -1, -1)))))
+    points = pixel_centres(*views.plain.shape[-2:], device=views.plain.device)
+    sight = look(
+        views.plain,
+        find,
+        views.seen,
+        looks=looks,
+        reference=reference,
+        unit=unit,
+        points=points,
+    )
+    return sight.landmarks
 
 
 def taught_distance(

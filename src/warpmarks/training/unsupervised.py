@@ -154,9 +154,11 @@ def _source_of(
             f"than those of {source.path}: start anew with --overwrite"
         )
     fresh = build_network(settings, generator_for(settings.seed, "weights", 0)).state_dict()
-    # Where landmarks usually are is found anew on the new images.
-    there = {name: fresh[name] for name in ("reference",) if name in fresh}
-    return began or found, (widen(weights, fresh) | there, source.weights_path)
+    # Where landmarks usually are is found anew on the new images, if at all.
+    weights.pop("reference", None)
+    if "reference" in fresh:
+        weights["reference"] = fresh["reference"]
+    return began or found, (widen(weights, fresh), source.weights_path)
 
 
 def discovery_on(materials: Materials) -> Discovery:

@@ -71,6 +71,44 @@ def similarity_to(
         reference: the same.
         unit: see `Similarity`.
     """
+    turn, place, goal = _fit(landmarks, reference, unit)
+    size = turn.norm(dim=-1, keepdim=True)
+    turn = turn * (size.clamp(LEAST_SIZE, LARGEST_SIZE) / size)
+    return Similarity(turn, goal - _turned(place, turn), unit)
+
+
+def common_reference(
+    landmarks: Float[Tensor, "images landmarks 2"], unit: Float[Tensor, " 2"]
+) -> Float[Tensor, "landmarks 2"]:
+    """The landmarks of the usual object, lying as on many images in the middle.
+
+    Each image's landmarks are brought back to the reference by their similarity, and the reference
+    is the median of these, in turn (generalised Procrustes analysis: Gower 1975). Its size, turn
+    and place are the middle ones of the images' own: a median of turned objects is too small.
+
+    Args:
+        landmarks: normalised coordinates of the view.
+        unit: see `Similarity`.
+    """
+    reference = landmarks.median(dim=0).values
+    for _ in range(REFERENCE_ROUNDS):
+        turn, place, goal = _fit(landmarks, reference, unit)
+        back = Similarity(turn, goal - _turned(place, turn), unit).inverse()
+        reference = back(landmarks).median(dim=0).values
+    turn, place, goal = _fit(landmarks, reference, unit)
+    size = turn.norm(dim=-1, keepdim=True)
+    way = (turn / size).mean(dim=0)
+    usual = size.median() * way / way.norm()
+    about = reference * unit - place.mean(dim=0)
+    return (_turned(about, usual) + goal.median(dim=0).values) / unit
+
+
+def _fit(
+    landmarks: Float[Tensor, "batch landmarks 2"],
+    reference: Float[Tensor, "landmarks 2"],
+    unit: Float[Tensor, " 2"],
+) -> tuple[Float[Tensor, "batch 2"], Float[Tensor, "batch 2"], Float[Tensor, "batch 2"]]:
+    """The turn of each image, and the weighted middle of the reference and where it is taken."""
     goals, places = landmarks * unit, reference * unit
     counts = torch.ones_like(goals[..., :1])
     for _ in range(ROUNDS):
@@ -85,29 +123,7 @@ def similarity_to(
         turn = torch.stack([along + TINY, across], dim=-1) / (spread[:, None] + TINY)
         off = (_turned(about, turn[:, None]) - found).square().sum(-1, keepdim=True)
         counts = 1 / (off + off.mean(1, keepdim=True) + TINY)
-    size = turn.square().sum(-1, keepdim=True).sqrt()
-    turn = turn * (size.clamp(LEAST_SIZE, LARGEST_SIZE) / size)
-    return Similarity(turn, (goal - _turned(place, turn[:, None]))[:, 0], unit)
-
-
-def common_reference(
-    landmarks: Float[Tensor, "images landmarks 2"], unit: Float[Tensor, " 2"]
-) -> Float[Tensor, "landmarks 2"]:
-    """The landmarks of the usual object, lying as on the middle one of many images.
-
-    Each image's landmarks are brought back to the reference by their similarity, and the reference
-    is the median of these, in turn (generalised Procrustes analysis: Gower 1975).
-
-    Args:
-        landmarks: normalised coordinates of the view.
-        unit: see `Similarity`.
-    """
-    middle = landmarks.median(dim=0).values
-    reference = middle
-    for _ in range(REFERENCE_ROUNDS):
-        back = similarity_to(landmarks, reference, unit).inverse()
-        reference = back(landmarks).median(dim=0).values
-    return similarity_to(middle[None], reference, unit)(reference[None])[0]
+    return turn, place[:, 0], goal[:, 0]
 
 
 def _cross(first: Float[Tensor, "*shape 2"], second: Float[Tensor, "*shape 2"]) -> Tensor:
