@@ -14,7 +14,7 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source
 from warpmarks.devices import choose_device
 from warpmarks.folding import folded
-from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.heatmaps import spatial_softmax
 from warpmarks.looking import Sight, look
 from warpmarks.losses import view_unit
 from warpmarks.network import reference_of
@@ -141,7 +141,7 @@ class Detector(ImageDetector):
 
         return look(
             self._plain_views(images) if warp is None else seen(self._points_of(images)),
-            self._maps,
+            self.maps,
             seen,
             looks=self.record.config.looks,
             reference=self._reference,
@@ -160,15 +160,8 @@ class Detector(ImageDetector):
     def _points_of(self, images: Tensor) -> Float[Tensor, "batch view_height view_width 2"]:
         return self._view.expand(len(images), -1, -1, -1)
 
-    @torch.no_grad()
-    def locate(
-        self, views: Float[Tensor, "batch 3 view_height view_width"]
-    ) -> tuple[Float[Tensor, "batch k 2"], Float[Tensor, "batch k rows columns"]]:
-        """Landmarks of one look, in normalised coordinates of its views, and probability maps."""
-        maps = self._maps(views.to(self.device))
-        return soft_argmax(maps), maps
-
-    def _maps(
+    def maps(
         self, views: Float[Tensor, "batch 3 view_height view_width"]
     ) -> Float[Tensor, "batch k rows columns"]:
+        """The probability maps of views on the detector's device."""
         return spatial_softmax(self._quick(views.contiguous(memory_format=torch.channels_last)))

@@ -28,18 +28,14 @@ from warpmarks.weights import build_network
 class BlobDetector(Detector):
     """Its landmarks are the middles of the red and of the green blob, and the view's centre."""
 
-    def locate(self, views):
+    def maps(self, views):
         height, width = views.shape[2:]
         excess = (views[:, :2] - views.amin(1, keepdim=True) - 0.1).clamp_min(0)
         blobs = excess - excess.flip(1)
         centre = torch.zeros(len(views), 1, height, width)
         centre[:, :, height // 2 - 1 : height // 2 + 1, width // 2 - 1 : width // 2 + 1] = 1
         maps = torch.cat([blobs.clamp_min(1e-9) ** 2, centre], dim=1)
-        maps = maps / maps.sum((2, 3), keepdim=True)
-        y = (2 * torch.arange(height) + 1) / height - 1
-        x = (2 * torch.arange(width) + 1) / width - 1
-        places = torch.stack([(maps.sum(2) * x).sum(-1), (maps.sum(3) * y).sum(-1)], -1)
-        return places, maps
+        return maps / maps.sum((2, 3), keepdim=True)
 
 
 @pytest.fixture(scope="module", params=[0.0])
@@ -63,6 +59,23 @@ def test_copies_move_annotations_with_the_picture(detector, annotated_folder):
     assert_allclose(again.landmarks, copies.landmarks)
     other = locate_warped_copies(detector, annotated, seed=4, copies=5)
     assert (other.annotations != copies.annotations).all()
+
+
+def test_copies_are_looked_at_as_often_as_images(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    config = detector.record.config.model_copy(update={"looks": 2})
+    network = build_network(config)
+    network.reference.copy_(torch.tensor([[-0.2, -0.3], [0.3, 0.4], [0.0, 0.0]]))
+    record = detector.record.model_copy(update={"config": config})
+    twice = BlobDetector(network, record, device="cpu")
+    once, copies = (
+        locate_warped_copies(one, annotated, seed=3, copies=5) for one in (detector, twice)
+    )
+    assert_allclose(copies.annotations, once.annotations)
+    apart = np.linalg.norm(copies.landmarks[:, :2] - copies.annotations, axis=-1)
+    assert np.nanmedian(apart) < 0.6
+    # What stays in the middle of each view shows that the second was another one.
+    assert np.median(np.linalg.norm(copies.landmarks[:, 2] - once.landmarks[:, 2], axis=-1)) > 1
 
 
 def test_in_the_mirror_landmarks_and_annotations_are_on_the_other_side(detector, annotated_folder):

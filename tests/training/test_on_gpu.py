@@ -1,14 +1,19 @@
 """What a GPU computes is what a CPU does, but for rounding."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
-from tiny_runs import tiny_config
+from tiny_runs import TINY_NETWORK, tiny_config, tiny_record
+from warpmarks.detector import Detector
 from warpmarks.geometry import plan_geometry
+from warpmarks.training.discovery import Discovery
 from warpmarks.training.self_training import ViewMaker
 from warpmarks.training.step import BatchMaker, pictures_on_device
 from warpmarks.warps.views import seen_points
+from warpmarks.weights import build_network
 
 pytestmark = [
     pytest.mark.gpu,
@@ -54,6 +59,27 @@ def test_views_of_self_training_are_those_of_a_cpu(pictures, room, monkeypatch):
         wanted, wanted_there = seen_points(points, expected.warp)
         assert torch.equal(there.cpu(), wanted_there)
         torch.testing.assert_close(moved.cpu(), wanted, atol=1e-5, rtol=0)
+
+
+def test_a_second_look_finds_what_it_finds_on_a_cpu(pictures):
+    config = tiny_config(looks=2, network=TINY_NETWORK | {"score_scale": 5.0})
+    network = build_network(config, torch.Generator().manual_seed(0))
+    network.reference.copy_(torch.tensor([[-0.4, -0.2], [0.3, -0.3], [0.1, 0.5]]))
+    record = tiny_record(config, view=(16, 16), picture=(20, 20))
+    on_cpu = Detector(copy.deepcopy(network), record, device="cpu")
+    on_gpu = Detector(network, record, device="cuda")
+    expected, found = (
+        on_cpu.look(torch.from_numpy(pictures)),
+        on_gpu.look(torch.from_numpy(pictures)),
+    )
+    assert found.landmarks.is_cuda
+    torch.testing.assert_close(found.landmarks.cpu(), expected.landmarks, atol=1e-3, rtol=0)
+    geometry = plan_geometry(config.image, 1.0)
+    told = [
+        Discovery(pictures, config, geometry, device=device).reference(network.to(device)).cpu()
+        for device in ("cuda", "cpu")
+    ]
+    torch.testing.assert_close(*told, atol=0.02, rtol=0)
 
 
 def test_pictures_live_on_the_device_where_they_fit(pictures, monkeypatch):

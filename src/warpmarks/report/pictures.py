@@ -144,9 +144,9 @@ def _same_place_everywhere(
                 partial(draw_scatter, landmarks, *images.shape[1:3]),
                 "Where the landmarks lie",
                 f"Each speck is a landmark in one of {counted(len(landmarks), 'image')}, within "
-                "the frame that the detector's first look sees; the numbered dot is the mean. Every landmark "
-                "should have a cloud: a dot without one is nailed to the frame and does not look "
-                "at the image. Two dots on one place are doubled.",
+                "the frame that the detector's first look sees; the numbered dot is the mean. "
+                "Every landmark should have a cloud: a dot without one is nailed to the frame and "
+                "does not look at the image. Two dots on one place are doubled.",
             ),
         ),
     )
