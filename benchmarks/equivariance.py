@@ -2,10 +2,11 @@
 
     python benchmarks/equivariance.py SET RUN [RUN ...] [--split SPLIT] [--warps RECIPE]
 
-A run's own figures are under the warps that it was trained with. Here every run sees the first 128
-images of the split through the random warps of one recipe, and looks as often as it detects. *All*: mean distance of Phi(x) to
-g(Phi(x')) over all landmarks, in % of the view's shorter side; *in view*: over those whose place
-is seen in both images, mean and median; *follow*: the middle landmark's share of the motion.
+A run's own figures are under the warps that it was trained with, and of one look. Here every run
+sees the first 128 images of the split through the random warps of one recipe, and looks as often as
+it detects. *All*: mean distance of Phi(x) to g(Phi(x')) over all landmarks, in % of the view's
+shorter side; *in view*: over those whose place is seen in both images, mean and median; *follow*:
+the middle landmark's share of the motion.
 """
 
 import argparse

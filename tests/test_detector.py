@@ -17,8 +17,8 @@ from warpmarks.errors import InputError
 from warpmarks.losses import view_unit
 from warpmarks.network import LandmarkNetwork
 from warpmarks.run_folder import RunFolder, RunRecord
+from warpmarks.warps.pose import pose_of
 from warpmarks.warps.sampling import sample_view, to_float_images
-from warpmarks.warps.similarity import similarity_to
 from warpmarks.weights import build_network, write_tensors
 
 VIEW, PICTURE, MARGIN = (32, 40), (40, 50), 0.1  # (height, width)
@@ -325,7 +325,7 @@ def test_a_third_look_goes_on_from_the_second(twice: Detector) -> None:
     thrice = Detector(twice.network, record_of_three, device="cpu")
     picture = torch.from_numpy(twice._read(blobs())[0])[None]
     second, third = twice.look(picture), thrice.look(picture)
-    expected = similarity_to(second.landmarks, twice.network.reference, view_unit(*VIEW))
+    expected = pose_of(second.landmarks, twice.network.reference, view_unit(*VIEW))
     torch.testing.assert_close(third.pose.turn, expected.turn)
     assert not torch.equal(third.pose.turn, second.pose.turn)
     torch.testing.assert_close(third.landmarks, second.landmarks, atol=0.03, rtol=0)

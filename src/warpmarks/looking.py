@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from warpmarks.heatmaps import concentration, soft_argmax
-from warpmarks.warps.similarity import Similarity, similarity_to
+from warpmarks.warps.pose import Pose, pose_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Sight:
     views: Float[Tensor, "batch 3 height width"]
     in_views: Float[Tensor, "batch k 2"]
     maps: Float[Tensor, "batch k rows columns"]
-    pose: Similarity | None = None
+    pose: Pose | None = None
 
     @property
     def scores(self) -> Float[Tensor, "batch k"]:
@@ -57,7 +57,7 @@ def look(
         seen: the pictures at (batch, height, width, 2) points, in normalised coordinates of the
             first views, as views.
         looks: at least 1.
-        reference: landmarks of the usual object, see `warpmarks.warps.similarity`.
+        reference: landmarks of the usual object, see `warpmarks.warps.pose`.
         unit: of distances, see `warpmarks.losses.view_unit`.
         points: centres of a view's pixels, in normalised coordinates.
     """
@@ -67,7 +67,7 @@ def look(
     for _ in range(looks - 1):
         if reference is None:
             break
-        pose = similarity_to(landmarks, reference, unit)
+        pose = pose_of(landmarks, reference, unit)
         views = seen(pose(points.expand(views.shape[0], -1, -1, -1)))
         maps = find(views)
         in_views = soft_argmax(maps)

@@ -170,7 +170,7 @@ def _interpolation(
 
 
 def reference_of(network: nn.Module) -> Float[Tensor, "landmarks 2"] | None:
-    """Where a network's landmarks usually are, see ``warpmarks.warps.similarity``.
+    """Where a network's landmarks usually are, see ``warpmarks.warps.pose``.
 
     In normalised coordinates of the view. None where it keeps none or does not know it yet.
     """

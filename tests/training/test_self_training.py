@@ -18,7 +18,7 @@ from warpmarks.training.self_training import (
     taught_landmarks,
 )
 from warpmarks.training.step import BatchMaker, Share
-from warpmarks.warps.similarity import common_reference
+from warpmarks.warps.pose import common_reference
 
 WIDE = {"rotation": 25.0, "scale": 0.2, "translation": 0.15, "deformation": 0.04}
 

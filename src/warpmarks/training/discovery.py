@@ -24,7 +24,7 @@ from warpmarks.training.step import (
     objective_unit,
 )
 from warpmarks.training.task import Measures, Task
-from warpmarks.warps.similarity import common_reference
+from warpmarks.warps.pose import common_reference
 
 REFERENCE_PICTURES, CHUNK = 256, 32
 """Pictures that say where landmarks usually are, and how many the network sees at a time."""

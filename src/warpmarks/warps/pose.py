@@ -1,6 +1,6 @@
 """How an object lies: the turn, size and shift that take landmarks as usual to those found.
 
-A detector looks twice where ``looks`` is 2. What the first look finds says how the object lies in
+A detector looks again where ``looks`` is above 1. What the first look finds says how the object lies in
 the view; through the similarity that takes the *reference*, the landmarks of the usual object,
 there, the second look sees it upright, in the middle and of the usual size, and what it finds is
 taken back. A network that follows an object most of the way has little of the way left to go.
@@ -26,7 +26,7 @@ TINY = 1e-7
 
 
 @dataclass(frozen=True)
-class Similarity:
+class Pose:
     """v to a turn and a scale of v, and a shift; of each image its own.
 
     Attributes:
@@ -46,22 +46,22 @@ class Similarity:
         turn = self.turn.reshape(-1, *ones, 2)
         return (_turned(points * self.unit, turn) + self.shift.reshape(-1, *ones, 2)) / self.unit
 
-    def of(self, chosen: slice) -> "Similarity":
+    def of(self, chosen: slice) -> "Pose":
         """Those of some images."""
-        return Similarity(self.turn[chosen], self.shift[chosen], self.unit)
+        return Pose(self.turn[chosen], self.shift[chosen], self.unit)
 
-    def inverse(self) -> "Similarity":
+    def inverse(self) -> "Pose":
         """The way back."""
         back = self.turn * self.turn.new_tensor([1.0, -1.0])
         back = back / self.turn.square().sum(-1, keepdim=True)
-        return Similarity(back, -_turned(self.shift, back), self.unit)
+        return Pose(back, -_turned(self.shift, back), self.unit)
 
 
-def similarity_to(
+def pose_of(
     landmarks: Float[Tensor, "batch landmarks 2"],
     reference: Float[Tensor, "landmarks 2"],
     unit: Float[Tensor, " 2"],
-) -> Similarity:
+) -> Pose:
     """The similarity that takes the reference nearest to the landmarks of each image.
 
     Nearest by distances, not squares, beyond the mean distance: some landmarks may be far off.
@@ -69,12 +69,12 @@ def similarity_to(
     Args:
         landmarks: normalised coordinates of the view.
         reference: the same.
-        unit: see `Similarity`.
+        unit: see `Pose`.
     """
     turn, place, goal = _fit(landmarks, reference, unit)
     size = turn.norm(dim=-1, keepdim=True)
     turn = turn * (size.clamp(LEAST_SIZE, LARGEST_SIZE) / size)
-    return Similarity(turn, goal - _turned(place, turn), unit)
+    return Pose(turn, goal - _turned(place, turn), unit)
 
 
 def common_reference(
@@ -88,12 +88,12 @@ def common_reference(
 
     Args:
         landmarks: normalised coordinates of the view.
-        unit: see `Similarity`.
+        unit: see `Pose`.
     """
     reference = landmarks.median(dim=0).values
     for _ in range(REFERENCE_ROUNDS):
         turn, place, goal = _fit(landmarks, reference, unit)
-        back = Similarity(turn, goal - _turned(place, turn), unit).inverse()
+        back = Pose(turn, goal - _turned(place, turn), unit).inverse()
         reference = back(landmarks).median(dim=0).values
     turn, place, goal = _fit(landmarks, reference, unit)
     size = turn.norm(dim=-1, keepdim=True)

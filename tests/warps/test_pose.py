@@ -7,11 +7,11 @@ from scipy.spatial import procrustes
 from torch.testing import assert_close
 
 from warpmarks.losses import view_unit
-from warpmarks.warps.similarity import (
+from warpmarks.warps.pose import (
     LARGEST_SIZE,
     LEAST_SIZE,
     common_reference,
-    similarity_to,
+    pose_of,
 )
 
 UNIT = view_unit(28, 40)
@@ -43,7 +43,7 @@ MOVES = [
 def test_finds_the_turn_size_and_shift_in_units_of_one_length():
     reference = layout()
     landmarks = torch.stack([turned_by_hand(reference, **move) for move in MOVES])
-    pose = similarity_to(landmarks, reference, UNIT)
+    pose = pose_of(landmarks, reference, UNIT)
     assert_close(pose(reference.expand(2, -1, -1)), landmarks, atol=1e-5, rtol=0)
     for turn, shift, move in zip(pose.turn, pose.shift, MOVES, strict=True):
         angle = math.radians(move["degrees"])
@@ -54,7 +54,7 @@ def test_finds_the_turn_size_and_shift_in_units_of_one_length():
 
 def test_grids_of_points_are_taken_as_lists_are_and_back():
     reference = layout()
-    pose = similarity_to(
+    pose = pose_of(
         torch.stack([turned_by_hand(reference, **move) for move in MOVES]), reference, UNIT
     )
     grid = layout(12, seed=1).reshape(1, 3, 4, 2).expand(2, -1, -1, -1)
@@ -70,7 +70,7 @@ def test_without_outliers_it_is_nearly_least_squares():
     reference = layout(30)
     noise = 0.03 * torch.randn(30, 2, generator=torch.Generator().manual_seed(2))
     landmarks = turned_by_hand(reference, **MOVES[0]) + noise / UNIT
-    pose = similarity_to(landmarks[None], reference, UNIT)
+    pose = pose_of(landmarks[None], reference, UNIT)
     _, _, disparity = procrustes((landmarks * UNIT).numpy(), (reference * UNIT).numpy())
     about = landmarks * UNIT - (landmarks * UNIT).mean(0)
     off = ((pose(reference[None])[0] - landmarks) * UNIT).square().sum() / about.square().sum()
@@ -81,7 +81,7 @@ def test_landmarks_that_are_far_off_hardly_turn_it():
     reference = layout(20)
     landmarks = turned_by_hand(reference, **MOVES[0])
     landmarks[:3] += torch.tensor([1.2, -0.9])
-    pose = similarity_to(landmarks[None], reference, UNIT)
+    pose = pose_of(landmarks[None], reference, UNIT)
     off = ((pose(reference[None])[0] - landmarks) * UNIT)[3:].norm(dim=-1)
     assert off.max() < 0.12
 
@@ -90,7 +90,7 @@ def test_landmarks_that_are_far_off_hardly_turn_it():
 def test_sizes_are_bounded_about_the_middle(size, expected):
     reference = layout()
     landmarks = turned_by_hand(reference, degrees=20, size=size, shift=(0.1, 0.2))
-    pose = similarity_to(landmarks[None], reference, UNIT)
+    pose = pose_of(landmarks[None], reference, UNIT)
     assert pose.turn.norm() == pytest.approx(expected, rel=1e-5)
     assert_close(pose(reference[None])[0].mean(0), landmarks.mean(0), atol=1e-5, rtol=0)
 
@@ -98,7 +98,7 @@ def test_sizes_are_bounded_about_the_middle(size, expected):
 @pytest.mark.parametrize("count", [1, 5])
 def test_where_landmarks_have_no_turn_there_is_a_shift_alone(count):
     found = torch.tensor([0.4, -0.3]).expand(1, count, 2)
-    pose = similarity_to(found, torch.tensor([0.1, 0.2]).expand(count, 2), UNIT)
+    pose = pose_of(found, torch.tensor([0.1, 0.2]).expand(count, 2), UNIT)
     assert_close(pose.turn, torch.tensor([[1.0, 0.0]]))
     points = layout(5)[None]
     assert_close(pose(points), points + torch.tensor([0.3, -0.5]))
@@ -106,7 +106,7 @@ def test_where_landmarks_have_no_turn_there_is_a_shift_alone(count):
 
 
 def test_landmarks_that_all_meet_are_not_zoomed_in_on():
-    pose = similarity_to(torch.zeros(1, 5, 2), layout(5), UNIT)
+    pose = pose_of(torch.zeros(1, 5, 2), layout(5), UNIT)
     assert pose.turn.norm() == pytest.approx(LEAST_SIZE)
 
 
@@ -129,7 +129,7 @@ def test_the_reference_is_the_shape_that_images_share_lying_as_they_do_in_the_mi
             )
     reference = common_reference(torch.stack(landmarks), UNIT)
     # Up to a similarity it is the shape ...
-    pose = similarity_to(shape[None], reference, UNIT)
+    pose = pose_of(shape[None], reference, UNIT)
     assert ((pose(reference[None])[0] - shape) * UNIT).norm(dim=-1).max() < 0.02
     # ... as large as on the images in the middle, and lying so.
     assert 1 / pose.turn.norm() == pytest.approx(math.exp(-0.2), rel=0.04)
