@@ -1,9 +1,9 @@
 """How an object lies: the turn, size and shift that take landmarks as usual to those found.
 
-A detector looks again where ``looks`` is above 1. What the first look finds says how the object lies in
-the view; through the similarity that takes the *reference*, the landmarks of the usual object,
-there, the second look sees it upright, in the middle and of the usual size, and what it finds is
-taken back. A network that follows an object most of the way has little of the way left to go.
+Where ``looks`` is above 1 a detector looks again. What the first look finds says how the object
+lies in the view; through the similarity that takes the *reference*, the landmarks of the usual
+object, there, the second look sees it upright, in the middle and of the usual size, and what it
+finds is taken back. A network that follows an object most of the way has little of the way to go.
 """
 
 from dataclasses import dataclass
