@@ -87,7 +87,8 @@ class Discovery(Task[PairMeasures]):
             with self.clock("pictures and warps"):
                 views = self.views.batch(step)
             # Known since self-training began; to ask would make a GPU wait.
-            reference = teacher.get_buffer("reference") if self.config.looks > 1 else None
+            looks = self.config.self_training.looks
+            reference = teacher.get_buffer("reference") if looks > 1 else None
             return distance_in_views(
                 network,
                 teacher,
@@ -96,7 +97,7 @@ class Discovery(Task[PairMeasures]):
                 self.precision,
                 self.clock,
                 describe=bool(self.config.network.descriptors),
-                looks=self.config.looks,
+                looks=looks,
                 reference=reference,
             )
         with self.clock("pictures and warps"):

@@ -140,8 +140,8 @@ class TrainingLoop(Generic[MeasuresT]):
         return evaluation
 
     def _renew_reference(self) -> None:
-        """Where landmarks usually are, for the second looks of the teacher and of detectors."""
-        if self.config.looks == 1:
+        """Where landmarks usually are, for further looks of the teacher and of detectors."""
+        if not self.config.needs_reference:
             return
         with self.clock("reference"):
             reference = self.task.reference(self.average.network)
