@@ -145,16 +145,16 @@ def test_images_that_went_wrong_hardly_move_the_linear_map():
 
     assert moved(found) < 0.02
     assert moved(squares) > 0.2
-    # Its other points are fitted as they were.
-    assert_allclose(found.weights[2:], clean.weights[2:])
+    # Its other points are fitted as they were, but for a ridge that all begin with.
+    assert_allclose(found.weights[2:], clean.weights[2:], atol=1e-3)
 
 
 def test_what_is_told_of_few_images_is_what_least_squares_leave_out():
     x, y = made(70)
-    fit, squares = fit_linear(x, y, bias=False), PlainMaps.of(x, y[:, :1], bias=False).best()
+    fit, squares = fit_linear(x, y, bias=False), PlainMaps.of(x, y, bias=False).best()
     assert len(x) < MANY * 2 * x.shape[1]
-    assert_allclose(fit.errors[:, :1], squares.errors)
-    assert not np.allclose(fit.weights[:2], squares.weights, atol=1e-4)
+    assert_allclose(fit.errors, squares.errors)
+    assert not np.allclose(fit.weights, squares.weights, atol=1e-4)
 
 
 def test_what_is_told_of_many_images_is_what_whole_fits_without_them_say():

@@ -44,8 +44,9 @@ def fit_linear(
             out of the fit of that point alone.
         bias: whether there is an offset.
     """
+    squares = PlainMaps.of(landmarks, annotations, bias=bias).best()
     points = [
-        _fit_point(landmarks, annotations[:, [point]], bias=bias)
+        _fit_point(landmarks, annotations[:, [point]], _of_point(squares, point), bias=bias)
         for point in range(annotations.shape[1])
     ]
     return LinearMap(
@@ -56,13 +57,19 @@ def fit_linear(
     )
 
 
+def _of_point(fit: LinearMap, point: int) -> LinearMap:
+    rows = slice(2 * point, 2 * point + 2)
+    return LinearMap(fit.weights[rows], fit.offset[rows], fit.errors[:, [point]], fit.chosen)
+
+
 def _fit_point(
     landmarks: Float[np.ndarray, "images landmarks 2"],
     annotations: Float[np.ndarray, "images 1 2"],
+    squares: LinearMap,
     *,
     bias: bool,
 ) -> LinearMap:
-    found = best = squares = PlainMaps.of(landmarks, annotations, bias=bias).best()
+    found = best = squares
     for _ in range(ROUNDS):
         counts = _counts(found.errors[:, 0])
         if counts is None:
