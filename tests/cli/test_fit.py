@@ -117,7 +117,7 @@ def test_warps_of_one_image(warpmarks, run_copy, annotated_set):
         "fit", run_copy, annotated_set, "--labels", "1", "--method", "warps", "--output", "one"
     )
     assert code == 0, err
-    assert "linear, with warped copies of the images" in out
+    assert "linear, of least squares, with warped copies of the images" in out
     assert "One annotated image is not enough" in out
     assert load_regressor(run_copy / "regressors" / "one").method == "warps"
 

@@ -27,7 +27,7 @@ def centres(places: Float[np.ndarray, "*sets places points 2"]) -> Float[np.ndar
     given = np.where(known[..., None], places, 0.0)
     middle = _medians(np.where(known[..., None], places, np.inf), known)
     scale = _medians(np.where(known, _distances(given, middle), np.inf)[..., None], known).clip(
-        min=np.finfo(np.float64).tiny
+        min=LEAST
     )[..., 0]
     for _ in range(ROUNDS):
         weights = known / np.hypot(1.0, _distances(given, middle) / scale[..., None, :])
