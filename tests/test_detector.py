@@ -267,7 +267,7 @@ def test_a_view_of_whole_pixels_is_what_sampling_finds(
     )
     centres = pixel_centres(*VIEW).expand(2, -1, -1, -1)
     expected = sample_view(to_float_images(pictures), centres, MARGIN)
-    torch.testing.assert_close(detector.views(pictures), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(detector.look(pictures).views, expected, atol=1e-5, rtol=0)
 
 
 def test_probability_maps_are_those_of_the_views(finder: Detector) -> None:

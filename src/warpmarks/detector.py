@@ -116,12 +116,6 @@ class Detector(ImageDetector):
         pixels = (sight.views.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
         return pixels.cpu().numpy(), sight.maps.cpu().numpy()
 
-    def views(
-        self, pictures: UInt8[Tensor, "batch height width 3"]
-    ) -> Float[Tensor, "batch 3 view_height view_width"]:
-        """What a first look sees of pictures at the run's picture size."""
-        return self._plain_views(to_float_images(pictures, self.device))
-
     @torch.no_grad()
     def look(
         self, pictures: UInt8[Tensor, "batch height width 3"], warp: Warp | None = None
