@@ -7,7 +7,7 @@ as large as the landmarks along m are: without bias, this is as near to the mean
 With bias the constant is left out instead, and a heavy ridge predicts the mean shape itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,10 +100,20 @@ class PlainMaps:
         """A weight in mean squared lengths of an image's inputs, as the ridge takes it."""
         return weight * mean_square(self.inputs)
 
-    def best(self, grid: Sequence[float] = GRID) -> LinearMap:
-        """The map of the weight with the least mean left-out distance, of those in a grid."""
-        weight = least(grid, lambda tried: mean_distance(self.left_out(tried)), otherwise=FEW)
-        return self.map(weight, self.left_out(weight))
+    def best(
+        self,
+        grid: Sequence[float] = GRID,
+        left_out: Callable[[float], Float[np.ndarray, "originals points 2"]] | None = None,
+    ) -> LinearMap:
+        """The map of the weight with the least mean left-out distance, of those in a grid.
+
+        Args:
+            grid: of weights.
+            left_out: what a weight leaves out; each image by itself if not given.
+        """
+        left_out = left_out or self.left_out
+        weight = least(grid, lambda tried: mean_distance(left_out(tried)), otherwise=FEW)
+        return self.map(weight, left_out(weight))
 
     def left_out(self, weight: float) -> Float[np.ndarray, "images points 2"]:
         """Annotation less prediction on each image of a fit without it."""

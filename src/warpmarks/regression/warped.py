@@ -4,11 +4,12 @@ An image is left out with all its copies, and its error is that on the image its
 this says nothing, and the ridge is the one that predicts its copies best, each left out in turn.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.regression.choice import least, mean_distance
-from warpmarks.regression.plain import FEW, GRID, LinearMap, PlainMaps
+from warpmarks.regression.plain import LinearMap, PlainMaps
 
 
 def fit_warped(
@@ -45,7 +46,6 @@ def fit_warped(
             errors[np.ix_(images, pattern.points)] = left_out.reshape(len(images), -1, 2)
         return errors
 
-    left_out = groups_left_out if count > 1 else plain.left_out
-    weight = least(GRID, lambda tried: mean_distance(left_out(tried)), otherwise=FEW)
-    errors = groups_left_out(weight) if count > 1 else np.full(annotations.shape, np.nan)
-    return plain.map(weight, errors)
+    if count > 1:
+        return plain.best(left_out=groups_left_out)
+    return replace(plain.best(), errors=np.full(annotations.shape, np.nan))

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.geometry import Geometry
-from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.heatmaps import soft_argmax
 from warpmarks.losses import view_unit
 from warpmarks.training.health import Health, diagnose, locate, measure_health
-from warpmarks.training.precision import arithmetic, choose_precision
-from warpmarks.training.self_training import ViewMaker, distance_in_views
+from warpmarks.training.precision import choose_precision
+from warpmarks.training.self_training import ViewMaker, distance_in_views, found_maps
 from warpmarks.training.step import (
     BatchMaker,
     Share,
@@ -117,9 +117,7 @@ class Discovery(Task[PairMeasures]):
         for chosen in indices.split(CHUNK):
             pictures = self.batches.pictures_of(self.batches.chosen(chosen), None)
             views = self.views.as_they_are(pictures)
-            with arithmetic(self.precision, self.batches.device):
-                score_maps = network.eval()(views)
-            found.append(soft_argmax(spatial_softmax(score_maps.float())))
+            found.append(soft_argmax(found_maps(network.eval(), views, self.precision)))
         return common_reference(torch.cat(found), unit.to(self.batches.device))
 
     def measure(self, network: nn.Module) -> PairMeasures:

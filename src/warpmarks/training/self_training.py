@@ -146,13 +146,13 @@ def distance_in_views(
     """
     with clock("network"):
         taught = taught_landmarks(teacher, views, unit, precision, looks=looks, reference=reference)
-    with clock("network"), arithmetic(precision, views.warped.device):
-        # Every weight takes part, or else several processes would wait for its gradient.
-        if describe:
-            score_maps, descriptors = network(views.warped, describe=True)
-            nothing = 0 * descriptors.float().sum()
-        else:
-            score_maps, nothing = network(views.warped), 0.0
+        with arithmetic(precision, views.warped.device):
+            # Every weight takes part, or else several processes would wait for its gradient.
+            if describe:
+                score_maps, descriptors = network(views.warped, describe=True)
+                nothing = 0 * descriptors.float().sum()
+            else:
+                score_maps, nothing = network(views.warped), 0.0
     with clock("objective"):
         targets, there = seen_points(taught.double(), views.warp)
         landmarks = soft_argmax(spatial_softmax(score_maps.float()))
@@ -173,17 +173,11 @@ def taught_landmarks(
 
     In normalised coordinates of the plain views. For the arguments see `distance_in_views`.
     """
-
-    def find(seen: Tensor) -> Tensor:
-        with arithmetic(precision, seen.device):
-            score_maps = teacher(seen)
-        return spatial_softmax(score_maps.float())
-
     teacher.eval()
     points = pixel_centres(*views.plain.shape[-2:], device=views.plain.device)
     sight = look(
         views.plain,
-        find,
+        lambda seen: found_maps(teacher, seen, precision),
         views.seen,
         looks=looks,
         reference=reference,
@@ -191,6 +185,15 @@ def taught_landmarks(
         points=points,
     )
     return sight.landmarks
+
+
+def found_maps(
+    network: nn.Module, views: Float[Tensor, "batch 3 height width"], precision: torch.dtype
+) -> Float[Tensor, "batch landmarks rows columns"]:
+    """The network's probability maps of views, in float32 whatever its own arithmetic."""
+    with arithmetic(precision, views.device):
+        score_maps = network(views)
+    return spatial_softmax(score_maps.float())
 
 
 def taught_distance(
