@@ -65,7 +65,7 @@ def fleet_detect(
         str | None,
         typer.Option(
             metavar="NAME",
-            show_default="name, file_name, path, key, id or url, else FILE#ROW",
+            show_default="name, file_name, filename, path, __key__, key, id or url, else FILE#ROW",
             help="Column of Parquet files that has the images' names.",
         ),
     ] = None,
