@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,9 @@ from warpmarks.annotator.predicting import (
     mean_shape_errors,
     means_of_points,
 )
+from warpmarks.points import Normaliser, PointScheme
 from warpmarks.regression.examples import Examples
+from warpmarks.regression.fitting import fit_regressor
 
 COLOURS = ("#e61e2d", "#2d7dff")
 
@@ -137,3 +141,34 @@ def test_a_normaliser_without_length_gives_no_share_and_no_error():
     assert panel["points"][0]["error_percent"] is None
     assert panel["all"]["error_percent"] is None
     assert panel["points"][1]["labelled"] == 0
+
+
+def test_of_points_in_the_mirror_only_those_that_are_placed_are_fitted():
+    examples = made(3, 1.0)
+    third = np.full((3, 1, 2), np.nan)
+    examples = replace(examples, annotations=np.concatenate([third, examples.annotations], axis=1))
+    mirrored = replace(
+        examples,
+        landmarks=np.stack(
+            [examples.sizes[:, :1] - 1 - examples.landmarks[..., 0], examples.landmarks[..., 1]], -1
+        ),
+        annotations=np.stack(
+            [
+                examples.sizes[:, :1] - 1 - examples.annotations[..., 0],
+                examples.annotations[..., 1],
+            ],
+            -1,
+        ),
+    )
+    fitted = fit_placed(examples, mirrored=mirrored, pairs=((1, 2),))
+    scheme = PointScheme(("1", "2"), Normaliser("image", "image"), ((0, 1),))
+    expected = fit_regressor(
+        replace(examples, annotations=examples.annotations[:, 1:]),
+        scheme,
+        mirrored=replace(mirrored, annotations=mirrored.annotations[:, 1:]),
+    )
+    np.testing.assert_array_equal(fitted.points, [1, 2])
+    np.testing.assert_allclose(fitted.regressor.weights, expected.regressor.weights)
+    alone = fit_placed(examples)
+    assert np.abs(fitted.regressor.weights - alone.regressor.weights).max() > 1e-3
+    np.testing.assert_array_equal(fitted.errors, alone.errors)

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from annotator_requests import WRITES, browser, open_session, put
+from warpmarks.annotator.annotations import Scheme
 from warpmarks.annotator.locating import CACHE
+from warpmarks.configuration import build_config
+from warpmarks.datasets.reading import open_image
 from warpmarks.formats.registry import FORMATS, read
 from warpmarks.points import Normaliser, PointScheme
 from warpmarks.regression.examples import Examples
@@ -70,6 +73,53 @@ def test_predictions_are_those_of_a_fit_to_the_labels(client, session):
     )
     assert [point["labelled"] for point in panel["points"]] == [3, 2]
     assert panel["history"][-1] == {"labels": 3, **panel["all"]}
+
+
+def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
+    tiny_run, image_folder, tmp_path
+):
+    scheme = Scheme(("left", "middle", "right"), ("#e61e2d", "#2d7dff", "#12b886"), ((0, 2),))
+    session = open_session(tiny_run, image_folder, tmp_path / "project", scheme)
+    detector = session.detector
+    settings = detector.record.config.model_dump()
+    settings["warps"]["mirror"] = 0.5
+    config = build_config(settings, source="test")
+    detector.record = detector.record.model_copy(update={"config": config})
+    locate_all(session)
+    placed = {3: ((10, 12), (14, 15), (20, 9)), 7: ((14, 15), (18, 16), (25, 11))}
+    mirrored = []
+    with browser(session, tiny_run) as client:
+        for image, points in placed.items():
+            put(client, image, 0, *points)
+            pixels = np.asarray(open_image(image_folder / session.images.names[image]))
+            mirrored.append(detector(pixels[:, ::-1].copy()))
+        told = client.get("/api/images/5").json()["predicted"]
+    session.stop()
+
+    rows, names = np.array([3, 7]), (session.images.names[3], session.images.names[7])
+    located, sizes = session.locations, session.images.sizes
+    annotations = np.array(list(placed.values()), dtype=float)
+    examples = Examples(
+        names, located.landmarks[rows], located.scores[rows], annotations, sizes[rows]
+    )
+    other_side = annotations.copy()
+    other_side[..., 0] = sizes[rows][:, :1] - 1 - annotations[..., 0]
+    in_mirror = Examples(
+        names,
+        np.stack([one.landmarks for one in mirrored]),
+        np.stack([one.scores for one in mirrored]),
+        other_side,
+        sizes[rows],
+    )
+    points = PointScheme(("a", "b", "c"), Normaliser("image", "image"), ((0, 2),))
+    plain, both = (
+        fit_regressor(examples, points, mirrored=seen).regressor.predict(
+            located.landmarks[[5]], sizes[[5]]
+        )[0]
+        for seen in (None, in_mirror)
+    )
+    np.testing.assert_allclose(told, both, atol=0.0006)
+    assert np.abs(both - plain).max() > 0.01
 
 
 def test_a_point_that_is_placed_nowhere_is_not_predicted_and_the_others_are(client):

@@ -17,6 +17,7 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.detector import Detection, Detector
 from warpmarks.errors import InputError
+from warpmarks.evaluation.mirrored_images import detect_mirrored
 from warpmarks.weights import read_tensors, write_tensors
 
 CACHE = "landmarks.safetensors"
@@ -42,6 +43,7 @@ class Locations:
         self.located = np.zeros(count, dtype=bool)
         self.trouble: dict[int, str] = {}
         """Why an image could not be decoded."""
+        self._mirrored: dict[int, Detection] = {}
         self._detector, self._images, self._cache = detector, images, cache
         self._writing = threading.Lock()
         self._stop = threading.Event()
@@ -86,6 +88,18 @@ class Locations:
             except UnreadableImage as error:
                 self.trouble[index] = error.reason
         return bool(self.located[index])
+
+    def mirrored(self, index: int) -> Detection | None:
+        """The landmarks of an image's mirror image, found when first asked for.
+
+        None if it cannot be read.
+        """
+        if index not in self._mirrored:
+            try:
+                self._mirrored[index] = detect_mirrored(self._detector, self._images.path(index))
+            except UnreadableImage:
+                return None
+        return self._mirrored[index]
 
     def _missing(self, index: int) -> bool:
         return not self.located[index] and index not in self.trouble

@@ -49,22 +49,39 @@ class Fitted:
         return confidences.clip(0, 1)
 
 
-def fit_placed(examples: Examples, detector: str = "") -> Fitted | None:
+def fit_placed(
+    examples: Examples,
+    detector: str = "",
+    *,
+    mirrored: Examples | None = None,
+    pairs: Sequence[tuple[int, int]] = (),
+) -> Fitted | None:
     """Fit every point that is placed on one of the images; None where none is.
 
     Args:
         examples: images with their landmarks; nan where a point is not placed.
         detector: digest of the detector, for the regressor.
+        mirrored: the same images in the mirror, their points numbered as before.
+        pairs: of points that change places there; none where nobody has said.
     """
     shown = np.isfinite(examples.annotations).all(axis=-1)
     images, points = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
     errors = np.full(shown.shape, np.nan)
     if not len(points):
         return None
-    some = examples.subset(images)
-    some = replace(some, annotations=some.annotations[:, points])
-    scheme = PointScheme(numbered_names(len(points)), _WHOLE_IMAGE)
-    fit = fit_regressor(some, scheme, detector=detector)
+
+    def placed(all_of_them: Examples) -> Examples:
+        some = all_of_them.subset(images)
+        return replace(some, annotations=some.annotations[:, points])
+
+    numbers = {point: number for number, point in enumerate(points.tolist())}
+    both = tuple((numbers[a], numbers[b]) for a, b in pairs if a in numbers and b in numbers)
+    fit = fit_regressor(
+        placed(examples),
+        PointScheme(numbered_names(len(points)), _WHOLE_IMAGE, both),
+        detector=detector,
+        mirrored=None if mirrored is None else placed(mirrored),
+    )
     errors[np.ix_(images, points)] = fit.leave_one_out
     return Fitted(fit.regressor, points, errors)
 

@@ -31,7 +31,9 @@ from warpmarks.annotator.store import Project
 from warpmarks.annotator.suggestion import Suggester, Suggestion
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.evaluation.few_labels import takes_mirrored
 from warpmarks.evaluation.locating import ROOM
+from warpmarks.evaluation.mirrored_images import mirrored_examples
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
 from warpmarks.wording import be, counted
@@ -334,12 +336,27 @@ class Session:
         if before and before.key[0] == key[0] and before.examples.names == examples.names:
             fitted = before.fitted
         else:
-            fitted = fit_placed(examples, self.detector.digest)
+            fitted = fit_placed(
+                examples,
+                self.detector.digest,
+                mirrored=self._in_mirror(rows, examples),
+                pairs=self.scheme.mirror,
+            )
         predicted = None
         if fitted is not None:
             predicted = self._predict_all(fitted, examples, np.flatnonzero(located))
         self._latest = _Known(key, examples, fitted, predicted)
         return self._latest
+
+    def _in_mirror(self, rows: list[int], examples: Examples) -> Examples | None:
+        """The labelled images in the mirror, where a fit is better for them."""
+        if not rows or not takes_mirrored(self.detector, "auto", len(rows)):
+            return None
+        found = [self.locations.mirrored(row) for row in rows]
+        known = [one for one in found if one is not None]
+        if len(known) < len(found):
+            return None
+        return mirrored_examples(examples.names, examples.annotations, known)
 
     def _predict_all(
         self, fitted: Fitted, examples: Examples, located: Int[np.ndarray, " located"]

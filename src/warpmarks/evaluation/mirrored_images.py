@@ -1,29 +1,57 @@
 """Annotated images in a mirror, with landmarks found in them anew."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
+from jaxtyping import Float
 
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.reading import open_image
-from warpmarks.detector import Detector
+from warpmarks.detector import Detection, Detector
 from warpmarks.regression.examples import Examples
 
 
 def locate_mirrored(detector: Detector, annotated: AnnotatedSet) -> Examples:
     """Landmarks and annotations in the mirrored images, each under the name of its image.
 
-    Annotations are under the numbers of the points that they were before: which points change
-    places is for `warpmarks.regression.mirrored` to say.
-
     Raises:
         UnreadableImage: an image cannot be read.
     """
+    found = [detect_mirrored(detector, path) for path in annotated.images.paths()]
+    return mirrored_examples(annotated.images.names, annotated.points, found)
+
+
+def detect_mirrored(detector: Detector, path: Path) -> Detection:
+    """Landmarks in pixels of an image's mirror image.
+
+    Raises:
+        UnreadableImage: the image cannot be read.
+    """
     # Pixels alone are mirrored: an image that remembers how it was turned would be turned again.
-    found = [detector(np.asarray(open_image(path))[:, ::-1]) for path in annotated.images.paths()]
+    return detector(np.asarray(open_image(path))[:, ::-1])
+
+
+def mirrored_examples(
+    names: tuple[str, ...],
+    annotations: Float[np.ndarray, "images points 2"],
+    found: Sequence[Detection],
+) -> Examples:
+    """Images in the mirror with the annotations that they have there.
+
+    Annotations are under the numbers of the points that they were before: which points change
+    places is for `warpmarks.regression.mirrored` to say.
+
+    Args:
+        names: of the images.
+        annotations: in pixels of the images as they are.
+        found: in the mirror.
+    """
     sizes = np.stack([one.size for one in found])
-    annotations = annotated.points.copy()
+    annotations = annotations.copy()
     annotations[..., 0] = sizes[:, :1] - 1 - annotations[..., 0]
     return Examples(
-        annotated.images.names,
+        names,
         np.stack([one.landmarks for one in found]),
         np.stack([one.scores for one in found]),
         annotations,
