@@ -41,6 +41,10 @@ from warpmarks.wording import be, counted
 _STEP = 1_000_000
 """Versions from one change to the next: landmarks that become known count in between."""
 
+MIRRORED_POINTS = 1500
+"""Of all labelled images together: with more a fit on the mirror too would keep the page waiting,
+half a second and longer for each click."""
+
 
 class NoSuchImage(InputError):  # noqa: N818
     """An image that the project does not have."""
@@ -350,7 +354,8 @@ class Session:
 
     def _in_mirror(self, rows: list[int], examples: Examples) -> Examples | None:
         """The labelled images in the mirror, where a fit is better for them."""
-        if not rows or not takes_mirrored(self.detector, "auto", len(rows)):
+        at_once = 0 < len(rows) * self.scheme.count <= MIRRORED_POINTS
+        if not at_once or not takes_mirrored(self.detector, "auto", len(rows)):
             return None
         found = [self.locations.mirrored(row) for row in rows]
         known = [one for one in found if one is not None]
