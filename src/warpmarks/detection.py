@@ -107,6 +107,20 @@ class ImageDetector(ABC):
         )
         return together.of(0) if single else together
 
+    def in_mirror(self, image: Source) -> Detection:
+        """Landmarks of an image's mirror image, in pixels of that; seen anew.
+
+        Raises:
+            InputError: the image cannot be read or is of another kind.
+        """
+        # Pixels are mirrored when read: an image that remembers how it was turned is upright then.
+        picture, (height, width) = self._read(image)
+        mirrored, scores = self.search(np.ascontiguousarray(picture[:, ::-1])[None])
+        placement = place((height, width), self.picture_size, self.fit)
+        landmarks = placement.to_original(mirrored[0] * [-1.0, 1.0])
+        landmarks[:, 0] = width - 1 - landmarks[:, 0]
+        return Detection(landmarks, scores[0], np.array([width, height], dtype=np.float64))
+
     def detect_images(
         self,
         images: ImageSet,

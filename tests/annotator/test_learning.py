@@ -172,3 +172,26 @@ def test_of_points_in_the_mirror_only_those_that_are_placed_are_fitted():
     alone = fit_placed(examples)
     assert np.abs(fitted.regressor.weights - alone.regressor.weights).max() > 1e-3
     np.testing.assert_array_equal(fitted.errors, alone.errors)
+
+
+def test_a_point_whose_partner_is_placed_nowhere_is_not_taken_for_its_own():
+    generator = np.random.default_rng(4)
+    middle, sizes = generator.uniform(80, 120, (5, 1, 2)), np.full((5, 2), 201.0)
+    spread = np.array([[-60, -20], [-30, 40], [0, -50], [0, 10], [30, 40], [60, -20]])
+    landmarks = middle + spread + generator.normal(0, 0.1, (5, 6, 2))
+    left, nose = landmarks[:, 3] - [6, 0], landmarks[:, 3] + [0, 30]
+    nowhere = np.full((5, 2), np.nan)
+    annotations = np.stack([left, nowhere, nose], axis=1)
+    names = tuple("abcde")
+    examples = Examples(names, landmarks, np.ones((5, 6)), annotations, sizes)
+
+    def other_side(points):
+        return points * [-1, 1] + [200, 0]
+
+    # Landmarks of a mirrored image are where the network finds the same spots: they change places.
+    seen = other_side(landmarks)[:, [5, 4, 2, 3, 1, 0]]
+    mirrored = replace(examples, landmarks=seen, annotations=other_side(annotations))
+    fitted = fit_placed(examples, mirrored=mirrored, pairs=((0, 1),))
+    predicted = fitted.predict(landmarks, sizes)
+    assert np.abs(predicted[:, 0] - left).max() < 1
+    assert np.abs(predicted[:, 2] - nose).max() < 1

@@ -1,10 +1,12 @@
 import io
+import shutil
 import time
 import zipfile
 from urllib.parse import unquote
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from annotator_requests import WRITES, browser, open_session, put
 from warpmarks.annotator.annotations import Scheme
@@ -75,11 +77,11 @@ def test_predictions_are_those_of_a_fit_to_the_labels(client, session):
     assert panel["history"][-1] == {"labels": 3, **panel["all"]}
 
 
-@pytest.mark.parametrize(("most", "mirrored_too"), [(6, True), (5, False)])
+@pytest.mark.parametrize(("most", "mirrored_too"), [(10, True), (9, False)])
 def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
     tiny_run, image_folder, tmp_path, monkeypatch, most, mirrored_too
 ):
-    monkeypatch.setattr("warpmarks.annotator.session.MIRRORED_POINTS", most)
+    monkeypatch.setattr("warpmarks.annotator.session.MIRRORED_WORK", most)
     scheme = Scheme(("left", "middle", "right"), ("#e61e2d", "#2d7dff", "#12b886"), ((0, 2),))
     session = open_session(tiny_run, image_folder, tmp_path / "project", scheme)
     detector = session.detector
@@ -89,6 +91,7 @@ def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
     detector.record = detector.record.model_copy(update={"config": config})
     locate_all(session)
     placed = {3: ((10, 12), (14, 15), (20, 9)), 7: ((14, 15), (18, 16), (25, 11))}
+    opened = session.version
     mirrored = []
     with browser(session, tiny_run) as client:
         for image, points in placed.items():
@@ -96,7 +99,17 @@ def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
             pixels = np.asarray(open_image(image_folder / session.images.names[image]))
             mirrored.append(detector(pixels[:, ::-1].copy()))
         told = client.get("/api/images/5").json()["predicted"]
+    assert session.version > opened
     session.stop()
+
+    again = open_session(tiny_run, image_folder, tmp_path / "project", None)
+    again.detector.record = detector.record
+    locate_all(again)
+    np.testing.assert_array_equal(
+        again.annotations_and_predictions()[1].points,
+        session.annotations_and_predictions()[1].points,
+    )
+    again.stop()
 
     rows, names = np.array([3, 7]), (session.images.names[3], session.images.names[7])
     located, sizes = session.locations, session.images.sizes
@@ -122,6 +135,21 @@ def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
     )
     np.testing.assert_allclose(told, both if mirrored_too else plain, atol=0.0006)
     assert np.abs(both - plain).max() > 0.01
+
+
+def test_an_image_that_is_gone_is_not_looked_at_in_the_mirror_and_the_others_are(
+    tiny_run, image_folder, tmp_path
+):
+    pictures = tmp_path / "pictures"
+    shutil.copytree(image_folder, pictures)
+    session = open_session(tiny_run, pictures, tmp_path / "project")
+    (pictures / session.images.names[4]).unlink()
+    Image.new("RGB", (9, 9)).save(pictures / session.images.names[6])
+    for index in (2, 4, 6):
+        session.locations.ensure_mirrored(index)
+    assert session.locations.mirrored[2] is not None
+    assert session.locations.mirrored[4] is session.locations.mirrored[6] is None
+    session.stop()
 
 
 def test_a_point_that_is_placed_nowhere_is_not_predicted_and_the_others_are(client):

@@ -17,7 +17,6 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.detector import Detection, Detector
 from warpmarks.errors import InputError
-from warpmarks.evaluation.mirrored_images import detect_mirrored
 from warpmarks.weights import read_tensors, write_tensors
 
 CACHE = "landmarks.safetensors"
@@ -43,7 +42,8 @@ class Locations:
         self.located = np.zeros(count, dtype=bool)
         self.trouble: dict[int, str] = {}
         """Why an image could not be decoded."""
-        self._mirrored: dict[int, Detection] = {}
+        self.mirrored: dict[int, Detection | None] = {}
+        """Of the mirror images that were looked at; None of one that has changed or is gone."""
         self._detector, self._images, self._cache = detector, images, cache
         self._writing = threading.Lock()
         self._stop = threading.Event()
@@ -61,12 +61,17 @@ class Locations:
         """Images that were looked at."""
         return int(self.located.sum()) + len(self.trouble)
 
-    def start(self, first: Sequence[int]) -> None:
-        """Find what is missing, in another thread, beginning with the images ``first``."""
+    def start(self, first: Sequence[int], *, mirrored: bool = False) -> None:
+        """Find what is missing, in another thread, beginning with the images ``first``.
+
+        Args:
+            first: numbers of images.
+            mirrored: look at their mirror images, too.
+        """
         # Drawn at random, so that those found so far stand for all.
-        rest = np.random.default_rng(0).permutation(self.total)
-        order = [index for index in dict.fromkeys((*first, *rest.tolist())) if self._missing(index)]
-        self._thread = threading.Thread(target=self._work, args=(order,), daemon=True)
+        rest = np.random.default_rng(0).permutation(self.total).tolist()
+        seen = first if mirrored else ()
+        self._thread = threading.Thread(target=self._work, args=(first, seen, rest), daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -89,17 +94,16 @@ class Locations:
                 self.trouble[index] = error.reason
         return bool(self.located[index])
 
-    def mirrored(self, index: int) -> Detection | None:
-        """The landmarks of an image's mirror image, found when first asked for.
-
-        None if it cannot be read.
-        """
-        if index not in self._mirrored:
-            try:
-                self._mirrored[index] = detect_mirrored(self._detector, self._images.path(index))
-            except UnreadableImage:
-                return None
-        return self._mirrored[index]
+    def ensure_mirrored(self, index: int) -> None:
+        """Find the landmarks of one image's mirror image now."""
+        if index in self.mirrored:
+            return
+        try:
+            found = self._detector.in_mirror(self._images.path(index))
+        except UnreadableImage:
+            found = None
+        as_opened = found is not None and (found.size == self._images.sizes[index]).all()
+        self.mirrored[index] = found if as_opened else None
 
     def _missing(self, index: int) -> bool:
         return not self.located[index] and index not in self.trouble
@@ -110,7 +114,16 @@ class Locations:
             self.scores[index] = found.scores
             self.located[index] = True
 
-    def _work(self, order: Sequence[int]) -> None:
+    def _work(self, first: Sequence[int], mirrored: Sequence[int], rest: Sequence[int]) -> None:
+        self._find_all(first)
+        for index in mirrored:
+            if self._stop.is_set():
+                return
+            self.ensure_mirrored(index)
+        self._find_all(rest)
+
+    def _find_all(self, order: Sequence[int]) -> None:
+        order = [index for index in order if self._missing(index)]
         saved = time.monotonic()
         for begin in range(0, len(order), _BATCH):
             if self._stop.is_set():

@@ -62,7 +62,8 @@ def fit_placed(
         examples: images with their landmarks; nan where a point is not placed.
         detector: digest of the detector, for the regressor.
         mirrored: the same images in the mirror, their points numbered as before.
-        pairs: of points that change places there; none where nobody has said.
+        pairs: of points that change places there; none where nobody has said. A point whose partner
+            is placed nowhere is not fitted in the mirror, where it is that one.
     """
     shown = np.isfinite(examples.annotations).all(axis=-1)
     images, points = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
@@ -76,11 +77,16 @@ def fit_placed(
 
     numbers = {point: number for number, point in enumerate(points.tolist())}
     both = tuple((numbers[a], numbers[b]) for a, b in pairs if a in numbers and b in numbers)
+    if mirrored is not None:
+        mirrored = placed(mirrored)
+        paired = {numbers[point] for pair in pairs for point in pair if point in numbers}
+        alone = sorted(paired - {point for pair in both for point in pair})
+        mirrored.annotations[:, alone] = np.nan
     fit = fit_regressor(
         placed(examples),
         PointScheme(numbered_names(len(points)), _WHOLE_IMAGE, both),
         detector=detector,
-        mirrored=None if mirrored is None else placed(mirrored),
+        mirrored=mirrored,
     )
     errors[np.ix_(images, points)] = fit.leave_one_out
     return Fitted(fit.regressor, points, errors)

@@ -29,7 +29,7 @@ from warpmarks.annotator.predicting import Fitted, fit_placed
 from warpmarks.annotator.shapes import Aligned, Modes, align, principal_modes
 from warpmarks.annotator.store import Project
 from warpmarks.annotator.suggestion import Suggester, Suggestion
-from warpmarks.detector import Detector
+from warpmarks.detector import Detection, Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import takes_mirrored
 from warpmarks.evaluation.locating import ROOM
@@ -41,9 +41,9 @@ from warpmarks.wording import be, counted
 _STEP = 1_000_000
 """Versions from one change to the next: landmarks that become known count in between."""
 
-MIRRORED_POINTS = 1500
-"""Of all labelled images together: with more a fit on the mirror too would keep the page waiting,
-half a second and longer for each click."""
+MIRRORED_WORK = 1700
+"""Labelled images times their points, of which each group that is placed on images of its own
+counts for two more: with more a fit on the mirror too would keep the page waiting at each click."""
 
 
 class NoSuchImage(InputError):  # noqa: N818
@@ -69,7 +69,7 @@ class Predicted:
 class _Known:
     """What follows from one state of the annotations and landmarks."""
 
-    key: tuple[int, int]
+    key: tuple[int, int, int]
     examples: Examples
     fitted: Fitted | None
     predicted: Predicted | None
@@ -94,11 +94,13 @@ class Session:
         self._numbers = {name: index for index, name in enumerate(images.names)}
         self._latest: _Known | None = None
         self._suggester: tuple[int, Suggester] | None = None
-        self._progress: tuple[tuple[int, int], dict[str, Any]] | None = None
+        self._progress: tuple[tuple[int, int, int], dict[str, Any]] | None = None
 
     def start(self) -> None:
         """Find the landmarks in the background, the labelled images first."""
-        self.locations.start(self._labelled_in_order())
+        labelled = self._labelled_in_order()
+        seen = takes_mirrored(self.detector, "auto", len(labelled))
+        self.locations.start(labelled, mirrored=seen)
 
     def stop(self) -> None:
         """Leave off; everything is saved already."""
@@ -127,7 +129,7 @@ class Session:
     @property
     def version(self) -> int:
         """Grows with every change, and with every image whose landmarks become known."""
-        return self.project.version * _STEP + self.locations.done
+        return self.project.version * _STEP + self.locations.done + len(self.locations.mirrored)
 
     @property
     def scheme(self) -> Scheme:
@@ -197,6 +199,8 @@ class Session:
         labels = labels_from_json(values)
         self._check_inside(index, labels)
         self.locations.ensure(index)
+        if takes_mirrored(self.detector, "auto", len(self.project.annotations.labels)):
+            self.locations.ensure_mirrored(index)
         with self._lock:
             what = f"{self._what(self.project.annotations.of(name), labels)} on {shown(name)}"
             self.project.set_labels(name, labels, base, what)
@@ -331,19 +335,20 @@ class Session:
     def _known(self) -> _Known:
         """Fitted anew where annotations or landmarks have changed."""
         located = self.locations.located.copy()
-        key = (self.project.version, int(located.sum()))
+        mirrored = self.locations.mirrored.copy()
+        key = (self.project.version, int(located.sum()), len(mirrored))
         before = self._latest
         if before is not None and before.key == key:
             return before
         rows = [index for index in self._labelled_in_order() if located[index]]
         examples = self._examples(np.array(rows, dtype=int))
-        if before and before.key[0] == key[0] and before.examples.names == examples.names:
+        if before and before.key[::2] == key[::2] and before.examples.names == examples.names:
             fitted = before.fitted
         else:
             fitted = fit_placed(
                 examples,
                 self.detector.digest,
-                mirrored=self._in_mirror(rows, examples),
+                mirrored=self._in_mirror(examples, [mirrored.get(row) for row in rows]),
                 pairs=self.scheme.mirror,
             )
         predicted = None
@@ -352,16 +357,26 @@ class Session:
         self._latest = _Known(key, examples, fitted, predicted)
         return self._latest
 
-    def _in_mirror(self, rows: list[int], examples: Examples) -> Examples | None:
-        """The labelled images in the mirror, where a fit is better for them."""
-        at_once = 0 < len(rows) * self.scheme.count <= MIRRORED_POINTS
-        if not at_once or not takes_mirrored(self.detector, "auto", len(rows)):
+    def _in_mirror(self, examples: Examples, found: Sequence[Detection | None]) -> Examples | None:
+        """The labelled images in the mirror, where a fit is better for them.
+
+        No point is annotated on those whose mirror images have not been looked at.
+        """
+        known = {row: one for row, one in enumerate(found) if one is not None}
+        if not known or not takes_mirrored(self.detector, "auto", len(examples)):
             return None
-        found = [self.locations.mirrored(row) for row in rows]
-        known = [one for one in found if one is not None]
-        if len(known) < len(found):
+        groups = len(np.unique(np.isfinite(examples.annotations[..., 0]), axis=1).T)
+        work = len(examples) * (self.scheme.count + 2 * groups)
+        if work > MIRRORED_WORK:
             return None
-        return mirrored_examples(examples.names, examples.annotations, known)
+        rows = np.array(list(known))
+        names = tuple(examples.names[row] for row in rows)
+        seen = mirrored_examples(names, examples.annotations[rows], list(known.values()))
+        landmarks = examples.landmarks.copy()
+        landmarks[rows] = seen.landmarks
+        annotations = np.full(examples.annotations.shape, np.nan)
+        annotations[rows] = seen.annotations
+        return replace(examples, landmarks=landmarks, annotations=annotations)
 
     def _predict_all(
         self, fitted: Fitted, examples: Examples, located: Int[np.ndarray, " located"]

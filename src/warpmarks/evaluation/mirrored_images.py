@@ -1,13 +1,11 @@
 """Annotated images in a mirror, with landmarks found in them anew."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.annotated import AnnotatedSet
-from warpmarks.datasets.reading import open_image
 from warpmarks.detector import Detection, Detector
 from warpmarks.regression.examples import Examples
 
@@ -18,18 +16,8 @@ def locate_mirrored(detector: Detector, annotated: AnnotatedSet) -> Examples:
     Raises:
         UnreadableImage: an image cannot be read.
     """
-    found = [detect_mirrored(detector, path) for path in annotated.images.paths()]
+    found = [detector.in_mirror(path) for path in annotated.images.paths()]
     return mirrored_examples(annotated.images.names, annotated.points, found)
-
-
-def detect_mirrored(detector: Detector, path: Path) -> Detection:
-    """Landmarks in pixels of an image's mirror image.
-
-    Raises:
-        UnreadableImage: the image cannot be read.
-    """
-    # Pixels alone are mirrored: an image that remembers how it was turned would be turned again.
-    return detector(np.asarray(open_image(path))[:, ::-1])
 
 
 def mirrored_examples(

@@ -63,6 +63,7 @@ def found_partners(
     offsets = np.linalg.norm(mirrored[:, :, None] - found[:, None], axis=-1)
     known = np.isfinite(offsets)
     distances = np.where(known, offsets, 0).sum(axis=0) / known.sum(axis=0).clip(min=1)
+    distances = np.where(known.any(axis=0), distances, np.inf)
     nearest, back = distances.argmin(axis=1), distances.argmin(axis=0)
     points = np.arange(len(distances))
     first = distances[points, nearest]
