@@ -193,5 +193,4 @@ def test_a_point_whose_partner_is_placed_nowhere_is_not_taken_for_its_own():
     mirrored = replace(examples, landmarks=seen, annotations=other_side(annotations))
     fitted = fit_placed(examples, mirrored=mirrored, pairs=((0, 1),))
     predicted = fitted.predict(landmarks, sizes)
-    assert np.abs(predicted[:, 0] - left).max() < 1
-    assert np.abs(predicted[:, 2] - nose).max() < 1
+    assert np.abs(predicted[:, 0] - left).max() < 0.06
