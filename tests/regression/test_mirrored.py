@@ -22,8 +22,22 @@ def seen(images=4, noise=0.05):
 def test_pairs_are_believed_and_others_are_their_own_or_nobody():
     mirrored = default_rng(3).normal(0, 1, (2, 5, 2))
     found = mirrored[:, [0, 1, 4, 3, 2]]  # points 2 and 4 seem to change places
+    found[:, :2] = mirrored[:, :2].mean(axis=1, keepdims=True)  # of 0 and 1 nobody can say
     assert_array_equal(partners_of([(0, 1)], mirrored, found, 1.0), [1, 0, NOBODY, 3, NOBODY])
-    assert_array_equal(partners_of([], mirrored, found, 1.0), [0, 1, 4, 3, 2])
+    assert_array_equal(partners_of([], mirrored, found, 1.0), [NOBODY, NOBODY, 4, 3, 2])
+
+
+def test_a_pair_that_the_mirror_contradicts_is_not_believed():
+    """Ears numbered from left to right: outer, inner; inner, outer."""
+    ears = np.array([[-0.5, -0.3], [-0.2, -0.2], [0.2, -0.2], [0.5, -0.3], [0.0, 0.4]])
+    points = ears + default_rng(2).normal(0, 0.02, (3, 5, 2))
+    mirrored = points * [-1, 1]
+    found = mirrored[:, [3, 2, 1, 0, 4]] + default_rng(1).normal(0, 0.05, (3, 5, 2))
+    by_name, right = [(0, 2), (1, 3)], [(0, 3), (1, 2)]
+    assert_array_equal(partners_of(by_name, mirrored, found, 0.5), [NOBODY] * 4 + [4])
+    assert_array_equal(partners_of(right, mirrored, found, 0.5), [3, 2, 1, 0, 4])
+    mirrored[:, 0] = np.nan
+    assert_array_equal(partners_of(right, mirrored, found, 0.5), [3, 2, 1, 0, 4])
 
 
 def test_partners_are_read_off_what_is_found_in_the_mirror():

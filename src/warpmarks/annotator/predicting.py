@@ -110,7 +110,8 @@ def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images po
     """Errors in pixels on all images when only the first ``count`` of them had been labelled.
 
     Those are left out in turn, so that the errors of every count are of the same images; nan where
-    a point could not be predicted.
+    a point could not be predicted. The fits are without images in the mirror, as for all left-out
+    errors.
     """
     first = np.arange(len(examples)) < count
     fitted = fit_placed(examples.subset(np.flatnonzero(first)))

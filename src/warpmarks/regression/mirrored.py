@@ -29,7 +29,9 @@ def partners_of(
 ) -> Int[np.ndarray, " points"]:
     """Each point's partner in the mirror, ``NOBODY`` where it is not sure.
 
-    Pairs are believed. Where there are any, a point in none of them can only be its own partner.
+    Pairs are believed, unless in the mirror another point is found by far nearer to one of the two:
+    names that were numbered along the outline, "left ear 1" and "right ear 1", pair the wrong ones.
+    Where there are any, a point in none of them can only be its own partner.
 
     Args:
         pairs: of points that change places; none where nobody has said.
@@ -40,8 +42,11 @@ def partners_of(
     partners = found_partners(mirrored, found, size)
     if pairs:
         partners = np.where(partners == np.arange(len(partners)), partners, NOBODY)
+    distances = _distances(mirrored, found)
+    beaten = SURE * distances > distances.min(axis=1, keepdims=True)
     for first, second in pairs:
-        partners[first], partners[second] = second, first
+        wrong = beaten[first, second] or beaten[second, first]
+        partners[[first, second]] = (NOBODY, NOBODY) if wrong else (second, first)
     return partners
 
 
@@ -60,10 +65,7 @@ def found_partners(
         found: by a fit, in the mirrored images.
         size: root mean square distance of the landmarks from their middle.
     """
-    offsets = np.linalg.norm(mirrored[:, :, None] - found[:, None], axis=-1)
-    known = np.isfinite(offsets)
-    distances = np.where(known, offsets, 0).sum(axis=0) / known.sum(axis=0).clip(min=1)
-    distances = np.where(known.any(axis=0), distances, np.inf)
+    distances = _distances(mirrored, found)
     nearest, back = distances.argmin(axis=1), distances.argmin(axis=0)
     points = np.arange(len(distances))
     first = distances[points, nearest]
@@ -75,6 +77,16 @@ def found_partners(
     # In a mirror's mirror a point is itself again.
     returns = (partners != NOBODY) & (partners[partners] == points)
     return np.where(returns, partners, NOBODY)
+
+
+def _distances(
+    mirrored: Float[np.ndarray, "images points 2"], found: Float[np.ndarray, "images points 2"]
+) -> Float[np.ndarray, "points points"]:
+    """Mean distance of each mirrored point from each found one; infinite where not annotated."""
+    offsets = np.linalg.norm(mirrored[:, :, None] - found[:, None], axis=-1)
+    known = np.isfinite(offsets)
+    means = np.where(known, offsets, 0).sum(axis=0) / known.sum(axis=0).clip(min=1)
+    return np.where(known.any(axis=0), means, np.inf)
 
 
 def as_partners(
