@@ -15,10 +15,10 @@ AS_BY_DEFAULT = {
     "loss": {"pooling": 2, "exchange_weight": 0.5},
     "optimiser": {"learning_rate": 3e-4, "averaging": 0.9},
     "looks": 2,
-    "self_training": {"share": 0.5, "looks": 2},
+    "self_training": {"share": 0.5},
 }
-"""What the default recipe does to network and objective, so small, and a teacher that looks twice;
-at the default's rate the first steps make rounding ten times larger every other step."""
+"""What the default recipe does to network and objective, so small; at
+the default's rate the first steps make rounding ten times larger every other step."""
 
 
 def tiny_config(**changes: Any) -> TrainingConfig:

@@ -123,9 +123,6 @@ class SelfTrainingConfig(Section):
 
     share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     """Of the run's budget, or of its steps where it has none; 0 for no self-training."""
-    looks: Annotated[int, Field(ge=1, le=4)] = 1
-    """Of the teacher at each picture. 2 was better on cats, whose heads are turned, and worse on
-    faces."""
     warps: WarpConfig = WarpConfig()
     """Of the views in which the landmarks are to be found again."""
 
@@ -187,7 +184,7 @@ class TrainingConfig(Section):
     @property
     def needs_reference(self) -> bool:
         """Whether it must be known where landmarks usually are, for further looks."""
-        return max(self.looks, self.self_training.looks) > 1
+        return self.looks > 1
 
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":
@@ -286,7 +283,7 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
 def for_annotations(config: TrainingConfig) -> TrainingConfig:
     """The settings without what only landmarks need: annotations say where points are."""
     settings = config.model_dump()
-    settings["looks"] = settings["self_training"]["looks"] = 1
+    settings["looks"] = 1
     settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
     settings["self_training"]["share"] = 0
     return TrainingConfig.model_validate(settings)

@@ -1,7 +1,7 @@
 """Looking at pictures once or more often, each time as the look before says that the object lies.
 
-The detector, the teacher of self-training and exported graphs look in the same way; what differs is
-who finds and from where the views come.
+The detector and exported graphs look in the same way; what differs is who finds and from where the
+views come.
 """
 
 from collections.abc import Callable

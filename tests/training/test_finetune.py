@@ -188,7 +188,7 @@ def test_going_on_with_other_images_is_refused(
 def test_where_landmarks_usually_are_is_found_anew(
     image_folder: Path, others: Path, tmp_path: Path, looks: int, changed: int
 ) -> None:
-    first = tiny_config(**(AS_BY_DEFAULT | {"looks": looks, "self_training": {"share": 0.5}}))
+    first = tiny_config(**(AS_BY_DEFAULT | {"looks": looks}))
     train_tiny(image_folder, tmp_path / "first", steps=6, config=first)
     then = override(finetuning_config(tmp_path / "first"), [f"looks={changed}", "num_landmarks=5"])
     finetune_tiny(tmp_path / "first", others, tmp_path / "run", then, steps=1)

@@ -5,17 +5,15 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from warpmarks.configuration import TrainingConfig
-from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import plan_geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import view_unit
 from warpmarks.training.discovery import Discovery
 from warpmarks.training.self_training import (
     ViewMaker,
-    Views,
     distance_in_views,
+    found_maps,
     taught_distance,
-    taught_landmarks,
 )
 from warpmarks.training.step import BatchMaker, Share
 from warpmarks.warps.pose import common_reference
@@ -155,44 +153,14 @@ class SpotAndBeside(nn.Module):
         return torch.cat([maps, maps.roll((-3, 4), dims=(2, 3))], dim=1)
 
 
-REFERENCE = torch.tensor([[0.0, 0.0], [0.9, -0.8]])
-
-
-@pytest.mark.parametrize("looks", [1, 2, 3])
-def test_a_teacher_looks_as_often_as_detectors_do(pictures, looks) -> None:
-    """What it finds in the last view is brought back to the plain one."""
-    batch, unit = views(pictures).batch(0), view_unit(*GEOMETRY.cells)
-    again = []
-    watched = Views(
-        batch.plain, batch.warped, batch.warp, lambda at: again.append(at) or batch.seen(at)
-    )
-    found = taught_landmarks(SpotAndBeside(), watched, unit, looks=looks, reference=REFERENCE)
-    assert len(again) == looks - 1
-    plain = pixel_centres(*GEOMETRY.view).expand(4, -1, -1, -1)
-    assert not any(torch.allclose(at, plain, atol=0.1) for at in again)
-    spot = soft_argmax(spatial_softmax(RedFinder()(batch.plain)))[:, 0]
-    assert_close(found[:, 0], spot, atol=0.05, rtol=0)  # a cell is 0.1
-
-
-@pytest.mark.parametrize("looks", [1, 2])
-def test_places_are_as_precise_whatever_the_network_computes_in(pictures, looks) -> None:
-    batch, unit = views(pictures).batch(0), view_unit(*GEOMETRY.cells)
+def test_places_are_as_precise_whatever_the_network_computes_in(pictures) -> None:
+    plain = views(pictures).batch(0).plain
     exact, rounded = (
-        taught_landmarks(SpotAndBeside(), batch, unit, precision, looks=looks, reference=REFERENCE)
+        soft_argmax(found_maps(SpotAndBeside(), plain, precision))
         for precision in (torch.float32, torch.bfloat16)
     )
     # The finder multiplies nothing, so that only its places could be rounded.
     assert_close(rounded, exact)
-
-
-def test_the_loss_is_of_the_looks_and_the_reference_that_it_is_given(pictures) -> None:
-    batch, unit = views(pictures).batch(0), view_unit(*GEOMETRY.cells)
-
-    def loss(**looks) -> Tensor:
-        return distance_in_views(SpotAndBeside(), SpotAndBeside(), batch, unit, **looks)
-
-    assert torch.equal(loss(), loss(looks=2, reference=None))
-    assert not torch.equal(loss(), loss(looks=2, reference=REFERENCE))
 
 
 def test_discovery_says_where_its_landmarks_usually_are(pictures) -> None:

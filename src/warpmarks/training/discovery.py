@@ -86,9 +86,6 @@ class Discovery(Task[PairMeasures]):
         if teacher is not None:
             with self.clock("pictures and warps"):
                 views = self.views.batch(step)
-            # Known since self-training began; to ask would make a GPU wait.
-            looks = self.config.self_training.looks
-            reference = teacher.get_buffer("reference") if looks > 1 else None
             return distance_in_views(
                 network,
                 teacher,
@@ -97,8 +94,6 @@ class Discovery(Task[PairMeasures]):
                 self.precision,
                 self.clock,
                 describe=bool(self.config.network.descriptors),
-                looks=looks,
-                reference=reference,
             )
         with self.clock("pictures and warps"):
             batch = self.batches.batch(step)

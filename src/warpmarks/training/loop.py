@@ -140,7 +140,7 @@ class TrainingLoop(Generic[MeasuresT]):
         return evaluation
 
     def _renew_reference(self) -> None:
-        """Where landmarks usually are, for further looks of the teacher and of detectors."""
+        """Where landmarks usually are, for further looks of detectors; of a stopped run's too."""
         if not self.config.needs_reference:
             return
         with self.clock("reference"):

@@ -21,7 +21,6 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
-from warpmarks.looking import look
 from warpmarks.losses import annotation_distance
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
@@ -41,13 +40,11 @@ class Views:
         plain: the view of each picture as it is.
         warped: x = I o g1.
         warp: in float64, on the pictures' device.
-        seen: views of the pictures at other points of their plain views, in normalised coordinates.
     """
 
     plain: Float[Tensor, "batch 3 height width"]
     warped: Float[Tensor, "batch 3 height width"]
     warp: ThinPlateSpline
-    seen: Callable[[Float[Tensor, "batch height width 2"]], Float[Tensor, "batch 3 height width"]]
 
 
 @dataclass(frozen=True)
@@ -81,16 +78,13 @@ class ViewMaker:
             self.as_they_are(pictures),
             warped.contiguous(memory_format=torch.channels_last),
             drawn.warp.to(torch.empty(0, dtype=torch.float64, device=pictures.device)),
-            lambda points: self._seen(pictures, points),
         )
 
     def as_they_are(
         self, pictures: Float[Tensor, "batch 3 picture_height picture_width"]
     ) -> Float[Tensor, "batch 3 height width"]:
         """The views of pictures without a warp."""
-        return self._seen(pictures, self._plain.expand(len(pictures), -1, -1, -1))
-
-    def _seen(self, pictures: Tensor, points: Tensor) -> Tensor:
+        points = self._plain.expand(len(pictures), -1, -1, -1)
         views = sample_view(pictures, points, self.config.image.margin)
         return views.contiguous(memory_format=torch.channels_last)
 
@@ -128,8 +122,6 @@ def distance_in_views(
     clock: StageClock = STOPPED,
     *,
     describe: bool = False,
-    looks: int = 1,
-    reference: Float[Tensor, "landmarks 2"] | None = None,
 ) -> Float[Tensor, ""]:
     """How far the network's landmarks of the warped views are from where the teacher has them.
 
@@ -141,11 +133,10 @@ def distance_in_views(
         precision: of both networks' arithmetic.
         clock: told of the stages.
         describe: whether the network has descriptors, which learn nothing here.
-        looks: of the teacher at each picture.
-        reference: where its landmarks usually are; not known if None, and there is one look.
     """
     with clock("network"):
-        taught = taught_landmarks(teacher, views, unit, precision, looks=looks, reference=reference)
+        with torch.no_grad():
+            taught = soft_argmax(found_maps(teacher.eval(), views.plain, precision))
         with arithmetic(precision, views.warped.device):
             # Every weight takes part, or else several processes would wait for its gradient.
             if describe:
@@ -157,34 +148,6 @@ def distance_in_views(
         targets, there = seen_points(taught.double(), views.warp)
         landmarks = soft_argmax(spatial_softmax(score_maps.float()))
         return taught_distance(landmarks, targets.to(landmarks), there, unit) + nothing
-
-
-@torch.no_grad()
-def taught_landmarks(
-    teacher: nn.Module,
-    views: Views,
-    unit: Float[Tensor, " 2"],
-    precision: torch.dtype = torch.float32,
-    *,
-    looks: int = 1,
-    reference: Float[Tensor, "landmarks 2"] | None = None,
-) -> Float[Tensor, "batch landmarks 2"]:
-    """What the teacher finds on the pictures as they are, as a detector looks.
-
-    In normalised coordinates of the plain views. For the arguments see `distance_in_views`.
-    """
-    teacher.eval()
-    points = pixel_centres(*views.plain.shape[-2:], device=views.plain.device)
-    sight = look(
-        views.plain,
-        lambda seen: found_maps(teacher, seen, precision),
-        views.seen,
-        looks=looks,
-        reference=reference,
-        unit=unit,
-        points=points,
-    )
-    return sight.landmarks
 
 
 def found_maps(
