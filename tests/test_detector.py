@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tiny_runs import tiny_config, tiny_record
+from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.detector import Detection, Detector
@@ -359,3 +360,18 @@ def test_weights_of_another_run_are_refused(trained: Detector, tmp_path: Path) -
     write_tensors(run.weights_path, trained.network.state_dict(), {})
     with pytest.raises(InputError, match=r"weights\.safetensors belongs to another network"):
         Detector.load(run.path)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad", "crop"])
+def test_a_mirror_image_is_that_of_its_pixels(fit: str) -> None:
+    """Also where a picture's margins are not alike on both sides."""
+    settings = record().config.model_dump()
+    settings["image"]["fit"] = fit
+    config = TrainingConfig.model_validate(settings)
+    made = record().model_copy(update={"config": config})
+    finder = Detector(Brightness(), made, device="cpu")
+    pixels = blobs()[:, : SIZE[1] - 7]
+    found, flipped = finder.in_mirror(pixels), finder(np.ascontiguousarray(pixels[:, ::-1]))
+    np.testing.assert_allclose(found.landmarks, flipped.landmarks, atol=0.3)
+    np.testing.assert_allclose(found.size, flipped.size)
+    assert np.abs(found.landmarks - finder(pixels).landmarks).max() > 2

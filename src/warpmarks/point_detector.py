@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from warpmarks.detection import Detection, ImageDetector, ReadImage
+from warpmarks.detection import Detection, ImageDetector, ReadImage, Source
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.storage import load_regressor, regressor_path
 
@@ -87,6 +87,14 @@ class PointDetector(ImageDetector):
         points = self.regressor.predict(landmarks, np.atleast_2d(found.size))
         scores = found.scores @ self.regressor.influences().T
         return Detection(points[0] if single else points, scores, found.size)
+
+    def in_mirror(self, image: Source) -> Detection:
+        """The points that follow from landmarks of an image's mirror image, in pixels of that.
+
+        Raises:
+            InputError: the image cannot be read or is of another kind.
+        """
+        return self.points_of(super().in_mirror(image))
 
     def _detect(self, read: Sequence[ReadImage]) -> Detection:
         return self.points_of(super()._detect(read))

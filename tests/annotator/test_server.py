@@ -137,6 +137,37 @@ def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
     assert np.abs(both - plain).max() > 0.01
 
 
+def test_without_pairs_the_mirror_waits_until_every_point_is_placed(
+    tiny_run, image_folder, tmp_path
+):
+    """The partner of a point may be the one that is placed nowhere yet."""
+    session = open_session(tiny_run, image_folder, tmp_path / "project")
+    config = session.detector.record.config
+    warps = config.warps.model_copy(update={"mirror": 0.5})
+    config = config.model_copy(update={"warps": warps})
+    session.detector.record = session.detector.record.model_copy(update={"config": config})
+    locate_all(session)
+    taken = []
+    plain = session._in_mirror
+    session._in_mirror = lambda *given: taken.append(plain(*given)) or taken[-1]
+    with browser(session, tiny_run) as client:
+        put(client, 3, 0, (10, 12), None)
+        put(client, 7, 0, (14, 15), None)
+        assert taken[-1] is None
+        current = client.get("/api/images/7").json()["version"]
+        assert put(client, 7, current, (14, 15), (20, 9)).status_code == 200
+        assert np.isfinite(taken[-1].annotations).all(axis=-1).tolist() == [
+            [True, False],
+            [True, True],
+        ]
+        assert put(client, 9, 0, (12, 9), (22, 8)).status_code == 200
+        session.locations.mirrored.clear()
+        assert client.post("/api/undo", json={}, headers=WRITES).status_code == 200
+        assert client.post("/api/redo", json={}, headers=WRITES).status_code == 200
+        assert list(session.locations.mirrored) == [9]
+    session.stop()
+
+
 def test_an_image_that_is_gone_is_not_looked_at_in_the_mirror_and_the_others_are(
     tiny_run, image_folder, tmp_path
 ):

@@ -9,6 +9,7 @@ from warpmarks import PointDetector
 from warpmarks.cli.promise import print_promise
 from warpmarks.datasets.annotated import read_annotated, read_scheme
 from warpmarks.datasets.layout import read_landmarks
+from warpmarks.datasets.reading import open_image
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
@@ -298,3 +299,7 @@ def test_the_door_in_python(run_copy, points_csv, annotated_set):
     np.testing.assert_allclose(one.landmarks, table.points[3], atol=6e-4)
     np.testing.assert_allclose(one.scores, table.scores[3], atol=6e-4)
     np.testing.assert_allclose(detector(paths).landmarks, table.points, atol=6e-4)
+    mirrored = detector.in_mirror(paths[3])
+    flipped = detector(np.asarray(open_image(paths[3]))[:, ::-1])
+    np.testing.assert_allclose(mirrored.landmarks, flipped.landmarks, atol=0.05)
+    np.testing.assert_allclose(mirrored.size, flipped.size)

@@ -128,7 +128,7 @@ class Session:
 
     @property
     def version(self) -> int:
-        """Grows with every change, and with every image whose landmarks become known."""
+        """Grows with every change, and with every image, or mirror image, that is looked at."""
         return self.project.version * _STEP + self.locations.done + len(self.locations.mirrored)
 
     @property
@@ -199,8 +199,7 @@ class Session:
         labels = labels_from_json(values)
         self._check_inside(index, labels)
         self.locations.ensure(index)
-        if takes_mirrored(self.detector, "auto", len(self.project.annotations.labels)):
-            self.locations.ensure_mirrored(index)
+        self._look_in_mirror(index)
         with self._lock:
             what = f"{self._what(self.project.annotations.of(name), labels)} on {shown(name)}"
             self.project.set_labels(name, labels, base, what)
@@ -231,12 +230,14 @@ class Session:
     def undo(self) -> dict[str, Any]:
         """Take the newest change back."""
         with self._lock:
-            return self._moved(self.project.undo(), "nothing to undo")
+            moved = self._moved(self.project.undo(), "nothing to undo")
+        return self._seen_in_mirror(moved)
 
     def redo(self) -> dict[str, Any]:
         """Make the change again that was taken back last."""
         with self._lock:
-            return self._moved(self.project.redo(), "nothing to redo")
+            moved = self._moved(self.project.redo(), "nothing to redo")
+        return self._seen_in_mirror(moved)
 
     def predictions(self) -> dict[str, Any]:
         """Points of all images at once."""
@@ -357,6 +358,17 @@ class Session:
         self._latest = _Known(key, examples, fitted, predicted)
         return self._latest
 
+    def _look_in_mirror(self, index: int) -> None:
+        """At an image that is being labelled; not under the lock, as others would wait."""
+        if takes_mirrored(self.detector, "auto", len(self.project.annotations.labels)):
+            self.locations.ensure_mirrored(index)
+
+    def _seen_in_mirror(self, moved: dict[str, Any]) -> dict[str, Any]:
+        """What undo and redo answer, once the image that they are about has been looked at."""
+        if moved["image_id"] is not None:
+            self._look_in_mirror(moved["image_id"])
+        return moved | {"project_version": self.version}
+
     def _in_mirror(self, examples: Examples, found: Sequence[Detection | None]) -> Examples | None:
         """The labelled images in the mirror, where a fit is better for them.
 
@@ -365,6 +377,9 @@ class Session:
         known = {row: one for row, one in enumerate(found) if one is not None}
         if not known or not takes_mirrored(self.detector, "auto", len(examples)):
             return None
+        placed = np.isfinite(examples.annotations[..., 0]).any(axis=0)
+        if not self.scheme.mirror and not placed.all():
+            return None  # the partner of a point may be the one that is placed nowhere yet
         groups = len(np.unique(np.isfinite(examples.annotations[..., 0]), axis=1).T)
         work = len(examples) * (self.scheme.count + 2 * groups)
         if work > MIRRORED_WORK:
