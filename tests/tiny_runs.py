@@ -17,8 +17,8 @@ AS_BY_DEFAULT = {
     "looks": 2,
     "self_training": {"share": 0.5},
 }
-"""What the default recipe does to network and objective, so small; at
-the default's rate the first steps make rounding ten times larger every other step."""
+"""What the default recipe does to network and objective, so small; at the default's rate the first
+steps make rounding ten times larger every other step."""
 
 
 def tiny_config(**changes: Any) -> TrainingConfig:

@@ -181,11 +181,6 @@ class TrainingConfig(Section):
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()
 
-    @property
-    def needs_reference(self) -> bool:
-        """Whether it must be known where landmarks usually are, for further looks."""
-        return self.looks > 1
-
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":
         pooling = 1 if self.loss.pooling == "auto" else self.loss.pooling

@@ -24,7 +24,7 @@ def build_network(
     network = LandmarkNetwork(
         config.num_landmarks,
         **config.network.model_dump(),
-        reference=config.needs_reference,
+        reference=config.looks > 1,
         generator=generator,
     )
     # torch's own types leave this way of calling it out.

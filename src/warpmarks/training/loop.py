@@ -141,7 +141,7 @@ class TrainingLoop(Generic[MeasuresT]):
 
     def _renew_reference(self) -> None:
         """Where landmarks usually are, for further looks of detectors; of a stopped run's too."""
-        if not self.config.needs_reference:
+        if self.config.looks == 1:
             return
         with self.clock("reference"):
             reference = self.task.reference(self.average.network)
