@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -65,11 +65,19 @@ class Predicted:
     doubt: Float[np.ndarray, " images"]
 
 
+class _State(NamedTuple):
+    """Of the annotations, and of how many images are looked at, plain and in the mirror."""
+
+    version: int
+    located: int
+    mirrored: int
+
+
 @dataclass(frozen=True)
 class _Known:
     """What follows from one state of the annotations and landmarks."""
 
-    key: tuple[int, int, int]
+    state: _State
     examples: Examples
     fitted: Fitted | None
     predicted: Predicted | None
@@ -94,7 +102,7 @@ class Session:
         self._numbers = {name: index for index, name in enumerate(images.names)}
         self._latest: _Known | None = None
         self._suggester: tuple[int, Suggester] | None = None
-        self._progress: tuple[tuple[int, int, int], dict[str, Any]] | None = None
+        self._progress: tuple[_State, dict[str, Any]] | None = None
 
     def start(self) -> None:
         """Find the landmarks in the background, the labelled images first."""
@@ -231,13 +239,13 @@ class Session:
         """Take the newest change back."""
         with self._lock:
             moved = self._moved(self.project.undo(), "nothing to undo")
-        return self._seen_in_mirror(moved)
+        return self._with_version(moved)
 
     def redo(self) -> dict[str, Any]:
         """Make the change again that was taken back last."""
         with self._lock:
             moved = self._moved(self.project.redo(), "nothing to redo")
-        return self._seen_in_mirror(moved)
+        return self._with_version(moved)
 
     def predictions(self) -> dict[str, Any]:
         """Points of all images at once."""
@@ -272,11 +280,11 @@ class Session:
         """Errors, how they came down, and a sentence on what more labels would bring."""
         with self._lock:
             known, scheme = self._known(), self.scheme
-            if self._progress is not None and self._progress[0] == known.key:
+            if self._progress is not None and self._progress[0] == known.state:
                 return self._progress[1]
         told = progress_of(known.examples, known.fitted, scheme)
         with self._lock:
-            self._progress = (known.key, told)
+            self._progress = (known.state, told)
         return told
 
     def suggestion(self, skip: set[int]) -> Suggestion:
@@ -337,14 +345,18 @@ class Session:
         """Fitted anew where annotations or landmarks have changed."""
         located = self.locations.located.copy()
         mirrored = self.locations.mirrored.copy()
-        key = (self.project.version, int(located.sum()), len(mirrored))
+        state = _State(self.project.version, int(located.sum()), len(mirrored))
         before = self._latest
-        if before is not None and before.key == key:
+        if before is not None and before.state == state:
             return before
         rows = [index for index in self._labelled_in_order() if located[index]]
         examples = self._examples(np.array(rows, dtype=int))
-        if before and before.key[::2] == key[::2] and before.examples.names == examples.names:
-            fitted = before.fitted
+        if (
+            before is not None
+            and before.state._replace(located=state.located) == state
+            and before.examples.names == examples.names
+        ):
+            fitted = before.fitted  # only images without labels have been looked at since
         else:
             fitted = fit_placed(
                 examples,
@@ -355,7 +367,7 @@ class Session:
         predicted = None
         if fitted is not None:
             predicted = self._predict_all(fitted, examples, np.flatnonzero(located))
-        self._latest = _Known(key, examples, fitted, predicted)
+        self._latest = _Known(state, examples, fitted, predicted)
         return self._latest
 
     def _look_in_mirror(self, index: int) -> None:
@@ -363,8 +375,8 @@ class Session:
         if takes_mirrored(self.detector, "auto", len(self.project.annotations.labels)):
             self.locations.ensure_mirrored(index)
 
-    def _seen_in_mirror(self, moved: dict[str, Any]) -> dict[str, Any]:
-        """What undo and redo answer, once the image that they are about has been looked at."""
+    def _with_version(self, moved: dict[str, Any]) -> dict[str, Any]:
+        """What undo and redo answer: the version after the image that moved was looked at."""
         if moved["image_id"] is not None:
             self._look_in_mirror(moved["image_id"])
         return moved | {"project_version": self.version}
@@ -459,7 +471,6 @@ class Session:
         return {
             "image_id": self._numbers.get(image) if image is not None else None,
             "what": change["what"] if change else nothing,
-            "project_version": self.version,
             **self._history(),
         }
 
