@@ -87,6 +87,13 @@ def test_files_are_as_readable_as_any_other(tmp_path: Path) -> None:
     assert modes == {0o640}
 
 
+def test_the_processes_umask_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several threads that set it and set it back, the last may set it back to another's."""
+    monkeypatch.delattr(os, "umask")
+    write_text(tmp_path / "a.txt", "text")
+    assert names_in(tmp_path) == ["a.txt"]
+
+
 def test_json_is_plain_and_text_is_utf8(tmp_path: Path) -> None:
     value = {"name": "Käfer", "points": [1, 2.5, None]}
     write_json(tmp_path / "a.json", value)

@@ -2,7 +2,8 @@
 
 import json
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,20 +23,19 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
         InputError: the file cannot be written (no such folder, no permission, disk full); what
             stood at ``path`` before is untouched.
     """
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
     try:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
-        )
+        temporary.touch(exist_ok=False)
+        # That of any new file here, whatever those who write it may make of it.
+        mode = stat.S_IMODE(temporary.stat().st_mode)
     except OSError as error:
         raise InputError(_cannot_write(path, error)) from error
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
         if sync:
             with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
-        temporary.chmod(0o666 & ~_umask())
+        temporary.chmod(mode)
         temporary.replace(path)
     except OSError as error:
         raise InputError(_cannot_write(path, error)) from error
@@ -80,9 +80,3 @@ def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
 def _cannot_write(path: Path, error: OSError) -> str:
     reason = error.strerror or str(error)
     return f"{path} cannot be written ({reason}): choose another place or make room, then try again"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

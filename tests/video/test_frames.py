@@ -1,3 +1,6 @@
+import os
+import stat
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -84,6 +87,20 @@ def test_frames_are_taken_once_and_known_by_the_videos_bytes(tmp_path, monkeypat
     write_video(clip, 13)
     assert find_frames([clip], frames=4, cache_dir=cache).root != first.root
     assert len(taken) == 2
+
+
+def test_frames_are_as_readable_as_any_other_folder_and_the_umask_is_left_alone(
+    tmp_path, monkeypatch
+):
+    clip, cache = write_video(tmp_path / "clip.mp4", 7), tmp_path / "cache"
+    before = os.umask(0o027)
+    try:
+        with monkeypatch.context() as patched:
+            patched.delattr(os, "umask")
+            images = find_frames([clip], frames=2, cache_dir=cache)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(images.root.stat().st_mode) == 0o750
 
 
 def test_the_pictures_are_cached_as_those_of_images(tmp_path):

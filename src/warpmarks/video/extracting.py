@@ -10,9 +10,8 @@ deleted at any time; the same frames are then taken again.
 
 import hashlib
 import json
-import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -90,7 +89,8 @@ def _folder(file: Path, frames: int, choice: FrameChoice, home: Path, progress: 
         return folder
     try:
         home.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=home, prefix=".", suffix=".partial"))
+        temporary = home / f".{secrets.token_hex(8)}.partial"
+        temporary.mkdir()
         try:
             _take(video, frames, choice, temporary, progress)
             _move(temporary, folder)
@@ -138,18 +138,11 @@ def _key(file: Path, frames: int, choice: FrameChoice) -> str:
 
 def _move(temporary: Path, folder: Path) -> None:
     """Give complete frames their name; another process may have been first."""
-    temporary.chmod(0o777 & ~_umask())
     try:
         temporary.rename(folder)
     except OSError:
         if not folder.is_dir():
             raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _images(folder: Path) -> list[str]:
