@@ -77,6 +77,41 @@ def test_predictions_are_those_of_a_fit_to_the_labels(client, session):
     assert panel["history"][-1] == {"labels": 3, **panel["all"]}
 
 
+def test_points_are_no_newer_than_their_version_says(client, session, monkeypatch):
+    put(client, 3, 0, (10, 12), (20, 9))
+    session.locations.ensure(5)
+    predict_all = session._predict_all
+
+    def while_another_is_found(*given):
+        found = predict_all(*given)
+        session.locations.ensure(7)
+        return found
+
+    monkeypatch.setattr(session, "_predict_all", while_another_is_found)
+    told = session.predictions()
+    assert [row for row, points in enumerate(told["images"]["points"]) if points] == [3, 5]
+    assert told["version"] < session.version
+    told = session.predictions()
+    assert [row for row, points in enumerate(told["images"]["points"]) if points] == [3, 5, 7]
+    assert told["version"] == session.version
+
+
+def test_errors_are_computed_anew_only_where_labels_have_changed(client, session, monkeypatch):
+    put(client, 3, 0, (10, 12), (20, 9))
+    computed = []
+    monkeypatch.setattr(
+        "warpmarks.annotator.session.progress_of",
+        lambda examples, fitted, scheme: computed.append(examples.names) or {"all": None},
+    )
+    session.progress()
+    session.locations.ensure(5)
+    session.progress()
+    assert len(computed) == 1
+    put(client, 5, 0, (10, 12), (20, 9))
+    session.progress()
+    assert len(computed) == 2
+
+
 @pytest.mark.parametrize(("most", "mirrored_too"), [(10, True), (9, False)])
 def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
     tiny_run, image_folder, tmp_path, monkeypatch, most, mirrored_too

@@ -78,6 +78,7 @@ class _Known:
     """What follows from one state of the annotations and landmarks."""
 
     state: _State
+    located: Int[np.ndarray, " located"]
     examples: Examples
     fitted: Fitted | None
     predicted: Predicted | None
@@ -102,7 +103,7 @@ class Session:
         self._numbers = {name: index for index, name in enumerate(images.names)}
         self._latest: _Known | None = None
         self._suggester: tuple[int, Suggester] | None = None
-        self._progress: tuple[_State, dict[str, Any]] | None = None
+        self._progress: tuple[Examples, dict[str, Any]] | None = None
 
     def start(self) -> None:
         """Find the landmarks in the background, the labelled images first."""
@@ -211,11 +212,11 @@ class Session:
         with self._lock:
             what = f"{self._what(self.project.annotations.of(name), labels)} on {shown(name)}"
             self.project.set_labels(name, labels, base, what)
-            begun = time.perf_counter()
+            version, begun = self.version, time.perf_counter()
             self._known()
             return {
                 "version": self.project.version_of(name),
-                "project_version": self.version,
+                "project_version": version,
                 "refit_ms": round(1000 * (time.perf_counter() - begun), 1),
                 **self._predicted(index),
                 **self._history(),
@@ -250,12 +251,13 @@ class Session:
     def predictions(self) -> dict[str, Any]:
         """Points of all images at once."""
         with self._lock:
+            version = self.version  # before: an image that is found meanwhile makes a newer one
             known, count = self._known(), len(self.images)
             points: list[list[float | None] | None] = [None] * count
             doubt: list[float | None] = [None] * count
             if known.predicted is not None:
                 flat = np.round(known.predicted.points, 1).reshape(count, -1)
-                for index in np.flatnonzero(self.locations.located).tolist():
+                for index in known.located.tolist():
                     points[index] = _numbers(flat[index], 1)
                 doubt = _numbers(known.predicted.doubt, 3)
             placed: list[list[float | None] | None] = [None] * count
@@ -266,7 +268,7 @@ class Session:
                     if all(labels):
                         doubt[number] = None  # a person has seen to all of its points
             return {
-                "version": self.version,
+                "version": version,
                 "fitted_on": known.fitted.regressor.fitted_on if known.fitted else 0,
                 "images": {
                     "ids": list(range(count)),
@@ -280,11 +282,11 @@ class Session:
         """Errors, how they came down, and a sentence on what more labels would bring."""
         with self._lock:
             known, scheme = self._known(), self.scheme
-            if self._progress is not None and self._progress[0] == known.state:
+            if self._progress is not None and self._progress[0] is known.examples:
                 return self._progress[1]
         told = progress_of(known.examples, known.fitted, scheme)
         with self._lock:
-            self._progress = (known.state, told)
+            self._progress = (known.examples, told)
         return told
 
     def suggestion(self, skip: set[int]) -> Suggestion:
@@ -343,21 +345,23 @@ class Session:
 
     def _known(self) -> _Known:
         """Fitted anew where annotations or landmarks have changed."""
-        located = self.locations.located.copy()
+        located = np.flatnonzero(self.locations.located)
         mirrored = self.locations.mirrored.copy()
-        state = _State(self.project.version, int(located.sum()), len(mirrored))
+        state = _State(self.project.version, len(located), len(mirrored))
         before = self._latest
         if before is not None and before.state == state:
             return before
-        rows = [index for index in self._labelled_in_order() if located[index]]
-        examples = self._examples(np.array(rows, dtype=int))
+        known = set(located.tolist())
+        rows = [index for index in self._labelled_in_order() if index in known]
+        names = tuple(self.images.names[row] for row in rows)
         if (
             before is not None
             and before.state._replace(located=state.located) == state
-            and before.examples.names == examples.names
-        ):
-            fitted = before.fitted  # only images without labels have been looked at since
+            and before.examples.names == names
+        ):  # only images without labels have been looked at since
+            examples, fitted = before.examples, before.fitted
         else:
+            examples = self._examples(names, rows)
             fitted = fit_placed(
                 examples,
                 self.detector.digest,
@@ -366,8 +370,8 @@ class Session:
             )
         predicted = None
         if fitted is not None:
-            predicted = self._predict_all(fitted, examples, np.flatnonzero(located))
-        self._latest = _Known(state, examples, fitted, predicted)
+            predicted = self._predict_all(fitted, examples, located)
+        self._latest = _Known(state, located, examples, fitted, predicted)
         return self._latest
 
     def _look_in_mirror(self, index: int) -> None:
@@ -421,15 +425,15 @@ class Session:
         predicted.doubt[located] = doubts(landmarks, examples.landmarks)
         return predicted
 
-    def _examples(self, rows: Int[np.ndarray, " rows"]) -> Examples:
-        names = tuple(self.images.names[row] for row in rows)
+    def _examples(self, names: tuple[str, ...], rows: Sequence[int]) -> Examples:
         labels = [places(self.project.annotations.of(name)) for name in names]
+        chosen = np.array(rows, dtype=int)
         return Examples(
             names,
-            self.locations.landmarks[rows],
-            self.locations.scores[rows],
+            self.locations.landmarks[chosen],
+            self.locations.scores[chosen],
             np.array(labels).reshape(len(rows), self.scheme.count, 2),
-            self.images.sizes[rows],
+            self.images.sizes[chosen],
         )
 
     def _current_suggester(self) -> Suggester:
