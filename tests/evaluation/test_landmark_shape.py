@@ -46,6 +46,12 @@ def test_what_is_not_trusted_does_not_move_the_mean():
     assert np.abs(found - expected).max() < 0.1
 
 
+def test_the_mean_of_equal_shapes_is_that_shape_however_its_points_are_trusted():
+    trust = np.where(np.abs(SHAPE).max(axis=1) > 0.4, 0.1, 1.0) * ONES
+    found = procrustes_mean(np.broadcast_to(SHAPE, (40, 8, 2)), trust)
+    assert_allclose(found, SHAPE, atol=1e-9)
+
+
 def test_landmarks_that_do_not_fit_the_others_are_not_trusted():
     shapes = turned() + default_rng(5).normal(0, 0.01, (40, 8, 2))
     shapes[7, 2] += [0.3, -0.2]

@@ -35,7 +35,8 @@ def procrustes_mean(
         mean = _weighted_mean(aligned, weights)
         # Without this the mean would drift and shrink a little in every round.
         mean = nearest_similarity(mean, plain, np.ones(len(mean)))(mean)
-        mean = _at_size(mean, _mean_size(shapes, weights))
+        present = _mean_size(np.broadcast_to(mean, shapes.shape), weights)
+        mean = _scaled(mean, _mean_size(shapes, weights) / present if present > 0 else 1.0)
     return mean
 
 
@@ -84,6 +85,7 @@ def _weighted_mean(
 def _mean_size(
     shapes: Float[np.ndarray, "images points 2"], weights: Float[np.ndarray, "images points"]
 ) -> float:
+    """Of each image's shape, by the points that the image trusts."""
     totals = weights.sum(axis=1, keepdims=True)
     shares = weights / np.where(totals > 0, totals, 1.0)
     centres = np.einsum("npc,np->nc", shapes, shares)[:, None]
@@ -91,7 +93,6 @@ def _mean_size(
     return float(sizes.mean())
 
 
-def _at_size(shape: Float[np.ndarray, "points 2"], size: float) -> Float[np.ndarray, "points 2"]:
+def _scaled(shape: Float[np.ndarray, "points 2"], factor: float) -> Float[np.ndarray, "points 2"]:
     centre = shape.mean(axis=0)
-    present = np.sqrt(((shape - centre) ** 2).sum(axis=-1).mean())
-    return centre + (shape - centre) * (size / present if present > 0 else 1.0)
+    return centre + (shape - centre) * factor
