@@ -88,12 +88,14 @@ def test_for_annotations_all_else_is_left() -> None:
     default = load_recipe("default")
     bare = for_annotations(default)
     assert bare.network.descriptors == bare.loss.exchange_weight == bare.self_training.share == 0
+    assert bare.warps.mirror == 0
     different = {name for name in setting_names() if setting(default, name) != setting(bare, name)}
     assert different == {
         "looks",
         "network.descriptors",
         "loss.exchange_weight",
         "self_training.share",
+        "warps.mirror",
     }
     assert bare.looks == 1
 

@@ -281,6 +281,7 @@ def for_annotations(config: TrainingConfig) -> TrainingConfig:
     settings["looks"] = 1
     settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
     settings["self_training"]["share"] = 0
+    settings["warps"]["mirror"] = 0  # a mirrored point may be another one
     return TrainingConfig.model_validate(settings)
 
 
