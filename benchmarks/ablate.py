@@ -146,7 +146,7 @@ def finish_cell(
         result = warpmarks.train(
             images,
             folder,
-            None if begun else config,
+            config,
             resume=begun,
             steps=plan.budget.steps,
             minutes=plan.budget.minutes,

@@ -134,7 +134,7 @@ class HalfHour:
         return int(image["id"])
 
     def _all_points(self, count: int) -> tuple[np.ndarray, float]:
-        """Of all images: what is placed, else predicted; and the seconds it took to be there."""
+        """Predicted on all images, and the seconds it took to be there."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             told = self._get("predictions")

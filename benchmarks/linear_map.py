@@ -15,7 +15,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import read_landmarks
@@ -82,8 +81,7 @@ def located(
     for found in detector.detect_images(ImageSet(images.root, tuple(names))):
         if found.detection is None:
             continue
-        with Image.open(images.root / found.name) as image:
-            half_size = np.array(image.size) / 2
+        half_size = found.detection.size / 2
         landmarks.append((found.detection.landmarks + 0.5) / half_size - 1)
         points.append((annotated[found.name] + 0.5) / half_size - 1)
         half_sizes.append(half_size)
