@@ -21,7 +21,7 @@ class ShuffledOrder:
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         self.count, self.batch_size, self.seed = count, batch_size, seed
-        self._epoch, self._order = -1, torch.empty(0, dtype=torch.long)
+        self._latest = (-1, torch.empty(0, dtype=torch.long))
 
     def batch(self, step: int) -> torch.Tensor:
         """Indices of the pictures of step ``step``, counted from 0."""
@@ -30,9 +30,8 @@ class ShuffledOrder:
         return torch.stack([self._epoch_order(p // self.count)[p % self.count] for p in places])
 
     def _epoch_order(self, epoch: int) -> torch.Tensor:
-        if epoch != self._epoch:
-            shuffled = torch.randperm(
-                self.count, generator=generator_for(self.seed, "order", epoch)
-            )
-            self._epoch, self._order = epoch, shuffled
-        return self._order
+        known, order = self._latest  # taken and put as one: threads that draw ahead share it
+        if epoch != known:
+            order = torch.randperm(self.count, generator=generator_for(self.seed, "order", epoch))
+            self._latest = (epoch, order)
+        return order
