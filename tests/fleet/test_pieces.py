@@ -74,6 +74,16 @@ def test_the_same_source_has_the_same_pieces(image_folder: Path) -> None:
     assert find_work(str(image_folder), images_per_piece=7).digest() != digest
 
 
+def test_other_columns_are_other_work(tmp_path: Path) -> None:
+    path = str(write_table(tmp_path / "a.parquet", mask=[b"y"] * 5, id=[1] * 5, url=["x"] * 5))
+    digests = {
+        find_work(path, image_column=image, name_column=name).digest()
+        for image in ("image", "mask")
+        for name in ("id", "url")
+    }
+    assert len(digests) == 4
+
+
 def test_a_piece_as_text() -> None:
     for piece in (Piece(2, ("é", "b"), ("/é", "/b")), Piece(7, (), ("s3/x.parquet",), 3, 21)):
         assert Piece.from_text(piece.to_text()) == piece

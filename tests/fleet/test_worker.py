@@ -1,10 +1,13 @@
 import json
+import threading
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from annotated_examples import make_annotated_set
 from warpmarks.datasets.annotated import read_annotated
@@ -14,7 +17,7 @@ from warpmarks.errors import InputError
 from warpmarks.export.onnx_file import write_onnx
 from warpmarks.fleet.carried import digest_of, files_of, load_carried, names_of
 from warpmarks.fleet.parts import About, Parts
-from warpmarks.fleet.pieces import Work, find_work
+from warpmarks.fleet.pieces import Piece, Work, find_work
 from warpmarks.fleet.worker import FleetWorker
 from warpmarks.point_detector import PointDetector
 from warpmarks.regression.regressor import Regressor
@@ -108,6 +111,54 @@ def test_a_file_that_has_gone_fails_alone(
     told = dict(zip(table["image"].to_pylist(), table["error"].to_pylist(), strict=True))
     assert [name for name, error in told.items() if error] == ["2.png", "5.png"]
     assert told["2.png"] == told["5.png"] == "No such file or directory"
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_names_that_look_like_patterns(
+    tiny_run: Path, image_folder: Path, tmp_path: Path, others: int
+) -> None:
+    """Each alone, and among others, some of which its pattern would find."""
+    names = ["a*.png", "ab.png", "b?.png", "cat1.png", "cat[1].png", "plain.png"]
+    listed = tmp_path / "images"
+    listed.mkdir()
+    for index, name in enumerate(names):
+        (listed / name).write_bytes((image_folder / f"{index:02}.png").read_bytes())
+    work = find_work(str(listed), images_per_piece=len(names) if others else 1)
+    table, _ = done_alone(tiny_run, work, tmp_path / "out")
+    assert table["image"].to_pylist() == names
+    assert table["error"].null_count == len(names)
+    paths = [image_folder / f"{index:02}.png" for index in range(len(names))]
+    expected = Detector.load(tiny_run, device="cpu")(paths).landmarks
+    np.testing.assert_allclose(points_in(table), expected, rtol=0, atol=1e-4)
+
+
+class SlowStore(MemoryFileSystem):
+    """Answers when four have asked."""
+
+    store: ClassVar[dict] = {}
+    asked = threading.Barrier(4)
+
+    def cat_file(self, path: str, *arguments: Any, **more: Any) -> bytes:
+        self.asked.wait(timeout=20)
+        if path.endswith("forbidden.png"):
+            raise RuntimeError("403\n  Forbidden")
+        content: bytes = super().cat_file(path, *arguments, **more)
+        return content
+
+
+def test_files_are_read_at_once_and_failures_say_why(
+    tiny_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    store = SlowStore()
+    names = ("forbidden.png", "gone[1].png", "here.png", "there.png")
+    for name in (names[0], *names[2:]):
+        store.pipe_file(f"/cats/{name}", (image_folder / "03.png").read_bytes())
+    piece = Piece(4, names, tuple(f"/cats/{name}" for name in names))
+    table, counts = done_alone(tiny_run, Work(store, (piece,), None), tmp_path / "out")
+    assert counts == {"images": [4], "failed": [2]}
+    assert table["error"].to_pylist() == [
+        *("RuntimeError: 403 Forbidden", "No such file or directory", None, None)
+    ]
 
 
 def test_a_piece_that_is_there_is_not_done_again(

@@ -88,8 +88,10 @@ class Work:
         return sum(piece.count for piece in self.pieces)
 
     def digest(self) -> str:
-        """Hash of what the pieces are."""
+        """Hash of what the pieces are, and of the columns that are read."""
         whole = hashlib.blake2b(digest_size=16)
+        if self.columns is not None:
+            whole.update(json.dumps(asdict(self.columns)).encode())
         for piece in self.pieces:
             whole.update(piece.to_text().encode(errors="surrogateescape"))
         return whole.hexdigest()
