@@ -1,4 +1,5 @@
 import csv
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from warpmarks import detecting
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
 from warpmarks.detecting import Columns, Written, detect_to_file
@@ -104,10 +106,33 @@ def test_what_is_left_of_an_interrupted_detection_is_not_lost_unasked(
     for other in (replace(COLUMNS, made_by="others"), replace(COLUMNS, scores=False)):
         with pytest.raises(InputError, match="by another detector or with other flags"):
             detected(columns=other, resume=True)
+        with pytest.raises(InputError, match=r"another detection that was .* another --output"):
+            detected(columns=other)
     assert (tmp_path / "found.csv.part").read_bytes() == kept
     anew = MeanColour()
     detected(anew, overwrite=True)
     assert anew.searched == 23
+
+
+def test_images_of_the_same_names_in_another_folder_are_others(
+    detected: Callable[..., Written],
+    images: ImageSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        detected(MeanColour(stop_at=12))
+    kept = (tmp_path / "found.csv.part").read_bytes()
+    shutil.copytree(images.root, tmp_path / "cropped")
+    for other in (ImageSet(tmp_path / "cropped", images.names), replace(images, names=("00.png",))):
+        with pytest.raises(InputError, match=r"found\.csv\.part is of other images, or"):
+            detected(images=other, resume=True)
+        with pytest.raises(InputError, match=r"another detection that was .* another --output"):
+            detected(images=other)
+    assert (tmp_path / "found.csv.part").read_bytes() == kept
+    monkeypatch.chdir(tmp_path)
+    same = ImageSet(Path("images"), images.names)
+    assert detected(images=same, resume=True) == Written(23, ())
 
 
 def test_unreadable_images_are_counted_over_the_whole_set(
@@ -145,9 +170,13 @@ def test_a_full_disk_leaves_what_was_there(
 
 @pytest.mark.parametrize("flags", [{}, {"resume": True}, {"overwrite": True}], ids=str)
 def test_what_another_process_is_writing_is_left_to_it(
-    detected: Callable[..., Written], tmp_path: Path, flags: dict[str, bool]
+    detected: Callable[..., Written],
+    tmp_path: Path,
+    flags: dict[str, bool],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    made = {"scores": True, "made_by": "these weights"}
+    monkeypatch.setattr(detecting, "_digest", lambda images: "of these images")
+    made = {"scores": True, "made_by": "these weights of these images"}
     with GrowingLandmarkFile(tmp_path / "found.csv", 2, **made) as other:
         other.write("00.png", np.ones((2, 2)), np.ones(2))
         other.flush()

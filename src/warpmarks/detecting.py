@@ -1,5 +1,6 @@
 """Landmarks of many images into a file, in constant memory: reading, searching, writing overlap."""
 
+import hashlib
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -78,20 +79,22 @@ def detect_to_file(
         output: the file; one that is there is replaced when the new one is complete.
         columns: of the file.
         batch_size: images that are searched at a time.
-        resume: go on with what an interrupted call with the same arguments has left.
+        resume: go on with what an interrupted call with the same arguments has left; that of other
+            images, even of the same names in another folder, is refused.
         overwrite: discard it.
         allow_unreadable: go on however many images cannot be read.
         progress: told of the images.
 
     Raises:
-        InputError: too many images are unreadable or all of them, or the file cannot be written.
+        InputError: too many images are unreadable or all of them, the file cannot be written, or
+            what an interrupted call has left is of other images or columns.
     """
     unreadable: list[tuple[str, str]] = []
     with GrowingLandmarkFile(
         output,
         columns.count,
         scores=columns.scores,
-        made_by=columns.made_by,
+        made_by=f"{columns.made_by} {_digest(images)}",
         resume=resume,
         overwrite=overwrite,
     ) as file:
@@ -127,6 +130,14 @@ def detect_to_file(
             )
         file.complete()
         return Written(file.rows, tuple(unreadable))
+
+
+def _digest(images: ImageSet) -> str:
+    """Hash of which images these are, and where."""
+    whole = hashlib.blake2b(digest_size=16)
+    for text in (str(images.root.resolve()), *images.names):
+        whole.update(f"{text}\0".encode(errors="surrogateescape"))
+    return whole.hexdigest()
 
 
 class _Queue:

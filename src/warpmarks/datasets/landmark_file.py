@@ -11,7 +11,7 @@ import shutil
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, TextIO
+from typing import BinaryIO, Literal, TextIO
 
 import numpy as np
 from jaxtyping import Float
@@ -69,12 +69,9 @@ class GrowingLandmarkFile:
         self.rows = len(self.done)
 
     def _begin(self, *, resume: bool, overwrite: bool) -> None:
-        if self.part.exists() and not (resume or overwrite):
-            raise InputError(
-                f"{self.part} is of a detection that was interrupted: go on with --resume, or "
-                "start anew with --overwrite"
-            )
         try:
+            if self.part.exists() and not (resume or overwrite):
+                raise InputError(self._interrupted())
             if resume and self.part.exists():
                 self.done = frozenset(self._whole_rows())
                 self._file = self._open("a")
@@ -137,16 +134,31 @@ class GrowingLandmarkFile:
             if not self.rows:
                 self.part.unlink(missing_ok=True)
 
+    def _interrupted(self) -> str:
+        with self.part.open("rb") as file:
+            if self._is_head(file):
+                return (
+                    f"{self.part} is of a detection that was interrupted: go on with --resume, or "
+                    "start anew with --overwrite"
+                )
+        return (
+            f"{self.part} is of another detection that was interrupted: choose another --output, "
+            "or start anew with --overwrite"
+        )
+
+    def _is_head(self, file: BinaryIO) -> bool:
+        """Whether a file begins with the lines that this one does; they are read."""
+        lines = [file.readline().decode("utf-8", "surrogateescape").rstrip("\n") for _ in range(2)]
+        return lines == [self._about, ",".join(self._columns)]
+
     def _whole_rows(self) -> list[str]:
         """Names of the images in FILE.part, which is cut after its last whole line."""
         with self.part.open("rb+") as file:
-            about = file.readline().decode("utf-8", "surrogateescape")
-            header = file.readline().decode("utf-8", "surrogateescape")
-            expected = self._about, ",".join(self._columns)
-            if (about.rstrip("\n"), header.rstrip("\n")) != expected:
+            if not self._is_head(file):
                 raise InputError(
-                    f"{self.part} was made by another detector or with other flags: repeat the "
-                    "command that was interrupted, or start anew with --overwrite"
+                    f"{self.part} is of other images, or was made by another detector or with "
+                    "other flags: repeat the command that was interrupted, or start anew with "
+                    "--overwrite"
                 )
             end = file.tell()
             for line in file:
