@@ -14,8 +14,8 @@ from blob_experiment import run
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.evaluation.few_labels import LabelledPool
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.regression.fitting import fit_regressor
 from warpmarks.reproduce.carry_out import Outcome, carry_out
 from warpmarks.reproduce.copies import find_copies
 from warpmarks.reproduce.plan import Training
@@ -62,13 +62,15 @@ def test_every_row_has_its_figure(finished):
 
 
 def test_the_figures_are_those_of_the_library(finished, blobs):
-    """The same run, fitted and scored by hand."""
+    """The same run, fitted as `warpmarks fit` does, and scored by hand."""
     output, outcome = finished
     cell = next(row for row in outcome.rows if row.name == "four").cells[0]
     key = json.loads((output / "cells" / f"{cell}.json").read_text())["run"]
     detector = Detector.load(output / "runs" / key, device="cpu")
     training, scored = (read_annotated(blobs, split=split) for split in ("train", "val"))
-    fitted = fit_regressor(locate_annotated(detector, training), training.scheme).regressor
+    pool = LabelledPool(detector, training)
+    pool.locate([None], [0])
+    fitted = pool.fit(None, 0).fit.regressor
     found = locate_annotated(detector, scored)
     predicted = fitted.predict(found.landmarks, found.sizes)
     errors = [

@@ -62,7 +62,7 @@ class LabelDraw:
 
 
 class LabelledPool:
-    """Annotated images to draw from, whose landmarks are found when they are first drawn.
+    """Annotated images to draw from, whose landmarks are found by `locate`, before any fit.
 
     Args:
         detector: finds them.
@@ -112,23 +112,15 @@ class LabelledPool:
             InputError: the images do not allow a fit, see `fit_regressor`.
         """
         examples = self.examples(labels, seed)
-        drawn, warped, mirrored = self._draw(labels, seed), None, None
         try:
-            check_examples(examples, self.annotated.scheme)
-            if takes_copies(self.method, len(examples)):
-                warped = locate_warped_copies(
-                    self.detector, drawn, seed=seed, progress=self.progress
-                )
-            if takes_mirrored(self.detector, self.method, len(examples)):
-                mirrored = locate_mirrored(self.detector, drawn)
-            fit = fit_regressor(
+            fit = fit_on_images(
+                self.detector,
+                self._draw(labels, seed),
                 examples,
-                self.annotated.scheme,
                 method=self.method,
                 bias=self.bias,
-                detector=self.detector.digest,
-                warped=warped,
-                mirrored=mirrored,
+                seed=seed,
+                progress=self.progress,
             )
         except InputError as error:
             raise InputError(f"{self.annotated.source}: {error}") from error
@@ -148,6 +140,47 @@ class LabelledPool:
 
     def _draw(self, labels: int | None, seed: int) -> AnnotatedSet:
         return self.annotated if labels is None else self.annotated.draw(labels, seed)
+
+
+def fit_on_images(
+    detector: Detector,
+    annotated: AnnotatedSet,
+    examples: Examples,
+    *,
+    method: str = "auto",
+    bias: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fit:
+    """A fit on annotated images, and on what a fit on so few is better for: seen anew for it.
+
+    Args:
+        detector: of the landmarks.
+        annotated: the images.
+        examples: the landmarks that it found on them.
+        method: see `warpmarks.regression.fitting.fit_regressor`.
+        bias: whether the map has an offset.
+        seed: of the copies' warps.
+        progress: told of the images done.
+
+    Raises:
+        InputError: the images do not allow a fit, see `fit_regressor`.
+    """
+    check_examples(examples, annotated.scheme)
+    warped = mirrored = None
+    if takes_copies(method, len(examples)):
+        warped = locate_warped_copies(detector, annotated, seed=seed, progress=progress)
+    if takes_mirrored(detector, method, len(examples)):
+        mirrored = locate_mirrored(detector, annotated)
+    return fit_regressor(
+        examples,
+        annotated.scheme,
+        method=method,
+        bias=bias,
+        detector=detector.digest,
+        warped=warped,
+        mirrored=mirrored,
+    )
 
 
 def takes_copies(method: str, images: int) -> bool:

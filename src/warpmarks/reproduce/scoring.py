@@ -8,13 +8,12 @@ from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.reading import read_size
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
-from warpmarks.evaluation.warped_copies import locate_warped_copies
+from warpmarks.evaluation.few_labels import fit_on_images
 from warpmarks.metrics.errors import checked_lengths
 from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
 from warpmarks.metrics.score import Score, score_predictions
 from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
-from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.regressor import Regressor
 from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.located import locate_once
@@ -73,12 +72,14 @@ class Scorer:
         if labels is not None:
             rows = draw_labels(examples, labels, draw)
             annotated, examples = annotated.subset(rows), examples.subset(rows)
-        warped = None
-        if method == "warps":
-            warped = locate_warped_copies(
-                self.detector(run), annotated, seed=draw, progress=self._progress
-            )
-        return fit_regressor(examples, annotated.scheme, method=method, warped=warped).regressor
+        return fit_on_images(
+            self.detector(run),
+            annotated,
+            examples,
+            method=method,
+            seed=draw,
+            progress=self._progress,
+        ).regressor
 
     def score(self, cell: Cell) -> dict[str, Any]:
         """All that is kept of a cell, as plain JSON; errors in % of the normaliser."""
