@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,23 @@ _MOST_TASKS = 10_000
 
 _LOCAL_OBJECT_STORE = 256 * 2**20
 """Bytes of Ray's own memory on this machine: only pieces' descriptions go through it."""
+
+
+_PARTS = 10_000
+"""Of one processor or GPU, in which Ray counts: six sixths, each rounded up, would be too many."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What Ray may use of one.
+
+    Attributes:
+        processors: it may be parts of one.
+        gpus: whole ones.
+    """
+
+    processors: float
+    gpus: int
 
 
 @dataclass(frozen=True)
@@ -139,16 +156,44 @@ def _pieces(ray: ModuleType, work: Work) -> Any:
 
 def _share(ray: ModuleType, workers: int | None, device: str) -> tuple[int, dict[str, float]]:
     """How many workers, and what each of them takes."""
-    there = ray.cluster_resources()
-    processors, gpus = there.get("CPU", 1.0), there.get("GPU", 0.0)
+    machines = [
+        Machine(node["Resources"].get("CPU", 0.0), int(node["Resources"].get("GPU", 0.0)))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    gpus = sum(machine.gpus for machine in machines)
     if device == "cuda" and not gpus:
         raise InputError("--device is cuda, but Ray sees no GPU: use --device cpu")
     on_gpus = device != "cpu" and gpus > 0
-    count = workers or int(gpus if on_gpus else processors)
-    resources = {"num_cpus": max(1.0, float(processors // count)) if count <= processors else 0.5}
+    count = workers or gpus * on_gpus or int(sum(machine.processors for machine in machines)) or 1
+    return count, share(machines, count, on_gpus=on_gpus)
+
+
+def share(machines: Sequence[Machine], workers: int, *, on_gpus: bool) -> dict[str, float]:
+    """What each worker takes, so that there is room for all: none spans two machines or GPUs.
+
+    As many whole processors as can be, or the largest part of one; each machine has room for
+
+        min(GPUs * workers per GPU, floor(processors / processors per worker)).
+    """
+    per_gpu = -(-workers // max(1, sum(machine.gpus for machine in machines)))
+
+    def has_room(parts: int) -> bool:
+        room = 0
+        for machine in machines:
+            by_processors = int(machine.processors * _PARTS) // parts
+            room += min(machine.gpus * per_gpu, by_processors) if on_gpus else by_processors
+        return room >= workers
+
+    most = max((int(machine.processors) for machine in machines), default=0)
+    wholes = (number * _PARTS for number in range(most, 0, -1))
+    fractions = (_PARTS // sharing for sharing in range(2, min(workers, _PARTS) + 1))
+    # Where nothing fits, Ray is not asked for processors: all the same, all are to run.
+    processors = next(filter(has_room, (*wholes, *fractions)), 0)
+    resources = {"num_cpus": processors / _PARTS}
     if on_gpus:
-        resources["num_gpus"] = min(1.0, gpus / count)
-    return count, resources
+        resources["num_gpus"] = max(1, _PARTS // per_gpu) / _PARTS
+    return resources
 
 
 def check_address(address: str | None) -> None:
