@@ -1,11 +1,15 @@
-"""Sizes of a run's picture, view and score map, from its settings and its images' aspect."""
+"""Sizes of a run's picture, view and score map, from its settings and its images' aspect.
+
+And the random warps of its views, which depend on the aspect.
+"""
 
 import math
 from dataclasses import dataclass
 
-from warpmarks.configuration import ImageConfig, NetworkConfig
+from warpmarks.configuration import ImageConfig, NetworkConfig, TrainingConfig, WarpConfig
 from warpmarks.errors import InputError
 from warpmarks.network import COARSE_BLOCK
+from warpmarks.warps import RandomWarps, WarpRange, control_grid
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,15 @@ def plan_geometry(image: ImageConfig, aspect: float) -> Geometry:
     view = to_four(image.size / stretch), to_four(image.size * stretch)
     shrink = 1 - 2 * image.margin
     return Geometry(picture=(round(view[0] / shrink), round(view[1] / shrink)), view=view)
+
+
+def warps_of(section: WarpConfig, config: TrainingConfig, geometry: Geometry) -> RandomWarps:
+    """Random warps of a run's views, from a section of its settings."""
+    return RandomWarps(
+        WarpRange(**section.model_dump()),
+        aspect=geometry.aspect,
+        controls=control_grid(config.warps.controls, config.warps.controls),
+    )
 
 
 def require_room_for_padding(network: NetworkConfig, geometry: Geometry) -> None:

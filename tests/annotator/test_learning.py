@@ -9,12 +9,12 @@ from warpmarks.annotator.panel import progress_of
 from warpmarks.annotator.predicting import (
     errors_after,
     fit_placed,
-    mean_shape_errors,
     means_of_points,
 )
 from warpmarks.points import Normaliser, PointScheme
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
+from warpmarks.regression.promise import mean_shape_left_out
 
 COLOURS = ("#e61e2d", "#2d7dff")
 
@@ -53,7 +53,7 @@ def test_the_mean_shape_is_that_of_the_other_images():
         np.array([[[10.0, 20.0]], [[30.0, 20.0]], [[20.0, 50.0]]]),
         np.full((3, 2), 101.0),
     )
-    errors = mean_shape_errors(same.annotations, same.sizes)
+    errors = mean_shape_left_out(same)
     np.testing.assert_allclose(errors[:, 0], [np.hypot(15, 15), np.hypot(15, 15), 30])
 
 

@@ -5,11 +5,12 @@ from numpy.testing import assert_allclose
 from scipy.optimize import minimize
 from sklearn.linear_model import Ridge as SklearnRidge
 
-from warpmarks.regression.choice import mean_distance, simplest, spread_evenly
+from warpmarks.regression.choice import mean_distance, simplest
 from warpmarks.regression.linear import MANY, fit_linear
 from warpmarks.regression.plain import GRID, PlainMaps
 from warpmarks.regression.ridge import Ridge
 from warpmarks.regression.warped import fit_warped
+from warpmarks.spreading import spread_evenly
 
 
 def made(count, *, landmarks=4, points=3, seed=0):

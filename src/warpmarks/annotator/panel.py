@@ -11,11 +11,11 @@ from warpmarks.annotator.predicting import (
     Fitted,
     errors_after,
     mean_of,
-    mean_shape_errors,
     means_of_points,
     percent,
 )
 from warpmarks.regression.examples import Examples
+from warpmarks.regression.promise import mean_shape_left_out
 
 
 def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
         for count in curve_counts(labelled)
     }
     half = labelled // 2
-    blind = mean_shape_errors(examples.annotations, examples.sizes)
+    blind = mean_shape_left_out(examples)
     verdict = judge(errors, after[half] if half in after else errors_after(examples, half))
 
     def both(of: Float[np.ndarray, "images points"]) -> dict[str, float | None]:

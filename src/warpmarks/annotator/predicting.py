@@ -7,7 +7,6 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from warpmarks.metrics.errors import mean_errors_of_points
-from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
 from warpmarks.points import Normaliser, PointScheme, numbered_names
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
@@ -90,20 +89,6 @@ def fit_placed(
     )
     errors[np.ix_(images, points)] = fit.leave_one_out
     return Fitted(fit.regressor, points, errors)
-
-
-def mean_shape_errors(
-    annotations: Float[np.ndarray, "images points 2"], sizes: Float[np.ndarray, "images 2"]
-) -> Float[np.ndarray, "images points"]:
-    """Errors in pixels of the mean place of each point on the other images; nan where none is."""
-    errors = np.full(annotations.shape[:2], np.nan)
-    for row in range(len(annotations)):
-        others = np.arange(len(annotations)) != row
-        if others.any():
-            mean = mean_shape(annotations[others], sizes[others])
-            predicted = predict_mean_shape(mean, sizes[row : row + 1])[0]
-            errors[row] = np.linalg.norm(predicted - annotations[row], axis=-1)
-    return errors
 
 
 def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images points"]:

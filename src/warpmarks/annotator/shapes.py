@@ -74,14 +74,6 @@ def align(shapes: Float[np.ndarray, "images points 2"]) -> Aligned:
     return Aligned(_plain(turned * turn), _plain(mean * turn), sizes)
 
 
-def onto(
-    shapes: Float[np.ndarray, "images points 2"], mean: Float[np.ndarray, "points 2"]
-) -> Float[np.ndarray, "images points 2"]:
-    """Shapes at centroid size 1 about the origin, each turned onto a mean that is so already."""
-    unit, _ = _unit_shapes(shapes)
-    return _plain(_turned_onto(unit, mean[:, 0] + 1j * mean[:, 1]))
-
-
 def principal_modes(aligned: Aligned, most: int = MODES) -> Modes:
     """How the aligned shapes vary about their mean; modes without variance are left out."""
     count, mean = len(aligned.shapes), aligned.mean

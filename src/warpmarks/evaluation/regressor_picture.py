@@ -13,9 +13,9 @@ from warpmarks.detector import Detector
 from warpmarks.evaluation.average_image import average_image
 from warpmarks.plots.regressor import draw_regressor
 from warpmarks.plots.saving import save_figure
-from warpmarks.regression.choice import spread_evenly
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
+from warpmarks.spreading import spread_evenly
 from warpmarks.warps.sampling import picture_to_view, view_to_picture
 
 NAME = "regressor.png"

@@ -14,9 +14,10 @@ from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.fit import Placement, place
 from warpmarks.datasets.reading import read_picture
 from warpmarks.detector import Detector
+from warpmarks.geometry import Geometry, warps_of
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.regression.examples import Examples
-from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
+from warpmarks.warps import RandomWarps, ThinPlateSpline
 from warpmarks.warps.sampling import picture_to_view, view_to_picture
 from warpmarks.warps.views import TOLERANCE
 
@@ -54,13 +55,9 @@ def locate_warped_copies(
     """
     progress = progress or SilentProgress()
     record = detector.record
-    settings = record.config.warps
-    view = (record.view_height, record.view_width)
-    warps = RandomWarps(
-        WarpRange(**settings.first.model_dump()),
-        aspect=view[1] / view[0],
-        controls=control_grid(settings.controls, settings.controls),
-    )
+    size = (record.picture_height, record.picture_width)
+    geometry = Geometry(size, (record.view_height, record.view_width))
+    warps = warps_of(record.config.warps.first, record.config, geometry)
     margin = record.config.image.margin
     generator = torch.Generator().manual_seed(seed)
     count = copies_of_each(len(annotated.images.names)) if copies is None else copies
@@ -70,7 +67,6 @@ def locate_warped_copies(
     for name, path, points in zip(
         annotated.images.names, annotated.images.paths(), annotated.points, strict=True
     ):
-        size = (record.picture_height, record.picture_width)
         picture, (height, width) = read_picture(path, *size, record.config.image.fit)
         placement = place((height, width), size, record.config.image.fit)
         in_view = picture_to_view(torch.from_numpy(placement.to_picture(points)), margin)

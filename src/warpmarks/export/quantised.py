@@ -21,6 +21,7 @@ from warpmarks.export.onnx_file import build_model, describe_model, require_onnx
 from warpmarks.export.tracing import quiet
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.regression.regressor import Regressor
+from warpmarks.spreading import spread_evenly
 
 MOST = 128
 """Images that calibrate: on more, the ranges hardly change."""
@@ -84,7 +85,7 @@ def _read_some(detector: Detector, images: ImageSet, progress: Progress) -> list
     record = detector.record
     size = (record.picture_height, record.picture_width)
     paths = images.paths()
-    chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(len(paths), MOST)).astype(int)]
+    chosen = [paths[index] for index in spread_evenly(len(paths), MOST)]
     progress.start("Reading", len(chosen))
     pictures = []
     for path in chosen:

@@ -61,8 +61,3 @@ def simplest(
         if worse.mean() <= WITHIN * worse.std(ddof=1) / np.sqrt(most):
             return candidates[i]
     return candidates[best]
-
-
-def spread_evenly(count: int, most: int) -> np.ndarray:
-    """Indices of at most ``most`` of ``count`` things, at even distances."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))

@@ -44,11 +44,6 @@ class Fit:
     lengths: Float[np.ndarray, " images"]
     chosen: Mapping[str, float]
 
-    @property
-    def leave_one_out_percent(self) -> Float[np.ndarray, "images points"]:
-        """The same in % of the normaliser."""
-        return 100 * self.leave_one_out / self.lengths[:, None]
-
 
 def fit_regressor(
     examples: Examples,

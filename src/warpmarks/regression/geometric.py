@@ -29,7 +29,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.regression.centres import centres, centres_without
-from warpmarks.regression.choice import simplest, spread_evenly
+from warpmarks.regression.choice import simplest
 from warpmarks.regression.interpolation import (
     MOST_TRIED,
     NOISE,
@@ -41,6 +41,7 @@ from warpmarks.regression.interpolation import (
 from warpmarks.regression.patterns import Pattern, patterns_of
 from warpmarks.regression.plain import GRID, LinearMap, mean_square
 from warpmarks.regression.ridge import Ridge
+from warpmarks.spreading import spread_evenly
 
 NO_FREE_PART = 1e8
 """The ridge of F, in mean squared lengths of an image's inputs, that leaves nothing of it."""

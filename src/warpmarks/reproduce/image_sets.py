@@ -13,9 +13,9 @@ from warpmarks.datasets.published.preparing import prepare
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.registry import published_set
 from warpmarks.progress import Progress
-from warpmarks.regression.choice import spread_evenly
 from warpmarks.reproduce.copies import Copy
 from warpmarks.reproduce.sources import SOURCES
+from warpmarks.spreading import spread_evenly
 from warpmarks.wording import be, counted
 
 

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.fit import place
-from warpmarks.geometry import Geometry
+from warpmarks.geometry import Geometry, warps_of
 from warpmarks.points import PointScheme
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.randomness import ShuffledOrder, generator_for
-from warpmarks.training.step import Share, picked, warps_of
+from warpmarks.training.step import Share, picked
 from warpmarks.warps.sampling import picture_to_view, to_float_images
 from warpmarks.warps.views import ViewSampler, seen_points
 

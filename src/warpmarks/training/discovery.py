@@ -13,6 +13,7 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax
 from warpmarks.losses import view_unit
+from warpmarks.spreading import spread_evenly
 from warpmarks.training.health import Health, diagnose, locate, measure_health
 from warpmarks.training.precision import choose_precision
 from warpmarks.training.self_training import ViewMaker, distance_in_views, found_maps
@@ -106,8 +107,7 @@ class Discovery(Task[PairMeasures]):
     @torch.no_grad()
     def reference(self, network: nn.Module) -> Tensor:
         """The network's landmarks of the usual object, from pictures spread evenly over the set."""
-        count = min(REFERENCE_PICTURES, len(self.batches.pictures))
-        indices = torch.linspace(0, len(self.batches.pictures) - 1, count).round().long()
+        indices = torch.from_numpy(spread_evenly(len(self.batches.pictures), REFERENCE_PICTURES))
         unit, found = view_unit(*self.geometry.cells), []
         for chosen in indices.split(CHUNK):
             pictures = self.batches.pictures_of(self.batches.chosen(chosen), None)

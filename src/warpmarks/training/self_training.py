@@ -19,14 +19,14 @@ from torch import Tensor, nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
-from warpmarks.geometry import Geometry
+from warpmarks.geometry import Geometry, warps_of
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import annotation_distance
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import generator_for
-from warpmarks.training.step import BatchMaker, pinned_warp, warps_of
+from warpmarks.training.step import BatchMaker, pinned_warp
 from warpmarks.warps import ThinPlateSpline
 from warpmarks.warps.sampling import sample_view
 from warpmarks.warps.views import ViewSampler, seen_points
@@ -39,7 +39,7 @@ class Views:
     Attributes:
         plain: the view of each picture as it is.
         warped: x = I o g1.
-        warp: in float64, on the pictures' device.
+        warp: g, on the pictures' device; in float64, but for a GPU drawn to float32.
     """
 
     plain: Float[Tensor, "batch 3 height width"]

@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from warpmarks.configuration import LossConfig, TrainingConfig, WarpConfig
+from warpmarks.configuration import LossConfig, TrainingConfig
 from warpmarks.exchange import exchange_distance
-from warpmarks.geometry import Geometry
+from warpmarks.geometry import Geometry, warps_of
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import (
     ObjectiveTerms,
@@ -22,6 +22,7 @@ from warpmarks.losses import (
     roomy_pooling,
     view_unit,
 )
+from warpmarks.spreading import spread_evenly
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.ahead import Ahead
 from warpmarks.training.health import HeldOutPairs
@@ -30,11 +31,8 @@ from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import ShuffledOrder, generator_for
 from warpmarks.warps import (
     PairSampler,
-    RandomWarps,
     ThinPlateSpline,
     WarpPair,
-    WarpRange,
-    control_grid,
 )
 from warpmarks.warps.sampling import to_float_images
 
@@ -137,8 +135,7 @@ class BatchMaker:
 
     def held_out(self, chunk_size: int) -> list[HeldOutPairs]:
         """Pairs whose warps training never draws, of pictures spread evenly over the set."""
-        count = min(HELD_OUT_PAIRS, len(self.pictures))
-        indices = torch.linspace(0, len(self.pictures) - 1, count).round().long()
+        indices = torch.from_numpy(spread_evenly(len(self.pictures), HELD_OUT_PAIRS))
         chunks = []
         for number, chosen in enumerate(indices.split(chunk_size)):
             drawn = self._draw(chosen, "held out", number, Share(), colours=False)
@@ -180,15 +177,6 @@ class BatchMaker:
             pair.warped_cells,
             drawn.warps.second.to(pictures),
         )
-
-
-def warps_of(section: WarpConfig, config: TrainingConfig, geometry: Geometry) -> RandomWarps:
-    """Random warps of a run's views, from a section of its settings."""
-    return RandomWarps(
-        WarpRange(**section.model_dump()),
-        aspect=geometry.aspect,
-        controls=control_grid(config.warps.controls, config.warps.controls),
-    )
 
 
 def picked(

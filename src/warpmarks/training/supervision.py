@@ -21,6 +21,7 @@ from warpmarks.datasets.fit import place
 from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import annotation_distance, view_unit
+from warpmarks.spreading import spread_evenly
 from warpmarks.training.annotated_batches import (
     AnnotatedBatch,
     AnnotatedBatchMaker,
@@ -159,8 +160,7 @@ class Supervision(Task[PointMeasures]):
 
 def spread_over(images: Int[np.ndarray, " images"]) -> Int[Tensor, " chosen"]:
     """At most ``HELD_OUT_PAIRS`` of the images, spread evenly."""
-    count = min(HELD_OUT_PAIRS, len(images))
-    return torch.from_numpy(images)[torch.linspace(0, len(images) - 1, count).round().long()]
+    return torch.from_numpy(images[spread_evenly(len(images), HELD_OUT_PAIRS)])
 
 
 def distance_in_batch(
