@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from PIL import Image
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.configuration import override
 from warpmarks.detector import Detector
-from warpmarks.errors import InputError
+from warpmarks.errors import InputError, ToldElsewhere
 from warpmarks.losses import ObjectiveTerms
 from warpmarks.run_folder import RunFolder
 from warpmarks.training import Evaluation, discovery, loop
 from warpmarks.training.checkpoint import save_checkpoint
+from warpmarks.training.processes import Processes
 from warpmarks.weights import read_tensors
 
 SCRIPT = Path(__file__).parent / "interrupted_run.py"
@@ -686,3 +688,48 @@ def test_a_replacement_that_fails_at_once_brings_the_old_run_back(
     train_tiny(image_folder, run.path, config=tiny_config(seed=3), steps=5, overwrite=True)
     assert run.record().config.seed == 3
     assert [path.name for path in tmp_path.iterdir() if "run" in path.name] == ["run"]
+
+
+@pytest.mark.parametrize("where", ["here", "in another process"])
+def test_a_replacement_that_fails_before_its_first_step_brings_the_old_run_back(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    train_tiny(image_folder, run.path, steps=5)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+
+    def full_disk(*_: object) -> None:
+        raise InputError("unreadable.csv cannot be written (No space left on device)")
+
+    @contextmanager
+    def together(processes: Processes) -> Iterator[None]:
+        yield
+        if run.replaced_path.is_dir():  # here all went well
+            raise ToldElsewhere
+
+    if where == "here":
+        monkeypatch.setattr(RunFolder, "write_unreadable", full_disk)
+    else:
+        monkeypatch.setattr(Processes, "together", together)
+    with pytest.raises(InputError, match=r"No space left|another process of this"):
+        train_tiny(image_folder, run.path, config=tiny_config(seed=3), steps=5, overwrite=True)
+    assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+    assert [path.name for path in tmp_path.iterdir() if "run" in path.name] == ["run"]
+
+
+def test_a_replacement_that_cannot_be_made_leaves_what_an_earlier_one_began(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    train_tiny(image_folder, run.path, steps=5)
+    begun = run.record().model_copy(update={"recipe": "stopped before its first checkpoint"})
+    run.create(begun, overwrite=True)
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise InputError("run cannot be written (No space left on device)")
+
+    monkeypatch.setattr(RunFolder, "create", full_disk)
+    with pytest.raises(InputError, match="No space left"):
+        train_tiny(image_folder, run.path, steps=5, overwrite=True)
+    assert run.record() == begun
+    assert RunFolder(run.replaced_path).state_path.is_file()

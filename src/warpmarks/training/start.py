@@ -109,6 +109,7 @@ class Start:
         self._conduct = conduct
         self._asked = Budget(conduct.get("steps"), conduct.get("minutes"))
         self.folder = RunFolder(run)
+        self._made = False
         self.record = self.folder.record() if conduct.get("resume") else None
         if self.record is None:
             self.folder.refuse_existing(overwrite=conduct.get("overwrite", False))
@@ -171,15 +172,15 @@ class Start:
         progress = (conduct.get("progress") if first else None) or SilentProgress()
         cache = processes.in_turn(lambda: self._pictures(plan, geometry, progress))
         budget = self._budget(budget)
-        with processes.together():
-            network = build_network(config, generator_for(config.seed, "weights", 0))
-            if plan.weights is not None:
-                load_weights(network, *plan.weights)
-            share = Share(fabric.global_rank, fabric.world_size)
-            task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
-            if first:
-                self._write_record(plan, geometry, cache, budget)
         try:
+            with processes.together():
+                network = build_network(config, generator_for(config.seed, "weights", 0))
+                if plan.weights is not None:
+                    load_weights(network, *plan.weights)
+                share = Share(fabric.global_rank, fabric.world_size)
+                task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
+                if first:
+                    self._write_record(plan, geometry, cache, budget)
             loop = TrainingLoop(
                 processes,
                 folder,
@@ -201,7 +202,7 @@ class Start:
         except LostProcess:
             raise
         except Exception:
-            if first and self.record is None:
+            if self._made:
                 folder.bring_back_replaced()
             raise
         return TrainingResult(
@@ -275,6 +276,7 @@ class Start:
         if self.record is None:
             record = new_record(plan, geometry, cache, kept)
             self.folder.create(record, overwrite=self._conduct.get("overwrite", False))
+            self._made = True
             self.folder.write_unreadable(cache.unreadable)
         elif self.record.budget != kept:
             changes = {"budget": kept, "format": FORMAT}
