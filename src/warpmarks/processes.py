@@ -1,11 +1,17 @@
 """Which of a run's processes this one is, where torchrun, SLURM's srun or warpmarks started it."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 PARENT = "WARPMARKS_PARENT"
-"""Set for processes that warpmarks starts: the id of the one that did, and how many they are."""
+"""Set for processes that warpmarks starts: the id of the one that did, how many they are on each
+machine, on how many machines, and the names of what was set beside it and nobody had given.
+
+It stays for as long as the processes live, which may train again, and what they start inherits it.
+"""
 
 LOST = 3
 """Exit code of a process that ends because another one has."""
@@ -41,8 +47,8 @@ def place() -> Place | None:
         processes, devices = int(told["WORLD_SIZE"]), int(told["LOCAL_WORLD_SIZE"])
         rank, local_rank = int(told["RANK"]), int(told["LOCAL_RANK"])
         return Place("torchrun", rank, local_rank, devices, processes // devices)
-    if PARENT in told:
-        devices, nodes = (int(number) for number in told[PARENT].split()[1:])
+    if _started_here():
+        devices, nodes = (int(number) for number in told[PARENT].split()[1:3])
         node, local_rank = int(told["NODE_RANK"]), int(told["LOCAL_RANK"])
         return Place("warpmarks", node * devices + local_rank, local_rank, devices, nodes)
     if _in_step_of_srun():
@@ -62,6 +68,29 @@ def is_first_on_its_machine() -> bool:
     """Whether no other process of this machine is before it."""
     here = place()
     return here is None or here.local_rank == 0
+
+
+def given() -> Mapping[str, str]:
+    """The environment without what a run has set in which this process has no part."""
+    told = dict(os.environ)
+    if PARENT in told and not _started_here():
+        for name in (PARENT, *told[PARENT].split()[3:]):
+            told.pop(name, None)
+    return told
+
+
+def _started_here() -> bool:
+    """Whether this process is one of those that `PARENT` was set for, or has inherited it."""
+    told = os.environ
+    if PARENT not in told:
+        return False
+    return _is_of(int(told[PARENT].split()[0]), int(told.get("LOCAL_RANK", "0")))
+
+
+@cache
+def _is_of(starter: int, local_rank: int) -> bool:
+    """Kept from the first look: where the starter ends, its processes get another parent."""
+    return starter == (os.getppid() if local_rank else os.getpid())
 
 
 def _in_step_of_srun() -> bool:

@@ -1,14 +1,18 @@
-"""Trains in processes of its own: images, run, and the further arguments as JSON."""
+"""Trains in processes of its own: images, run, and the further arguments as JSON.
+
+With ``then`` among them the first process starts another training there when its own is over.
+"""
 
 import json
 import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
 
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.errors import InputError, LostProcess
-from warpmarks.processes import LOST
+from warpmarks.processes import LOST, is_first_process
 from warpmarks.training import Evaluation
 
 WAITS_AT = 5
@@ -25,6 +29,8 @@ def tell(evaluation: Evaluation) -> None:
 def train(images: str, run: str, arguments: str) -> int:
     """As the command line does, but without its report."""
     chosen = json.loads(arguments)
+    then = chosen.pop("then", None)
+    again = [sys.executable, __file__, images, str(then), json.dumps(chosen)]
     if not chosen.get("resume"):
         chosen["config"] = tiny_config(
             precision="float32", **(AS_BY_DEFAULT | chosen.pop("settings", {}))
@@ -40,7 +46,7 @@ def train(images: str, run: str, arguments: str) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    return 0
+    return subprocess.call(again) if then and is_first_process() else 0
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from PIL import Image
 from textured_pictures import textured
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.errors import InputError
-from warpmarks.processes import LOST, PARENT, Place, is_first_process, place
+from warpmarks.processes import LOST, PARENT, Place, given, is_first_process, place
 from warpmarks.run_folder import RunFolder
 from warpmarks.training import Evaluation
 from warpmarks.training import processes as module
@@ -45,7 +45,7 @@ SRUN = {
     "SLURM_NODEID": "1",
     "SLURM_NODELIST": "localhost",
 }
-OURS = {PARENT: "4711 2 3", "NODE_RANK": "2", "LOCAL_RANK": "1"}
+OURS = {PARENT: f"{os.getppid()} 2 3", "NODE_RANK": "2", "LOCAL_RANK": "1"}
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +99,43 @@ def test_as_many_as_were_started(monkeypatch: pytest.MonkeyPatch) -> None:
         count_processes(1, None)
     with pytest.raises(InputError, match="nodes is 1, but torchrun has started processes on 2"):
         count_processes(None, 1)
+
+
+def test_only_those_that_were_started_have_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others have inherited their environment from one of them."""
+    first = Place("warpmarks", 0, 0, 2, 1)
+    second = Place("warpmarks", 1, 1, 2, 1)
+    for starter, local_rank, expected in (
+        (os.getpid(), "0", first),
+        (os.getppid(), "1", second),
+        (os.getppid(), "0", None),  # started by the first
+        (4711, "1", None),  # by the second
+    ):
+        told(
+            monkeypatch,
+            {PARENT: f"{starter} 2 1", "LOCAL_RANK": local_rank, "NODE_RANK": "0"},
+        )
+        assert place() == expected
+        assert is_first_process() is (expected != second)
+
+
+def test_a_place_is_kept_where_the_starter_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    told(monkeypatch, {PARENT: "2147483 2 1", "LOCAL_RANK": "1", "NODE_RANK": "0"})
+    monkeypatch.setattr(os, "getppid", lambda: 2147483)
+    assert not is_first_process()
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    assert not is_first_process()
+
+
+def test_another_runs_meeting_place_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting = {"MASTER_ADDR": "one", "MASTER_PORT": "1", "NODE_RANK": "0", "LOCAL_RANK": "0"}
+    told(monkeypatch, meeting | {PARENT: "4711 2 1 MASTER_PORT NODE_RANK"})
+    assert given().keys() & {*meeting, PARENT} == {"MASTER_ADDR", "LOCAL_RANK"}
+    with pytest.raises(InputError, match="nothing says where the others are"):
+        count_processes(2, 2)
+    told(monkeypatch, {PARENT: f"{os.getpid()} 2 2 MASTER_PORT NODE_RANK"})
+    assert given() == os.environ
+    assert count_processes(2, 2) == (2, 2)
 
 
 # One process
@@ -307,6 +344,23 @@ def test_two_machines_of_srun_are_one_process(
         ends = [end_of(process) for process in processes]
     assert ends == [(0, ""), (0, "")]
     assert_same_curve(run, alone)
+
+
+@pytest.mark.slow
+def test_a_run_after_another_starts_its_own_processes(image_folder: Path, tmp_path: Path) -> None:
+    """By a command that a script starts when its own run is over."""
+    runs = (tmp_path / "first", tmp_path / "second")
+    chosen = {"devices": 2, "steps": 5}
+    with started(image_folder, runs[0], **chosen, then=str(runs[1])) as process:
+        for _ in runs:
+            wait_for(process, "step 5")
+            assert process.stdin is not None
+            process.stdin.write("\n")
+            process.stdin.flush()
+        code, errors = end_of(process)
+    assert (code, errors) == (0, "")
+    for run in runs:
+        assert RunFolder(run).read_log()[-1]["step"] == 5
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from warpmarks.devices import choose_device
 from warpmarks.errors import InputError, LostProcess, ToldElsewhere
-from warpmarks.processes import LOST, PARENT, Place, place
+from warpmarks.processes import LOST, PARENT, Place, given, place
 from warpmarks.training.alone import Alone
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def count_processes(devices: int | None, nodes: int | None) -> tuple[int, int]:
     """
     here = place()
     if here is None or here.starter == "warpmarks":
-        told = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= os.environ.keys()
+        told = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= given().keys()
         if (nodes or 1) > 1 and not told:
             raise InputError(
                 f"nodes is {nodes}, but nothing says where the others are: start with torchrun or "
@@ -264,10 +264,11 @@ def _start(devices: int, nodes: int) -> _Watch:
                 "started with: put the training into a script, or use the command line"
             )
         defaults = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "NODE_RANK": "0"}
-        os.environ.update({name: os.environ.get(name, told) for name, told in defaults.items()})
+        mine = [name for name in defaults if name not in given()]
+        os.environ.update({name: defaults[name] for name in mine})
         os.environ["WORLD_SIZE"] = str(devices * nodes)
         os.environ["LOCAL_RANK"] = "0"
-        os.environ[PARENT] = f"{os.getpid()} {devices} {nodes}"
+        os.environ[PARENT] = " ".join(map(str, (os.getpid(), devices, nodes, *mine)))
         for rank in range(1, devices):
             environment = os.environ | {"LOCAL_RANK": str(rank)}
             children[rank] = subprocess.Popen(command, env=environment)
