@@ -29,10 +29,16 @@ STEPS = 6
 
 
 def run(
-    root: Path, output: Path, *, on_step: Any = None, seeds: int = 1, **conduct: Any
+    root: Path,
+    output: Path,
+    *,
+    on_step: Any = None,
+    seeds: int = 1,
+    text: str = PROTOCOL,
+    **conduct: Any,
 ) -> Outcome:
     """Carry it out on the set at ``root``, with evaluations every two steps."""
-    made = parse_protocol(PROTOCOL, "blobs")
+    made = parse_protocol(text, "blobs")
     copies = find_copies(made.parts(), {"set": [root]}, {"train": "train", "val": "val"})
     settings = choose_settings(quick=True, steps=conduct.pop("steps", STEPS), seeds=seeds)
     keywords: Any = {"device": "cpu", "threads": 1, "evaluate_every": 2} | conduct

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, files_below, write_json, write_text
+from warpmarks.files import atomic_path, files_below, replace_folder, write_json, write_text
 
 
 def names_in(folder: Path) -> list[str]:
@@ -100,6 +100,45 @@ def test_json_is_plain_and_text_is_utf8(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "a.json").read_bytes()) == value
     write_text(tmp_path / "a.txt", "Käfer\n")
     assert (tmp_path / "a.txt").read_bytes() == "Käfer\n".encode()
+
+
+def folder_with(path: Path, text: str) -> Path:
+    path.mkdir()
+    (path / "text").write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_folder_takes_the_old_ones_place(tmp_path: Path, *, kept: bool) -> None:
+    target, old = tmp_path / "run", tmp_path / "old" if kept else None
+    replace_folder(folder_with(tmp_path / "first", "first"), target, old=old)
+    assert names_in(tmp_path) == ["run"]
+    replace_folder(folder_with(tmp_path / "second", "second"), target, old=old)
+    assert (target / "text").read_text() == "second"
+    assert names_in(tmp_path) == (["old", "run"] if kept else ["run"])
+    assert old is None or (old / "text").read_text() == "first"
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("failing", [{1}, {2}, {2, 3}], ids=str)
+def test_a_folder_that_cannot_be_replaced_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: set[int], *, kept: bool
+) -> None:
+    fresh, target = folder_with(tmp_path / "new", "new"), folder_with(tmp_path / "run", "old")
+    rename, calls = Path.rename, iter(range(1, 100))
+
+    def rename_or_fail(self: Path, target: Path) -> Path:
+        if next(calls) in failing:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename_or_fail)
+    with pytest.raises(OSError, match="No space left"):
+        replace_folder(fresh, target, old=tmp_path / "old" if kept else None)
+    assert sorted(path.read_text() for path in tmp_path.rglob("text")) == ["new", "old"]
+    if 3 not in failing:
+        assert (target / "text").read_text() == "old"
+        assert names_in(tmp_path) == ["new", "run"]
 
 
 def test_the_files_of_a_folder_are_those_wanted_without_hidden_ones(tmp_path: Path) -> None:

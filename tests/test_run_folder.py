@@ -119,6 +119,35 @@ def test_a_run_that_cannot_be_made_leaves_nothing(
 
 
 @pytest.mark.parametrize("failing_rename", [1, 2])
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_replaced_run_outlives_a_second_replacement_that_fails(
+    run: RunFolder, monkeypatch: pytest.MonkeyPatch, failing_rename: int, *, trained: bool
+) -> None:
+    run.state_path.write_bytes(b"hours of training")
+    run.create(tiny_record(tiny_config(seed=5)), overwrite=True)
+    if trained:
+        run.state_path.write_bytes(b"an hour of training")
+    rename, calls = Path.rename, iter(range(1, 100))
+
+    def rename_or_fail(self: Path, target: Path) -> Path:
+        if next(calls) == failing_rename:
+            full_disk()
+        return rename(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", rename_or_fail)
+        with pytest.raises(InputError, match="No space left"):
+            run.create(tiny_record(tiny_config(seed=6)), overwrite=True)
+    assert run.record().config.seed == 5
+    if trained:
+        assert run.state_path.read_bytes() == b"an hour of training"
+    else:
+        run.bring_back_replaced()
+        assert run.state_path.read_bytes() == b"hours of training"
+        assert names_in(run.path.parent) == ["run"]
+
+
+@pytest.mark.parametrize("failing_rename", [1, 2])
 def test_a_run_that_cannot_be_replaced_is_as_it_was(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch, failing_rename: int
 ) -> None:

@@ -1,11 +1,13 @@
-"""Files that are written whole or not at all, and those of a folder."""
+"""Files and folders that are written whole or not at all, and the files of a folder."""
 
 import json
 import os
 import secrets
+import shutil
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from warpmarks.errors import InputError
@@ -54,6 +56,32 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def replace_folder(fresh: Path, target: Path, *, old: Path | None = None) -> None:
+    """Give a complete folder its place, where another one may be.
+
+    Args:
+        fresh: the folder, on the same disk as its place.
+        target: its place.
+        old: where the folder that was there is afterwards; it is deleted if None.
+
+    Raises:
+        OSError: it cannot be done; what was there is as it was.
+    """
+    if not target.exists():
+        fresh.rename(target)
+    elif old is not None:
+        _exchange(fresh, target, old)
+    else:
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        try:
+            _exchange(fresh, target, aside / "old")
+        except BaseException:
+            with suppress(OSError):  # what was there could not be put back and is kept in it
+                aside.rmdir()
+            raise
+        shutil.rmtree(aside, ignore_errors=True)
+
+
 def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
     """The files of a folder and its folders whose names are wanted.
 
@@ -75,6 +103,15 @@ def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
             path = Path(home, name)
             if wanted(name) and not name.startswith(".") and path.is_file():
                 yield path
+
+
+def _exchange(fresh: Path, target: Path, old: Path) -> None:
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
 
 
 def _cannot_write(path: Path, error: OSError) -> str:

@@ -28,7 +28,7 @@ from pydantic import ValidationError
 
 from warpmarks.configuration import plain_reason
 from warpmarks.errors import InputError
-from warpmarks.files import write_text
+from warpmarks.files import replace_folder, write_text
 from warpmarks.locks import held
 from warpmarks.run_record import FORMAT, ImageSource, RunRecord
 
@@ -127,7 +127,9 @@ class RunFolder:
             target.parent.mkdir(parents=True, exist_ok=True)
             made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
             try:
-                _replace_folder(made, target, self.replaced_path, text)
+                (made / "new").mkdir()
+                write_text(made / "new" / "run.json", text)
+                _replace_run(made / "new", target, self.replaced_path)
             finally:
                 shutil.rmtree(made, ignore_errors=True)
         except OSError as error:
@@ -273,24 +275,16 @@ def _hash() -> "hashlib.blake2b":
     return hashlib.blake2b(digest_size=16)
 
 
-def _replace_folder(made: Path, target: Path, replaced: Path, record: str) -> None:
-    """Put a folder with the record at ``target``, and what was there at ``replaced``."""
-    fresh, old = made / "new", made / "old"
-    fresh.mkdir()
-    write_text(fresh / "run.json", record)
-    if not target.exists():
-        fresh.rename(target)
+def _replace_run(fresh: Path, target: Path, replaced: Path) -> None:
+    """Put a folder at ``target``, and a run that was there at ``replaced``."""
+    trained = (target / "training_state.safetensors").exists()
+    if target.exists() and replaced.is_dir() and not trained:
+        # An earlier replacement never came to a checkpoint: what it replaced still waits.
+        replace_folder(fresh, target)
         return
-    target.rename(old)
-    try:
-        fresh.rename(target)
-    except BaseException:
-        old.rename(target)
-        raise
-    if replaced.is_dir() and not (old / "training_state.safetensors").exists():
-        return  # An earlier replacement never came to a checkpoint: what it replaced still waits.
-    shutil.rmtree(replaced, ignore_errors=True)
-    old.rename(replaced)
+    if trained:  # what it replaced has been of no use since
+        shutil.rmtree(replaced, ignore_errors=True)
+    replace_folder(fresh, target, old=replaced)
 
 
 def _evaluation(text: str) -> dict[str, Any] | None:

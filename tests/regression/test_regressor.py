@@ -1,5 +1,8 @@
+import errno
 import json
+import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -178,6 +181,23 @@ def test_what_is_there_is_not_replaced(saved):
     (saved.parent / "precious").mkdir()
     with pytest.raises(InputError, match="exists and is no regressor"):
         save_regressor(other, saved.parent / "precious", overwrite=True)
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_one_that_cannot_be_replaced_is_as_it_was(saved, monkeypatch, failing):
+    rename, calls = Path.rename, iter(range(1, 100))
+
+    def rename_or_fail(self, target):
+        if next(calls) == failing:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename_or_fail)
+    other = fit_regressor(made_examples(6), SCHEME).regressor
+    with pytest.raises(InputError, match=r"eyes cannot be written \(No space left.*make room"):
+        save_regressor(other, saved, overwrite=True)
+    assert load_regressor(saved).fitted_on == 5
+    assert [path.name for path in saved.parent.iterdir()] == ["eyes"]
 
 
 def test_a_failure_beside_it_leaves_nothing(tmp_path):

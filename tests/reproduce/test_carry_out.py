@@ -1,5 +1,8 @@
 import csv
+import errno
 import json
+import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,7 +13,7 @@ import pytest
 
 import published_copies
 from annotated_examples import make_annotated_set
-from blob_experiment import run
+from blob_experiment import PROTOCOL, run
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
@@ -114,6 +117,31 @@ def test_landmarks_are_found_once(finished, blobs, tmp_path, monkeypatch):
         cell.unlink()
     assert told(run(blobs, copy)) == told(finished[1])
     assert sorted(found) == ["blobs train", "blobs val"]
+
+
+def test_pictures_that_cannot_take_their_place_leave_the_old_ones(
+    finished, blobs, tmp_path, monkeypatch
+):
+    copy = shutil.copytree(finished[0], tmp_path / "copy")
+    drawn = PROTOCOL + "pictures:\n  - {kind: label_curve}\n"
+    outcome = run(blobs, copy, text=drawn)
+    assert not outcome.failures
+    pictures = {copy / name: (copy / name).read_bytes() for name in outcome.pictures}
+    assert len(pictures) == 1
+    for cell in (copy / "cells").glob("*label-curve*"):
+        cell.unlink()
+    rename = Path.rename
+
+    def rename_or_fail(self, target):
+        if self.name.endswith(".drawing"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename_or_fail)
+    outcome = run(blobs, copy, text=drawn)
+    assert len(outcome.failures) == 1
+    assert re.search(r"label_curve cannot be written \(No space left.*room", outcome.failures[0])
+    assert {path: path.read_bytes() for path in pictures} == pictures
 
 
 def test_a_half_written_cell_is_done_again(finished, blobs, tmp_path):

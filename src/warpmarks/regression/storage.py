@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, write_json
+from warpmarks.files import atomic_path, replace_folder, write_json
 from warpmarks.points import PointScheme, check_names, parse_normaliser
 from warpmarks.regression.regressor import Regressor
 
@@ -124,9 +124,12 @@ def save_regressor(
         write_json(folder / RECORD, record.model_dump(mode="json"))
         if beside is not None:
             beside(folder)
-        if path.exists():
-            path.rename(made / "old")
-        folder.rename(path)
+        replace_folder(folder, path)
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be written ({error.strerror or error}): choose another place or make "
+            "room"
+        ) from error
     finally:
         shutil.rmtree(made, ignore_errors=True)
 

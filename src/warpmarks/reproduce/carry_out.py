@@ -8,6 +8,7 @@ from typing import Any
 
 from warpmarks.datasets.parallel import processors
 from warpmarks.errors import InputError
+from warpmarks.files import replace_folder
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.reproduce.copies import Copy
 from warpmarks.reproduce.image_sets import ImageSets
@@ -197,18 +198,27 @@ class _Work:
         home = stem(self.protocol, self.settings)
         folder = self.store.output / home / step.spec.kind
         work = folder.with_name(f".{folder.name}.drawing")
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
+        try:
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(parents=True)
+            names = self._draw_into(work, step)
+            replace_folder(work, folder)
+        except OSError as error:
+            raise InputError(
+                f"{folder} cannot be written ({error.strerror or error}): make room, or choose "
+                "another --output"
+            ) from error
+        return [f"{home}/{step.spec.kind}/{name}" for name in names]
+
+    def _draw_into(self, folder: Path, step: Drawing) -> list[str]:
+        """Draw; names of the pictures."""
         match step.spec.kind:
             case "examples":
-                names = draw_examples(work, step, self.sets, self.scorer, self.progress)
+                return draw_examples(folder, step, self.sets, self.scorer, self.progress)
             case "predictions":
-                names = draw_predictions(work, step, self.scorer)
+                return draw_predictions(folder, step, self.scorer)
             case "influences":
-                names = draw_influences(work, step, self.scorer)
+                return draw_influences(folder, step, self.scorer)
             case "label_curve":
                 so_far = self.outcome()
-                names = draw_labels(work, self.protocol, so_far.rows, so_far.normaliser)
-        shutil.rmtree(folder, ignore_errors=True)
-        work.rename(folder)
-        return [f"{home}/{step.spec.kind}/{name}" for name in names]
+                return draw_labels(folder, self.protocol, so_far.rows, so_far.normaliser)
