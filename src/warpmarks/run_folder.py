@@ -9,7 +9,6 @@ pictures/, report.html        what there is to look at
 """
 
 import csv
-import hashlib
 import io
 import json
 import os
@@ -188,22 +187,6 @@ class RunFolder:
         """Write the record of the run that is there anew, whole or not at all."""
         write_text(self.path / "run.json", _as_text(record))
 
-    def weights_digest(self) -> str:
-        """Hash of the weights: which detector this is, wherever the run lies.
-
-        Raises:
-            InputError: there are no weights yet, or they cannot be read.
-        """
-        try:
-            with self.weights_path.open("rb") as file:
-                return hashlib.file_digest(file, _hash).hexdigest()
-        except FileNotFoundError as error:
-            raise InputError(
-                f"{self.weights_path} is missing: the run has not come to its first checkpoint"
-            ) from error
-        except OSError as error:
-            raise InputError(f"{self.weights_path} cannot be read ({error.strerror})") from error
-
     def append_log(self, line: Mapping[str, Any]) -> None:
         """Add one evaluation."""
         try:
@@ -269,10 +252,6 @@ def _unknown_settings(error: ValidationError) -> list[str]:
 
 def _as_text(record: RunRecord) -> str:
     return record.model_dump_json(indent=2) + "\n"
-
-
-def _hash() -> "hashlib.blake2b":
-    return hashlib.blake2b(digest_size=16)
 
 
 def _replace_run(fresh: Path, target: Path, replaced: Path) -> None:

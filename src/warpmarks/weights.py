@@ -98,9 +98,14 @@ def load_weights(network: nn.Module, weights: dict[str, Tensor], path: object) -
 
 
 def weights_digest(network: nn.Module) -> str:
-    """SHA-256 of a network's weights: the same wherever and however often they are saved."""
+    """The digest of a network's weights."""
+    return tensors_digest(network.state_dict())
+
+
+def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of weights by name: the same wherever and however often they are saved."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(network.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         values = tensor.detach().cpu().contiguous()
         digest.update(f"{name} {values.dtype} {tuple(values.shape)}\n".encode())
         digest.update(values.numpy().tobytes())

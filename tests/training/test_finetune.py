@@ -15,7 +15,7 @@ from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder
 from warpmarks.training import PairMeasures, TrainingResult, finetune, finetuning_config
 from warpmarks.training.unsupervised import FINETUNING_RATE
-from warpmarks.weights import read_tensors
+from warpmarks.weights import read_tensors, write_tensors
 
 STEPS = 12
 
@@ -88,8 +88,8 @@ def test_what_is_recorded(source: Path, others: Path, tmp_path: Path) -> None:
     record, first = RunFolder(result.run).record(), RunFolder(source).record()
     assert record.source is not None
     assert (record.source.name, record.source.steps) == ("first", 10)
-    assert record.source.digest == RunFolder(source).weights_digest()
-    assert record.source.digest != RunFolder(result.run).weights_digest()
+    assert record.source.digest == Detector.load(source, device="cpu").digest
+    assert record.source.digest != Detector.load(result.run, device="cpu").digest
     assert record.kind == "unsupervised"
     assert record.config.optimiser.learning_rate == pytest.approx(FINETUNING_RATE * 3e-3)
     assert record.config.network == first.config.network
@@ -139,6 +139,17 @@ def without_checkpoint(run: Path) -> Path:
     for name in ("weights.safetensors", "training_state.safetensors", "log.jsonl"):
         (run / name).unlink()
     return run
+
+
+def test_the_same_weights_saved_again_are_no_others(
+    source: Path, others: Path, tmp_path: Path
+) -> None:
+    finetune_tiny(source, others, tmp_path / "whole", steps=2)
+    run = without_checkpoint(tmp_path / "whole")
+    first = RunFolder(shutil.copytree(source, tmp_path / "first"))
+    weights, about = read_tensors(first.weights_path)
+    write_tensors(first.weights_path, weights, about | {"threads": 1 + about["threads"]})
+    assert finetune_tiny(first.path, others, run, resume=True).steps == 2
 
 
 def test_killed_before_its_first_checkpoint(

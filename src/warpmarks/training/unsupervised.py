@@ -16,7 +16,7 @@ from warpmarks.training.naming import first_difference
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.start import Materials, Plan, Start, TrainingResult
 from warpmarks.training.widening import widen
-from warpmarks.weights import build_network, read_tensors
+from warpmarks.weights import build_network, read_tensors, tensors_digest
 
 FEWEST_IMAGES = 2
 
@@ -145,7 +145,7 @@ def _source_of(
     weights, about = read_tensors(source.weights_path)
     found = SourceRun(
         name=source.path.resolve().name,
-        digest=source.weights_digest(),
+        digest=tensors_digest(weights),
         steps=about.get("step", 0),
     )
     if began is not None and began.digest != found.digest:
