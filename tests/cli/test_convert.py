@@ -68,6 +68,27 @@ def test_names_with_commas_come_from_a_file(warpmarks, fish, tmp_path):
     assert (code, 'has no list of names: expected {"names"' in err) == (2, True)
 
 
+def test_what_errors_are_divided_by_is_kept_or_told_of(warpmarks, tmp_path):
+    (tmp_path / "landmarks.csv").write_text("image,x1,y1,x2,y2,x3,y3\na.png,1,2,3,4,5,6\n")
+    scheme = {"names": ["snout", "eye", "fin"], "normaliser": "eye:fin"}
+    (tmp_path / "points.json").write_text(json.dumps(scheme))
+
+    def converted(name, *arguments):
+        code, _, err = warpmarks("convert", tmp_path / "landmarks.csv", tmp_path / name, *arguments)
+        assert code == 0
+        return err
+
+    ours = ["--to", "warpmarks"]
+    assert converted("one", *ours, "--points", "fin,eye", "--names", "snout,eye,fin") == ""
+    assert read(tmp_path / "one").normaliser == "eye:fin"
+    assert converted("two", *ours, "--names", "a,b,c") == ""
+    assert read(tmp_path / "two").normaliser == "b:c"
+    told = "the normaliser 'eye:fin' is dropped: it cannot be told by the points of B\n"
+    assert converted("three", *ours, "--points", "snout,eye") == told
+    told = "DeepLabCut CSV does not keep: normaliser (1)\n"
+    assert converted("four.csv", "--to", "deeplabcut") == told
+
+
 def test_a_way_around_every_format_leads_back(warpmarks, fish, tmp_path):
     """Our half pixels and flips cancel out only if each is right in both directions."""
     steps = [

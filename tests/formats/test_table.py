@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,58 @@ def test_points_are_chosen_by_name_in_the_order_asked_for():
 def test_case_spaces_and_ways_to_compose_a_letter_are_not_told_apart():
     table = rename_points(fish(), ["Å", "b", "c"], source="--names")
     assert select_points(table, [" a\u030a ".upper()], source="--points").names == (" A\u030a ",)
+
+
+FACE = ("left eye", "right eye", "nose", "left mouth", "right mouth")
+
+
+def measured(names, normaliser):
+    return replace(
+        assemble(names, rows(len(names), "a"), source="file"),
+        normaliser=normaliser,
+    )
+
+
+@pytest.mark.parametrize(
+    ("normaliser", "names", "expected"),
+    [
+        ("box", "abcde", "box"),
+        ("box-side", "abcde", "box-side"),
+        ("image", "abcde", "image"),
+        ("1:2", "abcde", "1:2"),
+        ("inter-ocular", "abcde", "inter-ocular"),  # the first two of five
+        ("nose:left eye", "abcde", "c:a"),
+        ("left eye+right eye:NOSE", "abcde", "a+b:c"),
+        ("4-5:nose", "abcde", "d+e:c"),
+        ("2:1", "21345", "1:2"),  # a name wins over a number
+        ("nose:left eye", ["a:b", "b", "c+d", "d", "e"], "3:1"),
+        ("nose:left eye", ["a:b", "3", "c+d", "1", "e"], None),
+        ("no:where", "abcde", None),
+    ],
+)
+def test_a_normaliser_names_renamed_points(normaliser, names, expected):
+    renamed = rename_points(measured(FACE, normaliser), list(names), source="--names")
+    assert renamed.normaliser == expected
+
+
+@pytest.mark.parametrize(
+    ("normaliser", "names", "expected"),
+    [
+        ("box", ["nose"], "box"),
+        ("box-side", ["nose"], "box-side"),
+        ("image", ["nose"], "image"),
+        ("right eye:nose", ["NOSE", "left eye", "right eye"], "right eye:nose"),
+        ("right eye:nose", ["nose", "left eye"], None),
+        ("1+2:3", ["nose", "left eye"], None),
+        ("1:3", ["nose", "left eye"], "left eye:nose"),  # 1:2 would be right too
+        ("1:2", ["nose", "left eye", "right eye"], "left eye:right eye"),  # 1:2 are others now
+        ("inter-ocular", ["right eye", "left eye"], "inter-ocular"),
+        ("inter-ocular", ["nose", "left eye", "left mouth", "right mouth"], None),
+    ],
+)
+def test_a_normaliser_of_chosen_points(normaliser, names, expected):
+    table = measured(FACE, normaliser)
+    assert select_points(table, names, source="--points").normaliser == expected
 
 
 @pytest.mark.parametrize(
@@ -86,8 +140,8 @@ def test_a_box_is_the_annotated_one_or_spans_the_pixels_of_the_points():
 
 
 def test_losses_are_counted():
-    assert lost(fish(), frozenset(Keeps)) == []
-    assert lost(fish(), frozenset()) == [
+    assert lost(replace(fish(), normaliser="box"), frozenset(Keeps)) == []
+    assert lost(replace(fish(), normaliser="box"), frozenset()) == [
         "names of points (3)",
         "marks of hidden points (1)",
         "boxes (1)",
@@ -96,5 +150,6 @@ def test_losses_are_counted():
         "identifiers and notes (1)",
         "lines between points (2)",
         "mirror pairs (1)",
+        "normaliser (1)",
         "fractions of pixels (2)",
     ]

@@ -116,11 +116,17 @@ def convert(
     to = target_format.value if target_format else recognise_target(target, flag="--to")
     check_target(target, files=FORMATS[to].files, overwrite=overwrite)
     table = read(source, source_format.value if source_format else None, images)
+    normaliser = table.normaliser
     if names is not None:
         table = rename_points(table, listed_names(names, "--names"), source="--names")
     if points is not None:
         table = select_points(table, listed_names(points, "--points"), source="--points")
     table = replace(table, category=category or table.category, scorer=scorer or table.scorer)
+    if normaliser is not None and table.normaliser is None:
+        print(
+            f"the normaliser {normaliser!r} is dropped: it cannot be told by the points of B",
+            file=sys.stderr,
+        )
     dropped = write(target, to, table, images_beside(source, images))
     if dropped:
         print(f"{FORMATS[to].title} does not keep: {', '.join(dropped)}", file=sys.stderr)

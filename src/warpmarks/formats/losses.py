@@ -22,6 +22,7 @@ class Keeps(StrEnum):
     NOTES = "identifiers and notes"
     SKELETON = "lines between points"
     MIRROR = "mirror pairs"
+    NORMALISER = "normaliser"
     FRACTIONS = "fractions of pixels"
     OUTSIDE = "points outside of their image"
 
@@ -40,6 +41,7 @@ def lost(table: PointTable, keeps: Container[Keeps]) -> list[str]:
         Keeps.NOTES: sum(bool(extras.identifier or extras.notes) for extras in table.extras),
         Keeps.SKELETON: len(table.skeleton),
         Keeps.MIRROR: len(table.mirror),
+        Keeps.NORMALISER: int(table.normaliser is not None),
         Keeps.FRACTIONS: int((table.points[table.placed] % 1 != 0).any(axis=1).sum()),
         Keeps.OUTSIDE: int(outside(table).sum()),
     }

@@ -102,7 +102,7 @@ FORMATS = {
         "warpmarks CSV",
         own_csv.read,
         own_csv.write,
-        _NAMED | {Keeps.SCORES, Keeps.MIRROR},
+        _NAMED | {Keeps.SCORES, Keeps.MIRROR, Keeps.NORMALISER},
         files=(own_csv.TABLE, own_csv.SCHEME),
     ),
     "yolo": Format(

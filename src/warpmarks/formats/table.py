@@ -5,7 +5,7 @@ image of width W spans -0.5 to W - 0.5. Each format's module says how its file c
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int8
 
 from warpmarks.errors import InputError
-from warpmarks.points import check_names
+from warpmarks.points import Normaliser, check_names, numbered_names, parse_normaliser
 from warpmarks.wording import be, counted
 
 UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
@@ -196,6 +196,8 @@ def box_around(
 def rename_points(table: PointTable, names: Sequence[str], *, source: str) -> PointTable:
     """The table with its points called ``names``, in the order of the file.
 
+    A normaliser names them anew; it is dropped where it cannot, see `_in_words_of`.
+
     Raises:
         InputError: another number of names, or two that are the same.
     """
@@ -206,11 +208,19 @@ def rename_points(table: PointTable, names: Sequence[str], *, source: str) -> Po
             "name each of them once"
         )
     check_names(tuple(names), source=source)
-    return replace(table, names=tuple(names), named=True, normaliser=None)
+    places = {index: index for index in range(len(names))}
+    return replace(
+        table,
+        names=tuple(names),
+        named=True,
+        normaliser=_in_words_of(tuple(names), table, places),
+    )
 
 
 def select_points(table: PointTable, names: Sequence[str], *, source: str) -> PointTable:
     """The points called ``names``, in that order; upper and lower case are not told apart.
+
+    A normaliser of points that are not all among them is dropped.
 
     Raises:
         InputError: there is no such point, with the nearest one, or one is asked for twice.
@@ -237,9 +247,46 @@ def select_points(table: PointTable, names: Sequence[str], *, source: str) -> Po
         scores=None if table.scores is None else table.scores[:, chosen],
         skeleton=kept(table.skeleton),
         mirror=kept(table.mirror),
-        # A normaliser may name points by number or a point that is gone.
-        normaliser=table.normaliser if table.normaliser in ("box", "image") else None,
+        normaliser=_in_words_of(tuple(names), table, new),
     )
+
+
+def _in_words_of(names: tuple[str, ...], table: PointTable, new: Mapping[int, int]) -> str | None:
+    """The table's normaliser for points called ``names``.
+
+    As it is written where it means the same points, else by their names, else by their numbers.
+
+    Args:
+        names: of the points that there are to be.
+        table: with the points that there were.
+        new: of their places those that the points have among the names.
+
+    Returns:
+        None where one of its points is gone or nothing that could be written means them.
+    """
+    text = table.normaliser
+    old = None if text is None else _parsed(text, table.names)
+    if text is None or old is None:
+        return None
+    if not {*old.first, *old.second} <= new.keys():
+        return None
+    first, second = ([new[index] for index in group] for group in (old.first, old.second))
+    by_name, by_number = (
+        ":".join("+".join(words[index] for index in group) for group in (first, second))
+        for words in (names, numbered_names(len(names)))
+    )
+    for written in (text, by_name, by_number):
+        said = _parsed(written, names)
+        if said and set(said.first) == set(first) and set(said.second) == set(second):
+            return written
+    return None
+
+
+def _parsed(text: str, names: tuple[str, ...]) -> Normaliser | None:
+    try:
+        return parse_normaliser(text, names, source="the normaliser")
+    except InputError:
+        return None
 
 
 def _key(name: str) -> str:
