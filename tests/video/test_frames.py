@@ -1,5 +1,6 @@
 import os
 import stat
+import time
 
 import numpy as np
 import pytest
@@ -150,6 +151,33 @@ def test_an_interrupted_taking_leaves_nothing(tmp_path, monkeypatch):
             find_frames([clip], frames=4, cache_dir=cache)
     assert list((cache / "frames").iterdir()) == []
     assert len(find_frames([clip], frames=4, cache_dir=cache).names) == 4
+
+
+def test_leftovers_of_a_killed_taking_are_removed_when_stale(tmp_path):
+    clip, home = write_video(tmp_path / "clip.mp4", 12), tmp_path / "cache" / "frames"
+    old, young = home / ".old.partial", home / ".young.partial"
+    long_ago = time.time() - 2 * 24 * 3600
+    for left in (old, young):
+        left.mkdir(parents=True)
+        (left / "000003.jpg").write_bytes(b"123")
+        os.utime(left, (long_ago, long_ago))
+    os.utime(old / "000003.jpg", (long_ago, long_ago))
+    images = find_frames([clip], frames=4, cache_dir=tmp_path / "cache")
+    assert {folder.name for folder in home.iterdir()} == {young.name, images.root.name}
+
+
+def test_no_folder_waits_while_frames_are_chosen(tmp_path, monkeypatch):
+    """It would be taken for what a killed process has left."""
+    clip, seen = write_video(tmp_path / "clip.mp4", 12), []
+    choose = extracting.choose_frames
+
+    def chosen(*arguments):
+        seen.append(list((tmp_path / "cache" / "frames").iterdir()))
+        return choose(*arguments)
+
+    monkeypatch.setattr(extracting, "choose_frames", chosen)
+    find_frames([clip], frames=4, cache_dir=tmp_path / "cache")
+    assert seen == [[]]
 
 
 @pytest.mark.parametrize(

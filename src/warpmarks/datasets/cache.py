@@ -31,9 +31,11 @@ from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_pi
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
 
+PARTIAL = ".partial"
+"""Ends the name of a folder that is being made, which begins with a dot."""
+
 _FORMAT_VERSION = 1
 _PICTURES, _INDEX = "pictures.uint8", "index.json"
-_PARTIAL = ".partial"
 _STALE_SECONDS = 3600.0  # a maker at work writes far more often
 _NAMED = 3  # unreadable images that a message names
 
@@ -167,10 +169,10 @@ def _open(folder: Path, settings: Settings) -> PictureCache | None:
 def _make(folder: Path, work: _Work) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _remove_stale(folder.parent)
+        remove_stale(folder.parent)
         _check_room(folder.parent, work)
         temporary = Path(
-            tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=_PARTIAL)
+            tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=PARTIAL)
         )
         try:
             _fill(temporary, work)
@@ -240,7 +242,7 @@ def _move(temporary: Path, folder: Path, settings: Settings) -> None:
         if _open(folder, settings) is not None:
             return
         damaged = Path(
-            tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=_PARTIAL)
+            tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=PARTIAL)
         )
         with suppress(FileNotFoundError):
             folder.rename(damaged / folder.name)
@@ -248,9 +250,9 @@ def _move(temporary: Path, folder: Path, settings: Settings) -> None:
         temporary.rename(folder)
 
 
-def _remove_stale(cache_dir: Path) -> None:
-    """Remove what interrupted makers left behind."""
-    for left in cache_dir.glob(f".*{_PARTIAL}"):
+def remove_stale(home: Path) -> None:
+    """Remove the folders that killed makers left behind in ``home``, of pictures or of frames."""
+    for left in home.glob(f".*{PARTIAL}"):
         with suppress(OSError):
             written = max(file.stat().st_mtime for file in (left, *left.iterdir()))
             if time.time() - written > _STALE_SECONDS:

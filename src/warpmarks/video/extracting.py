@@ -17,14 +17,14 @@ from pathlib import Path
 
 from PIL import Image
 
-from warpmarks.datasets.cache import default_cache_dir
+from warpmarks.datasets.cache import PARTIAL, default_cache_dir, remove_stale
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.files import files_below
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.video.choosing import FrameChoice, choose_frames
-from warpmarks.video.reading import Video
+from warpmarks.video.reading import StoredFrame, Video
 
 FRAMES = 500
 _VERSION = 1  # part of every key: raise it when other frames or pixels would be taken
@@ -89,10 +89,14 @@ def _folder(file: Path, frames: int, choice: FrameChoice, home: Path, progress: 
         return folder
     try:
         home.mkdir(parents=True, exist_ok=True)
-        temporary = home / f".{secrets.token_hex(8)}.partial"
+        remove_stale(home)
+        stored = video.stored()
+        # This may take long in which nothing is written, as if the folder were stale.
+        chosen = choose_frames(video, stored, frames, choice)
+        temporary = home / f".{secrets.token_hex(8)}{PARTIAL}"
         temporary.mkdir()
         try:
-            _take(video, frames, choice, temporary, progress)
+            _take(video, stored, chosen, temporary, progress)
             _move(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -104,9 +108,13 @@ def _folder(file: Path, frames: int, choice: FrameChoice, home: Path, progress: 
     return folder
 
 
-def _take(video: Video, frames: int, choice: FrameChoice, folder: Path, progress: Progress) -> None:
-    stored = video.stored()
-    chosen = choose_frames(video, stored, frames, choice)
+def _take(
+    video: Video,
+    stored: Sequence[StoredFrame],
+    chosen: Sequence[int],
+    folder: Path,
+    progress: Progress,
+) -> None:
     progress.start(f"Taking frames from {video.path.name}", len(chosen))
     taken = 0
     for frame in video.only(set(chosen), stored):
