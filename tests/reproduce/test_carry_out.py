@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import published_copies
 from annotated_examples import make_annotated_set
@@ -19,8 +21,10 @@ from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelledPool
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.progress import SilentProgress
 from warpmarks.reproduce.carry_out import Outcome, carry_out
 from warpmarks.reproduce.copies import find_copies
+from warpmarks.reproduce.located import locate_once
 from warpmarks.reproduce.plan import Training
 from warpmarks.reproduce.protocol import load_protocol
 from warpmarks.reproduce.settings import choose_settings
@@ -142,6 +146,30 @@ def test_pictures_that_cannot_take_their_place_leave_the_old_ones(
     assert len(outcome.failures) == 1
     assert re.search(r"label_curve cannot be written \(No space left.*room", outcome.failures[0])
     assert {path: path.read_bytes() for path in pictures} == pictures
+
+
+def test_landmarks_are_found_on_each_sets_own_images(finished, blobs, tmp_path, monkeypatch):
+    """Sets whose images have the same names, and images that were put in the place of others."""
+    detector = Detector.load(next((finished[0] / "runs").glob("own-4-*")), device="cpu")
+    cropped = shutil.copytree(blobs, tmp_path / "cropped")
+    for path in (cropped / "images").iterdir():
+        with Image.open(path) as image:
+            image.crop((4, 3, image.width, image.height)).save(path)
+    (tmp_path / "kept").mkdir()
+
+    def found(root):
+        annotated = read_annotated(root)
+        once = locate_once(tmp_path / "kept", "run", detector, annotated, SilentProgress())
+        anew = locate_annotated(detector, annotated)
+        np.testing.assert_array_equal(once.sizes, anew.sizes)
+        np.testing.assert_allclose(once.landmarks, anew.landmarks, atol=1e-9)
+        return len(list((tmp_path / "kept").iterdir()))
+
+    assert [found(root) for root in (blobs, cropped, blobs)] == [1, 2, 2]
+    monkeypatch.chdir(blobs.parent)
+    assert found(Path(blobs.name)) == 2
+    shutil.copyfile(blobs / "images" / "00.png", cropped / "images" / "00.png")
+    assert found(cropped) == 3
 
 
 def test_a_half_written_cell_is_done_again(finished, blobs, tmp_path):

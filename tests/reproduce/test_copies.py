@@ -1,6 +1,7 @@
 import csv
 
 import pytest
+from PIL import Image
 
 import published_copies
 from annotated_examples import make_annotated_set
@@ -105,3 +106,21 @@ def test_a_moved_copy_is_the_same_and_a_corrected_point_another(tmp_path):
     (second / "landmarks.csv").write_text("\n".join(table) + "\n")
     one, two = digests()
     assert [a == b for a, b in zip(one, two, strict=True)] == [False, False, True]
+
+
+def test_other_images_of_the_same_names_are_another_copy(tmp_path):
+    first, second = own(tmp_path / "one"), own(tmp_path / "two")
+    for root in (first, second):
+        (root / "landmarks.csv").unlink()
+    Image.new("RGB", (9, 7), "red").save(second / "images" / "06.png")
+
+    def digests(root):
+        copy = find_copy("own", {"set": [root]}, [])
+        return {"all": copy.digest, **{name: split.digest for name, split in copy.splits.items()}}
+
+    one, two = digests(first), digests(second)
+    assert {name: one[name] == two[name] for name in one} == {
+        "all": False,
+        "fit": True,
+        "hidden": False,
+    }

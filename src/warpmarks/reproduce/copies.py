@@ -24,7 +24,7 @@ class Split:
         images: how many there are.
         annotated: how many of them have a point.
         complete: how many of them have all their points.
-        digest: of names and points; moving the copy does not change it.
+        digest: of names, points and the files' sizes; moving the copy does not change it.
     """
 
     images: int
@@ -43,7 +43,7 @@ class Copy:
         splits: by the name that protocols have for them.
         names: what the copy calls them, where it is another name.
         points: number of annotated points; 0 without annotations.
-        digest: of all its names, splits and points.
+        digest: of all its names, splits, points and the files' sizes.
         gaps: one sentence for each thing that is missing of the published set.
         absent: why nothing can be read, as one sentence; empty where the set is there.
     """
@@ -130,6 +130,7 @@ def find_copy(
         hint = f" (or give its folder by --{hints[0]})" if hints else ""
         return Copy(source, folders, absent=f"{error}{hint}")
     images = found.images
+    sizes = [_size_of(file) for file in images.files]
     present = {*splits, *(_known_as(split, names) for split in images.splits)}
     return Copy(
         source,
@@ -137,11 +138,11 @@ def find_copy(
         {
             split: one
             for split in sorted(present)
-            if (one := _split(images, names.get(split, split))).images
+            if (one := _split(images, sizes, names.get(split, split))).images
         },
         names,
         0 if images.points is None else images.points.shape[1],
-        _digest(images, range(len(images.names))),
+        _digest(images, sizes, range(len(images.names))),
         found.gaps,
     )
 
@@ -150,20 +151,27 @@ def _known_as(split: str, names: Mapping[str, str]) -> str:
     return next((name for name, called in names.items() if called == split), split)
 
 
-def _split(images: SourceImages, split: str) -> Split:
+def _split(images: SourceImages, sizes: Sequence[int], split: str) -> Split:
     rows = [row for row, its_split in enumerate(images.splits) if in_split(its_split, split)]
+    digest = _digest(images, sizes, rows)
     if images.points is None:
-        return Split(len(rows), 0, 0, _digest(images, rows))
+        return Split(len(rows), 0, 0, digest)
     known = np.isfinite(images.points[rows]).all(axis=2)
-    return Split(
-        len(rows), int(known.any(axis=1).sum()), int(known.all(axis=1).sum()), _digest(images, rows)
-    )
+    return Split(len(rows), int(known.any(axis=1).sum()), int(known.all(axis=1).sum()), digest)
 
 
-def _digest(images: SourceImages, rows: Sequence[int]) -> str:
+def _size_of(file: str) -> int:
+    """In bytes; -1 of one that cannot be found, of which its reader will tell."""
+    try:
+        return Path(file).stat().st_size
+    except OSError:
+        return -1
+
+
+def _digest(images: SourceImages, sizes: Sequence[int], rows: Sequence[int]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for row in rows:
-        named = f"{images.names[row]}\0{images.splits[row]}\0"
+        named = f"{images.names[row]}\0{images.splits[row]}\0{sizes[row]}\0"
         digest.update(named.encode(errors="surrogateescape"))
     if images.points is not None:
         digest.update(np.ascontiguousarray(images.points[list(rows)], dtype="<f8").tobytes())

@@ -1,9 +1,12 @@
 """The landmarks of annotated images, found once: many cells and several experiments ask for them.
 
-OUTPUT/landmarks/RUN-HASH.safetensors   landmarks, scores, sizes; the hash: detector and images
+OUTPUT/landmarks/RUN-HASH.safetensors   landmarks, scores, sizes
+
+The hash is of the detector and of each image's path, size in bytes and time of change.
 """
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.datasets.image_set import ImageSet
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.files import atomic_path
@@ -35,10 +39,7 @@ def locate_once(
     Raises:
         InputError: see `locate_annotated`, or it cannot be kept.
     """
-    digest = hashlib.blake2b(detector.digest.encode(), digest_size=8)
-    for name in annotated.images.names:
-        digest.update(f"\0{name}".encode(errors="surrogateescape"))
-    path = folder / f"{run}-{digest.hexdigest()}.safetensors"
+    path = folder / f"{run}-{_digest(detector, annotated.images)}.safetensors"
     arrays = _read(path, len(annotated.images.names))
     if arrays is None:
         found = locate_annotated(detector, annotated, progress=progress)
@@ -55,6 +56,22 @@ def locate_once(
         arrays["sizes"],
         lines=annotated.lines,
     )
+
+
+def _digest(detector: Detector, images: ImageSet) -> str:
+    """Hash of what finds landmarks and of the files that it finds them on."""
+    whole = hashlib.blake2b(detector.digest.encode(), digest_size=8)
+    for path in replace(images, root=images.root.resolve()).paths():
+        whole.update(f"\0{path}\0{_state(path)}".encode(errors="surrogateescape"))
+    return whole.hexdigest()
+
+
+def _state(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError:  # whoever reads it will tell
+        return "missing"
+    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _read(path: Path, count: int) -> dict[str, np.ndarray] | None:
