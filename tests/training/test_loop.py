@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
+from tiny_runs import AS_BY_DEFAULT, TINY_NETWORK, tiny_config, train_tiny
 from warpmarks.configuration import override
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError, ToldElsewhere
@@ -533,6 +533,11 @@ def test_going_on_without_the_state_is_refused(
     assert lines_but_times(RunFolder(tmp_path / "run")) == lines_but_times(unbroken)
 
 
+EXCHANGING = tiny_config(
+    batch_size=6, network=TINY_NETWORK | {"descriptors": 4}, loss={"exchange_weight": 0.5}
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -543,6 +548,10 @@ def test_going_on_without_the_state_is_refused(
         ({"device": "abacus"}, "--device is abacus: expected auto, cpu or cuda"),
         ({"devices": 0}, "devices is 0: expected at least 1"),
         ({"devices": 3}, "batch_size 4 cannot be divided among 3 devices"),
+        (
+            {"devices": 2, "config": EXCHANGING},
+            "gives each of 2 devices 3 pairs, but two exchange their descriptors: .* multiple of 4",
+        ),
         ({"threads": 0}, "threads is 0: expected at least 1"),
         ({"evaluate_every": 0}, "evaluate_every is 0: expected at least 1"),
         ({"resume": True, "overwrite": True}, "resume and overwrite were both asked for"),

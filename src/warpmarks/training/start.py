@@ -143,10 +143,7 @@ class Start:
         """
         conduct, config = self._conduct, plan.config
         devices, nodes = count_processes(conduct.get("devices"), conduct.get("nodes"))
-        if config.batch_size % (devices * nodes):
-            raise InputError(
-                f"batch_size {config.batch_size} cannot be divided among {devices * nodes} devices"
-            )
+        _check_share(config, devices * nodes)
         geometry = self._geometry(plan)
         require_room_for_padding(config.network, geometry)
         keep_freed_memory()
@@ -281,6 +278,21 @@ class Start:
         elif self.record.budget != kept:
             changes = {"budget": kept, "format": FORMAT}
             self.folder.update(self.record.model_copy(update=changes))
+
+
+def _check_share(config: TrainingConfig, processes: int) -> None:
+    """Whether the batch can be divided among processes without changing what is learned."""
+    share, rest = divmod(config.batch_size, processes)
+    if rest:
+        raise InputError(
+            f"batch_size {config.batch_size} cannot be divided among {processes} devices"
+        )
+    if processes > 1 and share % 2 and config.loss.exchange_weight > 0:
+        raise InputError(
+            f"batch_size {config.batch_size} gives each of {processes} devices "
+            f"{counted(share, 'pair')}, but two exchange their descriptors: give --batch-size a "
+            f"multiple of {2 * processes}, or fewer devices"
+        )
 
 
 def new_record(
