@@ -148,12 +148,6 @@ def test_unreadable_images_are_counted_over_the_whole_set(
         detected()
 
 
-def test_other_points_than_the_landmarks(detected: Callable[..., Written], tmp_path: Path) -> None:
-    columns = Columns(1, False, "mapped", points=lambda found: found.landmarks.mean(axis=0)[None])
-    detected(columns=columns)
-    assert rows(tmp_path / "found.csv")[0] == ["image", "x1", "y1"]
-
-
 def test_a_full_disk_leaves_what_was_there(
     detected: Callable[..., Written], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

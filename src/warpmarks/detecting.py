@@ -8,9 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float
-
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
 from warpmarks.detection import Detection, ImageDetector, NamedDetection
@@ -43,18 +40,15 @@ class Columns:
         count: number of points.
         scores: whether a score of each is written too.
         made_by: what the points depend on, such as the detector's digest.
-        points: from an image's detection; its landmarks if None. Another count has no scores.
     """
 
     count: int
     scores: bool
     made_by: str
-    points: Callable[[Detection], Float[np.ndarray, "points 2"]] | None = None
 
     def write(self, file: GrowingLandmarkFile, name: str, detection: Detection) -> None:
         """The line of one image."""
-        points = detection.landmarks if self.points is None else self.points(detection)
-        file.write(name, points, detection.scores if self.scores else None)
+        file.write(name, detection.landmarks, detection.scores if self.scores else None)
 
 
 def detect_to_file(
