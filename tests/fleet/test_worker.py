@@ -15,7 +15,7 @@ from warpmarks.datasets.image_set import find_images
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.export.onnx_file import write_onnx
-from warpmarks.fleet.carried import digest_of, files_of, load_carried, names_of
+from warpmarks.fleet.carried import digest_of, files_of, load, load_carried, names_of
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Piece, Work, find_work
 from warpmarks.fleet.worker import FleetWorker
@@ -214,6 +214,8 @@ def test_an_exported_file_with_a_regressor(
     np.testing.assert_allclose(points_in(table), expected.landmarks, rtol=0, atol=2e-3)
     with pytest.raises(InputError, match=r"--regressor eyes was given, but .*tiny.onnx is an exp"):
         files_of(file, "eyes")
+    with pytest.raises(InputError, match=r"--regressor eyes was given, but .*tiny.onnx is an exp"):
+        load(file, "eyes")
 
 
 def test_a_digest_is_of_all_files(tiny_run: Path) -> None:

@@ -101,7 +101,7 @@ def prepare(
     """
     from warpmarks.cli.listing import left_out
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.cli.system import usable_cores
+    from warpmarks.datasets.parallel import processors
     from warpmarks.datasets.published.preparing import prepare as prepare_set
     from warpmarks.datasets.published.registry import published_set
 
@@ -116,7 +116,7 @@ def prepare(
                 size=size,
                 partial=partial,
                 overwrite=overwrite,
-                threads=usable_cores(),
+                threads=processors(),
                 progress=progress,
             )
         except KeyboardInterrupt as stop:

@@ -29,12 +29,14 @@ def describe_system() -> list[tuple[str, str]]:
     """Names and values, in the order in which they are printed."""
     import torch
 
+    from warpmarks.datasets.parallel import processors
+
     facts = [(name, _version(name)) for name in LIBRARIES]
     facts += [
         ("python", f"{platform.python_version()} ({platform.python_implementation()})"),
         ("platform", platform.platform()),
         ("processor", processor_name()),
-        ("cores", f"{usable_cores()} usable of {os.cpu_count()}"),
+        ("cores", f"{processors()} usable of {os.cpu_count()}"),
         ("torch threads", str(torch.get_num_threads())),
         ("memory", _memory()),
     ]
@@ -53,13 +55,6 @@ def processor_name() -> str:
             if key.strip().lower() in {"model name", "hardware"} and value.strip():
                 return value.strip()
     return platform.processor() or platform.machine()
-
-
-def usable_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(name: str) -> str:

@@ -26,11 +26,7 @@ def files_of(run: Path, regressor: str | None) -> dict[str, bytes]:
         InputError: one of them cannot be read, or a regressor was given beside an exported file.
     """
     if is_exported(run):
-        if regressor is not None:
-            raise InputError(
-                f"--regressor {regressor} was given, but {run} is an exported file: leave it out, "
-                "or fold it in with `warpmarks export --regressor`"
-            )
+        _refuse_beside_exported(run, regressor)
         wanted = {_EXPORTED: run}
     else:
         wanted = {name: run / name for name in ("run.json", "weights.safetensors")}
@@ -56,10 +52,15 @@ def load(
 ) -> FleetDetector:
     """The detector of a run folder or of an exported file, with ``threads`` of the CPU.
 
+    With a regressor, which an exported file has in itself, it is one of points. Torch is imported
+    for a run only.
+
     Raises:
-        InputError: there is none, it is damaged, or it cannot use the device.
+        InputError: there is none, it is damaged, it cannot use the device, or a regressor was given
+            beside an exported file.
     """
     if is_exported(run):
+        _refuse_beside_exported(run, regressor)
         exported = ExportedDetector.load(run, device=device, threads=threads)
         if exported.regressor is None:
             return exported
@@ -74,6 +75,14 @@ def load(
     if regressor is not None:
         return PointDetector.load(run, regressor, device=device)
     return Detector.load(run, device=device)
+
+
+def _refuse_beside_exported(run: Path, regressor: str | Path | None) -> None:
+    if regressor is not None:
+        raise InputError(
+            f"--regressor {regressor} was given, but {run} is an exported file: leave it out, "
+            "or fold it in with `warpmarks export --regressor`"
+        )
 
 
 def load_carried(
