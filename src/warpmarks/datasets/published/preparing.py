@@ -28,7 +28,7 @@ from warpmarks.datasets.published.crops import cut, to_crop
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.reading import open_stored
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, write_json
+from warpmarks.files import atomic_path, replace_folder, write_json
 from warpmarks.points import PointScheme
 from warpmarks.progress import Progress, SilentProgress
 
@@ -108,9 +108,7 @@ def prepare(
         _check_left_out(left_out, len(found.images.names), partial=partial)
         _write_tables(work, found.images, boxes, size, left_out)
         (work / SETTINGS).unlink()
-        if output.exists():
-            shutil.rmtree(output)
-        work.replace(output)
+        replace_folder(work, output)
     except OSError as error:
         raise InputError(
             f"{output} cannot be written ({error.strerror or error}): choose another place or "
