@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("run")
     parser.add_argument("set")
     parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("--normaliser", help="that errors are in % of, in place of the set's")
+    parser.add_argument("--normaliser", help="that errors are in %% of, in place of the set's")
     options = parser.parse_args(arguments)
     run, files = options.run, options.files
     torch.set_num_threads(1)

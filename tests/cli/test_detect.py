@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -58,6 +59,24 @@ def test_no_readable_image_writes_no_file(warpmarks, trained_run, tmp_path):
     )
     assert (code, output.exists()) == (2, False)
     assert "none of its images (1 image) can be read" in err
+
+
+@pytest.mark.parametrize("written", ["00.png", "list.txt", "landmarks.csv"])
+def test_what_is_read_is_not_written_over(warpmarks, trained_run, image_folder, tmp_path, written):
+    own = tmp_path / "set"
+    shutil.copytree(image_folder, own / "images")
+    (own / "landmarks.csv").write_text("image,x1,y1\n00.png,3,4\n")
+    listed = own / "list.txt"
+    listed.write_text("images/00.png\n")
+    images = {"00.png": own / "images", "list.txt": listed, "landmarks.csv": own}[written]
+    output = own / "images" / written if written == "00.png" else own / written
+    before = output.read_bytes()
+    code, _, err = warpmarks("detect", trained_run, images, "--output", output, "--overwrite")
+    assert (code, err) == (
+        2,
+        f"error: --output {output} is one of the files that are read: choose another name\n",
+    )
+    assert output.read_bytes() == before
 
 
 def test_an_existing_file_is_kept_without_overwrite(warpmarks, trained_run, image_folder, tmp_path):

@@ -303,3 +303,11 @@ def test_the_door_in_python(run_copy, points_csv, annotated_set):
     flipped = detector(np.asarray(open_image(paths[3]))[:, ::-1])
     np.testing.assert_allclose(mirrored.landmarks, flipped.landmarks, atol=0.05)
     np.testing.assert_allclose(mirrored.size, flipped.size)
+
+
+def test_a_run_that_was_trained_on_annotations_promises_too_much(
+    warpmarks, supervised, annotated_set, tmp_path
+):
+    code, out, err = warpmarks("fit", supervised, annotated_set, "--output", tmp_path / "fitted")
+    assert code == 0, err
+    assert f"{supervised} was trained on annotations: where these images were among them" in out

@@ -72,7 +72,7 @@ def detect(
     """Find the landmarks of a run, or annotated points, on images or in a video."""
     from warpmarks.cli.detectors import load_detector
     from warpmarks.cli.listing import left_out
-    from warpmarks.cli.outputs import check_output_file
+    from warpmarks.cli.outputs import check_not_input, check_output_file
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.video import detect_in_video
     from warpmarks.datasets.annotated import scheme_path
@@ -92,6 +92,8 @@ def detect(
     if output is None:
         output = Path(f"{what}s.csv")
     check_output_file(output, overwrite=overwrite)
+    tables = ("landmarks.csv", "split.csv", "points.json")
+    check_not_input(output, [images, *(images / table for table in tables)])
     if scheme is not None and not resume:
         check_output_file(scheme_path(output), overwrite=overwrite, flag="names beside --output:")
     video = VideoOutput(overlay, trails, smooth)
@@ -110,6 +112,7 @@ def detect(
         _name_points(output, scheme)
         return
     image_set = find_images(images, split=split)
+    check_not_input(output, image_set.paths())
     with terminal_progress() as progress:
         try:
             written = detect_to_file(

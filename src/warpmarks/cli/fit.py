@@ -168,6 +168,12 @@ def fit(
         write_json(json, record)
         print(f"figures: {json}", file=told)
     drawn = f" (seed {seed})" if labels is not None else ""
+    if detector.record.kind == "supervised":
+        print(
+            f"{run} was trained on annotations: where these images were among them, the errors "
+            "are too low for others.",
+            file=told,
+        )
     print(f"regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,16 @@ def check_output_file(path: Path, *, overwrite: bool, flag: str = "--output") ->
         raise InputError(f"{flag} {path}: there is no folder {folder}, make it first")
     if not os.access(folder, os.W_OK):
         raise InputError(f"{flag} {path}: the folder {folder} cannot be written")
+
+
+def check_not_input(path: Path, inputs: Iterable[Path], flag: str = "--output") -> None:
+    """Raise where a result would be written over what it is made from.
+
+    Raises:
+        InputError: ``path`` is one of the files ``inputs``.
+    """
+    if path.exists() and any(each.exists() and each.samefile(path) for each in inputs):
+        raise InputError(f"{flag} {path} is one of the files that are read: choose another name")
 
 
 def check_output_folder(path: Path, *, overwrite: bool, flag: str = "--output") -> None:

@@ -134,7 +134,8 @@ def path_within(folder: Path, name: str, suffix: str) -> Path:
     if pure.is_absolute() or PureWindowsPath(name).drive or ".." in pure.parts or not pure.stem:
         raise InputError(
             f"the image {_short(name)} lies outside of the folder of images: a file of its own "
-            f"for it in {folder} would too, so rename it to a path without .."
+            "for it would too, so take another format, or put the list of images into a folder "
+            "that holds them all and name them from there"
         )
     return folder / pure.parent / f"{pure.stem}{suffix}"
 
