@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -168,17 +168,18 @@ def fit(
         write_json(json, record)
         print(f"figures: {json}", file=told)
     drawn = f" (seed {seed})" if labels is not None else ""
-    _tell_of_annotations_seen(run, detector, told)
-    print(f"regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
+    warning = _annotations_seen(run, detector)
+    print(f"{warning}regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
 
 
-def _tell_of_annotations_seen(run: Path, detector: "Detector", told: TextIO) -> None:
-    if detector.record.kind == "supervised":
-        print(
-            f"{run} was trained on annotations: where these images were among them, the errors "
-            "are too low for others.",
-            file=told,
-        )
+def _annotations_seen(run: Path, detector: "Detector") -> str:
+    """A line of warning about a run that was trained on annotations."""
+    if detector.record.kind != "supervised":
+        return ""
+    return (
+        f"{run} was trained on annotations: where these images were among them, the errors are too "
+        "low for others.\n"
+    )
 
 
 def _spreads(
