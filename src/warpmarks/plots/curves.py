@@ -142,8 +142,9 @@ PANELS: tuple[Panel, ...] = (
         "losses",
         "Losses",
         "The objective and its two terms on held-out warps. Equivariance falls as landmarks follow "
-        "the warps; diversity falls as landmarks part from each other, and may rise a little in "
-        "self-training, where they are taught where to be.",
+        "the warps; diversity falls as landmarks part from each other, and rises in self-training, "
+        "often many times over: there landmarks are taught where to be, and no longer held apart. "
+        "How far they move off tells whether that went well.",
         _draw_losses,
     ),
     Panel(

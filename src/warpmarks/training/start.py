@@ -285,7 +285,8 @@ def _check_share(config: TrainingConfig, processes: int) -> None:
     share, rest = divmod(config.batch_size, processes)
     if rest:
         raise InputError(
-            f"batch_size {config.batch_size} cannot be divided among {processes} devices"
+            f"batch_size {config.batch_size} cannot be divided among {processes} devices: give "
+            f"--batch-size a multiple of {processes}, or another number of devices"
         )
     if processes > 1 and share % 2 and config.loss.exchange_weight > 0:
         raise InputError(
