@@ -59,6 +59,11 @@ def test_self_training_is_tinted_from_where_it_began():
     assert (at(118) == 255).all()
     assert (at(123) < 255).all()
     assert (at(305) == at(123)).all()
+    (words,) = (text for text in axes.texts if text.get_text() == "self-training")
+    plate = words.get_bbox_patch()
+    assert plate is not None
+    assert plate.get_facecolor() == axes.get_facecolor()
+    assert words.get_zorder() > max(drawn.get_zorder() for drawn in axes.lines)
     without = draw_panel(PANELS[0], History.from_lines([line(0), line(9)]))
     assert not any(text.get_text() == "self-training" for text in without.axes[0].texts)
 

@@ -53,12 +53,14 @@ def _draw_losses(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
     }
     for (name, values), colour in zip(named.items(), theme.series, strict=True):
         _draw_line(axes, history, values, colour=colour, label=name)
+    axes.set_ylabel("loss")
     _logarithmic_if_possible(axes, list(named.values()))
     draw_legend(axes, theme)
 
 
 def _draw_distance(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
     _draw_line(axes, history, history.loss, colour=theme.series[0])
+    axes.set_ylabel("loss")
     _logarithmic_if_possible(axes, [history.loss])
 
 
@@ -120,6 +122,7 @@ def _draw_spread(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
 
 def _draw_learning_rate(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
     _draw_line(axes, history, history.learning_rate, colour=theme.series[0], steps=True)
+    axes.set_ylabel("learning rate")
     _logarithmic_if_possible(axes, [history.learning_rate])
 
 
@@ -144,7 +147,7 @@ PANELS: tuple[Panel, ...] = (
         "The objective and its two terms on held-out warps. Equivariance falls as landmarks follow "
         "the warps; diversity falls as landmarks part from each other, and rises in self-training, "
         "often many times over: there landmarks are taught where to be, and no longer held apart. "
-        "How far they move off tells whether that went well.",
+        "The equivariance error is what to judge by.",
         _draw_losses,
     ),
     Panel(
@@ -232,6 +235,8 @@ def _mark_self_training(axes: "matplotlib.axes.Axes", history: History, theme: T
         va="top",
         color=theme.soft_ink,
         fontsize=in_points(FONT),
+        bbox={"boxstyle": "square,pad=0.15", "facecolor": theme.paper, "edgecolor": "none"},
+        zorder=4,  # above the lines
     )
 
 
