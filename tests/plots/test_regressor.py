@@ -37,3 +37,26 @@ def test_a_point_of_many_small_shares_has_thin_lines_of_the_three_largest():
     assert amount(pixels, 0, slice(60, 150), slice(130, 330)) > 0
     assert amount(pixels, 2, middle, slice(130, 360)) > 0
     assert amount(pixels, 3, middle, slice(420, 640)) == 0
+
+
+def test_the_picture_has_room_for_points_and_landmarks_beyond_the_image():
+    plain = draw_regressor(IMAGE, LANDMARKS, POINTS, np.full((2, 4), 0.25), ["a", "b"])
+    assert rendered(plain).shape[:2] == (507, 760)
+    landmarks, points = LANDMARKS.copy(), POINTS.copy()
+    landmarks[3] = 95, 59
+    points[1] = 45, -12
+    figure = draw_regressor(IMAGE, landmarks, points, np.eye(2, 4), ["a", "b"])
+    pixels = rendered(figure)[..., :3].astype(int)
+    height, width = pixels.shape[:2]
+    assert 507 + 100 < height < 507 + 200
+    assert 760 + 45 < width < 760 + 100
+    assert amount(pixels, 3, slice(height - 60, None), slice(760, None)) > 100
+    ring = np.abs(pixels - [0x2F, 0xD5, 0x56]).sum(axis=-1) < 30
+    assert ring[: height - 507].any()
+    assert not ring[0].any()
+
+
+def test_points_far_away_and_nowhere_do_not_enlarge_the_picture():
+    points = np.array([[4000.0, 10], [np.nan, np.nan]])
+    figure = draw_regressor(IMAGE, LANDMARKS, points, np.eye(2, 4), ["a", "b"])
+    assert rendered(figure).shape[:2] == (507, 760)

@@ -1,4 +1,4 @@
-"""The picture of a regressor: arrows on the category's average image."""
+"""The picture of a regressor: arrows on the average of the labelled images."""
 
 from pathlib import Path
 

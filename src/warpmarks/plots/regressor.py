@@ -20,6 +20,7 @@ LEAST = 0.2
 """Arrows of smaller shares are left out, as in the paper."""
 
 _OUTLINE = "#101418"
+_BEYOND = np.full(3, 150, np.uint8)  # what lies around the image
 _NAMED = 12  # points up to which there is room for their names
 _LONGEST = 24  # letters of a name
 _THIN = 3  # lines of a point that no landmark decides by itself
@@ -39,27 +40,33 @@ def draw_regressor(
     An arrow is as thick as the landmark's share in the point, and has the landmark's colour. A
     point in which no landmark has a share that counts has thin lines from the three largest.
 
+    The picture is enlarged where landmarks or points lie at the edge of the image or beyond.
+
     Args:
         image: to draw on.
         landmarks: discovered, in its pixels.
         points: that the regressor predicts from them, in its pixels.
         influences: share of each landmark in each point; see `Regressor.influences`.
         names: of the points.
-        longer_side: of the picture, in pixels.
+        longer_side: of the image in the picture, in pixels.
     """
     height, width = image.shape[:2]
     scale = longer_side / max(height, width)
     tile = Tile(0, 0, max(1, round(scale * width)), max(1, round(scale * height)))
-    sheet = Sheet(tile.height, tile.width)
+    diameter = 0.5 * marker_diameter(tile, max(len(landmarks), len(points)))
+    marks = np.concatenate(
+        [tile.place(landmarks, height, width), tile.place(points, height, width)]
+    )
+    tile, sheet = _with_room(tile, marks, 1.5 * diameter + 2)
     (image,) = with_contrast(image)
     faded = np.round(0.62 * image + 0.38 * 255 * 0.82).astype(np.uint8)
     sheet.paste(faded, tile)
     figure, axes = sheet.figure()
     sources, targets = tile.place(landmarks, height, width), tile.place(points, height, width)
-    diameter = 0.5 * marker_diameter(tile, max(len(landmarks), len(points)))
     _draw_shares(axes, sources, targets, influences, diameter)
     colours = landmark_colours(len(sources))
-    shown = tile.holds(sources)
+    whole = Tile(0, 0, sheet.pixels.shape[1], sheet.pixels.shape[0])
+    shown = whole.holds(sources)
     rim = max(1.0, 0.14 * diameter)
     draw_dots(axes, sources[shown], diameter + 3 * rim, c="white", linewidths=0, zorder=4)
     draw_dots(
@@ -71,7 +78,7 @@ def draw_regressor(
         linewidths=in_points(rim),
         zorder=4.1,
     )
-    inside = targets[tile.holds(targets)]
+    inside = targets[whole.holds(targets)]
     for width, colour in ((0.9, _OUTLINE), (0.55, PREDICTED)):
         draw_dots(
             axes,
@@ -83,8 +90,23 @@ def draw_regressor(
             zorder=3 if colour == _OUTLINE else 3.1,
         )
     if len(points) <= _NAMED:
-        _write_names(axes, tile, targets, names, 1.3 * diameter)
+        _write_names(axes, whole, targets, names, 1.3 * diameter)
     return figure
+
+
+def _with_room(tile: Tile, marks: Float[np.ndarray, "marks 2"], room: float) -> tuple[Tile, Sheet]:
+    """The tile on a grey sheet that has room for marks at its edge and beyond.
+
+    Marks further out than half the tile would leave little of the image: they are left out.
+    """
+    size = np.array([tile.width, tile.height])
+    near = marks[(np.abs(marks + 0.5 - size / 2) <= size).all(axis=1)]
+    before = np.ceil(np.maximum(0, room - near.min(axis=0, initial=room))).astype(int)
+    after = np.ceil(np.maximum(0, (near + room - size).max(axis=0, initial=0))).astype(int)
+    width, height = size + before + after
+    sheet = Sheet(int(height), int(width))
+    sheet.fill(_BEYOND, Tile(0, 0, int(width), int(height)))
+    return Tile(int(before[0]), int(before[1]), tile.width, tile.height), sheet
 
 
 def _draw_shares(
