@@ -70,8 +70,8 @@ def test_pictures_are_drawn_and_the_record_is_written_last(tmp_path):
     written = {path.stem for path in (tmp_path / "out").glob("*.png")}
     assert written == names
     with Image.open(tmp_path / "out" / "predictions.png") as opened:
-        # Three rows of two pairs of tiles of 210 x 158, as 120 x 90 is.
-        assert opened.size == (4 * 210 + 2 * 3 + 16, 3 * 158 + 2 * 16)
+        # Three rows of two pairs of tiles of 210 x 158, as 120 x 90 is, and a rim of 10.
+        assert opened.size == (4 * 210 + 2 * 3 + 16 + 20, 3 * 158 + 2 * 16 + 20)
     assert (tmp_path / "out" / "evaluation.json").is_file()
     for name in found.examples.names:
         (folder / name).unlink()

@@ -14,6 +14,7 @@ from warpmarks.plots.saving import rendered
 from warpmarks.plots.themes import DARK, LIGHT
 
 HEIGHT, WIDTH = 40, 60
+PAD = 10
 GREY = np.full((HEIGHT, WIDTH, 3), 128, np.uint8)
 NONE = np.full((1, 2), np.nan)
 
@@ -32,7 +33,8 @@ def predicted(predictions: np.ndarray, annotations: np.ndarray) -> PredictedImag
 def test_landmarks_stand_left_and_predictions_right():
     point, truth = np.array([[40.0, 11.0]]), np.array([[15.0, 30.0]])
     pixels = rendered(draw_predictions([("", [predicted(point, truth)])], tile_side=6 * WIDTH))
-    assert pixels.shape[:2] == (6 * HEIGHT, 2 * 6 * WIDTH + 3)
+    assert pixels.shape[:2] == (6 * HEIGHT + 2 * PAD, 2 * 6 * WIDTH + 3 + 2 * PAD)
+    pixels = pixels[PAD:-PAD, PAD:-PAD]
     left, right = pixels[:, : 6 * WIDTH], pixels[:, 6 * WIDTH + 3 :]
 
     def place(at):
@@ -56,12 +58,28 @@ def test_what_is_not_annotated_has_no_blue_dot_and_no_line():
     assert np.isnan(coloured(pixels, ANNOTATED)).all()
 
 
+def test_the_caption_stands_farthest_from_points_and_dots_at_the_edge_are_whole():
+    points = np.array([[0.0, 0.0], [59.0, 12.0], [3.0, 39.4]])
+    shown = PredictedImage(GREY, NONE, points, np.full((3, 2), np.nan), "7 %")
+    figure = draw_predictions([("best", [shown])], tile_side=6 * WIDTH)
+    (caption,) = (text for text in figure.axes[0].texts if text.get_text() == "7 %")
+    assert (caption.get_ha(), caption.get_va()) == ("right", "bottom")
+    assert caption.get_zorder() > 5
+    lowest = (rendered(figure)[-PAD:, 6 * WIDTH :, 3] > 0).any(axis=1)
+    assert lowest[0]
+    assert not lowest[-1]
+    free = PredictedImage(GREY, NONE, NONE, NONE, "7 %")
+    (caption,) = draw_predictions([("", [free])]).axes[0].texts
+    assert (caption.get_ha(), caption.get_va()) == ("left", "top")
+
+
 def test_rows_may_be_of_unequal_shapes_and_lengths():
     high = PredictedImage(GREY.transpose(1, 0, 2), NONE, np.array([[9.0, 50.0]]), NONE, "7 %")
     wide = predicted(np.array([[9.0, 9.0]]), NONE)
     figure = draw_predictions([("best", [wide, wide, high]), ("worst", [wide])], tile_side=120)
     pixels = rendered(figure)
-    assert pixels.shape[:2] == (120 + 16 + 80, 3 * 243 + 2 * 16)
+    assert pixels.shape[:2] == (120 + 16 + 80 + 2 * PAD, 3 * 243 + 2 * 16 + 2 * PAD)
+    pixels = pixels[PAD:-PAD, PAD:-PAD]
     assert (pixels[130, :, 3] == 0).all()  # between the rows
     assert (pixels[180, 300:, 3] == 0).all()  # beside the single pair
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PREDICTED, ANNOTATED = "#2fd556", "#1546ff"  # the paper's green and blue
 _OUTLINE = "#101418"
 _GAP_IN_PAIR, _GAP = 3, 16
+_PAD = 10  # pixels around everything, for dots at the edge of an image
 _ROOM_FOR_RIM = 9.0  # pixels; rims of smaller dots hide their neighbours
 
 
@@ -56,12 +57,15 @@ def draw_predictions(
         max(round(tile_side * min(1, i.image.shape[0] / i.image.shape[1])) for i in images)
         for _, images in rows
     ]
-    sheet = Sheet(sum(heights) + _GAP * (len(rows) - 1), columns * (pair_width + _GAP) - _GAP)
+    sheet = Sheet(
+        sum(heights) + _GAP * (len(rows) - 1) + 2 * _PAD,
+        columns * (pair_width + _GAP) - _GAP + 2 * _PAD,
+    )
     drawn: list[tuple[str, PredictedImage, Tile, Tile]] = []
-    top = 0
+    top = _PAD
     for (name, images), height in zip(rows, heights, strict=True):
         for column, shown in enumerate(images):
-            left = column * (pair_width + _GAP)
+            left = _PAD + column * (pair_width + _GAP)
             first = _fitted(shown, left, top, tile_side)
             second = _fitted(shown, left + tile_side + _GAP_IN_PAIR, top, tile_side)
             sheet.paste(shown.image, first)
@@ -80,10 +84,39 @@ def draw_predictions(
             second.place(shown.annotated, height, width),
         )
         if name:
-            tag(axes, first.left, first.top, name, size)
+            tag(axes, first.left, first.top, name, size, solid=True)
         if shown.caption:
-            tag(axes, second.left, second.top, shown.caption, size)
+            marks = np.concatenate([shown.predicted, shown.annotated])
+            _write_caption(axes, second, second.place(marks, height, width), shown.caption, size)
     return figure
+
+
+def _write_caption(
+    axes: "matplotlib.axes.Axes",
+    tile: Tile,
+    marks: Float[np.ndarray, "marks 2"],
+    caption: str,
+    size: float,
+) -> None:
+    """Above everything, in the corner of the tile that is farthest from the marks in it."""
+    marks = marks[tile.holds(marks)]
+
+    def room(corner: tuple[bool, bool]) -> float:
+        at = tile.left + corner[0] * tile.width, tile.top + corner[1] * tile.height
+        return float(np.hypot(*(marks - at).T).min(initial=np.inf))
+
+    # The first of equals: where there are no marks, the upper left corner.
+    right, low = max(((False, False), (True, False), (False, True), (True, True)), key=room)
+    tag(
+        axes,
+        tile.left + right * tile.width,
+        tile.top + low * tile.height,
+        caption,
+        size,
+        from_right=right,
+        from_bottom=low,
+        solid=True,
+    )
 
 
 def _fitted(shown: PredictedImage, left: int, top: int, side: int) -> Tile:

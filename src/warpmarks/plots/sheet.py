@@ -105,17 +105,40 @@ def draw_dots(
     axes.scatter(x, y, s=in_points(diameter) ** 2, antialiaseds=exact, **style)
 
 
-def tag(axes: "matplotlib.axes.Axes", left: float, top: float, text: str, size: float) -> None:
-    """Write on a photograph: white on a dark plate, its upper left corner at the place."""
-    plate = {"boxstyle": "square,pad=0.3", "facecolor": (0, 0, 0, 0.66), "edgecolor": "none"}
+def tag(
+    axes: "matplotlib.axes.Axes",
+    left: float,
+    top: float,
+    text: str,
+    size: float,
+    *,
+    from_right: bool = False,
+    from_bottom: bool = False,
+    solid: bool = False,
+) -> None:
+    """Write on a photograph: white on a dark plate, its upper left corner at the place.
+
+    Args:
+        axes: of a sheet.
+        left: in pixels of the sheet; with ``from_right`` that of the plate's right edge.
+        top: likewise; with ``from_bottom`` that of the plate's lower edge.
+        text: is written as it is.
+        size: of the letters, in pixels.
+        from_right: see ``left``.
+        from_bottom: see ``top``.
+        solid: nothing shows through the plate, and it lies above all marks.
+    """
+    ink = (0.1, 0.1, 0.1, 1.0) if solid else (0, 0, 0, 0.66)
+    plate = {"boxstyle": "square,pad=0.3", "facecolor": ink, "edgecolor": "none"}
     axes.text(
-        left + 0.3 * size,
-        top + 0.3 * size,
+        left + (-0.3 if from_right else 0.3) * size,
+        top + (-0.3 if from_bottom else 0.3) * size,
         text,
         fontsize=in_points(size),
         color="white",
-        va="top",
-        ha="left",
+        va="bottom" if from_bottom else "top",
+        ha="right" if from_right else "left",
         bbox=plate,
         parse_math=False,
+        zorder=10 if solid else 3,
     )
