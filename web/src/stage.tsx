@@ -9,7 +9,7 @@ import { Loupe } from "./loupe";
 import { Marker, type MarkerKind } from "./marker";
 import { placeNames } from "./names";
 import * as state from "./state";
-import { fit, held, toImage, toStage, within, zoomed, type Size, type View } from "./view";
+import { fit, held, pinched, toImage, toStage, within, zoomed, type Size, type View } from "./view";
 
 const DRAG_FROM = 4;
 const REACH = { mouse: 13, pen: 18, touch: 26 };
@@ -44,8 +44,12 @@ export function zoom(factor: number, at?: XY): void {
   const shown = state.item.value;
   const where = chosen !== null && shown ? state.whereabouts(shown, chosen) : null;
   const anchor: XY = at ?? (where ? toStage(view.value, where) : [width / 2, height / 2]);
-  view.value = zoomed(view.value, factor, anchor, image, stageSize.value);
-  touched.value = view.value.scale > fit(image, stageSize.value).scale * 1.001;
+  show(zoomed(view.value, factor, anchor, image, stageSize.value), image);
+}
+
+function show(chosen: View, image: Size): void {
+  view.value = chosen;
+  touched.value = chosen.scale > fit(image, stageSize.value).scale * 1.001;
 }
 
 /** Close to the selected point, or back to the whole picture. */
@@ -114,6 +118,7 @@ export function Stage(): JSX.Element {
   const panning = useSignal(false);
   const loaded = useSignal<number | null>(null);
   const fingers = useRef(new Map<number, XY>());
+  const grip = useRef<{ view: View; from: [XY, XY] } | null>(null);
   const press = useRef<{ from: XY; last: XY; pinched: boolean; type: string } | null>(null);
 
   useEffect(() => {
@@ -168,7 +173,8 @@ export function Stage(): JSX.Element {
     fingers.current.set(event.pointerId, where);
     (event.currentTarget as Element).setPointerCapture(event.pointerId);
     focusStage();
-    if (fingers.current.size === 2) {
+    take();
+    if (fingers.current.size > 1) {
       drag.value = null;
       if (press.current) press.current.pinched = true;
       return;
@@ -192,15 +198,13 @@ export function Stage(): JSX.Element {
   const move = (event: PointerEvent): void => {
     const where = at(event);
     pointer.value = event.pointerType === "touch" ? null : where;
-    const held = fingers.current.get(event.pointerId);
     const pressed = press.current;
-    if (!held || !pressed) return;
-    if (fingers.current.size === 2) {
-      pinch(event.pointerId, held, where);
-      fingers.current.set(event.pointerId, where);
+    if (!fingers.current.has(event.pointerId) || !pressed) return;
+    fingers.current.set(event.pointerId, where);
+    if (grip.current) {
+      pinch(grip.current);
       return;
     }
-    fingers.current.set(event.pointerId, where);
     if (pressed.pinched) return;
     const far = Math.hypot(where[0] - pressed.from[0], where[1] - pressed.from[1]) >= DRAG_FROM;
     const shown = state.item.value;
@@ -220,17 +224,22 @@ export function Stage(): JSX.Element {
     pressed.last = where;
   };
 
-  const pinch = (id: number, before: XY, now: XY): void => {
-    const other = [...fingers.current].find(([key]) => key !== id)?.[1];
-    if (!other) return;
-    const spread = (a: XY, b: XY): number => Math.max(8, Math.hypot(a[0] - b[0], a[1] - b[1]));
-    pan((now[0] - before[0]) / 2, (now[1] - before[1]) / 2);
-    const centre: XY = [(now[0] + other[0]) / 2, (now[1] + other[1]) / 2];
-    zoom(spread(now, other) / spread(before, other), centre);
+  /** Two fingers hold the picture, as it now lies. */
+  const take = (): void => {
+    const from = [...fingers.current.values()];
+    grip.current = from.length === 2 ? { view: view.value, from: from as [XY, XY] } : null;
+  };
+
+  const pinch = (start: { view: View; from: [XY, XY] }): void => {
+    const image = imageSize();
+    if (!image) return;
+    const now = [...fingers.current.values()] as [XY, XY];
+    show(pinched(start.view, start.from, now, image, stageSize.value), image);
   };
 
   const up = (event: PointerEvent): void => {
     if (!fingers.current.delete(event.pointerId)) return;
+    take();
     const pressed = press.current;
     if (fingers.current.size > 0) return;
     press.current = null;

@@ -11,6 +11,8 @@ export interface Size {
   height: number;
 }
 
+type Finger = readonly [number, number];
+
 const MARGIN = 20;
 const MOST = 48;
 
@@ -59,6 +61,26 @@ export function zoomed(
     image,
     stage,
   );
+}
+
+/** Two fingers have moved from `from` to `to`: what lay between them is there still, as many times
+ * as large as they are further apart. Tells nothing of the way there, which comes in pieces. */
+export function pinched(
+  view: View,
+  from: readonly [Finger, Finger],
+  to: readonly [Finger, Finger],
+  image: Size,
+  stage: Size,
+): View {
+  const spread = ([a, b]: readonly [Finger, Finger]): number =>
+    Math.max(8, Math.hypot(a[0] - b[0], a[1] - b[1]));
+  const between = ([a, b]: readonly [Finger, Finger]): Finger => [
+    (a[0] + b[0]) / 2,
+    (a[1] + b[1]) / 2,
+  ];
+  const [before, now] = [between(from), between(to)];
+  const moved = { ...view, x: view.x + now[0] - before[0], y: view.y + now[1] - before[1] };
+  return zoomed(moved, spread(to) / spread(from), now, image, stage);
 }
 
 /** Never panned so far that less than a third of the stage shows the picture. */
