@@ -154,6 +154,7 @@ def test_an_empty_recipe_is_the_defaults(tmp_path: Path, text: str) -> None:
         ),
         (b"[num_landmarks, 3]", "expected settings as `key: value`"),
         (b"[]", "found [], expected settings as `key: value`"),
+        (b"word " * 500, f"found '{'word ' * 11}word..., expected settings"),
         (b"just a sentence", "expected settings as `key: value`"),
         (b"a: b: c", "not YAML"),
         (b"num_landmarks: [", "not YAML"),

@@ -179,10 +179,17 @@ def test_a_run_can_be_moved(run: RunFolder, tmp_path: Path) -> None:
 
 
 def test_no_run(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "missing"):
-        assert not RunFolder(path).exists()
-        with pytest.raises(InputError, match=r"is no run: there is no run\.json in it"):
-            RunFolder(path).record()
+    for name in ("cats.txt", "cats.onnx"):
+        (tmp_path / name).touch()
+    for name, message in (
+        ("", r"is no run: there is no run\.json in it"),
+        ("missing", "missing does not exist: expected the folder of a run"),
+        ("cats.txt", r"cats\.txt is a file: expected the folder of a run$"),
+        ("cats.onnx", "is a file: expected the folder of a run, the one that this was exported"),
+    ):
+        assert not RunFolder(tmp_path / name).exists()
+        with pytest.raises(InputError, match=message):
+            RunFolder(tmp_path / name).record()
 
 
 def damaged_records() -> dict[str, bytes]:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from warpmarks.errors import InputError
-from warpmarks.wording import counted
+from warpmarks.wording import counted, cut
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
@@ -235,10 +235,12 @@ def load_recipe(name: str | Path) -> TrainingConfig:
     try:
         settings = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InputError(f"recipe {name}: not YAML ({_one_line(error)})") from error
+        raise InputError(f"recipe {name}: not YAML ({cut(_one_line(error), 200)})") from error
     settings = {} if settings is None else settings
     if not isinstance(settings, dict):
-        raise InputError(f"recipe {name}: found {settings!r}, expected settings as `key: value`")
+        raise InputError(
+            f"recipe {name}: found {cut(repr(settings))}, expected settings as `key: value`"
+        )
     return build_config(settings, source=f"recipe {name}")
 
 

@@ -156,7 +156,7 @@ class RunFolder:
         """
         path = self.path / "run.json"
         if not path.is_file():
-            raise InputError(f"{self.path} is no run: there is no run.json in it")
+            raise InputError(self._no_run())
         try:
             text = path.read_text(encoding="utf-8")
             written = json.loads(text)
@@ -182,6 +182,16 @@ class RunFolder:
                 raise
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} is damaged ({reason}): train again") from error
+
+    def _no_run(self) -> str:
+        if self.path.is_dir():
+            return f"{self.path} is no run: there is no run.json in it"
+        if not self.path.exists():
+            return f"{self.path} does not exist: expected the folder of a run"
+        expected = "expected the folder of a run"
+        if self.path.suffix.lower() == ".onnx":
+            expected += ", the one that this was exported from"
+        return f"{self.path} is a file: {expected}"
 
     def update(self, record: RunRecord) -> None:
         """Write the record of the run that is there anew, whole or not at all."""

@@ -22,6 +22,26 @@ def do(number: int, verb: str) -> str:
     return f"{verb}s" if number == 1 else verb
 
 
+def cut(text: str, length: int = 60) -> str:
+    """The beginning of a text that is too long to be shown.
+
+    >>> cut("a whole file", 7)
+    'a whole...'
+    """
+    return text if len(text) <= length else f"{text[:length]}..."
+
+
+def first_of(names: Sequence[str], count: int = 6) -> str:
+    """Names, the first of them and how many there are if they are many.
+
+    >>> first_of(["a", "b", "c"], 2)
+    'a, b, ... (3 in all)'
+    """
+    if len(names) <= count:
+        return ", ".join(names)
+    return f"{', '.join(names[:count])}, ... ({len(names)} in all)"
+
+
 def line_of(lines: Sequence[int], row: int) -> str:
     """Where a row of a table is in its file, to follow the file's name; empty where unknown."""
     return f", line {lines[row]}" if lines else ""

@@ -82,7 +82,7 @@ def test_unusable_runs_and_images(finetune, tmp_path, run_copy, image_folder):
         return err
 
     new = ["--run", tmp_path / "new", "--steps", 1]
-    assert "is no run" in told(*new, source=tmp_path / "none")
+    assert "none does not exist" in told(*new, source=tmp_path / "none")
     assert "does not exist" in told(*new, images=tmp_path / "none")
     assert "choose another folder" in told("--run", run_copy, "--overwrite", source=run_copy)
     assert "holds a run already" in told("--run", run_copy)

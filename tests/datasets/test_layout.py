@@ -86,7 +86,7 @@ def test_a_table_without_rows_has_points_of_no_image(tmp_path):
         ("image,x1,y1\n,1,2\n", "line 2: the name of the image is missing"),
         ("file,x1,y1\na.jpg,1,2\n", "has the column file in place of image"),
         ("image,y1,x1\na.jpg,1,2\n", "has the column y1 in place of x1"),
-        ("image\na.jpg\n", "has the column nothing in place of x1"),
+        ("image\na.jpg\n", "has the column image alone and none of points"),
         ("image;x1;y1\na.jpg;1;2\n", "has the column image;x1;y1 in place of image"),
         ("image,x1,y1,score1,score2\na,1,2,3,4\n", "column score2 in place of nothing"),
         ('image,x1,y1\n"a.jpg,1,2\n', "is not a table of comma-separated values"),

@@ -119,6 +119,11 @@ def test_columns(tmp_path: Path, columns: dict, asked: dict, expected: Columns) 
             {"image_column": "n"},
             "column 'n' is of type int64: expected the",
         ),
+        (
+            {f"n{number}": [1] * 5 for number in range(153)},
+            {"image_column": "photo"},
+            r"-column: it has image, n0, n1, n2, n3, n4, \.\.\. \(154 in all\)$",
+        ),
         ({}, {"name_column": "n"}, "no column 'n' for --name-column"),
     ],
 )

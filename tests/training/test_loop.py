@@ -517,7 +517,7 @@ def test_going_on_with_other_images_is_refused(
 
 
 def test_going_on_where_nothing_is_is_refused(image_folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none is no run: there is no run\.json in it"):
+    with pytest.raises(InputError, match="none does not exist: expected the folder of a run"):
         train_tiny(image_folder, tmp_path / "none", resume=True)
     assert not (tmp_path / "none").exists()
 

@@ -180,6 +180,10 @@ def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
 def _count_points(path: Path, header: list[str]) -> int:
     scored = sum(name.startswith("score") for name in header)
     coordinates = len(header) - 1 - scored
+    if header == ["image"]:
+        raise InputError(
+            f"{path} has the column image alone and none of points: expected image,x1,y1,x2,y2,..."
+        )
     if coordinates % 2:
         raise InputError(
             f"{path} has {counted(coordinates, 'column')} of coordinates, an odd number: "

@@ -77,25 +77,34 @@ def cdn_runtime() -> Runtime:
     )
 
 
+def check_runtime(package: Path) -> str:
+    """The version of an npm package that has all files.
+
+    Raises:
+        InputError: it is not onnxruntime-web, or lacks a file.
+    """
+    version = _version_of(package)
+    for source in _sources(package).values():
+        if not source.is_file():
+            raise InputError(
+                f"--runtime {package}: there is no {source.relative_to(package)} in its version "
+                f"{version}: install onnxruntime-web@{VERSION}"
+            )
+    return version
+
+
 def copy_runtime(package: Path, folder: Path) -> Runtime:
     """The files of an npm package, copied into a folder beside the page.
 
     Raises:
         InputError: it is not onnxruntime-web, lacks a file, or cannot be copied.
     """
-    version = _version_of(package)
-    sources = {name: package / "dist" / name for names in FILES.values() for name in names}
-    for source in sources.values():
-        if not source.is_file():
-            raise InputError(
-                f"--runtime {package}: there is no {source.relative_to(package)} in its version "
-                f"{version}: install onnxruntime-web@{VERSION}"
-            )
+    version = check_runtime(package)
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder} cannot be made ({error.strerror})") from error
-    for name, source in sources.items():
+    for name, source in _sources(package).items():
         with atomic_path(folder / name) as temporary:
             shutil.copyfile(source, temporary)
     return Runtime(
@@ -116,6 +125,10 @@ def integrity_of(path: Path) -> str:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha384").digest()
     return f"sha384-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _sources(package: Path) -> dict[str, Path]:
+    return {name: package / "dist" / name for names in FILES.values() for name in names}
 
 
 def _version_of(package: Path) -> str:

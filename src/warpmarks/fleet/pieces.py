@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.image_set import find_images
 from warpmarks.errors import InputError
+from warpmarks.wording import first_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -231,19 +232,19 @@ def _choose_columns(schema: "pa.Schema", path: str, image: str | None, name: str
         if asked is not None and asked not in schema.names:
             raise InputError(
                 f"{path} has no column {asked!r} for --{flag}-column: it has "
-                f"{', '.join(schema.names)}"
+                f"{first_of(schema.names)}"
             )
     if image is None:
         able = [field.name for field in schema if _holds_bytes(field.type)]
         if not able:
             raise InputError(
                 f"{path} has no column of bytes, which images would be: it has "
-                f"{', '.join(schema.names)}"
+                f"{first_of(schema.names)}"
             )
         if len(able) > 1:
             raise InputError(
                 f"{path} has several columns that could be the images: name one of "
-                f"{', '.join(able)} with --image-column"
+                f"{first_of(able)} with --image-column"
             )
         image = able[0]
     elif not _holds_bytes(schema.field(image).type):
