@@ -119,7 +119,7 @@ def detect_to_file(
             queue.put(batch)
         if not file.rows:
             raise InputError(
-                f"{images.root}: none of its images ({counted(len(unreadable), 'image')}) can be "
+                f"{images.source}: none of its images ({counted(len(unreadable), 'image')}) can be "
                 "read"
             )
         file.complete()

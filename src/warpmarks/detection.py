@@ -168,7 +168,7 @@ class ImageDetector(ABC):
                     place_in_found += 1
                 if not allow_unreadable and len(failed) > MAX_UNREADABLE * total:
                     raise InputError(
-                        f"{images.root}: {len(failed)} of {total} images cannot be read, for "
+                        f"{images.source}: {len(failed)} of {total} images cannot be read, for "
                         f"instance {failed[0]}: mend or remove them, or go on without them with "
                         "--allow-unreadable"
                     )

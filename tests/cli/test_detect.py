@@ -117,6 +117,35 @@ def test_a_stopped_detection_is_gone_on_with(
     assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n")
     assert calls == [5, 5, 5, 2]
     assert output.read_bytes() == unbroken
+    code, _, err = warpmarks(*arguments, "--resume")
+    assert (code, f"{output} is whole and there is no {output}.part to go on from" in err) == (
+        2,
+        True,
+    )
+    assert output.read_bytes() == unbroken
+
+
+def test_a_stopped_detection_that_is_to_replace_a_file_is_gone_on_with(
+    warpmarks, trained_run, image_folder, tmp_path, monkeypatch
+):
+    output = tmp_path / "landmarks.csv"
+    arguments = ("detect", trained_run, image_folder, "--output", output, "--batch-size", 5)
+    assert warpmarks(*arguments)[0] == 0
+    unbroken = output.read_bytes()
+    output.write_text("of before")
+    search, calls = Detector.search, []
+
+    def stopped(self, pictures):
+        calls.append(len(pictures))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return search(self, pictures)
+
+    monkeypatch.setattr(Detector, "search", stopped)
+    assert warpmarks(*arguments, "--overwrite")[0] == 130
+    assert output.read_text() == "of before"
+    assert warpmarks(*arguments, "--resume")[0] == 0
+    assert (calls, output.read_bytes()) == ([5, 5, 5, 2], unbroken)
 
 
 @pytest.mark.parametrize(

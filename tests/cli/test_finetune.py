@@ -59,7 +59,7 @@ def test_settings_can_be_changed_but_the_network(finetune, tmp_path):
         (["--resume", "--overwrite"], "--resume and --overwrite were both given"),
         (["--resume"], "is no run: there is nothing to go on with, leave --resume out"),
         (["--minutes", 0], "--minutes is 0.0: expected a finite number above 0"),
-        (["--learning-rate", 0], "optimiser.learning_rate is 0.0"),
+        (["--learning-rate", 0], "--learning-rate is 0: expected a finite number above 0"),
         (["--set", "warps.first.rotaton=3"], "did you mean warps.first.rotation?"),
         (["--split", "train"], "split.csv"),
         (["--batch-size", 3, "--devices", 2], "cannot be divided among 2 devices"),

@@ -117,6 +117,14 @@ def test_flags_of_videos_are_refused_for_images(
     assert (code, f"{flags[0]} was given, but IMAGES is no video" in err) == (2, True)
 
 
+def test_a_folder_of_videos_is_told_of(warpmarks, trained_run, clip, tmp_path):
+    code, _, err = warpmarks("detect", trained_run, clip.parent, "--output", tmp_path / "l.csv")
+    assert code == 2
+    assert (
+        f"{clip.parent} holds 1 video and no images: give detect one video at a time, such" in err
+    )
+
+
 def test_the_overlay_may_not_be_the_video_itself(warpmarks, trained_run, clip, tmp_path):
     before = clip.read_bytes()
     code, _, err = warpmarks(

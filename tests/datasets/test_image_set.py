@@ -66,7 +66,8 @@ def test_a_list_is_relative_to_itself(tmp_path):
     lines += ["../far/c.jpg", str(tmp_path / "far" / "c.jpg")]
     listing.write_text("\n".join(lines))
     images = find_images(listing)
-    assert images.root == tmp_path / "lists"
+    assert (images.root, images.source) == (tmp_path / "lists", listing)
+    assert find_images(tmp_path / "far").source == tmp_path / "far"
     far = (tmp_path / "far" / "c.jpg").as_posix()
     assert images.names == tuple(sorted(["#d.jpg", "../far/c.jpg", far, "b.jpg", "sub/a 1.jpg"]))
     assert all(path.is_file() for path in images.paths())

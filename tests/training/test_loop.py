@@ -465,6 +465,16 @@ def test_a_finished_run_goes_on_with_more_steps(
     assert steps == [*range(5, STEPS, 5), STEPS, 25, 26]
 
 
+def test_fewer_steps_than_a_run_has_are_refused(
+    unbroken: RunFolder, image_folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(unbroken.path, tmp_path / "run")
+    with pytest.raises(InputError, match=rf"has {STEPS} steps already, and 7 were asked for: the"):
+        train_tiny(image_folder, tmp_path / "run", steps=7, resume=True)
+    assert_same_outcome(RunFolder(tmp_path / "run"), unbroken)
+    assert RunFolder(tmp_path / "run").record() == unbroken.record()
+
+
 def test_checkpoints_come_as_often_as_asked(
     image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -514,6 +524,13 @@ def test_going_on_with_other_images_is_refused(
     (tmp_path / "images" / "00.png").unlink()
     with pytest.raises(InputError, match=r"these are not the 12 images that .* was trained on"):
         train_tiny(tmp_path / "images", unbroken.path, steps=STEPS + 5, resume=True)
+    listing = tmp_path / "some.txt"
+    listing.write_text("\n".join(f"images/{number:02}.png" for number in range(1, 6)))
+    with pytest.raises(InputError, match=r"some\.txt: these are not the 12 images"):
+        train_tiny(listing, unbroken.path, steps=STEPS + 5, resume=True)
+    assert RunFolder(train_tiny(listing, tmp_path / "new", steps=1).run).record().images.name == (
+        "some"
+    )
 
 
 def test_going_on_where_nothing_is_is_refused(image_folder: Path, tmp_path: Path) -> None:

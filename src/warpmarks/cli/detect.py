@@ -91,7 +91,13 @@ def detect(
     what = "landmark" if scheme is None else "point"
     if output is None:
         output = Path(f"{what}s.csv")
-    check_output_file(output, overwrite=overwrite)
+    begun = resume and part_of(output).exists()
+    if resume and output.is_file() and not begun:
+        raise InputError(
+            f"--resume: {output} is whole and there is no {part_of(output)} to go on from: find "
+            "the landmarks anew with --overwrite, or choose another --output"
+        )
+    check_output_file(output, overwrite=overwrite or begun)  # begun with --overwrite
     tables = ("landmarks.csv", "split.csv", "points.json")
     check_not_input(output, [images, *(images / table for table in tables)])
     if scheme is not None and not resume:

@@ -1,5 +1,6 @@
 """``warpmarks finetune``: a run and other images to a run that is adapted to them."""
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,7 @@ from warpmarks.cli.options import (
     Threads,
 )
 from warpmarks.cli.video import FrameChoiceOption, Frames, ImagesOrVideos
+from warpmarks.errors import InputError
 
 
 def finetune(
@@ -73,6 +75,8 @@ def finetune(
     from warpmarks.training import finetune as run_finetuning
     from warpmarks.training import finetuning_config
 
+    if learning_rate is not None and not 0 < learning_rate < math.inf:
+        raise InputError(f"--learning-rate is {learning_rate:g}: expected a finite number above 0")
     folder = check_flags(run, steps=steps, minutes=minutes, resume=resume, overwrite=overwrite)
     config = override(
         folder.record().config if resume else finetuning_config(source),

@@ -101,6 +101,7 @@ class VideoOutput:
         """
         from warpmarks.cli.outputs import check_output_file
         from warpmarks.datasets.videos import is_video_name
+        from warpmarks.video.extracting import find_videos
 
         if is_video_name(images):
             if split is not None:
@@ -118,6 +119,11 @@ class VideoOutput:
                     )
                 check_output_file(self.overlay, overwrite=overwrite, flag="--overlay")
             return True
+        if images.is_dir() and not _holds_images(images) and (videos := find_videos(images)):
+            raise InputError(
+                f"{images} holds {counted(len(videos), 'video')} and no images: give detect one "
+                f"video at a time, such as {videos[0]}"
+            )
         for flag, given in (
             ("--overlay", self.overlay is not None),
             ("--trails", self.trails > 0),

@@ -90,7 +90,7 @@ def load_pictures(
     progress = progress or SilentProgress()
     place((1, 1), (height, width), fit)
     if not images.names:
-        raise InputError(f"{images.root}: there are no images to read")
+        raise InputError(f"{images.source}: there are no images to read")
     cache_dir = default_cache_dir() if cache_dir is None else Path(cache_dir)
     settings = (height, width, fit)
     with Workers(max(1, workers or processors())) as threads:
@@ -273,5 +273,5 @@ def _refuse_unreadable(
         else "mend or remove them, or go on without them with --allow-unreadable"
     )
     raise InputError(
-        f"{count} of {total} images in {images.root} cannot be read ({named}{more}): {advice}"
+        f"{count} of {total} images in {images.source} cannot be read ({named}{more}): {advice}"
     )

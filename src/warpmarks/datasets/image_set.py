@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from warpmarks.datasets.decoders import readable_extensions
@@ -19,10 +19,17 @@ class ImageSet:
             folder searched, or the folder of the text list.
         names: each with "/" between folders, sorted, none twice. Only a list may name images
             outside of its folder; they keep the path that the list gives them.
+        listed: the text list or the one image that was given; none for a folder.
     """
 
     root: Path
     names: tuple[str, ...]
+    listed: Path | None = field(default=None, compare=False)
+
+    @property
+    def source(self) -> Path:
+        """What the person who gave the images knows them by."""
+        return self.listed or self.root
 
     def paths(self) -> list[Path]:
         """Where the images are, in the order of their names."""
@@ -57,13 +64,11 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
                 f"{root} holds no images: expected files such as .jpg, .png or .tif in it "
                 "or its folders"
             )
-    elif _is_image_name(source.name):
-        root, names = source.parent, [source.name]
-    else:
-        root, names = source.parent, _read_list(source)
-        if not names:
-            raise InputError(f"{source} lists no images: expected one path per line")
-    return ImageSet(root, tuple(sorted(set(names))))
+        return ImageSet(root, tuple(sorted(names)))
+    names = [source.name] if _is_image_name(source.name) else _read_list(source)
+    if not names:
+        raise InputError(f"{source} lists no images: expected one path per line")
+    return ImageSet(source.parent, tuple(sorted(set(names))), source)
 
 
 def in_split(its_split: str, asked: str) -> bool:

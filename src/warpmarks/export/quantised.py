@@ -96,7 +96,7 @@ def _read_some(detector: Detector, images: ImageSet, progress: Progress) -> list
         finally:
             progress.advance()
     if not pictures:
-        raise InputError(f"--calibrate {images.root}: none of its images can be read")
+        raise InputError(f"--calibrate {images.source}: none of its images can be read")
     return pictures
 
 

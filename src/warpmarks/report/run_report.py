@@ -232,7 +232,7 @@ def _read_spread(
             break
     if not small:
         raise InputError(
-            f"{images.root}: none of the images ({counted(len(paths), 'image')}) can be read"
+            f"{images.source}: none of the images ({counted(len(paths), 'image')}) can be read"
         )
     return torch.from_numpy(np.stack(small)), torch.from_numpy(np.stack(large))
 

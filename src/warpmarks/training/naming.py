@@ -6,9 +6,11 @@ from typing import Any
 from warpmarks.configuration import TrainingConfig
 
 
-def source_name(root: Path) -> str:
-    """The folder's name; in our layout that of the whole set, whose images/ the root is."""
-    root = root.absolute()
+def source_name(source: Path) -> str:
+    """Name of a list or folder; of images/ in our layout the name of the whole set."""
+    if source.is_file():
+        return source.stem
+    root = source.absolute()
     return root.parent.name if root.name == "images" else root.name
 
 

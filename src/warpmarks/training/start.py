@@ -21,7 +21,7 @@ from warpmarks.run_folder import RunFolder, provenance
 from warpmarks.run_record import FORMAT, ImageSource, RunBudget, RunRecord
 from warpmarks.stages import STOPPED
 from warpmarks.threads import choose_threads
-from warpmarks.training.checkpoint import threads_of
+from warpmarks.training.checkpoint import Progressed, threads_of
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
 from warpmarks.training.naming import first_difference, source_name
@@ -176,8 +176,6 @@ class Start:
                     load_weights(network, *plan.weights)
                 share = Share(fabric.global_rank, fabric.world_size)
                 task = plan.make_task(Materials(cache, config, geometry, fabric.device, share))
-                if first:
-                    self._write_record(plan, geometry, cache, budget)
             loop = TrainingLoop(
                 processes,
                 folder,
@@ -190,6 +188,9 @@ class Start:
             with processes.together():
                 if self.record is not None:
                     loop.resume()
+                    _check_not_past(budget, loop.progressed, folder.path)
+                if first:
+                    self._write_record(plan, geometry, cache, budget)
             evaluation = loop.run(
                 checkpoint_seconds=conduct.get("checkpoint_seconds", 60.0),
                 evaluate_every=conduct.get("evaluate_every"),
@@ -247,15 +248,15 @@ class Start:
         return plan_geometry(image, aspect)
 
     def _check_images(self, plan: Plan[MeasuresT], cache: PictureCache) -> None:
-        root, count = plan.images.root, len(cache.names)
+        source, count = plan.images.source, len(cache.names)
         if count < plan.fewest_images:
             raise InputError(
-                f"{root}: found {counted(count, 'readable image')}, expected at least "
+                f"{source}: found {counted(count, 'readable image')}, expected at least "
                 f"{plan.fewest_images}, and better some hundreds, of one kind of object"
             )
         if self.record is not None and self.record.images.digest != cache.key:
             raise InputError(
-                f"{root}: these are not the {counted(self.record.images.count, 'image')} that "
+                f"{source}: these are not the {counted(self.record.images.count, 'image')} that "
                 f"{self.folder.path} was trained on: give the same images to go on with --resume"
             )
 
@@ -278,6 +279,15 @@ class Start:
         elif self.record.budget != kept:
             changes = {"budget": kept, "format": FORMAT}
             self.folder.update(self.record.model_copy(update=changes))
+
+
+def _check_not_past(budget: Budget, done: Progressed, run: Path) -> None:
+    """Whether a run has no more steps than it is to have."""
+    if budget.steps is not None and budget.steps < done.step:
+        raise InputError(
+            f"{run} has {counted(done.step, 'step')} already, and {budget.steps} were asked for: "
+            "the number is that of all steps, those before --resume included"
+        )
 
 
 def _check_share(config: TrainingConfig, processes: int) -> None:
@@ -309,7 +319,7 @@ def new_record(
         picture_height=geometry.picture[0],
         picture_width=geometry.picture[1],
         images=ImageSource(
-            name=source_name(plan.images.root),
+            name=source_name(plan.images.source),
             digest=cache.key,
             count=len(cache.names),
             unreadable=len(cache.unreadable),
