@@ -204,9 +204,29 @@ def test_a_changed_runtime_is_refused(browser, write, tmp_path):
     with served(folder) as address:
         page = browser.new_page()
         page.goto(f"{address}?engine=wasm")
-        wait_for(page, "Loading failed")
+        wait_for(page, r"Loading failed.*ort\.wasm\.min\.mjs cannot be had.*not the file that was")
         assert page.locator("#file").is_disabled()
         page.close()
+
+
+@needs_browser
+def test_without_the_network_the_page_says_what_it_lacks(browser, write, tmp_path):
+    folder = write(tmp_path, name="mice", runtime=None)
+    with served(folder) as address:
+        page = browser.new_page()
+        page.route(re.compile("^https:"), lambda route: route.abort())
+        page.goto(f"{address}?engine=wasm")
+        wait_for(page, r"https://\S+ cannot be had.*--runtime makes a page that does not need \w")
+        page.close()
+
+
+@needs_browser
+def test_a_page_that_is_opened_as_a_file_says_how_to_serve_it(browser, write, tmp_path):
+    folder = write(tmp_path, name="mice", runtime=None)
+    page = browser.new_page()
+    page.goto((folder / "index.html").as_uri())
+    wait_for(page, "opened as a file: serve its folder")
+    page.close()
 
 
 @needs_package

@@ -4,7 +4,15 @@ const NAMES = { webgpu: 'WebGPU', wasm: 'WebAssembly' };
 
 // Fetches refuse a file whose hash is another, also where a module or WebAssembly would not.
 async function fetchChecked({ url, integrity }) {
-  const response = await fetch(url, { integrity });
+  let response;
+  try {
+    response = await fetch(url, { integrity });
+  } catch (error) {
+    const { host } = new URL(url, location.href);
+    const why = host === location.host ? 'or is not the file that was exported'
+      : `or is another file; warpmarks export --runtime makes a page that does not need ${host}`;
+    throw new Error(`${url} cannot be had (${error.message}): it is out of reach, ${why}`);
+  }
   if (!response.ok) throw new Error(`${url} answered ${response.status}`);
   return response.arrayBuffer();
 }
