@@ -3,6 +3,7 @@ import fcntl
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +61,8 @@ def test_where_no_lock_can_be_written_work_goes_on(tmp_path):
         with held(path, "taken"):
             assert not hold(path, "taken").is_locked
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="Linux has folders without new files")
+def test_where_a_file_cannot_be_made_nobody_is_said_to_hold_it():
+    assert not hold(Path("/proc/self/.lock"), "taken").is_locked

@@ -29,7 +29,10 @@ def hold(path: Path, busy: str) -> FileLock:
         try:
             lock.acquire()
         except Timeout as error:
-            raise InputError(busy) from error
+            if (
+                path.exists()
+            ):  # else none can be made here, of which what is to be written will tell
+                raise InputError(busy) from error
         except (OSError, NotImplementedError):
             pass  # there are no locks here
     return lock
