@@ -166,8 +166,9 @@ def diagnose(health: Health) -> list[str]:
     if health.doubled:
         several = len({index for pair in health.doubled for index in pair})
         sentences.append(
-            f"{several} of {count} landmarks sit on top of another: raise loss.diversity_weight or "
-            "ask for fewer landmarks"
+            f"{several} of {count} landmarks sit on top of another: ask for fewer landmarks, raise "
+            "loss.diversity_weight, or lower self_training.share, as self-training does not hold "
+            "them apart"
         )
     if not math.isfinite(health.equivariance_error_percent):
         sentences.append("the landmarks are not numbers: lower optimiser.learning_rate")
