@@ -94,12 +94,11 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(params=["WebAssembly", "WebGPU"], scope="module")
-def ready(request, browser, address):
+@pytest.fixture(params=["WebAssembly", "WebGPU"])
+def page(request, browser, address):
     """Open and ready; anything that it asks for elsewhere, or complains of, is an error.
 
-    An engine that does not find what Python finds on the check picture is not ready, which takes
-    half a minute where the GPU is in software: one page serves all tests of an engine.
+    An engine that does not find what Python finds on the check picture is not ready.
     """
     opened = browser.new_page()
     asked, complaints = [], []
@@ -116,16 +115,6 @@ def ready(request, browser, address):
     opened.close()
     assert complaints == []
     assert [url for url in asked if not url.startswith((address, "blob:", "data:"))] == []
-
-
-@pytest.fixture
-def page(ready):
-    """Showing points, with the camera off."""
-    ready.get_by_label("Points").check()
-    yield ready
-    stop = ready.get_by_role("button", name="Stop camera")
-    if stop.count():
-        stop.click()
 
 
 def wait_for(page, text: str) -> None:
