@@ -91,14 +91,9 @@ def test_an_existing_file_is_kept_without_overwrite(warpmarks, trained_run, imag
     assert (code, len(read(output))) == (0, 13)
 
 
-def test_a_stopped_detection_is_gone_on_with(
-    warpmarks, trained_run, image_folder, tmp_path, monkeypatch
-):
-    output = tmp_path / "landmarks.csv"
-    arguments = ("detect", trained_run, image_folder, "--output", output, "--batch-size", 5)
-    assert warpmarks(*arguments)[0] == 0
-    unbroken = output.read_bytes()
-    output.unlink()
+@pytest.fixture
+def stop_at_second(monkeypatch):
+    """Once called, Ctrl-C is pressed at the second search; it gives each one's images."""
     search, calls = Detector.search, []
 
     def stopped(self, pictures):
@@ -107,7 +102,22 @@ def test_a_stopped_detection_is_gone_on_with(
             raise KeyboardInterrupt
         return search(self, pictures)
 
-    monkeypatch.setattr(Detector, "search", stopped)
+    def begin():
+        monkeypatch.setattr(Detector, "search", stopped)
+        return calls
+
+    return begin
+
+
+def test_a_stopped_detection_is_gone_on_with(
+    warpmarks, trained_run, image_folder, tmp_path, stop_at_second
+):
+    output = tmp_path / "landmarks.csv"
+    arguments = ("detect", trained_run, image_folder, "--output", output, "--batch-size", 5)
+    assert warpmarks(*arguments)[0] == 0
+    unbroken = output.read_bytes()
+    output.unlink()
+    calls = stop_at_second()
     code, _, err = warpmarks(*arguments)
     assert (code, output.exists()) == (130, False)
     assert "stopped; go on with the same command and --resume" in err
@@ -126,22 +136,14 @@ def test_a_stopped_detection_is_gone_on_with(
 
 
 def test_a_stopped_detection_that_is_to_replace_a_file_is_gone_on_with(
-    warpmarks, trained_run, image_folder, tmp_path, monkeypatch
+    warpmarks, trained_run, image_folder, tmp_path, stop_at_second
 ):
     output = tmp_path / "landmarks.csv"
     arguments = ("detect", trained_run, image_folder, "--output", output, "--batch-size", 5)
     assert warpmarks(*arguments)[0] == 0
     unbroken = output.read_bytes()
     output.write_text("of before")
-    search, calls = Detector.search, []
-
-    def stopped(self, pictures):
-        calls.append(len(pictures))
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return search(self, pictures)
-
-    monkeypatch.setattr(Detector, "search", stopped)
+    calls = stop_at_second()
     assert warpmarks(*arguments, "--overwrite")[0] == 130
     assert output.read_text() == "of before"
     assert warpmarks(*arguments, "--resume")[0] == 0
