@@ -78,6 +78,17 @@ def equation_5(landmarks: Array, moved_landmarks: Array, unit: Array) -> float:
     return total / len(landmarks)
 
 
+def landmark_diversity(landmarks: Array, unit: Array, distance: float) -> float:
+    """The sum over each landmark's others of what their distance lacks, by landmark."""
+    total = 0.0
+    for r, a in enumerate(landmarks):
+        for other, b in enumerate(landmarks):
+            if other != r:
+                apart = (((a[0] - b[0]) * unit[0]) ** 2 + ((a[1] - b[1]) * unit[1]) ** 2) ** 0.5
+                total += max(0.0, distance - apart)
+    return total / len(landmarks)
+
+
 def equation_6(original: Array, warped: Array, warped_cells: Array, unit: Array) -> float:
     """The sum over all pairs of cells u of x and v of x'."""
     rows, columns = original.shape[1:]

@@ -71,6 +71,7 @@ def test_what_the_default_recipe_changes() -> None:
         "photometric.colour",
         "optimiser.averaging",
         "self_training.share",
+        "self_training.diversity_weight",
         "self_training.warps.rotation",
         "self_training.warps.scale",
         "self_training.warps.translation",

@@ -12,10 +12,12 @@ from warpmarks.losses import (
     ObjectiveTerms,
     cells_unit,
     diversity,
+    landmark_diversity,
     landmark_equivariance,
     objective,
     overlap_diversity,
     probability_equivariance,
+    roomy_distance,
     roomy_pooling,
     sum_pool,
     view_unit,
@@ -162,6 +164,41 @@ def test_diversity_of_disjoint_and_of_equal_maps():
     # Eq. 7 counts each map's overlap with itself: 4 pairs of 16 when apart, all when together.
     assert_close(overlap_diversity(apart).item(), 1 / 4)
     assert_close(overlap_diversity(together).item(), 1.0)
+
+
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
+def test_diversity_of_landmarks_equals_its_loop(unit):
+    generator = torch.Generator().manual_seed(2)
+    landmarks = torch.rand(3, 6, 2, dtype=torch.float64, generator=generator) - 0.4
+    lengths = unit(ROWS, COLUMNS).double()
+    distance = 0.5 * lengths[0].item()
+    expected = by_image(
+        lambda a: reference.landmark_diversity(a, lengths.numpy(), distance), landmarks
+    )
+    assert (expected > 0.1 * distance).all()
+    assert_close(landmark_diversity(landmarks, lengths, distance), expected, rtol=0, atol=1e-10)
+
+
+def test_only_landmarks_that_are_too_close_are_parted():
+    landmarks = torch.tensor([[[0.0, 0.0], [0.03, 0.04], [0.5, 0.0], [0.5, 0.0]]]).double()
+    landmarks.requires_grad_()
+    unit = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    landmark_diversity(landmarks, unit, 0.1).sum().backward()
+    gradient = landmarks.grad
+    assert gradient is not None
+    # Away from each other as steep as the direction between them, once for either of the two.
+    direction = torch.tensor([0.03, 0.08], dtype=torch.float64) / np.hypot(0.03, 0.08)
+    assert_close(gradient[0, 0], 2 / 4 * direction * unit)
+    assert_close(gradient[0, 1], -2 / 4 * direction * unit)
+    # Two in one place have no direction; what they feel is a number.
+    assert_close(gradient[0, 2:], torch.zeros(2, 2, dtype=torch.float64))
+    far = landmark_diversity(landmarks[:, :3], unit, 0.05)
+    assert far.item() == pytest.approx(0, abs=1e-15)
+
+
+@pytest.mark.parametrize(("num_landmarks", "expected"), [(1, 0.08), (125, 0.08), (500, 0.04)])
+def test_many_landmarks_need_to_keep_less_apart(num_landmarks, expected):
+    assert roomy_distance(num_landmarks, 0.08) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("per_landmark", "share"), [(False, 1), (True, 1 / 3)])

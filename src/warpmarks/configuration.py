@@ -125,6 +125,11 @@ class SelfTrainingConfig(Section):
     """Of the run's budget, or of its steps where it has none; 0 for no self-training."""
     warps: WarpConfig = WarpConfig()
     """Of the views in which the landmarks are to be found again."""
+    diversity_weight: NonNegative = 0.0
+    """Of ``warpmarks.losses.landmark_diversity`` beside the distance from what is taught."""
+    diversity_distance: Annotated[float, Field(ge=0, le=1)] = 0.08
+    """From which on landmarks are far enough apart, in halves of the view's shorter side; many
+    landmarks need to keep less, see ``warpmarks.losses.roomy_distance``."""
 
 
 class OptimiserConfig(Section):

@@ -135,6 +135,36 @@ def roomy_pooling(num_landmarks: int, rows: int, columns: int) -> int:
     return max(1, min(2, fitting))
 
 
+def landmark_diversity(
+    landmarks: Float[Tensor, "batch landmarks 2"], unit: Float[Tensor, " 2"], distance: float
+) -> Float[Tensor, " batch"]:
+    """Mean over landmarks r of sum over r' != r of max(0, distance - |Phi(x)_r - Phi(x)_r'|).
+
+    Not in the paper: what eqs. 7 and 8 ask of maps, asked of the landmarks themselves. Landmarks
+    farther apart than ``distance`` do not feel each other; two that sit on each other are not
+    parted by it, as no direction is nearer than another.
+
+    Args:
+        landmarks: Phi(x), soft-argmax coordinates.
+        unit: see the module.
+        distance: in ``unit``.
+    """
+    scaled = landmarks * unit
+    apart = torch.cdist(scaled, scaled, compute_mode="donot_use_mm_for_euclid_dist")
+    # Each landmark's own distance is 0 and counts ``distance``, without a gradient.
+    return (distance - apart).clamp_min(0).sum(-1).mean(-1) - distance
+
+
+def roomy_distance(num_landmarks: int, distance: float) -> float:
+    """The distance, or less where squares of its side would fill over a fifth of a square view.
+
+    Args:
+        num_landmarks: K.
+        distance: in halves of the view's shorter side.
+    """
+    return min(distance, math.sqrt(4 / (5 * num_landmarks)))
+
+
 def sum_pool(
     maps: Float[Tensor, "batch landmarks rows columns"], size: int
 ) -> Float[Tensor, "batch landmarks pooled_rows pooled_columns"]:

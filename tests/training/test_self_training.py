@@ -7,12 +7,12 @@ from torch.testing import assert_close
 from warpmarks.configuration import TrainingConfig
 from warpmarks.geometry import plan_geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
-from warpmarks.losses import view_unit
+from warpmarks.losses import landmark_diversity, view_unit
 from warpmarks.training.discovery import Discovery
 from warpmarks.training.self_training import (
     ViewMaker,
-    distance_in_views,
     found_maps,
+    loss_in_views,
     taught_distance,
 )
 from warpmarks.training.step import BatchMaker, Share
@@ -76,7 +76,8 @@ class Nailed(nn.Module):
 
 def loss_of(network: nn.Module, teacher: nn.Module, maker: ViewMaker, steps: int = 3) -> float:
     unit = view_unit(*GEOMETRY.cells)
-    losses = [distance_in_views(network, teacher, maker.batch(step), unit) for step in range(steps)]
+    taught = maker.config.self_training
+    losses = [loss_in_views(network, teacher, maker.batch(s), taught, unit) for s in range(steps)]
     return torch.stack(losses).mean().item()
 
 
@@ -100,7 +101,8 @@ def test_what_is_nailed_to_the_image_pays_even_under_a_nailed_teacher(pictures) 
 def test_only_what_trains_gets_a_gradient(pictures) -> None:
     network, teacher = Nailed(), Nailed()
     views_of_step = views(pictures).batch(0)
-    distance_in_views(network, teacher, views_of_step, view_unit(*GEOMETRY.cells)).backward()
+    unit = view_unit(*GEOMETRY.cells)
+    loss_in_views(network, teacher, views_of_step, config().self_training, unit).backward()
     assert network.height.grad is not None
     assert teacher.height.grad is None
     assert not teacher.training
@@ -140,7 +142,7 @@ def test_discovery_is_taught_where_there_is_a_teacher(pictures) -> None:
     settings = config()
     task = Discovery(pictures, settings, GEOMETRY)
     views_of_step, unit = views(pictures).batch(1), view_unit(*GEOMETRY.cells)
-    expected = distance_in_views(Nailed(), RedFinder(), views_of_step, unit)
+    expected = loss_in_views(Nailed(), RedFinder(), views_of_step, settings.self_training, unit)
     assert_close(task.loss(Nailed(), 1, RedFinder()), expected)
     assert abs(task.loss(Nailed(), 1).item() - expected.item()) > 0.01
 
@@ -151,6 +153,26 @@ class SpotAndBeside(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         maps = RedFinder()(images)
         return torch.cat([maps, maps.roll((-3, 4), dims=(2, 3))], dim=1)
+
+
+def test_landmarks_that_are_taught_close_together_pay_by_how_close_they_are(pictures) -> None:
+    maker, unit, network = views(pictures), view_unit(*GEOMETRY.cells), SpotAndBeside()
+    batch = maker.batch(1)
+    found = soft_argmax(spatial_softmax(network(batch.warped)))
+    apart = ((found[:, 0] - found[:, 1]) * unit).norm(dim=-1)
+    taught = maker.config.self_training
+    alone = loss_in_views(network, network, batch, taught, unit)
+
+    def added(weight: float, distance: float) -> float:
+        changes = {"diversity_weight": weight, "diversity_distance": distance}
+        held_apart = taught.model_copy(update=changes)
+        return (loss_in_views(network, network, batch, held_apart, unit) - alone).item()
+
+    distance = 0.6
+    expected = landmark_diversity(found, unit, distance).mean().item()
+    assert expected > 0.02
+    assert added(2.0, distance) == pytest.approx(2 * expected, rel=1e-5)
+    assert added(2.0, 0.9 * apart.min().item()) == pytest.approx(0, abs=1e-7)
 
 
 def test_places_are_as_precise_whatever_the_network_computes_in(pictures) -> None:

@@ -16,7 +16,7 @@ from warpmarks.losses import view_unit
 from warpmarks.spreading import spread_evenly
 from warpmarks.training.health import Health, diagnose, locate, measure_health
 from warpmarks.training.precision import choose_precision
-from warpmarks.training.self_training import ViewMaker, distance_in_views, found_maps
+from warpmarks.training.self_training import ViewMaker, found_maps, loss_in_views
 from warpmarks.training.step import (
     BatchMaker,
     Share,
@@ -87,10 +87,11 @@ class Discovery(Task[PairMeasures]):
         if teacher is not None:
             with self.clock("pictures and warps"):
                 views = self.views.batch(step)
-            return distance_in_views(
+            return loss_in_views(
                 network,
                 teacher,
                 views,
+                self.config.self_training,
                 self.health_unit,
                 self.precision,
                 self.clock,

@@ -166,9 +166,8 @@ def diagnose(health: Health) -> list[str]:
     if health.doubled:
         several = len({index for pair in health.doubled for index in pair})
         sentences.append(
-            f"{several} of {count} landmarks sit on top of another: ask for fewer landmarks, raise "
-            "loss.diversity_weight, or lower self_training.share, as self-training does not hold "
-            "them apart"
+            f"{several} of {count} landmarks sit on top of another: ask for fewer landmarks, or "
+            "raise loss.diversity_weight and, for self-training, self_training.diversity_weight"
         )
     if not math.isfinite(health.equivariance_error_percent):
         sentences.append("the landmarks are not numbers: lower optimiser.learning_rate")

@@ -7,6 +7,9 @@ lag behind the object where it pays to stay near one place of the image in x and
 is to be learned moves with the warp all of the way, whatever the teacher's landmark does; only
 features that move with the object tell it, and the teacher follows the network that finds them.
 Wrong places of single pictures do not last either: others contradict them.
+
+Nothing in it keeps two landmarks from being taught to the same place, so that pairs drift together
+over a long run; diversity of the landmarks themselves, where it has a weight, holds them apart.
 """
 
 from collections.abc import Callable
@@ -17,11 +20,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from warpmarks.configuration import TrainingConfig
+from warpmarks.configuration import SelfTrainingConfig, TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import Geometry, warps_of
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
-from warpmarks.losses import annotation_distance
+from warpmarks.losses import annotation_distance, landmark_diversity, roomy_distance
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
@@ -113,10 +116,11 @@ def _pinned(drawn: DrawnViews) -> DrawnViews:
     )
 
 
-def distance_in_views(
+def loss_in_views(
     network: Callable[..., Any],
     teacher: nn.Module,
     views: Views,
+    config: SelfTrainingConfig,
     unit: Float[Tensor, " 2"],
     precision: torch.dtype = torch.float32,
     clock: StageClock = STOPPED,
@@ -125,11 +129,14 @@ def distance_in_views(
 ) -> Float[Tensor, ""]:
     """How far the network's landmarks of the warped views are from where the teacher has them.
 
+    And, where that has a weight, how close they are to each other.
+
     Args:
         network: images to score maps.
         teacher: the same with averaged weights; it gets no gradient.
         views: this process's share.
-        unit: of distances, see ``warpmarks.losses``.
+        config: the weight and the distance of diversity.
+        unit: of distances, halves of the view's shorter side.
         precision: of both networks' arithmetic.
         clock: told of the stages.
         describe: whether the network has descriptors, which learn nothing here.
@@ -147,7 +154,12 @@ def distance_in_views(
     with clock("objective"):
         targets, there = seen_points(taught.double(), views.warp)
         landmarks = soft_argmax(spatial_softmax(score_maps.float()))
-        return taught_distance(landmarks, targets.to(landmarks), there, unit) + nothing
+        distance = taught_distance(landmarks, targets.to(landmarks), there, unit) + nothing
+        if not config.diversity_weight:
+            return distance
+        apart = roomy_distance(landmarks.shape[1], config.diversity_distance)
+        crowding = landmark_diversity(landmarks, unit, apart).mean()
+        return distance + config.diversity_weight * crowding
 
 
 def found_maps(
