@@ -16,9 +16,7 @@ def demo(
     output: Annotated[
         Path, typer.Option(metavar="DIR", help="Folder for images, run, pictures and coordinates.")
     ] = Path("demo"),
-    minutes: Annotated[
-        float, typer.Option(min=0.0, help="Minutes of training, more than 0.")
-    ] = 6.0,
+    minutes: Annotated[float, typer.Option(help="Minutes of training, above 0.")] = 6.0,
     steps: Annotated[
         int | None,
         typer.Option(

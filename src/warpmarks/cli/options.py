@@ -99,9 +99,8 @@ Steps = Annotated[
 Minutes = Annotated[
     float | None,
     typer.Option(
-        min=0.0,
         show_default=False,
-        help="Budget in minutes of training, counted from the run's start.",
+        help="Budget in minutes of training, above 0, counted from the run's start.",
     ),
 ]
 Recipe = Annotated[

@@ -83,9 +83,8 @@ def reproduce(
     minutes: Annotated[
         float | None,
         typer.Option(
-            min=0.0,
             show_default="until each has converged",
-            help="Budget of every training in minutes.",
+            help="Budget of every training in minutes, above 0.",
         ),
     ] = None,
     method: MethodOption = Method.AUTO,
