@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from warpmarks.datasets.image_set import ImageSet
@@ -94,7 +94,7 @@ def detect_to_file(
     ) as file:
         left = tuple(name for name in images.names if name not in file.done)
         found = detector.detect_images(
-            replace(images, names=left),
+            images.of(left),
             batch_size=batch_size,
             allow_unreadable=allow_unreadable,
             already=len(images.names) - len(left),

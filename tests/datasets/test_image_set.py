@@ -68,6 +68,8 @@ def test_a_list_is_relative_to_itself(tmp_path):
     images = find_images(listing)
     assert (images.root, images.source) == (tmp_path / "lists", listing)
     assert find_images(tmp_path / "far").source == tmp_path / "far"
+    part = images.of([images.names[1]])
+    assert (part.names, part.source) == (images.names[1:2], listing)
     far = (tmp_path / "far" / "c.jpg").as_posix()
     assert images.names == tuple(sorted(["#d.jpg", "../far/c.jpg", far, "b.jpg", "sub/a 1.jpg"]))
     assert all(path.is_file() for path in images.paths())

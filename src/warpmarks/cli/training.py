@@ -1,7 +1,6 @@
 """What the verbs that train share: checks of their flags, the run itself, what is told of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +97,7 @@ def train_and_report(
 def without(images: "ImageSet", unreadable: Sequence[tuple[str, str]]) -> "ImageSet":
     """The images that are not among those left out, which need not be told of again."""
     gone = {name for name, _ in unreadable}
-    return replace(images, names=tuple(name for name in images.names if name not in gone))
+    return images.of(name for name in images.names if name not in gone)
 
 
 def summary(result: "TrainingResult[Any]") -> str:

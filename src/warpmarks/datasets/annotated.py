@@ -63,10 +63,9 @@ class AnnotatedSet:
 
     def subset(self, indices: np.ndarray) -> "AnnotatedSet":
         """The images at ``indices``, in that order."""
-        names = tuple(self.images.names[index] for index in indices)
         return AnnotatedSet(
             self.name,
-            ImageSet(self.images.root, names),
+            self.images.of(self.images.names[index] for index in indices),
             self.points[indices],
             self.scheme,
             self.source,
@@ -135,7 +134,7 @@ def read_annotated(
     _check_case(table_path, table, names)
     return AnnotatedSet(
         f"{root.resolve().name} {split}" if split is not None else root.resolve().name,
-        ImageSet(found.root, tuple(names)),
+        found.of(names),
         table.points[[rows[name] for name in names]],
         scheme,
         table_path,

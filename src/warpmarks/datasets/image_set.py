@@ -2,7 +2,8 @@
 
 import os
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from warpmarks.datasets.decoders import readable_extensions
@@ -30,6 +31,10 @@ class ImageSet:
     def source(self) -> Path:
         """What the person who gave the images knows them by."""
         return self.listed or self.root
+
+    def of(self, names: Iterable[str]) -> "ImageSet":
+        """The same with these names alone, in their order."""
+        return replace(self, names=tuple(names))
 
     def paths(self) -> list[Path]:
         """Where the images are, in the order of their names."""
