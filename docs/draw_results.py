@@ -1,0 +1,33 @@
+"""Draw the README's curve of error against labels from figures that were read off evaluations.
+
+.venv/bin/python docs/draw_results.py docs/few_labels.csv docs/pictures/few_labels.png
+
+The file has a row for each way and number of labelled faces; docs/results.md has the commands.
+"""
+
+import csv
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
+from warpmarks.plots.saving import save_figure
+
+if __name__ == "__main__":
+    table, picture = map(Path, sys.argv[1:])
+    rows = defaultdict(list)
+    with table.open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            rows[row["way"]].append(
+                (int(row["labels"]), float(row["error"]), float(row["spread"] or 0))
+            )
+    series = [
+        LabelSeries(way, labels, np.array(errors), np.array(spreads))
+        for way, (labels, errors, spreads) in ((way, zip(*own)) for way, own in rows.items())
+    ]
+    figure = draw_label_curve(
+        series[:-1], normaliser="the inter-ocular distance", mean_shape=series[-1]
+    )
+    save_figure(figure, picture)
