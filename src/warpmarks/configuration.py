@@ -126,7 +126,8 @@ class SelfTrainingConfig(Section):
     warps: WarpConfig = WarpConfig()
     """Of the views in which the landmarks are to be found again."""
     diversity_weight: NonNegative = 0.0
-    """Of ``warpmarks.losses.landmark_diversity`` beside the distance from what is taught."""
+    """Of ``warpmarks.losses.landmark_diversity`` beside the distance from what is taught. From 0.5
+    on two landmarks that are taught to one place do not come together; beyond it they part."""
     diversity_distance: Annotated[float, Field(ge=0, le=1)] = 0.08
     """From which on landmarks are far enough apart, in halves of the view's shorter side; many
     landmarks need to keep less, see ``warpmarks.losses.roomy_distance``."""

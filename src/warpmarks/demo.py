@@ -120,7 +120,7 @@ def run_demo(
     untrained = Detector(
         build_network(config, torch.Generator().manual_seed(0)), detector.record, device=device
     )
-    fitted = training_images.of(training_images.names[:FITTED])
+    fitted = training_images.subset(training_images.names[:FITTED])
     scored = find_images(heads, split="val")
     known = _Known.read(heads)
     found = _detect(detector, scored, progress)

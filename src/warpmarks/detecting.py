@@ -94,7 +94,7 @@ def detect_to_file(
     ) as file:
         left = tuple(name for name in images.names if name not in file.done)
         found = detector.detect_images(
-            images.of(left),
+            images.subset(left),
             batch_size=batch_size,
             allow_unreadable=allow_unreadable,
             already=len(images.names) - len(left),

@@ -140,9 +140,12 @@ def landmark_diversity(
 ) -> Float[Tensor, " batch"]:
     """Mean over landmarks r of sum over r' != r of max(0, distance - |Phi(x)_r - Phi(x)_r'|).
 
-    Not in the paper: what eqs. 7 and 8 ask of maps, asked of the landmarks themselves. Landmarks
-    farther apart than ``distance`` do not feel each other; two that sit on each other are not
-    parted by it, as no direction is nearer than another.
+    Not in the paper: what eqs. 7 and 8 ask of maps, asked of the landmarks themselves. From 0, all
+    are as far apart as ``distance``, to (K - 1) distance, all sit on each other. Two landmarks
+    nearer than ``distance`` are pushed apart twice as strongly as ``taught_distance`` of
+    ``training.self_training`` pulls either to where it is taught to be: taught to one place they do
+    not close in on each other where this weighs 1/2, and part where it weighs more. Two in exactly
+    one place feel nothing, as they have no direction.
 
     Args:
         landmarks: Phi(x), soft-argmax coordinates.
@@ -151,8 +154,8 @@ def landmark_diversity(
     """
     scaled = landmarks * unit
     apart = torch.cdist(scaled, scaled, compute_mode="donot_use_mm_for_euclid_dist")
-    # Each landmark's own distance is 0 and counts ``distance``, without a gradient.
-    return (distance - apart).clamp_min(0).sum(-1).mean(-1) - distance
+    lacking = (distance - apart).clamp_min(0).triu(diagonal=1)
+    return 2 / landmarks.shape[1] * lacking.sum((-2, -1))
 
 
 def roomy_distance(num_landmarks: int, distance: float) -> float:

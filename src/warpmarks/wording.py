@@ -22,6 +22,15 @@ def do(number: int, verb: str) -> str:
     return f"{verb}s" if number == 1 else verb
 
 
+def shown(name: str) -> str:
+    """A name as text: bytes of a file's name that are no text become a mark.
+
+    >>> shown("caf" + chr(0xDCE9) + ".jpg")
+    'caf�.jpg'
+    """
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 def cut(text: str, length: int = 60) -> str:
     """The beginning of a text that is too long to be shown.
 

@@ -221,6 +221,17 @@ def test_landmarks_that_tell_nothing_are_said_to(pixels, told, capsys):
     assert ("no more of these points than the mean shape" in capsys.readouterr().out) is told
 
 
+@pytest.mark.parametrize(
+    ("images", "told"),
+    [(1, "One annotated image is not"), (3, "3 annotated images of which no point is on two are")],
+)
+def test_images_that_tell_no_error_are_counted(images, told, capsys):
+    nothing = PointPromise("all", images, *[float("nan")] * 4)
+    regressor = fit_regressor(made_examples(images), SCHEME).regressor
+    print_promise(Promise((nothing,), nothing), regressor, "cats")
+    assert told in capsys.readouterr().out
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_a_regressor_is_not_replaced_unasked(warpmarks, run_copy, annotated_set):
     flags = ["fit", run_copy, annotated_set, "--output", "blobs"]

@@ -59,6 +59,8 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
         (["--fit-split", "train", "--labels", "1,9"], "--labels has '9': expected numbers from 1"),
         (["--fit-split", "train", "--labels", "8,all"], "where a number comes twice"),
         (["--fit-split", "train", "--supervised", "x"], "--supervised was given without --labels"),
+        (["--fit-split", "train", "--draws", "3"], "--draws was given without --labels"),
+        (["--fit-split", "train", "--labels", "1", "--threshold", "8"], "tells mean errors alone"),
         (["--regressor", "x", "--method", "linear"], "--method was given with --regressor"),
         (["--cross-validation", "2", "--method", "warps"], "--method warps is not known for"),
     ],

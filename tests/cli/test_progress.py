@@ -71,10 +71,14 @@ def test_bar_shows_count_and_prints_messages_as_they_are():
 
 
 def test_a_second_start_ends_the_first_bar_and_finish_may_be_called_twice():
-    progress = BarProgress(Console(file=io.StringIO(), force_terminal=True))
-    progress.start("one", 1)
-    progress.start("two", None)
+    stream = io.StringIO()
+    progress = BarProgress(Console(file=stream, force_terminal=True, width=120))
+    progress.start("the first", 1)
+    progress.start("the second", None)
+    begun = stream.tell()
     progress.finish()
+    assert "the second" in stream.getvalue()[begun:]
+    assert "the first" not in stream.getvalue()[begun:]
     progress.finish()
     progress.advance()
 

@@ -68,11 +68,33 @@ def test_a_list_is_relative_to_itself(tmp_path):
     images = find_images(listing)
     assert (images.root, images.source) == (tmp_path / "lists", listing)
     assert find_images(tmp_path / "far").source == tmp_path / "far"
-    part = images.of([images.names[1]])
+    part = images.subset([images.names[1]])
     assert (part.names, part.source) == (images.names[1:2], listing)
-    far = (tmp_path / "far" / "c.jpg").as_posix()
-    assert images.names == tuple(sorted(["#d.jpg", "../far/c.jpg", far, "b.jpg", "sub/a 1.jpg"]))
+    # An image outside keeps the path that it is listed by first.
+    assert images.names == ("#d.jpg", "../far/c.jpg", "b.jpg", "sub/a 1.jpg")
     assert all(path.is_file() for path in images.paths())
+
+
+def test_names_do_not_hang_on_how_a_list_is_called(tmp_path, monkeypatch):
+    touch(tmp_path, "set/a.jpg", "set/sub/b.jpg")
+    (tmp_path / "set" / "all.txt").write_text(
+        f"{tmp_path / 'set' / 'a.jpg'}\na.jpg\nsub/../a.jpg\n{tmp_path}/set/sub/b.jpg\n"
+    )
+    monkeypatch.chdir(tmp_path / "set" / "sub")
+    for called in ("../all.txt", tmp_path / "set" / "all.txt", "../../set/all.txt"):
+        assert find_images(called).names == ("a.jpg", "sub/b.jpg")
+
+
+def test_a_way_back_from_a_link_is_where_the_link_leads(tmp_path):
+    touch(tmp_path, "set/a.jpg", "far/away/b.jpg", "far/a.jpg")
+    (tmp_path / "set" / "link").symlink_to(tmp_path / "far" / "away")
+    (tmp_path / "set" / "all.txt").write_text("link/../a.jpg\na.jpg\n")
+    images = find_images(tmp_path / "set" / "all.txt")
+    assert images.names == ("a.jpg", "link/../a.jpg")
+    assert {path.resolve() for path in images.paths()} == {
+        tmp_path / "set" / "a.jpg",
+        tmp_path / "far" / "a.jpg",
+    }
 
 
 def test_a_missing_line_is_named(tmp_path):

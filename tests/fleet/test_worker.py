@@ -1,4 +1,6 @@
 import json
+import os
+import sys
 import threading
 from pathlib import Path
 from typing import Any, ClassVar
@@ -111,6 +113,23 @@ def test_a_file_that_has_gone_fails_alone(
     told = dict(zip(table["image"].to_pylist(), table["error"].to_pylist(), strict=True))
     assert [name for name, error in told.items() if error] == ["2.png", "5.png"]
     assert told["2.png"] == told["5.png"] == "No such file or directory"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names there are text")
+def test_a_name_that_is_no_text_has_marks(
+    tiny_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "images"
+    listed.mkdir()
+    for name in (b"caf\xe9.png", b"gone\xe9.png", b"z.png"):
+        place = listed / os.fsdecode(name)
+        place.write_bytes((image_folder / "03.png").read_bytes())
+    work = find_work(str(listed), images_per_piece=5)
+    (listed / os.fsdecode(b"gone\xe9.png")).unlink()
+    table, _ = done_alone(tiny_run, work, tmp_path / "out")
+    assert table["image"].to_pylist() == ["caf\ufffd.png", "gone\ufffd.png", "z.png"]
+    assert table["error"].to_pylist() == [None, "No such file or directory", None]
+    assert table["x1"][0] == table["x1"][2]
 
 
 @pytest.mark.parametrize("others", [0, 1])

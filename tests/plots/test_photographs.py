@@ -114,7 +114,12 @@ def test_probability_maps_lie_over_the_image(tmp_path: Path):
 
 
 def test_probability_maps_of_one_landmark_and_of_zeros(tmp_path: Path):
-    saved(draw_probability_maps(GREY, np.zeros((1, 5, 7)), np.full((1, 2), np.nan)), tmp_path)
+    picture = draw_probability_maps(GREY, np.zeros((1, 5, 7)), np.full((1, 2), np.nan))
+    pixels = saved(picture, tmp_path).astype(int)
+    # Nothing lights up: the view and its map are grey, and only the landmark's chip has its colour.
+    colour = landmark_colours(1)[0].astype(int)
+    assert (np.abs(pixels - colour).max(axis=-1) < 10).mean() < 0.05
+    assert (np.ptp(pixels, axis=-1) < 10).mean() > 0.9
 
 
 def test_the_scatter_shows_clouds_around_the_means(tmp_path: Path):

@@ -196,6 +196,7 @@ def test_each_failure_is_told_with_its_count_and_what_to_try() -> None:
     assert "loss.diversity_weight" in nailed
     (lagging,) = diagnose(health(lagging=[1, 2, 3, 4]))
     assert lagging.startswith("4 of 8 landmarks follow the object only in part (less than 50 %")
+    assert diagnose(health(follow=[0.6, 0.6])) == []  # two make no grid
     (stiff,) = diagnose(health(follow=[0.9, 0.9, 0.43, 0.43, 0.43, 0.42, 0.42, 0.9]))
     assert stiff.startswith("the landmarks are a stiff grid: the middle one follows 43 % of the")
     (doubled,) = diagnose(health(doubled=[(0, 1), (0, 2), (1, 2), (4, 6)]))

@@ -716,6 +716,23 @@ def test_a_replacement_that_fails_at_once_brings_the_old_run_back(
     assert [path.name for path in tmp_path.iterdir() if "run" in path.name] == ["run"]
 
 
+def test_a_replacement_that_is_killed_off_before_its_first_checkpoint_brings_the_old_run_back(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first Ctrl-C asks for a checkpoint; the second does not wait for it."""
+    run = RunFolder(tmp_path / "run")
+    train_tiny(image_folder, run.path, steps=5)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+
+    def second_ctrl_c(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("warpmarks.training.loop.set_learning_rate", second_ctrl_c)
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(image_folder, run.path, config=tiny_config(seed=3), steps=5, overwrite=True)
+    assert {path.name: path.read_bytes() for path in run.path.iterdir() if path.is_file()} == before
+
+
 @pytest.mark.parametrize("where", ["here", "in another process"])
 def test_a_replacement_that_fails_before_its_first_step_brings_the_old_run_back(
     image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str

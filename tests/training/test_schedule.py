@@ -129,6 +129,26 @@ def test_a_budget_in_steps_is_not_ended_by_a_plateau() -> None:
     assert schedule.factor(5000, 0.0) == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5])
+@pytest.mark.parametrize("broken_at", [250, 300])
+def test_a_budget_that_is_given_later_is_kept_however_far_cooling_had_come(
+    broken_at: int, share: float
+) -> None:
+    before = cosine(Budget(), warmup=0, patience=100, threshold=0.01)
+    for step in (50, 100, 200):
+        before.observe(step, 1.0)
+    assert before.over(300, 0.0)
+    schedule = Schedule(before.config, Budget(steps=1000), share)
+    schedule.restore(before.state())
+    first_part = round(1000 * (1 - share))
+    for step in range(broken_at, first_part):
+        assert not schedule.turn(step, 0.0)
+        assert not schedule.over(step, 0.0)
+    assert schedule.factor(first_part - 1, 0.0) == pytest.approx(0, abs=1e-4)
+    assert schedule.turn(first_part, 0.0) == (share > 0)
+    assert schedule.over(1000, 0.0)
+
+
 @pytest.mark.parametrize("kind", ["cosine", "plateau"])
 @pytest.mark.parametrize("broken_at", [0, 150, 200, 250, 300])
 def test_a_schedule_goes_on_from_its_state(kind: str, broken_at: int) -> None:

@@ -175,6 +175,20 @@ def test_landmarks_that_are_taught_close_together_pay_by_how_close_they_are(pict
     assert added(2.0, 0.9 * apart.min().item()) == pytest.approx(0, abs=1e-7)
 
 
+@pytest.mark.parametrize(("weight", "sign"), [(0.25, -1), (0.5, 0), (0.75, 1)])
+def test_from_a_weight_of_a_half_on_two_that_are_taught_to_one_place_are_not_drawn_together(
+    weight, sign
+) -> None:
+    landmarks = torch.tensor([[[0.02, 0.01], [-0.02, -0.01], [0.7, 0.5]]]).double().requires_grad_()
+    targets = torch.tensor([[[0.0, 0.0], [0.0, 0.0], [0.7, 0.5]]]).double()
+    unit = torch.ones(2, dtype=torch.float64)
+    there = torch.ones(1, 3, dtype=torch.bool)
+    loss = taught_distance(landmarks, targets, there, unit)
+    (loss + weight * landmark_diversity(landmarks, unit, 0.08).sum()).backward()
+    outwards = (-landmarks.grad[0, 0] * landmarks[0, 0]).sum().item()
+    assert np.sign(round(outwards, 12)) == sign
+
+
 def test_places_are_as_precise_whatever_the_network_computes_in(pictures) -> None:
     plain = views(pictures).batch(0).plain
     exact, rounded = (

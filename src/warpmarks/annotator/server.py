@@ -17,13 +17,14 @@ from warpmarks.annotator.annotations import MAX_POINTS
 from warpmarks.annotator.exporting import export, format_titles
 from warpmarks.annotator.guard import Guard
 from warpmarks.annotator.pictures import Pictures
-from warpmarks.annotator.session import NoSuchImage, Session, shown
+from warpmarks.annotator.session import NoSuchImage, Session
 from warpmarks.annotator.shapes import table
 from warpmarks.annotator.store import Conflict
 from warpmarks.configuration import plain_reason
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.errors import InputError
 from warpmarks.regression.storage import RECORD, regressor_path, save_regressor
+from warpmarks.wording import shown
 
 _PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -36,7 +36,7 @@ from warpmarks.evaluation.locating import ROOM
 from warpmarks.evaluation.mirrored_images import mirrored_examples
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
-from warpmarks.wording import be, counted
+from warpmarks.wording import be, counted, shown
 
 _STEP = 1_000_000
 """Versions from one change to the next: landmarks that become known count in between."""
@@ -492,11 +492,6 @@ class Session:
         both = zip(names, before, after, strict=False)
         changed = [name for name, old, new in both if old != new]
         return " and ".join(changed) if 1 <= len(changed) <= 2 else f"{len(changed)} points"
-
-
-def shown(name: str) -> str:
-    """A name as text: bytes of a file's name that are no text become a mark."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _points(points: Float[np.ndarray, "points 2"]) -> list[list[float] | None]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from warpmarks.regression.examples import Examples
     from warpmarks.regression.regressor import Regressor
 
+DRAWS, THRESHOLD = 10, 10.0
+"""Where --draws and --threshold are not given."""
+
 WAYS = "--regressor NAME, --fit-split NAME or --cross-validation FOLDS"
 
 
@@ -74,11 +77,13 @@ def evaluate(
         ),
     ] = None,
     draws: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="With --labels: draws of each number of images, seeded by --seed and on."
+            min=1,
+            show_default="10",
+            help="With --labels: draws of each number of images, seeded by --seed and on.",
         ),
-    ] = 10,
+    ] = None,
     supervised: Annotated[
         list[Path] | None,
         typer.Option(
@@ -101,13 +106,14 @@ def evaluate(
         ),
     ] = None,
     threshold: Annotated[
-        float,
+        float | None,
         typer.Option(
             min=0.01,
+            show_default="10",
             help="In % of the normaliser: the area under the curve is taken up to there, and "
-            "images beyond it have failed.",
+            "images beyond it have failed; not with --labels.",
         ),
-    ] = 10.0,
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of intervals, folds and draws.")] = 0,
     json: Annotated[
         Path | None,
@@ -145,7 +151,7 @@ def evaluate(
     from warpmarks.evaluation.record import FOLDER, evaluation_record, save_evaluation
     from warpmarks.report.run_report import rebuild_report
 
-    check_label_flags(labels, fit_split, supervised or ())
+    check_label_flags(labels, fit_split, supervised or (), draws=draws, threshold=threshold)
     ways = (regressor, fit_split, cross_validation)
     _check_ways(*ways, bias=bias, method=method)
     to_stdout = json is not None and str(json) == "-"
@@ -170,7 +176,7 @@ def evaluate(
             fitted_on,
             annotated,
             labels,
-            draws=draws,
+            draws=DRAWS if draws is None else draws,
             seed=seed,
             method=method.value,
             bias=bias,
@@ -208,7 +214,7 @@ def evaluate(
             predictions,
             set_name=annotated.name,
             source=str(annotated.source),
-            threshold=threshold / 100,
+            threshold=(THRESHOLD if threshold is None else threshold) / 100,
             seed=seed,
             training=training,
         )

@@ -89,9 +89,14 @@ def tell_label_curve(
 
 
 def check_label_flags(
-    labels: str | None, fit_split: str | None, supervised: Sequence[Path]
+    labels: str | None,
+    fit_split: str | None,
+    supervised: Sequence[Path],
+    *,
+    draws: int | None,
+    threshold: float | None,
 ) -> None:
-    """Raise where --labels lacks what it needs, or others lack --labels.
+    """Raise where --labels lacks what it needs, or others lack --labels or do nothing with it.
 
     Raises:
         InputError: see above.
@@ -100,6 +105,15 @@ def check_label_flags(
         raise InputError(
             "--supervised was given without --labels: give the numbers of annotated images to "
             "compare with, such as --labels 1,5,10,all"
+        )
+    if labels is None and draws is not None:
+        raise InputError(
+            "--draws was given without --labels: give the numbers of annotated images to draw, "
+            "such as --labels 1,5,10,all"
+        )
+    if labels is not None and threshold is not None:
+        raise InputError(
+            "--threshold was given with --labels, which tells mean errors alone: leave it out"
         )
     if labels is not None and fit_split is None:
         raise InputError(

@@ -55,9 +55,14 @@ def print_promise(
         images = counted(left_out, "image")
         console.print(f"{images} without annotated points {be(left_out)} left out.")
     if promise.overall.pixels != promise.overall.pixels:
+        too_few = (
+            "One annotated image is"
+            if regressor.fitted_on == 1
+            else f"{regressor.fitted_on} annotated images of which no point is on two are"
+        )
         console.print(
-            "One annotated image is not enough to tell how far the regressor is off on others: "
-            "annotate more, or score it with `warpmarks evaluate`."
+            f"{too_few} not enough to tell how far the regressor is off on others: annotate more, "
+            "or score it with `warpmarks evaluate`."
         )
         return
     table = Table(

@@ -97,7 +97,7 @@ def train_and_report(
 def without(images: "ImageSet", unreadable: Sequence[tuple[str, str]]) -> "ImageSet":
     """The images that are not among those left out, which need not be told of again."""
     gone = {name for name, _ in unreadable}
-    return images.of(name for name in images.names if name not in gone)
+    return images.subset(name for name in images.names if name not in gone)
 
 
 def summary(result: "TrainingResult[Any]") -> str:

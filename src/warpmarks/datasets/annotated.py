@@ -65,7 +65,7 @@ class AnnotatedSet:
         """The images at ``indices``, in that order."""
         return AnnotatedSet(
             self.name,
-            self.images.of(self.images.names[index] for index in indices),
+            self.images.subset(self.images.names[index] for index in indices),
             self.points[indices],
             self.scheme,
             self.source,
@@ -134,7 +134,7 @@ def read_annotated(
     _check_case(table_path, table, names)
     return AnnotatedSet(
         f"{root.resolve().name} {split}" if split is not None else root.resolve().name,
-        found.of(names),
+        found.subset(names),
         table.points[[rows[name] for name in names]],
         scheme,
         table_path,

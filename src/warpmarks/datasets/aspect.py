@@ -9,7 +9,9 @@ SAMPLED = 200
 
 
 def middle_aspect(images: ImageSet) -> float:
-    """Median of width over height over images spread evenly; 1 where it is within 5 % of square.
+    """Median of width over height over images spread evenly, from 1/4 to 4.
+
+    1 where it is within 5 % of square, and the nearer end where it lies beyond.
 
     Nothing is decoded. Images that cannot be opened are passed over, to be told of when they are
     read.

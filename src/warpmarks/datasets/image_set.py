@@ -32,7 +32,7 @@ class ImageSet:
         """What the person who gave the images knows them by."""
         return self.listed or self.root
 
-    def of(self, names: Iterable[str]) -> "ImageSet":
+    def subset(self, names: Iterable[str]) -> "ImageSet":
         """The same with these names alone, in their order."""
         return replace(self, names=tuple(names))
 
@@ -149,7 +149,8 @@ def _read_list(source: Path) -> list[str]:
             f"{source} is neither an image that can be read nor a text file: "
             "give a folder of images or a text file that lists them"
         )
-    names = []
+    names: dict[Path, str] = {}
+    folder = Path(os.path.abspath(source.parent))  # noqa: PTH100
     for line, content in enumerate(text.split("\n"), start=1):
         listed = content.strip()
         if not listed or listed.startswith("#"):
@@ -160,9 +161,14 @@ def _read_list(source: Path) -> list[str]:
                 f"{source}, line {line}: {listed} is not a file: expected the path of an image, "
                 f"relative to {source.parent}"
             )
-        names.append(_name_of(path, source.parent))
-    return names
+        place = _without_detours(path)
+        inside = place.is_relative_to(folder)
+        name = place.relative_to(folder) if inside else PurePath(listed)
+        names.setdefault(place, name.as_posix())
+    return list(names.values())
 
 
-def _name_of(path: PurePath, root: Path) -> str:
-    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
+def _without_detours(path: Path) -> Path:
+    """The absolute path, without "..", unless that leads elsewhere through a link."""
+    short = Path(os.path.abspath(path))  # noqa: PTH100  (absolute() keeps "..")
+    return short if short.is_file() and short.samefile(path) else path.absolute()

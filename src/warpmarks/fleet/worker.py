@@ -14,6 +14,7 @@ from warpmarks.detection import Detection
 from warpmarks.fleet.carried import load_carried, names_of
 from warpmarks.fleet.parts import Parts
 from warpmarks.fleet.pieces import Piece, Work
+from warpmarks.wording import shown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -127,7 +128,8 @@ def as_table(
 ) -> "pa.Table":
     """One row an image: image, x1, y1, ..., score1, ..., width, height, error.
 
-    An image that failed has nothing but its error. The points' names are in the schema's metadata.
+    An image that failed has nothing but its error; a name that is no text has marks where bytes
+    are none. The points' names are in the schema's metadata.
     """
     import pyarrow as pa
 
@@ -139,7 +141,7 @@ def as_table(
         landmarks[~failed] = np.stack([one.landmarks for one in good])
         scores[~failed] = np.stack([one.scores for one in good])
         sizes[~failed] = np.stack([one.size for one in good])
-    columns: dict[str, Any] = {"image": pa.array(images, pa.string())}
+    columns: dict[str, Any] = {"image": pa.array(map(shown, images), pa.string())}
     for point in range(len(points)):
         for axis, letter in enumerate("xy"):
             columns[f"{letter}{point + 1}"] = pa.array(landmarks[:, point, axis], mask=failed)
@@ -148,7 +150,7 @@ def as_table(
         columns[f"score{point + 1}"] = pa.array(values, mask=failed)
     for axis, name in enumerate(("width", "height")):
         columns[name] = pa.array(sizes[:, axis].astype(np.int32), mask=failed)
-    reasons = [one if isinstance(one, str) else None for one in found]
+    reasons = [shown(one) if isinstance(one, str) else None for one in found]
     columns["error"] = pa.array(reasons, pa.string())
     return pa.table(columns, metadata={"points": json.dumps(list(points))})
 

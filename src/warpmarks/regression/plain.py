@@ -78,8 +78,8 @@ class PlainMaps:
             annotations: centred coordinates; nan where a point is not annotated, which leaves the
                 image out of the fit of that point alone.
             bias: whether there is an offset.
-            counts: how much each image counts: as if it were there so many times, and left out as
-                often. All alike if not given.
+            counts: how much each image counts in the fit: as if it were there so many times, and
+                left out as often; in the inputs' middle and scale all images count alike.
         """
         inputs = landmarks.reshape(len(landmarks), -1)
         mean = mean_direction(inputs)

@@ -1,10 +1,9 @@
 """From the numbers of a run to plain sentences."""
 
 import math
-from statistics import median
 
 from warpmarks.report.content import Fact, RunSummary, Verdict
-from warpmarks.training.health import STIFF_SHARE
+from warpmarks.training.health import stiff
 from warpmarks.wording import be
 
 _HIGH_ERROR_PERCENT = 5.0  # of the view's shorter side: then dots visibly slide on the object
@@ -42,7 +41,7 @@ def _reservation(summary: RunSummary, follow: str) -> str | None:
     if unsound := _lost(summary).union(summary.lagging):
         sound = total - len(unsound)
         return f"{sound} of {total} landmarks {be(sound)} sound; {follow}."
-    if summary.follow and (middle := median(summary.follow)) < STIFF_SHARE:
+    if (middle := stiff(summary.follow, summary.dead)) is not None:
         return (
             f"The landmarks are a stiff grid: the middle one follows {100 * middle:.0f} % of the "
             f"object's motion; {follow}."

@@ -46,7 +46,7 @@ class ImageSets:
         """The images of SET/SPLIT."""
         root, split = self._placed(part)
         found = find_images(root, split=split)
-        return found.of(found.names[row] for row in self._rows(len(found.names)))
+        return found.subset(found.names[row] for row in self._rows(len(found.names)))
 
     def annotated(self, part: str, normaliser: str | None) -> AnnotatedSet:
         """The annotated images of SET/SPLIT, with the set's normaliser if no other is given."""

@@ -5,7 +5,7 @@ detect.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -29,6 +29,9 @@ LAGGING_SHARE = 0.5
 STIFF_SHARE = 0.65
 """Below this share of the middle landmark all are a stiff grid: 43 % was seen in one, and 75 to
 77 % in runs whose landmarks predict annotated points well."""
+
+FEWEST_OF_A_GRID = 3
+"""Fewer landmarks make no grid."""
 
 DOUBLED_DISTANCE = 2.5
 """Two landmarks are one below this distance (rms), in % of the view's shorter side."""
@@ -120,7 +123,7 @@ def measure_health(parts: list[LandmarkPairs]) -> Health:
     dead = flat > DEAD_FLATNESS
     nailed = ~dead & (follow < NAILED_SHARE)
     lagging = ~dead & ~nailed & (follow < LAGGING_SHARE)
-    apart = _rms((original[:, :, None] - original[:, None]).norm(dim=-1)) * 50
+    apart = 50 * _rms_apart(original)
     close = (apart < DOUBLED_DISTANCE).triu(diagonal=1) & ~dead & ~dead[:, None]
     return Health(
         equivariance_error_percent=50 * float(error.mean()),
@@ -157,7 +160,7 @@ def diagnose(health: Health) -> list[str]:
             "object only in part (less than "
             f"{100 * LAGGING_SHARE:.0f} % of its motion): train longer, or ask for fewer landmarks"
         )
-    if (middle := median(health.follow)) < STIFF_SHARE:
+    if (middle := stiff(health.follow, health.dead)) is not None:
         sentences.append(
             f"the landmarks are a stiff grid: the middle one follows {100 * middle:.0f} % of the "
             "object's motion: train longer, lower loss.pooling or loss.diversity_weight, or widen "
@@ -174,6 +177,20 @@ def diagnose(health: Health) -> list[str]:
     return sentences
 
 
+def stiff(follow: Sequence[float], dead: Sequence[int]) -> float | None:
+    """How much of the motion the middle landmark follows, where the landmarks are a stiff grid.
+
+    Args:
+        follow: each landmark's share of the motion; nothing where it was not measured.
+        dead: the landmarks that have no place.
+    """
+    alive = [share for landmark, share in enumerate(follow) if landmark not in dead]
+    if len(alive) < FEWEST_OF_A_GRID:
+        return None
+    middle = median(alive)
+    return middle if middle < STIFF_SHARE else None
+
+
 def follow_slopes(
     followed: Float[Tensor, "pairs landmarks 2"], asked: Float[Tensor, "pairs landmarks 2"]
 ) -> Float[Tensor, " landmarks"]:
@@ -187,5 +204,11 @@ def follow_slopes(
     return torch.where(power > 1e-4 * len(asked), slopes, torch.ones_like(slopes))
 
 
-def _rms(distances: Tensor) -> Tensor:
-    return distances.square().mean(0).sqrt()
+def _rms_apart(
+    landmarks: Float[Tensor, "pairs landmarks 2"],
+) -> Float[Tensor, "landmarks landmarks"]:
+    """Root of the mean square distance between any two, without a table of each pair's."""
+    rows = landmarks.transpose(0, 1).flatten(1)
+    products = rows @ rows.T / len(landmarks)
+    squares = products.diagonal()
+    return (squares[:, None] + squares - 2 * products).clamp_min(0).sqrt()

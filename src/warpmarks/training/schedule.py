@@ -165,6 +165,8 @@ class Schedule:
         used = self._before_self_training_used(step, seconds)
         if used is not None and used >= 1:
             return True
+        if not self.follows_loss:  # what was seen before a budget was given no longer counts
+            return False
         watch = self.watch
         cooled = watch.cooling_from is not None and step - watch.cooling_from >= watch.cooling_steps
         return watch.converged or cooled

@@ -9,7 +9,8 @@ features that move with the object tell it, and the teacher follows the network 
 Wrong places of single pictures do not last either: others contradict them.
 
 Nothing in it keeps two landmarks from being taught to the same place, so that pairs drift together
-over a long run; diversity of the landmarks themselves, where it has a weight, holds them apart.
+over a long run; diversity of the landmarks themselves, where it has a weight, holds them apart. It
+counts landmarks that the warp took out of view too: taught nothing, they are who gives way.
 """
 
 from collections.abc import Callable

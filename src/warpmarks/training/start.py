@@ -199,7 +199,7 @@ class Start:
             )
         except LostProcess:
             raise
-        except Exception:
+        except (Exception, KeyboardInterrupt):
             if self._made:
                 folder.bring_back_replaced()
             raise

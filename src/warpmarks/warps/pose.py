@@ -64,7 +64,8 @@ def pose_of(
 ) -> Pose:
     """The similarity that takes the reference nearest to the landmarks of each image.
 
-    Nearest by distances, not squares, beyond the mean distance: some landmarks may be far off.
+    Nearest by the sum of log(d^2 + m^2), m^2 the mean of the d^2: some landmarks may be far off,
+    and beyond m a landmark pulls the less the farther it is.
 
     Args:
         landmarks: normalised coordinates of the view.
