@@ -149,21 +149,21 @@ def evaluate(
     from warpmarks.evaluation.evaluate import evaluate_predictions
     from warpmarks.evaluation.locating import locate_annotated
     from warpmarks.evaluation.record import FOLDER, evaluation_record, save_evaluation
+    from warpmarks.regression.storage import load_for
     from warpmarks.report.run_report import rebuild_report
 
     check_label_flags(labels, fit_split, supervised or (), draws=draws, threshold=threshold)
-    ways = (regressor, fit_split, cross_validation)
-    _check_ways(*ways, bias=bias, method=method)
+    _check_ways(regressor, fit_split, cross_validation, bias=bias, method=method)
     to_stdout = json is not None and str(json) == "-"
     if json is not None and not to_stdout:
         check_output_file(json, overwrite=overwrite, flag="--json")
     if pictures is not None:
         check_output_folder(pictures, overwrite=overwrite, flag="--pictures")
     detector = Detector.load(run, device=prepare(device, threads))
-    finds_points = ways == (None, None, None)
+    finds_points = regressor is None and fit_split is None and cross_validation is None
     if finds_points:
         _check_points_found(detector, bias=bias, method=method)
-    saved = _load(regressor, run, detector) if regressor is not None else None
+    saved = load_for(detector.digest, regressor, run) if regressor is not None else None
     annotated = read_annotated(source, split=split, normaliser=normaliser)
     fitted_on = read_annotated(source, split=fit_split) if fit_split is not None else None
     if fitted_on is not None:
@@ -279,14 +279,6 @@ def _check_apart(fitted_on: "AnnotatedSet", scored: "AnnotatedSet") -> None:
             f"({fitted_on.name} and {scored.name}, {min(shared)}), whose errors would say nothing: "
             "name another --split to score, or use --cross-validation 5"
         )
-
-
-def _load(name: str, run: Path, detector: "Detector") -> "Regressor":
-    from warpmarks.regression.storage import load_regressor, regressor_path
-
-    saved = load_regressor(regressor_path(name, run))
-    saved.check_detector(detector.digest, name=name)
-    return saved
 
 
 def _scheme(

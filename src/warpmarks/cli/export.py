@@ -75,6 +75,7 @@ def export(
     """Write a trained run as one file, or a page, that does without this package."""
     from warpmarks.cli.outputs import check_output_file, check_output_folder
     from warpmarks.detector import Detector
+    from warpmarks.regression.storage import load_for
 
     if (calibrate is None) == (form is Format.ONNX_INT8):
         raise InputError(
@@ -96,7 +97,7 @@ def export(
             raise InputError(f"--output is {output}: expected a name that ends with {suffix}")
         check_output_file(output, overwrite=overwrite)
     detector = Detector.load(run, device="cpu")
-    folded = None if regressor is None else _load_regressor(regressor, run, detector)
+    folded = None if regressor is None else load_for(detector.digest, regressor, run)
     match form:
         case Format.ONNX:
             from warpmarks.export.onnx_file import write_onnx
@@ -118,14 +119,6 @@ def export(
     if folded is not None:
         found += f" and {counted(folded.num_points, 'point')}"
     print(f"{output}: {found}, {output.stat().st_size / 2**20:.1f} MiB")
-
-
-def _load_regressor(name: str, run: Path, detector: "Detector") -> "Regressor":
-    from warpmarks.regression.storage import load_regressor, regressor_path
-
-    loaded = load_regressor(regressor_path(name, run))
-    loaded.check_detector(detector.digest, name=name)
-    return loaded
 
 
 def _write_int8(

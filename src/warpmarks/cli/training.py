@@ -83,7 +83,7 @@ def train_and_report(
                 page = report_run(
                     folder.path,
                     without(images, result.unreadable),
-                    ending=ending(folder.record().budget),
+                    ending=ending(folder.record().budget, result.steps, result.seconds),
                     advice=result.problems,
                     progress=progress,
                 )
@@ -131,11 +131,11 @@ def profile_lines(clock: "StageClock") -> list[str]:
     ]
 
 
-def ending(budget: "RunBudget") -> str:
-    """Why training ended, as a clause of the report."""
-    if budget.steps is not None:
+def ending(budget: "RunBudget", steps: int, seconds: float) -> str:
+    """Why training ended after so much, as a clause of the report."""
+    if budget.steps is not None and steps >= budget.steps:
         return "as many as were asked for"
-    if budget.minutes is not None:
+    if budget.minutes is not None and seconds >= 60 * budget.minutes:
         return f"its budget of {budget.minutes:g} min was used up"
     return "it has converged"
 

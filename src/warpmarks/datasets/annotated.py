@@ -210,15 +210,25 @@ def scheme_path(table: Path) -> Path:
 
 def write_scheme(path: Path, scheme: PointScheme) -> None:
     """Write names, normaliser and mirror pairs, to be read by `read_scheme`."""
-    settings: dict[str, Any] = {
-        "names": list(scheme.names),
-        "normaliser": scheme.normaliser.text,
-    }
-    if scheme.mirror:
-        settings["mirror"] = [
-            [scheme.names[first], scheme.names[second]] for first, second in scheme.mirror
-        ]
-    write_json(path, settings)
+    write_json(path, scheme_record(scheme.names, scheme.normaliser.text, scheme.mirror))
+
+
+def scheme_record(
+    names: Sequence[str], normaliser: str | None, mirror: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
+    """What points.json holds.
+
+    Args:
+        names: of the points.
+        normaliser: what errors are divided by, as it is written; left out if None.
+        mirror: pairs of points that a mirror image swaps, counted from 0; left out if none.
+    """
+    record: dict[str, Any] = {"names": list(names)}
+    if normaliser is not None:
+        record["normaliser"] = normaliser
+    if mirror:
+        record["mirror"] = [[names[first], names[second]] for first, second in mirror]
+    return record
 
 
 def _mirror_pairs(

@@ -7,11 +7,10 @@ frames of a video are read as well, see `warpmarks.formats.video_csv`.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from warpmarks.datasets.annotated import read_scheme, scheme_path
+from warpmarks.datasets.annotated import read_scheme, scheme_path, scheme_record
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
@@ -79,15 +78,8 @@ def write(path: Path, table: PointTable) -> None:
     if name := next((name for name in table.images if "\r" in name or "\0" in name), None):
         raise InputError(f"the image {name!r} has a character that {TABLE} cannot hold: rename it")
     make_folder(folder)
-    scheme: dict[str, Any] = {"names": list(table.names)}
-    if table.normaliser is not None:
-        scheme["normaliser"] = table.normaliser
-    if table.mirror:
-        scheme["mirror"] = [
-            [table.names[first], table.names[second]] for first, second in table.mirror
-        ]
     scores = table.scores
-    write_json(folder / SCHEME, scheme)
+    write_json(folder / SCHEME, scheme_record(table.names, table.normaliser, table.mirror))
     write_landmarks(
         folder / TABLE,
         table.images,

@@ -134,6 +134,22 @@ def save_regressor(
         shutil.rmtree(made, ignore_errors=True)
 
 
+def load_for(detector: str, name: str, run: Path) -> Regressor:
+    """Read a regressor that is to be used with a detector.
+
+    Args:
+        detector: its digest.
+        name: see `regressor_path`.
+        run: the detector's run.
+
+    Raises:
+        InputError: see `load_regressor`, or it was fitted to another detector.
+    """
+    regressor = load_regressor(regressor_path(name, run))
+    regressor.check_detector(detector, name=name)
+    return regressor
+
+
 def load_regressor(path: str | Path) -> Regressor:
     """Read a regressor.
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
+from warpmarks.datasets.annotated import write_scheme
 from warpmarks.datasets.layout import write_landmarks
 from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.published.checking import Check, check
@@ -29,7 +30,6 @@ from warpmarks.datasets.published.published_set import PublishedSet, SourceImage
 from warpmarks.datasets.reading import open_stored
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path, replace_folder, write_json
-from warpmarks.points import PointScheme
 from warpmarks.progress import Progress, SilentProgress
 
 SILENT = SilentProgress()
@@ -252,7 +252,7 @@ def _write_tables(
         write_landmarks(
             root / "landmarks.csv", names, to_crop(images.points[kept], boxes[kept], size)
         )
-        write_json(root / "points.json", _points_json(images.scheme))
+        write_scheme(root / "points.json", images.scheme)
     splits = [images.splits[index] for index in kept]
     _write_table(root / "split.csv", ("image", "split"), zip(names, splits, strict=True))
     _write_table(
@@ -265,14 +265,6 @@ def _write_tables(
     )
     if left_out:
         _write_table(root / "left_out.csv", ("image", "reason"), left_out.items())
-
-
-def _points_json(scheme: PointScheme) -> dict[str, object]:
-    return {
-        "names": list(scheme.names),
-        "normaliser": scheme.normaliser.text,
-        "mirror": [[scheme.names[a], scheme.names[b]] for a, b in scheme.mirror],
-    }
 
 
 def _write_table(path: Path, header: tuple[str, ...], lines: Iterable[Iterable[object]]) -> None:
