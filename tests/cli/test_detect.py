@@ -61,15 +61,16 @@ def test_no_readable_image_writes_no_file(warpmarks, trained_run, tmp_path):
     assert "none of its images (1 image) can be read" in err
 
 
-@pytest.mark.parametrize("written", ["00.png", "list.txt", "landmarks.csv"])
+@pytest.mark.parametrize("written", ["00.csv", "list.csv", "landmarks.csv"])
 def test_what_is_read_is_not_written_over(warpmarks, trained_run, image_folder, tmp_path, written):
     own = tmp_path / "set"
     shutil.copytree(image_folder, own / "images")
     (own / "landmarks.csv").write_text("image,x1,y1\n00.png,3,4\n")
-    listed = own / "list.txt"
-    listed.write_text("images/00.png\n")
-    images = {"00.png": own / "images", "list.txt": listed, "landmarks.csv": own}[written]
-    output = own / "images" / written if written == "00.png" else own / written
+    shutil.copy(image_folder / "00.png", own / "00.csv")
+    listed = own / "list.csv"
+    listed.write_text("images/00.png\n00.csv\n")
+    images = own if written == "landmarks.csv" else listed
+    output = own / written
     before = output.read_bytes()
     code, _, err = warpmarks("detect", trained_run, images, "--output", output, "--overwrite")
     assert (code, err) == (
@@ -159,6 +160,27 @@ def test_a_place_that_cannot_be_written(
 ):
     code, _, err = warpmarks("detect", trained_run, image_folder, "--output", tmp_path / output)
     assert (code, sentence in err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["q.json", "-", "x.tps", "x.xlsx", "x"])
+def test_only_a_name_of_a_csv_file_is_taken(
+    warpmarks, trained_run, image_folder, tmp_path, monkeypatch, name
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Detector, "load", None)  # nothing is done before
+    code, _, err = warpmarks("detect", trained_run, image_folder, "--output", name)
+    assert (code, err) == (
+        2,
+        f"error: --output is {name}: expected a name that ends in .csv, of which `warpmarks "
+        "convert` makes other formats\n",
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_in_upper_case_is_of_a_csv_file(warpmarks, trained_run, image_folder, tmp_path):
+    output = tmp_path / "L.CSV"
+    assert warpmarks("detect", trained_run, image_folder, "--output", output)[0] == 0
+    assert len(read(output)) == 13
 
 
 def test_a_folder_that_is_no_run(warpmarks, image_folder, tmp_path):

@@ -32,7 +32,8 @@ def detect(
             metavar="FILE",
             show_default="landmarks.csv, or points.csv with a regressor",
             help="CSV file to write: image,x1,y1,...,xK,yK in pixels of the original image; "
-            "the centre of its first pixel is (0, 0). Of a video frame,time,x1,y1,...",
+            "the centre of its first pixel is (0, 0). Of a video frame,time,x1,y1,... The name "
+            "ends in .csv; `warpmarks convert` makes other formats of it.",
         ),
     ] = None,
     regressor: Annotated[
@@ -72,7 +73,7 @@ def detect(
     """Find the landmarks of a run, or annotated points, on images or in a video."""
     from warpmarks.cli.detectors import load_detector
     from warpmarks.cli.listing import left_out
-    from warpmarks.cli.outputs import check_not_input, check_output_file
+    from warpmarks.cli.outputs import check_csv_name, check_not_input, check_output_file
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.video import detect_in_video
     from warpmarks.datasets.annotated import scheme_path
@@ -85,6 +86,8 @@ def detect(
         raise InputError(
             "--resume and --overwrite were both given: one goes on, the other starts anew"
         )
+    if output is not None:
+        check_csv_name(output)
     detector = load_detector(run, regressor, device, threads)
     scheme = detector.regressor.scheme if isinstance(detector, PointDetector) else None
     count = detector.num_landmarks

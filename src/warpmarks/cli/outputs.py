@@ -29,6 +29,19 @@ def check_output_file(path: Path, *, overwrite: bool, flag: str = "--output") ->
         raise InputError(f"{flag} {path}: the folder {folder} cannot be written")
 
 
+def check_csv_name(path: Path, *, flag: str = "--output") -> None:
+    """Raise where a CSV file would get the name of something else.
+
+    Raises:
+        InputError: the name does not end in .csv, nor is it that of a folder, told of elsewhere.
+    """
+    if path.suffix.lower() != ".csv" and not path.is_dir():
+        raise InputError(
+            f"{flag} is {path}: expected a name that ends in .csv, of which `warpmarks convert` "
+            "makes other formats"
+        )
+
+
 def check_not_input(path: Path, inputs: Iterable[Path], flag: str = "--output") -> None:
     """Raise where a result would be written over what it is made from.
 
