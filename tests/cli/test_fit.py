@@ -155,6 +155,10 @@ def one_label_for_three_points(rows):
     rows[1] = "00.png,10,10,,,,"
 
 
+def a_missing_point_as_minus_one(rows):
+    rows[3] = "02.png,10,10,-1,-1.0,5,5"
+
+
 def other_case(rows):
     rows[4] = rows[4].replace("03.png", "03.PNG")
 
@@ -165,6 +169,7 @@ def other_case(rows):
     [
         (eyes_at_one_place, "the normaliser bright:dark has length 0 on 02.png, line 4: correct"),
         (one_label_for_three_points, "the point dark is not annotated on the one image"),
+        (a_missing_point_as_minus_one, ", line 4: the point dark is at -1,-1, as other tools"),
         (other_case, "is not there, only 03.png, which differs in upper and lower case"),
     ],
 )
@@ -180,6 +185,12 @@ def test_annotations_that_cannot_be_fitted_are_named_with_their_file(
     assert f"error: {table}" in err
     assert sentence in err
     assert not (run_copy / "regressors").exists()
+
+
+def test_a_scheme_with_a_byte_order_mark_is_read(annotated_set):
+    path = annotated_set / "points.json"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert read_scheme(path, 3).names == ("bright", "dark", "between")
 
 
 @pytest.mark.usefixtures("undrawn")

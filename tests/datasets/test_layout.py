@@ -61,6 +61,20 @@ def test_a_table_from_a_spreadsheet_is_read(tmp_path):
     np.testing.assert_array_equal(table.points, [[[1, 2.5]], [[np.nan, np.nan]]])
 
 
+def test_empty_columns_at_the_end_are_no_columns(tmp_path):
+    (tmp_path / "a.csv").write_text("image,x1,y1,,\na.jpg,1,2.5,,\nb.jpg,,,,\n")
+    table = read_landmarks(tmp_path / "a.csv")
+    np.testing.assert_array_equal(table.points, [[[1, 2.5]], [[np.nan, np.nan]]])
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf_16_is_named(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_bytes("image\tx1\ty1\na.jpg\t1\t2\n".encode(encoding))
+    with pytest.raises(InputError, match=r"a.csv is UTF-16: save it as UTF-8"):
+        read_landmarks(path)
+
+
 def test_a_table_without_rows_has_points_of_no_image(tmp_path):
     (tmp_path / "a.csv").write_text("image,x1,y1,x2,y2\n")
     assert read_landmarks(tmp_path / "a.csv").points.shape == (0, 2, 2)
@@ -87,7 +101,11 @@ def test_a_table_without_rows_has_points_of_no_image(tmp_path):
         ("file,x1,y1\na.jpg,1,2\n", "has the column file in place of image"),
         ("image,y1,x1\na.jpg,1,2\n", "has the column y1 in place of x1"),
         ("image\na.jpg\n", "has the column image alone and none of points"),
-        ("image;x1;y1\na.jpg;1;2\n", "has the column image;x1;y1 in place of image"),
+        ("image;x1;y1\na.jpg;1,5;2,5\n", "csv is separated by semicolons: expected commas"),
+        ("image\tx1\ty1\na.jpg\t1\t2\n", "csv is separated by tabs: expected commas"),
+        ("image,x1,y1\na.jpg,1,5,2,5\n", "line 2: 5 columns.* write decimals with a point"),
+        ("image,x1,y1,\na.jpg,1,2,3\n", "line 2: 4 columns, where the header has 3"),
+        ("image,x1,y1,,\na.jpg,1,2,\n", "line 2: 4 columns, where the header has 3"),
         ("image,x1,y1,score1,score2\na,1,2,3,4\n", "column score2 in place of nothing"),
         ('image,x1,y1\n"a.jpg,1,2\n', "is not a table of comma-separated values"),
     ],
@@ -126,10 +144,18 @@ def test_splits_are_read(tmp_path):
     assert read_split(tmp_path / "split.csv") == {"a.jpg": "train", "b,c/d.jpg": "val"}
 
 
+def test_blanks_around_splits_and_after_names_are_no_part_of_them(tmp_path):
+    (tmp_path / "split.csv").write_text("image,split\na.jpg,train \nb.jpg , train\n")
+    assert read_split(tmp_path / "split.csv") == {"a.jpg": "train", "b.jpg": "train"}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("", "is empty: expected a table image,split"),
+        ("image;split\na.jpg;train\n", "is separated by semicolons: expected commas"),
+        ("image,split\na.jpg, \n", "line 2: a.jpg has no split"),
+        ("image,split\na.jpg,val\na.jpg ,val\n", "line 3: a.jpg is there already, but for blanks"),
         ("a.jpg,train\n", "has the columns a.jpg,train: expected image,split"),
         ("image,split\na.jpg\n", "line 2: 1 column, where the header has 2"),
         ("image,split\na.jpg,\n", "line 2: a.jpg has no split"),

@@ -110,6 +110,7 @@ def read_annotated(
         )
     table = read_landmarks(table_path)
     scheme = read_scheme(root / "points.json", table.points.shape[1], normaliser=normaliser)
+    _check_marks(table_path, table, scheme)
     rows = {name: row for row, name in enumerate(table.images)}
     found = find_images(root, split=split)
     # Of the images of other splits only the names have to be right: they need not lie here.
@@ -141,6 +142,17 @@ def read_annotated(
         len(found.names) - len(names),
         tuple(table.lines[rows[name]] for name in names),
     )
+
+
+def _check_marks(table_path: Path, table: LandmarkTable, scheme: PointScheme) -> None:
+    """Raise where a point is at -1,-1, as many tools write one that is missing."""
+    rows, points = np.nonzero((table.points == -1).all(axis=2))
+    if len(rows):
+        raise InputError(
+            f"{table_path}, line {table.lines[rows[0]]}: the point {scheme.names[points[0]]} is at "
+            "-1,-1, as other tools write a point that is missing: leave both fields empty where a "
+            "point is not annotated"
+        )
 
 
 def _check_case(table_path: Path, table: LandmarkTable, names: Sequence[str]) -> None:
@@ -253,7 +265,7 @@ def _mirror_pairs(
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): correct it") from error
     if not isinstance(settings, dict) or (unknown := sorted(set(settings) - set(KEYS))):

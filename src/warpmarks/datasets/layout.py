@@ -13,10 +13,14 @@
                      to 1; empty: not known
 
 *split.csv* has the columns ``image`` (as above) and ``split`` (any word; usually train or val).
+Blanks around the word and after the name are no part of them.
+
+Both may begin with a byte order mark, and may have empty columns at the end, as spreadsheets write.
 """
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -125,11 +129,17 @@ def read_split(path: str | Path) -> dict[str, str]:
     _, header = next(rows)
     if header != ["image", "split"]:
         raise InputError(f"{path} has the columns {','.join(header)}: expected image,split")
-    splits = {}
-    for line, (name, split) in rows:
+    splits = dict[str, str]()
+    for line, row in rows:
+        name, split = row[0].rstrip(), row[1].strip()
         if not split:
             raise InputError(
                 f"{path}, line {line}: {name} has no split: name one, such as train or val"
+            )
+        if name in splits:
+            raise InputError(
+                f"{path}, line {line}: {name} is there already, but for blanks after its name: "
+                "keep one of the two"
             )
         splits[name] = split
     return splits
@@ -137,7 +147,7 @@ def read_split(path: str | Path) -> dict[str, str]:
 
 def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
     """Line number and cells of the header and of each row, all of one length, each image once."""
-    width, first_lines = 0, dict[str, int]()
+    width, columns, first_lines = 0, 0, dict[str, int]()
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             reader = csv.reader(file, strict=True)
@@ -146,14 +156,12 @@ def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
                 if not any(row):
                     continue
                 if not width:
-                    width = len(row)
-                    yield line, [cell.strip() for cell in row]
+                    header = _header(path, row, expected)
+                    width, columns = len(header), len(row)
+                    yield line, header
                     continue
-                if len(row) != width:
-                    raise InputError(
-                        f"{path}, line {line}: {counted(len(row), 'column')}, where the header has "
-                        f"{width}: make them the same"
-                    )
+                if len(row) != columns or any(row[width:]):
+                    raise InputError(f"{path}, line {line}: {_misfit(row, width)}")
                 if not row[0]:
                     raise InputError(
                         f"{path}, line {line}: the name of the image is missing: add it"
@@ -164,7 +172,7 @@ def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
                         f"in line {first_lines[row[0]]}: keep one of the two"
                     )
                 first_lines[row[0]] = line
-                yield line, row
+                yield line, row[:width]
     except csv.Error as error:
         raise InputError(
             f"{path} is not a table of comma-separated values ({error}): expected {expected}"
@@ -175,6 +183,30 @@ def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
         ) from error
     if not width:
         raise InputError(f"{path} is empty: expected a table {expected}")
+
+
+def _header(path: Path, row: Sequence[str], expected: str) -> list[str]:
+    """The names of columns, without empty ones at the end."""
+    header = [cell.strip() for cell in row]
+    if "\0" in header[0] and "image" in header[0].replace("\0", ""):
+        raise InputError(f"{path} is UTF-16: save it as UTF-8, separated by commas")
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(row) == 1 and separator in header[0]:
+            raise InputError(
+                f"{path} is separated by {name}: expected commas ({expected}), and decimals with a "
+                "point (48.25): save it so"
+            )
+    while header and not header[-1]:
+        header.pop()
+    return header
+
+
+def _misfit(row: Sequence[str], width: int) -> str:
+    """Why a row is refused that does not have the columns of the header."""
+    told = f"{counted(len(row), 'column')}, where the header has {width}: make them the same"
+    split = len(row) > width > 2 and all(re.fullmatch(r" *-?\d+ *", cell) for cell in row[1:])
+    comma = ", and write decimals with a point (48.25), not with a comma, which separates columns"
+    return told + (comma if split else "")
 
 
 def _count_points(path: Path, header: list[str]) -> int:
