@@ -26,6 +26,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from warpmarks.configuration import plain_reason
+from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
 from warpmarks.files import replace_folder, write_text
 from warpmarks.locks import held
@@ -63,7 +64,7 @@ class RunFolder:
 
     def exists(self) -> bool:
         """Whether there is a run here."""
-        return (self.path / "run.json").is_file()
+        return (self.path / RUN).is_file()
 
     @contextmanager
     def written_alone(self) -> Iterator[None]:
@@ -120,14 +121,14 @@ class RunFolder:
         target = self.path.resolve()
         if target.is_dir() and not self.exists():
             # An empty folder may be a mounted disk or where we stand, which cannot be renamed.
-            write_text(target / "run.json", text)
+            write_text(target / RUN, text)
             return
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
             try:
                 (made / "new").mkdir()
-                write_text(made / "new" / "run.json", text)
+                write_text(made / "new" / RUN, text)
                 _replace_run(made / "new", target, self.replaced_path)
             finally:
                 shutil.rmtree(made, ignore_errors=True)
@@ -154,7 +155,7 @@ class RunFolder:
         Raises:
             InputError: no run here, a damaged record, or one of a later version.
         """
-        path = self.path / "run.json"
+        path = self.path / RUN
         if not path.is_file():
             raise InputError(self._no_run())
         try:
@@ -195,7 +196,7 @@ class RunFolder:
 
     def update(self, record: RunRecord) -> None:
         """Write the record of the run that is there anew, whole or not at all."""
-        write_text(self.path / "run.json", _as_text(record))
+        write_text(self.path / RUN, _as_text(record))
 
     def append_log(self, line: Mapping[str, Any]) -> None:
         """Add one evaluation."""

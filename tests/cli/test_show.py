@@ -1,13 +1,20 @@
+import shutil
+
+from warpmarks.datasets.image_set import find_images
+
+
 def test_pictures_and_report_are_written_where_they_were_asked_for(
     warpmarks, trained_run, image_folder, tmp_path
 ):
-    output = tmp_path / "shown"
-    code, out, err = warpmarks("show", trained_run, image_folder, "--output", output)
+    images = shutil.copytree(image_folder, tmp_path / "own")
+    output = images / "shown"
+    code, out, err = warpmarks("show", trained_run, images, "--output", output)
     assert code == 0, err
     assert str(output / "report.html") in out
     drawn = {path.name for path in (output / "pictures").iterdir()}
     assert {"deformations.png", "instances.png", "patches.png"} <= drawn
     assert "<html" in (output / "report.html").read_text()
+    assert find_images(images).names == find_images(image_folder).names
 
 
 def test_a_folder_with_something_in_it_is_kept_without_overwrite(

@@ -36,6 +36,20 @@ def test_resume_needs_no_settings_and_goes_on(warpmarks, run_copy, image_folder,
     assert log_steps(run_copy)[-1] == 3
 
 
+def test_resume_of_a_run_that_lies_among_its_images(
+    warpmarks, trained_run, image_folder, tmp_path, no_pictures
+):
+    images = shutil.copytree(image_folder, tmp_path / "own")
+    run = shutil.copytree(trained_run, images / "run")
+    (run / "pictures").mkdir()
+    shutil.copy(images / "00.png", run / "pictures" / "instances.png")
+    code, _, err = warpmarks(
+        "train", images, "--run", run, "--resume", "--steps", 3, "--threads", 1
+    )
+    assert code == 0, err
+    assert log_steps(run)[-1] == 3
+
+
 def test_a_profile_tells_where_the_time_went(warpmarks, run_copy, image_folder, no_pictures):
     resume = ["train", image_folder, "--run", run_copy, "--resume", "--steps", 3, "--threads", 1]
     code, out, _ = warpmarks(*resume, "--profile")

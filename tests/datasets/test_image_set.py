@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -39,6 +40,29 @@ def test_links_are_followed_once(tmp_path):
         "gone.jpg",
         "other/c.jpg",
     )
+
+
+@pytest.mark.parametrize(
+    ("record", "keys"),
+    [
+        ("run.json", ["config", "recipe", "images"]),
+        ("content.json", ["ending", "advice", "sections"]),
+        ("evaluation.json", ["detector", "set", "normaliser"]),
+        ("label_curve.json", ["detector", "set", "labels"]),
+        ("regressor.json", ["method", "num_landmarks", "names"]),
+        ("drawing.json", ["drawing", "pictures"]),
+    ],
+)
+def test_results_that_lie_among_the_images_are_skipped(tmp_path, record, keys):
+    touch(tmp_path, "a.jpg", "b/c.jpg", "b/own/d.png", "b/own/pictures/e.png")
+    (tmp_path / "b" / "own" / record).write_text(json.dumps(dict.fromkeys(keys, 1)))
+    (tmp_path / "link").symlink_to(tmp_path / "b" / "own")
+    assert find_images(tmp_path).names == ("a.jpg", "b/c.jpg")
+    # Whoever asks for them has them, and others' files may be called so.
+    assert find_images(tmp_path / "b" / "own").names == ("d.png", "pictures/e.png")
+    for others in ('{"mine": 1}', "[]", "{"):
+        (tmp_path / "b" / "own" / record).write_text(others)
+        assert len(find_images(tmp_path).names) == 4
 
 
 def test_pipes_are_no_images(tmp_path):

@@ -7,6 +7,7 @@ from PIL import Image
 
 from evaluation.made_examples import SCHEME, made_examples
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.results import holds_results
 from warpmarks.errors import InputError
 from warpmarks.evaluation.evaluate import evaluate_predictions
 from warpmarks.evaluation.pictures import exemplary
@@ -72,7 +73,7 @@ def test_pictures_are_drawn_and_the_record_is_written_last(tmp_path):
     with Image.open(tmp_path / "out" / "predictions.png") as opened:
         # Three rows of two pairs of tiles of 210 x 158, as 120 x 90 is, and a rim of 10.
         assert opened.size == (4 * 210 + 2 * 3 + 16 + 20, 3 * 158 + 2 * 16 + 20)
-    assert (tmp_path / "out" / "evaluation.json").is_file()
+    assert holds_results(tmp_path / "out", {"evaluation.json"})
     for name in found.examples.names:
         (folder / name).unlink()
     with pytest.raises(InputError):

@@ -7,6 +7,7 @@ from PIL import Image
 from annotated_examples import COUNT
 from tiny_runs import tiny_config, tiny_record
 from warpmarks.datasets.annotated import read_annotated
+from warpmarks.datasets.results import holds_results
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation import label_curve
@@ -188,6 +189,7 @@ def test_the_curve_has_the_mean_shape_of_each_number_of_labels(tmp_path, monkeyp
     )
     curve = label_curve.LabelCurve("a val", "a train", 5, "box", "the box", counts)
     label_curve.save_label_curve(tmp_path, curve, detector="d")
+    assert holds_results(tmp_path, {"label_curve.json"})
     for ours, given in drawn:
         shape = given["mean_shape"]
         assert list(ours.labels) == list(shape.labels) == [2, 8]

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 
 from evaluation.made_examples import SCHEME, made_examples
 from warpmarks.coordinates import pixels_to_centred
+from warpmarks.datasets.results import holds_results
 from warpmarks.errors import InputError
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
@@ -26,6 +27,7 @@ def test_a_regressor_comes_back_from_disk_to_the_last_bit(tmp_path, method, bias
     examples = made_examples(12)
     fitted = fit_regressor(examples, SCHEME, method=method, bias=bias, detector="d").regressor
     save_regressor(fitted, tmp_path / "sub" / "eyes", about={"set": "here"})
+    assert holds_results(tmp_path / "sub" / "eyes", {"regressor.json"})
     loaded = load_regressor(tmp_path / "sub" / "eyes")
     for one, other in zip(
         (fitted.weights, fitted.mean_shape), (loaded.weights, loaded.mean_shape), strict=True

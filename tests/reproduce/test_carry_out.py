@@ -17,6 +17,7 @@ import published_copies
 from annotated_examples import make_annotated_set
 from blob_experiment import PROTOCOL, run
 from warpmarks.datasets.annotated import read_annotated
+from warpmarks.datasets.results import holds_results
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelledPool
@@ -132,6 +133,7 @@ def test_pictures_that_cannot_take_their_place_leave_the_old_ones(
     assert not outcome.failures
     pictures = {copy / name: (copy / name).read_bytes() for name in outcome.pictures}
     assert len(pictures) == 1
+    assert all(holds_results(path.parent, {"drawing.json"}) for path in pictures)
     for cell in (copy / "cells").glob("*label-curve*"):
         cell.unlink()
     rename = Path.rename

@@ -8,6 +8,7 @@ from pathlib import Path, PurePath
 
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.layout import read_split
+from warpmarks.datasets.results import holds_results
 from warpmarks.errors import InputError
 
 
@@ -45,8 +46,8 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
     """Find the images of a folder, a text list, an image file, or a split of a set in our layout.
 
     A folder is searched with all its folders for files with the extension of an image, in upper or
-    lower case; hidden files and folders are skipped; links are followed, and each folder is visited
-    once. If it has a folder images/, only that is searched. A text list has one path per line,
+    lower case; hidden files and folders are skipped, and so are runs, evaluations and pictures of
+    reports that lie in it; links are followed, and each folder is visited once. If it has a folder images/, only that is searched. A text list has one path per line,
     relative to the list; blank lines and lines that begin with # are skipped. A split has the
     images/ that split.csv names for it or for a part of it ("test/common" is a part of "test"), see
     `warpmarks.datasets.layout`.
@@ -122,15 +123,16 @@ def _search(root: Path) -> list[str]:
             if (status.st_dev, status.st_ino) in visited:
                 continue
             visited.add((status.st_dev, status.st_ino))
-            with os.scandir(root / folder) as entries:
-                for entry in entries:
-                    name = f"{folder}/{entry.name}" if folder else entry.name
-                    if entry.name.startswith("."):
-                        continue
-                    if entry.is_dir():
-                        (links if entry.is_symlink() else folders).append(name)
-                    elif _is_image_name(entry.name) and (entry.is_file() or entry.is_symlink()):
-                        names.append(name)  # a broken link is told of when it is read
+            with os.scandir(root / folder) as scanned:
+                entries = [entry for entry in scanned if not entry.name.startswith(".")]
+            if folder and holds_results(root / folder, {entry.name for entry in entries}):
+                continue
+            for entry in entries:
+                name = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir():
+                    (links if entry.is_symlink() else folders).append(name)
+                elif _is_image_name(entry.name) and (entry.is_file() or entry.is_symlink()):
+                    names.append(name)  # a broken link is told of when it is read
         except OSError as error:
             raise InputError(
                 f"{root / folder} cannot be searched for images ({error.strerror or error}): "

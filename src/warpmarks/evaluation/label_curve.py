@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.datasets.results import LABEL_CURVE
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelCount, Spread
@@ -21,7 +22,7 @@ from warpmarks.plots.themes import DARK, LIGHT
 from warpmarks.progress import Progress
 from warpmarks.wording import counted
 
-CURVE, RECORD = "label_curve", "label_curve.json"
+CURVE, RECORD = "label_curve", LABEL_CURVE
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.results import EVALUATION
 from warpmarks.errors import InputError
 from warpmarks.evaluation.evaluate import Evaluation
 from warpmarks.evaluation.pictures import draw_evaluation
 from warpmarks.files import write_json
 from warpmarks.metrics.score import PointScore, Score
 
-FOLDER, RECORD = "evaluations", "evaluation.json"
+FOLDER, RECORD = "evaluations", EVALUATION
 """Of a run: where its evaluations lie, each in a folder with this file."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
 from warpmarks.exported import ExportedDetector, is_exported
 from warpmarks.point_detector import PointDetector
@@ -29,7 +30,7 @@ def files_of(run: Path, regressor: str | None) -> dict[str, bytes]:
         _refuse_beside_exported(run, regressor)
         wanted = {_EXPORTED: run}
     else:
-        wanted = {name: run / name for name in ("run.json", "weights.safetensors")}
+        wanted = {name: run / name for name in (RUN, "weights.safetensors")}
         if regressor is not None:
             folder = regressor_path(regressor, run)
             wanted |= {f"{_REGRESSOR}/{name}": folder / name for name in (RECORD, WEIGHTS)}

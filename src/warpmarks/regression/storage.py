@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from warpmarks.datasets.results import REGRESSOR
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path, replace_folder, write_json
 from warpmarks.points import PointScheme, check_names, parse_normaliser
@@ -26,7 +27,7 @@ FORMAT = 1
 FOLDER = "regressors"
 """Of a run: where its regressors lie, each in a folder with these files."""
 
-RECORD, WEIGHTS = "regressor.json", "weights.safetensors"
+RECORD, WEIGHTS = REGRESSOR, "weights.safetensors"
 
 
 class RegressorRecord(BaseModel):

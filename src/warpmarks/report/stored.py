@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from warpmarks.datasets.results import REPORT
 from warpmarks.files import write_json
 from warpmarks.report.content import Picture, Section
 
-NAME = "content.json"
+NAME = REPORT
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from warpmarks.datasets.parallel import processors
+from warpmarks.datasets.results import DRAWING
 from warpmarks.errors import InputError
-from warpmarks.files import replace_folder
+from warpmarks.files import replace_folder, write_json
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.reproduce.copies import Copy
 from warpmarks.reproduce.image_sets import ImageSets
@@ -202,6 +203,7 @@ class _Work:
             shutil.rmtree(work, ignore_errors=True)
             work.mkdir(parents=True)
             names = self._draw_into(work, step)
+            write_json(work / DRAWING, {"drawing": step.name, "pictures": names})
             replace_folder(work, folder)
         except OSError as error:
             raise InputError(
