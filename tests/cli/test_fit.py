@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import locate_warped_copies
+from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.promise import PointPromise, Promise
 from warpmarks.regression.storage import load_regressor
@@ -230,6 +232,16 @@ def test_landmarks_that_tell_nothing_are_said_to(pixels, told, capsys):
     examples = made_examples(3)
     print_promise(Promise((point,), point), fit_regressor(examples, SCHEME).regressor, "cats")
     assert ("no more of these points than the mean shape" in capsys.readouterr().out) is told
+
+
+@pytest.mark.parametrize(("text", "told"), [("box", True), ("image", False)])
+def test_one_point_has_no_box(text, told, capsys):
+    point = PointPromise("all", 9, 1.0, 10.0, 5.0, 11.0)
+    examples, names = made_examples(9), ("eye",)
+    one = replace(examples, annotations=examples.annotations[:, :1])
+    scheme = PointScheme(names, parse_normaliser(text, names, source="test"))
+    print_promise(Promise((point,), point), fit_regressor(one, scheme).regressor, "cats")
+    assert ("Give --normaliser image" in capsys.readouterr().out) is told
 
 
 @pytest.mark.parametrize(

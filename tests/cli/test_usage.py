@@ -53,6 +53,19 @@ DENIED = "permission denied: let this user read and write there, or choose anoth
             ["evaluate", "run", "set", "other"],
             "other is more than warpmarks evaluate takes: expected RUN SET; see warpmarks ",
         ),
+        (
+            ["train", "images", "--run", ""],
+            "--run is empty: expected the folder of the run to make: weights, log, pictures; "
+            "see warpmarks train --help",
+        ),
+        (["fit", "run", "set", "--output="], "--output is empty: expected the regressor to make"),
+        (["fit", "run", "", "--output", "x"], "SET is empty: expected an annotated image set"),
+        (
+            ["evaluate", "run", "set", "--regressor", ""],
+            "--regressor is empty: give a value or leave",
+        ),
+        (["train", *RUN, "--set", "seed=1", "--set", ""], "--set is empty: give a value or "),
+        (["datasets", "check", "mafl", "a", ""], "FOLDER is empty: expected the folder that"),
         (["system", "3"], "3 is more than warpmarks system takes: expected options only; see "),
         (["trian"], "trian is no command of warpmarks: did you mean train?"),
         (["zzz"], "zzz is no command of warpmarks; see warpmarks --help"),

@@ -100,6 +100,7 @@ def test_a_table_without_rows_has_points_of_no_image(tmp_path):
         ("image,x1,y1\n,1,2\n", "line 2: the name of the image is missing"),
         ("file,x1,y1\na.jpg,1,2\n", "has the column file in place of image"),
         ("image,y1,x1\na.jpg,1,2\n", "has the column y1 in place of x1"),
+        (" \na.jpg\n", "has the column  in place of image"),
         ("image\na.jpg\n", "has the column image alone and none of points"),
         ("image;x1;y1\na.jpg;1,5;2,5\n", "csv is separated by semicolons: expected commas"),
         ("image\tx1\ty1\na.jpg\t1\t2\n", "csv is separated by tabs: expected commas"),

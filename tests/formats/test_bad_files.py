@@ -2,6 +2,7 @@
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,6 +182,13 @@ def test_a_file_of_unreasonable_size_is_not_loaded(tmp_path, monkeypatch):
     (tmp_path / "big.tps").write_text("LM=1\n1 2\nIMAGE=i.png\n")
     with pytest.raises(InputError, match="has 0 MiB: expected at most"):
         read(tmp_path / "big.tps")
+
+
+def test_no_place_is_named_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("one.tps").write_text("LM=1\n1 2\nIMAGE=none.png\n")
+    with pytest.raises(InputError, match=r"which is not in \. or images: name the folder"):
+        read(Path("one.tps"))
 
 
 def test_yaml_makes_no_objects(tmp_path):

@@ -139,13 +139,13 @@ for _verb in (
     benchmark.benchmark,
     system.system,
 ):
-    app.command()(_stoppable(_verb))
+    app.command(cls=usage.Command)(_stoppable(_verb))
 
 _datasets = typer.Typer(
     help="Published image sets: list those that are known, check a copy, prepare it for use.",
     cls=datasets.ListedByDefault,
 )
-_datasets.command("list")(_stoppable(datasets.list_sets))
-_datasets.command()(_stoppable(datasets.check))
-_datasets.command()(_stoppable(datasets.prepare))
+_datasets.command("list", cls=usage.Command)(_stoppable(datasets.list_sets))
+_datasets.command(cls=usage.Command)(_stoppable(datasets.check))
+_datasets.command(cls=usage.Command)(_stoppable(datasets.prepare))
 app.add_typer(_datasets, name="datasets")

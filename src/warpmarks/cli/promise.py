@@ -80,6 +80,11 @@ def print_promise(
     table.add_row(*_row(promise.overall, without.overall if without else None), style="bold")
     console.print(table)
     console.print("Each image predicted by the same fit on the others (leave-one-out).")
+    if regressor.num_points == 1 and regressor.scheme.normaliser.kind in {"box", "box-side"}:
+        console.print(
+            "There is no error in %: the box around one point has no length. Give --normaliser "
+            "image, or annotate two points or more."
+        )
     if promise.overall.pixels >= promise.overall.mean_shape_pixels:
         console.print(
             "The landmarks tell no more of these points than the mean shape does: train on images "

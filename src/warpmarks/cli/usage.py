@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from warpmarks.errors import InputError
 
@@ -20,6 +21,24 @@ _REFUSED = {
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
     errno.ELOOP: "its links lead in a circle: correct them",
 }
+
+
+class Command(TyperCommand):
+    """A command that tells of empty values, such as --run "$RUN" gives where RUN is not set."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse, but for an empty value of any flag or argument.
+
+        Raises:
+            InputError: there is one, which as a path would be the current folder.
+        """
+        given, *_ = self.make_parser(ctx).parse_args(list(args))
+        for param in [] if given.get("help") else self.params:
+            value = given.get(param.name or "")
+            if value == "" or (isinstance(value, list | tuple) and "" in value):
+                wanted = _expected(param) if param.required else ": give a value or leave it out"
+                raise InputError(f"{_name(param)} is empty{wanted}; see {ctx.command_path} --help")
+        return super().parse_args(ctx, args)
 
 
 def parser_error(error: Exception, command: Sequence[str]) -> InputError:
@@ -46,9 +65,13 @@ def system_error(error: OSError) -> InputError | None:
 
 
 def _missing(error: Any, verb: str) -> str:
-    about = (getattr(error.param, "help", None) or "").partition(". ")[0].rstrip(".")
-    what = f": expected {about[0].lower()}{about[1:]}" if about else ""
-    return f"{_name(error.param)} is missing{what}"
+    return f"{_name(error.param)} is missing{_expected(error.param)}"
+
+
+def _expected(param: Any) -> str:
+    """What a flag is for, to end a sentence."""
+    about = (getattr(param, "help", None) or "").partition(". ")[0].rstrip(".")
+    return f": expected {about[0].lower()}{about[1:]}" if about else ""
 
 
 def _bad_value(error: Any, verb: str) -> str:

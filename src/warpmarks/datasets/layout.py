@@ -196,7 +196,7 @@ def _header(path: Path, row: Sequence[str], expected: str) -> list[str]:
                 f"{path} is separated by {name}: expected commas ({expected}), and decimals with a "
                 "point (48.25): save it so"
             )
-    while header and not header[-1]:
+    while len(header) > 1 and not header[-1]:
         header.pop()
     return header
 

@@ -91,7 +91,7 @@ class ImageFiles:
         """
         size = self.size(name)
         if size is None:
-            searched = " or ".join(str(folder) for folder in self.folders) or "no folder"
+            searched = " or ".join(dict.fromkeys(map(str, self.folders))) or "no folder"
             raise InputError(
                 f"{why} needs the size of {name!r}, which is not in {searched}: "
                 "name the folder of the images with --images"
