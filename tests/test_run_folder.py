@@ -295,9 +295,12 @@ def test_unreadable_images_are_a_table_whatever_their_names(run: RunFolder) -> N
         ("a,b.jpg", 'not "really" an image'),
         ("two\nlines.png", "truncated"),
         ("Käfer.png", ""),
+        (os.fsdecode(b"bad\xff.jpg"), "truncated"),
     ]
     run.write_unreadable(images)
-    with (run.path / "unreadable.csv").open(newline="", encoding="utf-8") as file:
+    with (run.path / "unreadable.csv").open(
+        newline="", encoding="utf-8", errors="surrogateescape"
+    ) as file:
         assert [tuple(row) for row in csv.reader(file)] == [("image", "reason"), *images]
 
 

@@ -45,10 +45,17 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str, *, sync: bool = True) -> None:
-    """Write a text file whole or not at all; ``sync`` as in `atomic_path`."""
+def write_text(path: Path, text: str, *, sync: bool = True, errors: str = "strict") -> None:
+    """Write a text file whole or not at all.
+
+    Args:
+        path: where the file is to be.
+        text: what is in it.
+        sync: as in `atomic_path`.
+        errors: surrogateescape where it may hold names of files that are no text.
+    """
     with atomic_path(path, sync=sync) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors=errors)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -241,7 +241,7 @@ class RunFolder:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerows([("image", "reason"), *unreadable])
-        write_text(self.path / "unreadable.csv", text.getvalue())
+        write_text(self.path / "unreadable.csv", text.getvalue(), errors="surrogateescape")
 
 
 def provenance() -> tuple[str, dict[str, str], str | None]:

@@ -73,7 +73,7 @@ def annotate(
     from warpmarks.annotator.image_files import open_images
     from warpmarks.annotator.new_scheme import starting_scheme
     from warpmarks.annotator.serving import listen, serve
-    from warpmarks.annotator.session import Session, shown
+    from warpmarks.annotator.session import Session
     from warpmarks.annotator.store import Project
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.listing import left_out
@@ -85,7 +85,7 @@ def annotate(
     with terminal_progress() as progress:
         shown_images = open_images(images, split=split, progress=progress)
     for line in left_out(shown_images.left_out):
-        print(shown(line), file=sys.stderr)
+        print(line, file=sys.stderr)
     folder = project or Path(f"{shown_images.title}-points")
 
     def ready(address: str) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from warpmarks.wording import counted
+from warpmarks.wording import counted, shown
 
 SHOWN = 20
 
@@ -14,7 +14,7 @@ def left_out(unreadable: Sequence[tuple[str, str]]) -> list[str]:
     images = counted(len(unreadable), "image")
     were = "was" if len(unreadable) == 1 else "were"
     lines = [f"{images} could not be read and {were} left out:"]
-    lines += [f"  {name}: {reason}" for name, reason in unreadable[:SHOWN]]
+    lines += [shown(f"  {name}: {reason}") for name, reason in unreadable[:SHOWN]]
     if len(unreadable) > SHOWN:
         lines.append(f"  and {len(unreadable) - SHOWN} more")
     return lines

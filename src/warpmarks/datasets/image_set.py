@@ -47,10 +47,10 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
 
     A folder is searched with all its folders for files with the extension of an image, in upper or
     lower case; hidden files and folders are skipped, and so are runs, evaluations and pictures of
-    reports that lie in it; links are followed, and each folder is visited once. If it has a folder images/, only that is searched. A text list has one path per line,
-    relative to the list; blank lines and lines that begin with # are skipped. A split has the
-    images/ that split.csv names for it or for a part of it ("test/common" is a part of "test"), see
-    `warpmarks.datasets.layout`.
+    reports that lie in it; links are followed, and each folder is visited once. If it has a folder
+    images/, only that is searched. A text list has one path per line, relative to the list; blank
+    lines and lines that begin with # are skipped. A split has the images/ that split.csv names for
+    it or for a part of it ("test/common" is a part of "test"), see `warpmarks.datasets.layout`.
 
     Raises:
         InputError: there is no such source or split, no image in it, or a folder cannot be read.
