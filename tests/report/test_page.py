@@ -191,3 +191,14 @@ def test_line_drawings_are_embedded_without_loss(tmp_path: Path):
     content = base64.b64decode(embed_image(tmp_path / "drawing.png").uri.partition(",")[2])
     with Image.open(BytesIO(content)) as opened:
         np.testing.assert_array_equal(np.asarray(opened.convert("RGB")), drawing)
+
+
+@pytest.mark.parametrize(
+    ("size", "embedded"), [((1368, 30000), (747, 16383)), ((3600, 2), (1800, 1)), ((3, 9), (3, 9))]
+)
+def test_pictures_of_any_size_are_embedded(tmp_path: Path, size, embedded):
+    Image.new("RGB", size, "red").save(tmp_path / "picture.png")
+    image = embed_image(tmp_path / "picture.png")
+    assert (image.width, image.height) == embedded
+    with Image.open(BytesIO(base64.b64decode(image.uri.partition(",")[2]))) as opened:
+        assert opened.size == embedded

@@ -8,6 +8,7 @@ from pathlib import Path
 from warpmarks.errors import InputError
 
 _WIDEST = 1800  # pixels; beyond what a page shows even when a picture is opened
+_TALLEST = 16383  # pixels; WebP holds no more
 _COLOURS_OF_A_DRAWING = 1 << 14  # photographs have more, and would be large without loss
 _QUALITY = 82
 
@@ -24,6 +25,8 @@ class EmbeddedImage:
 def embed_image(path: Path) -> EmbeddedImage:
     """Encode a picture as WebP: line drawings without loss, photographs with a little.
 
+    What is larger than a page shows, or than WebP holds, is made smaller.
+
     Raises:
         InputError: the file is not there or not a picture.
     """
@@ -36,8 +39,9 @@ def embed_image(path: Path) -> EmbeddedImage:
         raise InputError(
             f"{path} cannot be put into the report ({error}): draw the pictures again"
         ) from error
-    if image.width > _WIDEST:
-        size = (_WIDEST, max(1, round(image.height * _WIDEST / image.width)))
+    scale = min(_WIDEST / image.width, _TALLEST / image.height)
+    if scale < 1:
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.LANCZOS)
     drawn = image.getcolors(_COLOURS_OF_A_DRAWING) is not None
     buffer = BytesIO()
