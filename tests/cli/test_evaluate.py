@@ -210,6 +210,12 @@ def test_what_cannot_be_is_said_in_one_sentence(warpmarks, fitted, annotated_set
     assert not (fitted / "evaluations").exists()
 
 
+def test_a_file_of_a_regressor_is_told_of_its_folder(warpmarks, fitted, annotated_set):
+    file = fitted / "regressors" / "blobs" / "regressor.json"
+    code, _, err = warpmarks("evaluate", fitted, annotated_set, "--regressor", file)
+    assert (code, f"{file} is a file of the regressor {file.parent}: name its" in err) == (2, True)
+
+
 def test_a_supervised_network_is_scored_on_the_points_that_it_finds(
     warpmarks, supervised, annotated_set
 ):

@@ -196,6 +196,18 @@ def test_a_scheme_with_a_byte_order_mark_is_read(annotated_set):
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_draw_that_cannot_be_fitted_suggests_another_seed(warpmarks, run_copy, annotated_set):
+    table = annotated_set / "landmarks.csv"
+    header, first, *rows = table.read_text().splitlines()
+    rows = [f"{row.split(',')[0]},10,10,,,5,5" for row in rows]
+    table.write_text("\n".join([header, first, *rows]))
+    flags = ["--labels", "1", "--seed", "3", "--normaliser", "image", "--output", "x"]
+    code, _, err = warpmarks("fit", run_copy, annotated_set, *flags)
+    assert (code, "the point dark is not annotated on the one image" in err) == (2, True)
+    assert err.endswith("take more images, or draw others with another --seed than 3\n")
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_misspelt_image_is_found_out_with_a_split_too(warpmarks, run_copy, annotated_set):
     table = annotated_set / "landmarks.csv"
     rows = table.read_text().splitlines()

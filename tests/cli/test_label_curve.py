@@ -57,6 +57,9 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
     [
         (["--labels", "1,2"], "name it with --fit-split"),
         (["--fit-split", "train", "--labels", "1,9"], "--labels has '9': expected numbers from 1"),
+        (["--fit-split", "val", "--labels", "1,x"], "--labels has 'x': expected numbers from 1, "),
+        (["--fit-split", "val", "--labels", "0,1"], "--labels has '0': expected numbers from 1, "),
+        (["--fit-split", "val", "--labels", "1,1"], "--labels is '1,1', where a number comes"),
         (["--fit-split", "train", "--labels", "8,all"], "where a number comes twice"),
         (["--fit-split", "train", "--supervised", "x"], "--supervised was given without --labels"),
         (["--fit-split", "train", "--draws", "3"], "--draws was given without --labels"),

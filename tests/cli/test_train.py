@@ -155,6 +155,14 @@ def test_a_run_of_another_k_is_not_resumed(warpmarks, run_copy, image_folder):
     assert "num_landmarks is 4 now and was 3" in err
 
 
+def test_a_recipe_that_is_not_the_resumed_runs_is_named(warpmarks, run_copy, image_folder):
+    code, _, err = warpmarks(
+        "train", image_folder, "--run", run_copy, "--resume", "--recipe", "paper"
+    )
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"--recipe paper was given with --resume, but {run_copy} was made with other" in err
+
+
 def test_resume_without_a_run_is_refused(warpmarks, tmp_path, image_folder):
     code, _, err = warpmarks("train", image_folder, "--run", tmp_path / "none", "--resume")
     assert (code, "is no run" in err) == (2, True)

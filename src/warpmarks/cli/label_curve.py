@@ -99,8 +99,10 @@ def check_label_flags(
     """Raise where --labels lacks what it needs, or others lack --labels or do nothing with it.
 
     Raises:
-        InputError: see above.
+        InputError: see above, or --labels is no list of numbers.
     """
+    from warpmarks.evaluation.few_labels import parse_counts
+
     if labels is None and supervised:
         raise InputError(
             "--supervised was given without --labels: give the numbers of annotated images to "
@@ -120,6 +122,8 @@ def check_label_flags(
             "--labels draws annotated images from another split: name it with --fit-split, such as "
             "train"
         )
+    if labels is not None:
+        parse_counts(labels, None, source="--labels")
 
 
 def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = None) -> None:

@@ -68,7 +68,12 @@ def supervise(
     """Train on annotated points, from scratch, as the paper's baseline; 3000 steps by default."""
     from warpmarks.cli.health import ErrorTable
     from warpmarks.cli.train import DEFAULT_RECIPE
-    from warpmarks.cli.training import check_flags, setting_flags, train_and_report
+    from warpmarks.cli.training import (
+        check_flags,
+        check_resumed_recipe,
+        setting_flags,
+        train_and_report,
+    )
     from warpmarks.configuration import build_config, load_recipe, override
     from warpmarks.datasets.annotated import read_annotated
     from warpmarks.training import supervise as run_supervision
@@ -83,6 +88,8 @@ def supervise(
         points = {**config.model_dump(), "num_landmarks": annotated.scheme.count}
         config = build_config(points, source=str(annotated.source))
     config = override(config, flags + (settings or []))
+    if resume:
+        check_resumed_recipe(folder, recipe, config)
     train_and_report(
         folder,
         annotated.images,

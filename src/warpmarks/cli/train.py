@@ -71,7 +71,12 @@ def train(
     """Learn landmarks from images, without annotations; until converged, without a budget."""
     from warpmarks.cli.health import HealthTable
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.cli.training import check_flags, setting_flags, train_and_report
+    from warpmarks.cli.training import (
+        check_flags,
+        check_resumed_recipe,
+        setting_flags,
+        train_and_report,
+    )
     from warpmarks.cli.video import find_images_or_frames
     from warpmarks.training import train as run_training
 
@@ -83,6 +88,8 @@ def train(
         settings=flags + (settings or []),
         landmarks=landmarks,
     )
+    if resume:
+        check_resumed_recipe(folder, recipe, config)
     with terminal_progress() as progress:
         image_set = find_images_or_frames(
             images,

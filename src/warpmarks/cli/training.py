@@ -8,6 +8,7 @@ from warpmarks.errors import InputError
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
+    from warpmarks.configuration import TrainingConfig
     from warpmarks.datasets.image_set import ImageSet
     from warpmarks.progress import Progress
     from warpmarks.run_folder import RunFolder
@@ -38,6 +39,23 @@ def check_flags(
             f"--run {run} is no run: there is nothing to go on with, leave --resume out"
         )
     return folder
+
+
+def check_resumed_recipe(folder: "RunFolder", recipe: str | None, config: "TrainingConfig") -> None:
+    """Raise where a run that goes on was made with other settings than a recipe's.
+
+    Raises:
+        InputError: see above; it names the recipe.
+    """
+    from warpmarks.training.naming import first_difference
+
+    resumed = folder.record().config
+    if recipe is not None and config != resumed:
+        raise InputError(
+            f"--recipe {recipe} was given with --resume, but {folder.path} was made with other "
+            f"settings ({first_difference(config, resumed)}): leave --recipe out to go on, or "
+            "start anew with --overwrite"
+        )
 
 
 def train_and_report(

@@ -123,7 +123,9 @@ class LabelledPool:
                 progress=self.progress,
             )
         except InputError as error:
-            raise InputError(f"{self.annotated.source}: {error}") from error
+            some = labels is not None and labels < len(self.annotated.images.names)
+            others = f", or draw others with another --seed than {seed}" if some else ""
+            raise InputError(f"{self.annotated.source}: {error}{others}") from error
         return LabelDraw(seed, examples, fit)
 
     def errors_elsewhere(self, draw: LabelDraw) -> tuple[float, float]:
@@ -283,24 +285,31 @@ def mean_relative_error(regressor: Regressor, examples: Examples) -> tuple[float
     )
 
 
-def parse_counts(text: str, available: int, *, source: str) -> list[int | None]:
+def parse_counts(text: str, available: int | None, *, source: str) -> list[int | None]:
     """Numbers of annotated images from "1,5,10,all", in rising order; None for all.
+
+    Args:
+        text: as the user writes it.
+        available: annotated images to draw from; None where they are not counted yet.
+        source: names the flag.
 
     Raises:
         InputError: not such a list, a number twice, or more than there are images.
     """
+    most = math.inf if available is None else available
     counts: list[int | None] = []
     for word in (part.strip() for part in text.split(",")):
         if word.casefold() == "all":
             counts.append(None)
-        elif word.isascii() and word.isdigit() and 1 <= int(word) <= available:
+        elif word.isascii() and word.isdigit() and 1 <= int(word) <= most:
             counts.append(int(word))
         else:
+            upwards = "" if available is None else f" to {available}"
             raise InputError(
-                f"{source} has {word!r}: expected numbers from 1 to {available}, the annotated "
-                "images to draw from, or all, such as 1,5,10,all"
+                f"{source} has {word!r}: expected numbers from 1{upwards}, the annotated images to "
+                "draw from, or all, such as 1,5,10,all"
             )
-    numbers = [available if count is None else count for count in counts]
+    numbers = [most if count is None else count for count in counts]
     if len(set(numbers)) < len(numbers):
         raise InputError(f"{source} is {text!r}, where a number comes twice: name each once")
-    return sorted(counts, key=lambda count: available if count is None else count)
+    return sorted(counts, key=lambda count: most if count is None else count)

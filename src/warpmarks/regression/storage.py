@@ -199,6 +199,10 @@ def read_record(path: Path) -> RegressorRecord:
     file = path / RECORD
     if not path.exists():
         raise InputError(f"the regressor {path} does not exist{_others(path)}")
+    if path.is_file() and (path.parent / RECORD).is_file():
+        raise InputError(
+            f"{path} is a file of the regressor {path.parent}: name its folder instead"
+        )
     if not file.is_file():
         raise InputError(f"{path} is no regressor: there is no {RECORD} in it{_others(path)}")
     try:
