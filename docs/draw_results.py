@@ -23,10 +23,10 @@ if __name__ == "__main__":
             rows[row["way"]].append(
                 (int(row["labels"]), float(row["error"]), float(row["spread"] or 0))
             )
-    series = [
-        LabelSeries(way, labels, np.array(errors), np.array(spreads))
-        for way, (labels, errors, spreads) in ((way, zip(*own)) for way, own in rows.items())
-    ]
+    series = []
+    for way, own in rows.items():
+        labels, errors, spreads = zip(*own, strict=True)
+        series.append(LabelSeries(way, labels, np.array(errors), np.array(spreads)))
     figure = draw_label_curve(
         series[:-1], normaliser="the inter-ocular distance", mean_shape=series[-1]
     )

@@ -1,4 +1,5 @@
 import json
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -299,3 +300,12 @@ def test_every_setting_can_be_set_from_text() -> None:
 def test_the_source_of_wrong_settings_is_named() -> None:
     with pytest.raises(InputError, match="--landmarks 0: num_landmarks is 0"):
         build_config({"num_landmarks": 0}, source="--landmarks 0")
+
+
+def test_the_page_of_settings_is_written_from_the_code() -> None:
+    folder = Path(__file__).parents[1] / "docs"
+    listed = runpy.run_path(str(folder / "list_settings.py"))["listed"]()
+    assert (folder / "settings.md").read_text(encoding="utf-8") == listed
+    told = {line.split("`")[1]: line for line in listed.splitlines() if line.startswith("| `")}
+    assert list(told) == setting_names()
+    assert not [name for name, line in told.items() if line.endswith("|  |")]  # each has a meaning

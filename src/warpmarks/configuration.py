@@ -42,13 +42,19 @@ class NetworkConfig(Section):
     """The landmark network; see ``warpmarks.network`` for what each choice means."""
 
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
+    """Of each convolution but the last, which has K."""
     kernels: tuple[PositiveInt, ...] = (5, 5, 3, 3, 1, 1)
+    """Side of each convolution's kernel in cells, the last one's too; odd."""
     dilations: tuple[PositiveInt, ...] = (1, 1, 3, 6, 1, 1)
+    """Distance of each kernel's taps in cells."""
     coarse: tuple[PositiveInt, ...] = ()
     """Filters of convolutions on means over blocks of cells; the first 1 x 1 sees their maps."""
     padding: Literal["replicate", "reflect", "zeros"] = "replicate"
+    """What convolutions see beyond the edge; with zeros landmarks settle at places of the image."""
     last_layer: Literal["plain", "batchnorm_relu"] = "plain"
+    """Whether score maps are what the last convolution gives, or normalised and rectified too."""
     score_scale: Positive = 1.0
+    """Factor on the score maps before the softmax: the larger, the sharper the maps."""
     descriptors: Annotated[int, Field(ge=0, le=1024)] = 0
     """Channels of the descriptors that training exchanges between images; 0 without exchange."""
 
@@ -137,12 +143,15 @@ class OptimiserConfig(Section):
     """Adam."""
 
     learning_rate: Positive = 3e-3
+    """Its peak, which `schedule` scales."""
     weight_decay: NonNegative = 5e-4
     """lambda; on the weights of convolutions only, not on biases and normalisation."""
     decoupled: bool = True
     """Decay beside the Adam step (AdamW) instead of inside its gradient (2017's Adam)."""
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Share of the mean gradient that stays at each step."""
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    """Share of the mean squared gradient that stays at each step."""
     averaging: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share that stays, at each step, of the averaged weights that a run measures, saves and
     detects with; 0.995 averages over about 200 steps, 0 takes the last step's weights."""
@@ -169,9 +178,11 @@ class TrainingConfig(Section):
     """Everything that decides what a run computes, but for its images and its budget."""
 
     num_landmarks: Annotated[int, Field(ge=1, le=1000)] = 10
+    """K."""
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 16
     """Pairs a step."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Of first weights, order of the images, warps and colours."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Of the network's arithmetic in training; weights, objective and detection are float32. auto
     takes bfloat16 where the processor has instructions for it."""
