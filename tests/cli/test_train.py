@@ -50,6 +50,17 @@ def test_resume_of_a_run_that_lies_among_its_images(
     assert log_steps(run)[-1] == 3
 
 
+def test_a_collapse_is_told_once_and_few_steps_first(
+    warpmarks, tmp_path, image_folder, tiny, no_pictures
+):
+    flat = ["--set", "network.score_scale=1e-6", "--steps", 3]
+    code, out, err = warpmarks("train", image_folder, "--run", tmp_path / "run", *tiny, *flat)
+    assert (code, "collaps" in err) == (0, False)
+    problems = [line for line in out.splitlines() if line.startswith("problem: ")]
+    assert problems[0].startswith("problem: 3 steps of training are few, thousands are usual: ")
+    assert problems[1].startswith("problem: 3 of 3 landmarks are dead")
+
+
 def test_a_profile_tells_where_the_time_went(warpmarks, run_copy, image_folder, no_pictures):
     resume = ["train", image_folder, "--run", run_copy, "--resume", "--steps", 3, "--threads", 1]
     code, out, _ = warpmarks(*resume, "--profile")

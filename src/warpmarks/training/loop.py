@@ -213,8 +213,10 @@ class TrainingLoop(Generic[MeasuresT]):
         self._logged_step = evaluation.step
         if on_evaluation is not None:
             on_evaluation(evaluation)
-        late = self.schedule.late(evaluation.step, evaluation.seconds)
-        if late and not self._warned and evaluation.measures.collapsing():
+        done = self.progressed
+        late = self.schedule.late(done.step, done.seconds)
+        over = self.schedule.over(done.step, done.seconds)  # what is wrong is then in the result
+        if late and not over and not self._warned and evaluation.measures.collapsing():
             self._warned = True
             problems = "; ".join(evaluation.measures.problems())
             progress.message(f"the run is collapsing: {problems}")
