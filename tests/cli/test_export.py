@@ -1,4 +1,5 @@
 import csv
+import shutil
 
 import numpy as np
 import pytest
@@ -97,3 +98,21 @@ def test_a_page_is_written_into_a_folder_of_its_own(warpmarks, trained_run, tmp_
     assert warpmarks(*argv, "--overwrite")[0] == 0
     code, _, err = warpmarks(*argv, "--overwrite", "--runtime", tmp_path)
     assert (code, f"--runtime {tmp_path} is not the npm package" in err) == (2, True)
+
+
+@pytest.mark.parametrize("flags", [(), ("--overwrite",)])
+def test_a_page_is_not_written_among_other_files(
+    warpmarks, trained_run, run_copy, image_folder, tmp_path, flags
+):
+    images = shutil.copytree(image_folder, tmp_path / "images")
+    for folder in (images, run_copy):
+        before = sorted(folder.rglob("*"))
+        code, _, err = warpmarks(
+            "export", trained_run, "--format", "web", "--output", folder, *flags
+        )
+        assert (code, err) == (
+            2,
+            f"error: --output {folder} is not empty and holds no exported page: choose another "
+            "folder\n",
+        )
+        assert sorted(folder.rglob("*")) == before

@@ -86,10 +86,13 @@ def export(
     if runtime is not None and form is not Format.WEB:
         raise InputError("--runtime belongs to --format web: leave it out")
     if form is Format.WEB:
+        from warpmarks.export.web import refuse_other_folder
+
         if runtime is not None:
             from warpmarks.export.web_runtime import check_runtime
 
             check_runtime(runtime)
+        refuse_other_folder(output)
         check_output_folder(output, overwrite=overwrite)
     else:
         suffix = ".pt2" if form is Format.TORCH else ".onnx"

@@ -18,6 +18,7 @@ import torch
 from jaxtyping import UInt8
 
 from warpmarks.detector import Detector
+from warpmarks.errors import InputError
 from warpmarks.export.onnx_file import write_onnx
 from warpmarks.export.web_runtime import cdn_runtime, copy_runtime, integrity_of
 from warpmarks.files import write_text
@@ -81,6 +82,19 @@ def write_page(
         settings=json.dumps(settings).replace("<", "\\u003c"),
     )
     write_text(folder / "index.html", page)
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Raise if there is a folder with something else in it than an earlier page.
+
+    Raises:
+        InputError: it is not empty, and no page.
+    """
+    page = all((folder / asset).is_file() for asset in _ASSETS)
+    if folder.is_dir() and not page and any(folder.iterdir()):
+        raise InputError(
+            f"--output {folder} is not empty and holds no exported page: choose another folder"
+        )
 
 
 def check_picture() -> UInt8[np.ndarray, "size size 3"]:
