@@ -10,7 +10,7 @@ from pathlib import Path
 
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
-from warpmarks.detection import Detection, ImageDetector, NamedDetection
+from warpmarks.detection import Detection, ImageDetector, NamedDetection, TooManyUnreadable
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress
 from warpmarks.wording import counted
@@ -109,14 +109,18 @@ def detect_to_file(
                     columns.write(file, one.name, one.detection)
             file.flush()
 
-        with closing(found), _Queue(write) as queue:
-            batch: list[NamedDetection] = []
-            for one in found:
-                batch.append(one)
-                if len(batch) == batch_size:
-                    queue.put(batch)
-                    batch = []
-            queue.put(batch)
+        try:
+            with closing(found), _Queue(write) as queue:
+                batch: list[NamedDetection] = []
+                for one in found:
+                    batch.append(one)
+                    if len(batch) == batch_size:
+                        queue.put(batch)
+                        batch = []
+                queue.put(batch)
+        except TooManyUnreadable as error:
+            # What was found before is kept, and only gone on with if that is asked for.
+            raise TooManyUnreadable(f"{error} --resume" if file.rows else str(error)) from None
         if not file.rows:
             raise InputError(
                 f"{images.source}: none of its images ({counted(len(unreadable), 'image')}) can be "

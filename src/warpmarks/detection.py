@@ -26,6 +26,10 @@ Source: TypeAlias = str | Path | bytes | Image.Image | np.ndarray
 MAX_UNREADABLE = 0.05
 
 
+class TooManyUnreadable(InputError):  # noqa: N818
+    """More images of a set than `MAX_UNREADABLE` cannot be read; ends with a flag to go on with."""
+
+
 @dataclass(frozen=True)
 class Detection:
     """Landmarks of one image, or of several with a leading axis.
@@ -142,8 +146,8 @@ class ImageDetector(ABC):
             progress: told of the images.
 
         Raises:
-            InputError: more than 5 % of the images cannot be read and ``allow_unreadable`` is not
-                set.
+            TooManyUnreadable: more than 5 % of the images cannot be read and ``allow_unreadable``
+                is not set.
         """
         progress = progress or SilentProgress()
         total = already + len(images.names)
@@ -167,7 +171,7 @@ class ImageDetector(ABC):
                     yield NamedDetection(name, found.of(place_in_found))
                     place_in_found += 1
                 if not allow_unreadable and len(failed) > MAX_UNREADABLE * total:
-                    raise InputError(
+                    raise TooManyUnreadable(
                         f"{images.source}: {len(failed)} of {total} images cannot be read, for "
                         f"instance {failed[0]}: mend or remove them, or go on without them with "
                         "--allow-unreadable"

@@ -51,6 +51,24 @@ def test_unreadable_images_are_left_out_and_named(warpmarks, trained_run, image_
     assert len(read(output)) == 2
 
 
+def test_what_is_advised_on_unreadable_images_works(warpmarks, trained_run, image_folder, tmp_path):
+    images = shutil.copytree(image_folder, tmp_path / "images")
+    (images / "letter.jpg").write_text("Dear reader")
+    output = tmp_path / "landmarks.csv"
+    arguments = ("detect", trained_run, images, "--output", output, "--batch-size", 5)
+    code, _, err = warpmarks(*arguments)
+    assert (code, output.with_name("landmarks.csv.part").exists()) == (2, True)
+    assert err.endswith("or go on without them with --allow-unreadable --resume\n")
+    code, out, err = warpmarks(*arguments, *err.split()[-2:])
+    assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n")
+    assert "1 image could not be read and was left out" in err
+    output.unlink()
+    (images / "letter.jpg").rename(images / "00.a.jpg")
+    code, _, err = warpmarks(*arguments, "--batch-size", 20)
+    assert (code, output.with_name("landmarks.csv.part").exists()) == (2, False)
+    assert err.endswith("or go on without them with --allow-unreadable\n")
+
+
 def test_no_readable_image_writes_no_file(warpmarks, trained_run, tmp_path):
     (tmp_path / "letter.jpg").write_text("Dear reader")
     output = tmp_path / "landmarks.csv"
