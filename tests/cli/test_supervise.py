@@ -36,6 +36,8 @@ def test_from_annotations_to_points(supervise, warpmarks, tmp_path, annotated_fo
     assert record["scheme"]["names"] == ["1", "2"]
     assert (record["annotations"]["labels"], record["config"]["seed"]) == (3, 7)
 
+    code, _, err = supervise("--run", run, "--resume", "--steps", 3, "--recipe", "paper")
+    assert (code, "--recipe paper was given with --resume, but" in err) == (2, True)
     code, out, err = supervise("--run", run, "--resume", "--steps", 3, "--normaliser", "1:2")
     assert code == 0, err
     assert "3 steps" in out

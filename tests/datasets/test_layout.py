@@ -62,7 +62,7 @@ def test_a_table_from_a_spreadsheet_is_read(tmp_path):
 
 
 def test_empty_columns_at_the_end_are_no_columns(tmp_path):
-    (tmp_path / "a.csv").write_text("image,x1,y1,,\na.jpg,1,2.5,,\nb.jpg,,,,\n")
+    (tmp_path / "a.csv").write_text("image,x1,y1,,\na.jpg,1,2.5\nb.jpg,,, ,\n")
     table = read_landmarks(tmp_path / "a.csv")
     np.testing.assert_array_equal(table.points, [[[1, 2.5]], [[np.nan, np.nan]]])
 
@@ -106,7 +106,7 @@ def test_a_table_without_rows_has_points_of_no_image(tmp_path):
         ("image\tx1\ty1\na.jpg\t1\t2\n", "csv is separated by tabs: expected commas"),
         ("image,x1,y1\na.jpg,1,5,2,5\n", "line 2: 5 columns.* write decimals with a point"),
         ("image,x1,y1,\na.jpg,1,2,3\n", "line 2: 4 columns, where the header has 3"),
-        ("image,x1,y1,,\na.jpg,1,2,\n", "line 2: 4 columns, where the header has 3"),
+        ("image,x1,y1,\na.jpg,1,2,,\n", "line 2: 5 columns, where the header has 3"),
         ("image,x1,y1,score1,score2\na,1,2,3,4\n", "column score2 in place of nothing"),
         ('image,x1,y1\n"a.jpg,1,2\n', "is not a table of comma-separated values"),
     ],

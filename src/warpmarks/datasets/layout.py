@@ -160,7 +160,7 @@ def _rows(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
                     width, columns = len(header), len(row)
                     yield line, header
                     continue
-                if len(row) != columns or any(row[width:]):
+                if not width <= len(row) <= columns or any(cell.strip() for cell in row[width:]):
                     raise InputError(f"{path}, line {line}: {_misfit(row, width)}")
                 if not row[0]:
                     raise InputError(
