@@ -20,6 +20,7 @@ from warpmarks.annotator.guard import Guard, is_loopback, project_token
 from warpmarks.annotator.image_files import open_images
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.errors import InputError
+from warpmarks.progress import SilentProgress
 
 BODY = {"base_version": 0, "points": placed((1, 1), (2, 2))}
 
@@ -200,6 +201,18 @@ def test_images_that_lead_out_of_the_folder_are_not_shown(tmp_path, image_folder
     # A text list names its files: it is the user's word.
     (folder / "list.txt").write_text("link.png\n")
     assert open_images(folder / "list.txt").names == ("link.png",)
+
+
+def test_photographs_that_are_not_read_are_told_of(tmp_path, image_folder, monkeypatch):
+    folder = shutil.copytree(image_folder, tmp_path / "images")
+    (folder / "a.heic").touch()
+    told = []
+    monkeypatch.setattr(SilentProgress, "message", lambda _, text: told.append(text))
+    assert len(open_images(folder).names) == 12
+    assert told == [
+        f"{folder} also holds 1 .heic file, left out as unreadable: convert to JPEG what is to be "
+        "used"
+    ]
 
 
 def test_an_image_that_is_swapped_for_a_link_afterwards_is_not_read(

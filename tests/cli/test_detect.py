@@ -51,6 +51,14 @@ def test_unreadable_images_are_left_out_and_named(warpmarks, trained_run, image_
     assert len(read(output)) == 2
 
 
+def test_photographs_that_are_not_read_are_told_of(warpmarks, trained_run, image_folder, tmp_path):
+    images = shutil.copytree(image_folder, tmp_path / "images")
+    (images / "a.heic").touch()
+    code, _, err = warpmarks("detect", trained_run, images, "--output", tmp_path / "l.csv")
+    assert code == 0
+    assert f"{images} also holds 1 .heic file, left out as unreadable" in err
+
+
 def test_what_is_advised_on_unreadable_images_works(warpmarks, trained_run, image_folder, tmp_path):
     images = shutil.copytree(image_folder, tmp_path / "images")
     (images / "letter.jpg").write_text("Dear reader")

@@ -206,9 +206,11 @@ def test_a_folder_of_images_is_one_whatever_else_is_in_it(
     folder.mkdir()
     (folder / "pictures").symlink_to(image_folder)
     write_video(folder / "clip.mp4", 3)
+    (folder / "a.nef").touch()
     code, _, err = warpmarks("train", folder, "--run", tmp_path / "run", "--steps", 1, *tiny)
     assert code == 0
     assert f"{folder} holds images: its 1 video is left out" in err
+    assert f"{folder} also holds 1 .nef file, left out as unreadable" in err
     assert json.loads((tmp_path / "run" / "run.json").read_text())["images"]["count"] == 12
 
 

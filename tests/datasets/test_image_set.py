@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from warpmarks.datasets.image_set import find_images
+from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.errors import InputError
 
 
@@ -181,6 +181,24 @@ def test_a_folder_without_images_is_refused(tmp_path):
     touch(tmp_path, "images/notes.txt", "a.jpg")
     with pytest.raises(InputError, match=r"images holds no images: expected files such as .jpg"):
         find_images(tmp_path)
+
+
+def test_photographs_that_are_not_read_are_counted(tmp_path):
+    touch(tmp_path, "a.heic", "b/c.HEIC", "d.nef", ".e.heic")
+    with pytest.raises(
+        InputError,
+        match=r"holds no images that can be read, but 2 \.heic files, 1 \.nef file: convert",
+    ):
+        find_images(tmp_path)
+    touch(tmp_path, "f.jpg")
+    images = find_images(tmp_path)
+    assert images == ImageSet(tmp_path, ("f.jpg",))
+    assert images.subset(()).unreadable == ((".heic", 2), (".nef", 1))
+    assert images.notice == (
+        f"{tmp_path} also holds 2 .heic files, 1 .nef file, left out as unreadable: convert to "
+        "JPEG what is to be used"
+    )
+    assert find_images(tmp_path / "f.jpg").notice == ""
 
 
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch):

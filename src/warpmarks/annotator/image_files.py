@@ -69,8 +69,11 @@ def open_images(
         InputError: there are none, or none that can be read.
     """
     source = Path(source)
+    progress = progress or SilentProgress()
     found = find_images(source, split=split)
-    return _checked(found, source, source.is_dir(), progress or SilentProgress())
+    if found.notice:
+        progress.message(found.notice)
+    return _checked(found, source, source.is_dir(), progress)
 
 
 def _checked(found: ImageSet, source: Path, inside_only: bool, progress: Progress) -> ImageFiles:

@@ -123,6 +123,8 @@ def detect(
     image_set = find_images(images, split=split)
     check_not_input(output, image_set.paths())
     with terminal_progress() as progress:
+        if image_set.notice:
+            progress.message(image_set.notice)
         try:
             written = detect_to_file(
                 detector,

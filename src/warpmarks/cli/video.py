@@ -168,7 +168,10 @@ def find_images_or_frames(
             if videos:
                 its = f"{counted(len(videos), 'video')} {be(len(videos))}"
                 progress.message(f"{sources[0]} holds images: its {its} left out")
-            return find_images(sources[0], split=split)
+            found = find_images(sources[0], split=split)
+            if found.notice:
+                progress.message(found.notice)
+            return found
     for source in sources:
         if source.exists() and not find_videos(source):
             raise InputError(

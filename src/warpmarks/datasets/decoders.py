@@ -11,6 +11,10 @@ from PIL import Image
 
 # Not pictures, or only read by starting another program (EPS starts Ghostscript).
 _NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
+# What phones and cameras write, not all of which can be read; of cameras, what the sensor saw.
+_OF_PHONES = {".heic", ".heif", ".hif", ".avif", ".jxl"}
+_OF_CAMERAS = {".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".mrw", ".nef", ".nrw"}
+_OF_OTHER_CAMERAS = {".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"}
 _TRIED_FIRST = ("JPEG", "PNG")
 _ORIENTATION_TAG = 0x0112
 
@@ -20,6 +24,12 @@ def readable_extensions() -> frozenset[str]:
     """Extensions of the image files that can be read, in lower case with their dot."""
     formats = set(_formats())
     return frozenset(end for end, name in Image.registered_extensions().items() if name in formats)
+
+
+@functools.cache
+def unreadable_extensions() -> frozenset[str]:
+    """Extensions of photographs that cannot be read, in lower case with their dot."""
+    return frozenset(_OF_PHONES | _OF_CAMERAS | _OF_OTHER_CAMERAS) - readable_extensions()
 
 
 def identify(file: BinaryIO | io.BytesIO) -> Image.Image:

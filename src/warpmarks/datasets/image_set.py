@@ -1,15 +1,16 @@
 """Finding the images that are meant: a folder, a list in a text file, or a set in our layout."""
 
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from warpmarks.datasets.decoders import readable_extensions
+from warpmarks.datasets.decoders import readable_extensions, unreadable_extensions
 from warpmarks.datasets.layout import read_split
 from warpmarks.datasets.results import holds_results
 from warpmarks.errors import InputError
+from warpmarks.wording import counted
 
 
 @dataclass(frozen=True)
@@ -22,16 +23,29 @@ class ImageSet:
         names: each with "/" between folders, sorted, none twice. Only a list may name images
             outside of its folder; they keep the path that the list gives them.
         listed: the text list or the one image that was given; none for a folder.
+        unreadable: of a folder, extensions of photographs there that are never read, and how many
+            there are of each.
     """
 
     root: Path
     names: tuple[str, ...]
     listed: Path | None = field(default=None, compare=False)
+    unreadable: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
     @property
     def source(self) -> Path:
         """What the person who gave the images knows them by."""
         return self.listed or self.root
+
+    @property
+    def notice(self) -> str:
+        """One sentence on photographs that were passed over; empty where there are none."""
+        if not self.unreadable:
+            return ""
+        return (
+            f"{self.root} also holds {_counted_files(self.unreadable)}, left out as "
+            "unreadable: convert to JPEG what is to be used"
+        )
 
     def subset(self, names: Iterable[str]) -> "ImageSet":
         """The same with these names alone, in their order."""
@@ -64,13 +78,18 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
         return _images_of_split(source, split)
     if source.is_dir():
         root = _images_folder(source)
-        names = _search(root)
+        names, unreadable = _search(root)
+        if not names and unreadable:
+            raise InputError(
+                f"{root} holds no images that can be read, but {_counted_files(unreadable)}: "
+                "convert to JPEG what is to be used"
+            )
         if not names:
             raise InputError(
                 f"{root} holds no images: expected files such as .jpg, .png or .tif in it "
                 "or its folders"
             )
-        return ImageSet(root, tuple(sorted(names)))
+        return ImageSet(root, tuple(sorted(names)), unreadable=unreadable)
     names = [source.name] if _is_image_name(source.name) else _read_list(source)
     if not names:
         raise InputError(f"{source} lists no images: expected one path per line")
@@ -111,8 +130,14 @@ def _is_image_name(name: str) -> bool:
     return PurePath(name).suffix.lower() in readable_extensions()
 
 
-def _search(root: Path) -> list[str]:
+def _counted_files(unreadable: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(counted(count, f"{extension} file") for extension, count in unreadable)
+
+
+def _search(root: Path) -> tuple[list[str], tuple[tuple[str, int], ...]]:
+    """Names of the images, and for each extension of photographs that are not read their number."""
     names: list[str] = []
+    unreadable = Counter[str]()
     visited: set[tuple[int, int]] = set()
     # Real folders before links to folders: an image that is reached on two ways has its real name.
     folders, links = deque([""]), deque[str]()
@@ -131,14 +156,18 @@ def _search(root: Path) -> list[str]:
                 name = f"{folder}/{entry.name}" if folder else entry.name
                 if entry.is_dir():
                     (links if entry.is_symlink() else folders).append(name)
-                elif _is_image_name(entry.name) and (entry.is_file() or entry.is_symlink()):
-                    names.append(name)  # a broken link is told of when it is read
+                elif entry.is_file() or entry.is_symlink():
+                    extension = PurePath(entry.name).suffix.lower()
+                    if extension in readable_extensions():
+                        names.append(name)  # a broken link is told of when it is read
+                    elif extension in unreadable_extensions():
+                        unreadable[extension] += 1
         except OSError as error:
             raise InputError(
                 f"{root / folder} cannot be searched for images ({error.strerror or error}): "
                 "make it readable or leave it out"
             ) from error
-    return names
+    return names, tuple(sorted(unreadable.items()))
 
 
 def _read_list(source: Path) -> list[str]:
