@@ -25,8 +25,8 @@ def do(number: int, verb: str) -> str:
 def shown(name: str) -> str:
     """A name as text: bytes of a file's name that are no text become a mark.
 
-    >>> shown("caf" + chr(0xDCE9) + ".jpg")
-    'caf�.jpg'
+    >>> shown("cat" + chr(0xDCE9) + ".jpg")
+    'cat�.jpg'
     """
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
