@@ -136,13 +136,17 @@ def stop_at_second(monkeypatch):
     return begin
 
 
-def test_a_stopped_detection_is_gone_on_with(
-    warpmarks, trained_run, image_folder, tmp_path, stop_at_second
-):
+@pytest.fixture
+def detection(warpmarks, trained_run, image_folder, tmp_path):
+    """Arguments of a detection in batches of five, its file, and what is in it in the end."""
     output = tmp_path / "landmarks.csv"
     arguments = ("detect", trained_run, image_folder, "--output", output, "--batch-size", 5)
     assert warpmarks(*arguments)[0] == 0
-    unbroken = output.read_bytes()
+    return arguments, output, output.read_bytes()
+
+
+def test_a_stopped_detection_is_gone_on_with(warpmarks, detection, stop_at_second):
+    arguments, output, unbroken = detection
     output.unlink()
     calls = stop_at_second()
     code, _, err = warpmarks(*arguments)
@@ -163,12 +167,9 @@ def test_a_stopped_detection_is_gone_on_with(
 
 
 def test_a_stopped_detection_that_is_to_replace_a_file_is_gone_on_with(
-    warpmarks, trained_run, image_folder, tmp_path, stop_at_second
+    warpmarks, detection, stop_at_second
 ):
-    output = tmp_path / "landmarks.csv"
-    arguments = ("detect", trained_run, image_folder, "--output", output, "--batch-size", 5)
-    assert warpmarks(*arguments)[0] == 0
-    unbroken = output.read_bytes()
+    arguments, output, unbroken = detection
     output.write_text("of before")
     calls = stop_at_second()
     assert warpmarks(*arguments, "--overwrite")[0] == 130

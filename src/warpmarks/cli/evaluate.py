@@ -80,7 +80,7 @@ def evaluate(
         int | None,
         typer.Option(
             min=1,
-            show_default="10",
+            show_default=f"{DRAWS}",
             help="With --labels: draws of each number of images, seeded by --seed and on.",
         ),
     ] = None,
@@ -109,7 +109,7 @@ def evaluate(
         float | None,
         typer.Option(
             min=0.01,
-            show_default="10",
+            show_default=f"{THRESHOLD:g}",
             help="In % of the normaliser: the area under the curve is taken up to there, and "
             "images beyond it have failed; not with --labels.",
         ),

@@ -12,9 +12,10 @@ from PIL import Image
 # Not pictures, or only read by starting another program (EPS starts Ghostscript).
 _NOT_READ = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 # What phones and cameras write, not all of which can be read; of cameras, what the sensor saw.
-_OF_PHONES = {".heic", ".heif", ".hif", ".avif", ".jxl"}
-_OF_CAMERAS = {".arw", ".cr2", ".cr3", ".crw", ".dng", ".erf", ".iiq", ".mrw", ".nef", ".nrw"}
-_OF_OTHER_CAMERAS = {".orf", ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f"}
+_OF_PHONES = ".heic .heif .hif .avif .jxl"
+_OF_CAMERAS = (
+    ".arw .cr2 .cr3 .crw .dng .erf .iiq .mrw .nef .nrw .orf .pef .raf .rw2 .rwl .sr2 .srf .srw .x3f"
+)
 _TRIED_FIRST = ("JPEG", "PNG")
 _ORIENTATION_TAG = 0x0112
 
@@ -29,7 +30,7 @@ def readable_extensions() -> frozenset[str]:
 @functools.cache
 def unreadable_extensions() -> frozenset[str]:
     """Extensions of photographs that cannot be read, in lower case with their dot."""
-    return frozenset(_OF_PHONES | _OF_CAMERAS | _OF_OTHER_CAMERAS) - readable_extensions()
+    return frozenset(_OF_PHONES.split() + _OF_CAMERAS.split()) - readable_extensions()
 
 
 def identify(file: BinaryIO | io.BytesIO) -> Image.Image:

@@ -180,8 +180,8 @@ def _read_list(source: Path) -> list[str]:
             f"{source} is neither an image that can be read nor a text file: "
             "give a folder of images or a text file that lists them"
         )
-    names: dict[Path, str] = {}
-    folder = Path(os.path.abspath(source.parent))  # noqa: PTH100
+    names: dict[str, str] = {}
+    folder = os.path.join(os.path.abspath(source.parent), "")  # noqa: PTH100, PTH118
     for line, content in enumerate(text.split("\n"), start=1):
         listed = content.strip()
         if not listed or listed.startswith("#"):
@@ -193,13 +193,14 @@ def _read_list(source: Path) -> list[str]:
                 f"relative to {source.parent}"
             )
         place = _without_detours(path)
-        inside = place.is_relative_to(folder)
-        name = place.relative_to(folder) if inside else PurePath(listed)
-        names.setdefault(place, name.as_posix())
+        name = place.removeprefix(folder) if place.startswith(folder) else listed
+        names.setdefault(place, PurePath(name).as_posix())
     return list(names.values())
 
 
-def _without_detours(path: Path) -> Path:
+def _without_detours(path: Path) -> str:
     """The absolute path, without "..", unless that leads elsewhere through a link."""
-    short = Path(os.path.abspath(path))  # noqa: PTH100  (absolute() keeps "..")
-    return short if short.is_file() and short.samefile(path) else path.absolute()
+    short = os.path.abspath(path)  # noqa: PTH100  (absolute() keeps "..")
+    if ".." in path.parts and not (Path(short).is_file() and path.samefile(short)):
+        return str(path.absolute())
+    return short
