@@ -132,7 +132,7 @@ def run_demo(
             run,
             scored,
             detector=detector,
-            advice=result.problems,
+            advice=result.advice,
             ending=f"its budget of {minutes:g} min was used up"
             if steps is None
             else "as asked for",

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,13 @@ def test_a_lock_of_a_run_that_comes_to_nothing_leaves_no_folders(tmp_path: Path)
     with RunFolder(tmp_path / "a" / "b" / "run").written_alone():
         assert (tmp_path / "a" / "b").is_dir()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_short_runs_are_told_to_train_longer(image_folder: Path, tmp_path: Path) -> None:
+    short = replace(train_tiny(image_folder, tmp_path / "run", steps=1), problems=("Nailed.",))
+    assert short.advice[0].startswith("1 step of training is few, ")
+    assert short.advice[1:] == replace(short, steps=1000).advice == ("Nailed.",)
+    assert replace(short, problems=()).advice == ()
 
 
 def test_the_listener_hears_of_every_step(image_folder: Path, tmp_path: Path) -> None:

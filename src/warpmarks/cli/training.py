@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warpmarks.errors import InputError
-from warpmarks.wording import be, counted
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from warpmarks.run_record import RunBudget
     from warpmarks.stages import StageClock
     from warpmarks.training import Conduct, Evaluation, TrainingResult
-
-FEW_STEPS = 1000
-"""Below so many steps no setting is to blame yet."""
 
 
 def check_flags(
@@ -105,7 +102,7 @@ def train_and_report(
                     folder.path,
                     without(images, result.unreadable),
                     ending=ending(folder.record().budget, result.steps, result.seconds),
-                    advice=advice(result),
+                    advice=result.advice,
                     progress=progress,
                 )
         except KeyboardInterrupt:
@@ -139,21 +136,8 @@ def summary(result: "TrainingResult[Any]") -> str:
     if found.training_error is not None:
         lines.append(f"error on the annotated images themselves: {found.training_error}")
     lines.append(verdict_on(found).sentence)
-    lines += [f"problem: {problem}" for problem in advice(result)]
+    lines += [f"problem: {problem}" for problem in result.advice]
     return "\n".join(lines)
-
-
-def advice(result: "TrainingResult[Any]") -> list[str]:
-    """What is wrong with a run and what to try; first to train longer where it hardly began."""
-    problems = list(result.problems)
-    if problems and result.steps < FEW_STEPS:
-        steps = counted(result.steps, "step")
-        problems.insert(
-            0,
-            f"{steps} of training {be(result.steps)} few, thousands are usual: train longer first "
-            "(--resume with more --steps)",
-        )
-    return problems
 
 
 def profile_lines(clock: "StageClock") -> list[str]:

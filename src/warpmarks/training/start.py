@@ -31,7 +31,10 @@ from warpmarks.training.schedule import Budget, Schedule
 from warpmarks.training.step import Share
 from warpmarks.training.task import Evaluation, MeasuresT, Task
 from warpmarks.weights import build_network, load_weights
-from warpmarks.wording import counted
+from warpmarks.wording import be, counted
+
+FEW_STEPS = 1000
+"""Below so many steps no setting is to blame yet."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,17 @@ class TrainingResult(Generic[MeasuresT]):
     evaluation: Evaluation[MeasuresT]
     problems: tuple[str, ...]
     unreadable: tuple[tuple[str, str], ...]
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """The problems; before them, to train longer where the run has hardly begun."""
+        if not self.problems or self.steps >= FEW_STEPS:
+            return self.problems
+        longer = (
+            f"{counted(self.steps, 'step')} of training {be(self.steps)} few, thousands are usual: "
+            "train longer first (--resume with more --steps)"
+        )
+        return (longer, *self.problems)
 
 
 @dataclass(frozen=True)
