@@ -23,6 +23,7 @@ from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.synthetic import EYES, read_visibility
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
+from warpmarks.metrics.by_score import errors_by_score
 from warpmarks.point_detector import PointDetector
 
 BAD = 0.2
@@ -62,8 +63,10 @@ def main(arguments: list[str]) -> None:
             "badly_found": by_point(scores, errors > BAD),
             "badly_found_and_visible": by_point(scores, errors > BAD, among=visible),
         },
-        "error_percent_by_quarters": [percent(value) for value in quarters(scores, errors)],
-        "hidden_percent_by_quarters": [percent(value) for value in quarters(scores, ~visible)],
+        "error_percent_by_quarters": [percent(v) for v in errors_by_score(errors, scores)],
+        "hidden_percent_by_quarters": [
+            percent(v) for v in errors_by_score((~visible).astype(float), scores)
+        ],
     }
     print(json.dumps(figures, indent=2))
     if options.json:
@@ -94,13 +97,6 @@ def by_point(
         if 0 < kinds.sum() < len(kinds):
             areas.append(roc_auc_score(kinds, -scores[counted, point]))
     return round(float(np.mean(areas)), 3) if areas else None
-
-
-def quarters(scores: np.ndarray, values: np.ndarray) -> list[float]:
-    """Means of values over quarters of the images, by the score of each point by itself."""
-    order = np.argsort(scores, axis=0, kind="stable")
-    ranked = np.take_along_axis(values.astype(float), order, axis=0)
-    return [float(part.mean()) for part in np.array_split(ranked, 4)]
 
 
 def percent(share: float) -> float:

@@ -17,9 +17,8 @@ from warpmarks.regression.storage import load_regressor, regressor_path
 class PointDetector(ImageDetector):
     """Finds the points that a person has annotated on a few images, on any image.
 
-    A detection's ``landmarks`` are the N points. The score of a point is the mean of those of its
-    landmarks, each by its share in the point: low where the landmarks that decide it were not found
-    well.
+    A detection's ``landmarks`` are the N points, its ``scores`` theirs, see
+    `Regressor.point_scores`.
 
     >>> eyes = PointDetector.load("run", "eyes")            # doctest: +SKIP
     >>> eyes("cat.jpg").landmarks                           # (N, 2) pixels   # doctest: +SKIP
@@ -85,7 +84,7 @@ class PointDetector(ImageDetector):
         single = found.landmarks.ndim == 2
         landmarks = found.landmarks[None] if single else found.landmarks
         points = self.regressor.predict(landmarks, np.atleast_2d(found.size))
-        scores = found.scores @ self.regressor.influences().T
+        scores = self.regressor.point_scores(found.scores)
         return Detection(points[0] if single else points, scores, found.size)
 
     def in_mirror(self, image: Source) -> Detection:

@@ -41,7 +41,16 @@ def test_a_table_with_every_point_and_pictures_in_the_run(warpmarks, fitted, ann
         "evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs"
     )
     assert code == 0, err
-    for word in ("bright", "dark", "between", "all", "mean shape", "95 % interval", "PCK@0.1"):
+    for word in (
+        "bright",
+        "dark",
+        "between",
+        "all",
+        "mean shape",
+        "95 % interval",
+        "PCK@0.1",
+        "lowest scores",
+    ):
         assert word in out
     assert "error in % of the distance from bright to dark" in out
     folder = fitted / "evaluations" / "blobs-val-blobs"

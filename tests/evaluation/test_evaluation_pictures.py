@@ -55,8 +55,20 @@ def test_the_record_is_in_percent_and_has_null_where_there_is_nothing():
     nothing = replace(found, both_ways=replace(found.both_ways, backward=float("nan")))
     assert evaluation_record(nothing)["forward_backward"]["backward_percent"] is None
     assert evaluation_record(replace(found, both_ways=None))["forward_backward"] is None
+    assert record["error_percent_by_score"] == [round(100 * error, 6) for error in found.by_score]
     json.dumps(record, allow_nan=False)
     assert record["points"] == ["left eye", "right eye", "nose"]
+
+
+def test_errors_by_score_are_of_the_points_from_the_landmarks():
+    found = evaluation()
+    by_error = replace(found.predictions, scores=-found.landmarks.errors)
+    falling = replace(found, predictions=by_error).by_score
+    assert (np.diff(falling) < 0).all()
+    largest = [np.sort(of[np.isfinite(of)])[-2:] for of in found.landmarks.errors.T]  # of seven
+    assert falling[0] == pytest.approx(np.mean(largest))
+    few = replace(found, predictions=replace(by_error, scores=0 * by_error.scores))
+    assert evaluation_record(few)["error_percent_by_score"][0] is None
 
 
 def test_pictures_are_drawn_and_the_record_is_written_last(tmp_path):
@@ -67,7 +79,8 @@ def test_pictures_are_drawn_and_the_record_is_written_last(tmp_path):
         Image.new("RGB", (120, 90), (30 * index, 128, 200)).save(folder / name)
     images = ImageSet(folder, found.examples.names)
     save_evaluation(tmp_path / "out", found, images, detector="0123")
-    names = {"predictions", "error_curve", "error_curve_dark", "point_errors", "point_errors_dark"}
+    curves = ("error_curve", "point_errors", "score_curve")
+    names = {"predictions", *curves, *(f"{name}_dark" for name in curves)}
     written = {path.stem for path in (tmp_path / "out").glob("*.png")}
     assert written == names
     with Image.open(tmp_path / "out" / "predictions.png") as opened:

@@ -62,6 +62,7 @@ def test_each_fold_is_the_fit_on_the_others():
         assert_allclose(
             predicted.points[held_out], fit.regressor.predict(rest.landmarks, rest.sizes)
         )
+        assert_allclose(predicted.scores[held_out], fit.regressor.point_scores(rest.scores))
         shape = mean_shape(training.annotations, training.sizes)
         assert_allclose(predicted.mean_shape[held_out], predict_mean_shape(shape, rest.sizes))
 

@@ -4,6 +4,7 @@ import pytest
 from warpmarks.plots.curves import PANELS, Panel, draw_panel
 from warpmarks.plots.history import History
 from warpmarks.plots.saving import rendered
+from warpmarks.plots.score_curve import draw_score_curve
 from warpmarks.plots.themes import DARK, LIGHT, Theme
 
 
@@ -94,6 +95,18 @@ def test_the_error_curve_passes_through_its_values():
             )
             < 8
         ).any()
+
+
+def test_the_score_curve_leaves_out_what_is_not_known():
+    shares = np.array([5.0, 50.0, 100.0])
+    by_score, at_best = np.array([NAN, 6.0, 9.0]), np.array([1.0, 4.0, 9.0])
+    figure = draw_score_curve(shares, by_score, at_best, normaliser="the body", theme=DARK)
+    first, second = figure.axes[0].lines
+    np.testing.assert_allclose(first.get_xydata(), [[50, 6], [100, 9]])
+    np.testing.assert_allclose(second.get_xydata(), [[5, 1], [50, 4], [100, 9]])
+    assert figure.axes[0].get_ylim()[0] == 0
+    assert "the body" in figure.axes[0].get_ylabel()
+    assert rendered(figure).std() > 1
 
 
 def test_columns_follow_the_steps_and_the_later_line_counts():

@@ -73,6 +73,8 @@ def test_influences_are_l1_shares_of_the_four_coefficients():
     two = replace(SCHEME, names=("a", "b"))
     regressor = replace(regressor, scheme=two)
     assert_allclose(regressor.influences(), [[0.75, 0.25, 0.0], [0.0, 0.0, 1.0]])
+    assert_allclose(regressor.point_scores(np.array([0.8, 0.4, 0.1])), [0.7, 0.1])
+    assert_allclose(regressor.point_scores(np.eye(3)), regressor.influences().T)
 
 
 def test_warped_copies_belong_to_their_images_by_name():

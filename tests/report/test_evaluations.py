@@ -31,6 +31,7 @@ RECORD = {
     "landmarks": SCORE,
     "mean_shape": SCORE | {"error_percent": 23.64},
     "forward_backward": {"forward_percent": 10.5, "backward_percent": 8.5},
+    "error_percent_by_score": [18.25, 9.0, 7.0, 5.125],
 }
 
 
@@ -77,7 +78,7 @@ def test_damaged_words_are_no_words(tmp_path, text):
 def made_evaluation(folder, record):
     folder.mkdir(parents=True)
     (folder / "evaluation.json").write_text(json.dumps(record))
-    for name in ("predictions", "error_curve", "point_errors"):
+    for name in ("predictions", "error_curve", "point_errors", "score_curve"):
         for ending in ("", "_dark"):
             Image.new("RGB", (4, 3)).save(folder / f"{name}{ending}.png")
 
@@ -106,10 +107,24 @@ def test_every_evaluation_of_this_detector_has_a_section(tmp_path):
     for words in ("10.52 %", "10.12 to 10.99", "23.64 %", "1,501 images", "8.50 %", "20 images"):
         assert words in faces.introduction
     assert "36.4 % of the images" in faces.pictures[1].caption
+    assert "lowest scores errs by 18.25 %, that with the highest by 5.12 %." in (
+        faces.pictures[-1].caption
+    )
     assert (
         faces.pictures[1].path_for_dark == tmp_path / "evaluations" / "b" / "error_curve_dark.png"
     )
     assert evaluation_sections(tmp_path, "third") == ()
+
+
+@pytest.mark.parametrize("percents", [None, [None, None, 7.0, None]])
+def test_an_evaluation_without_scores_has_the_rest(tmp_path, percents):
+    folder = tmp_path / "evaluations" / "a"
+    made_evaluation(folder, RECORD | {"error_percent_by_score": percents})
+    (section,) = evaluation_sections(tmp_path, "0123")
+    titles = [picture.title for picture in section.pictures]
+    assert ("What the scores say" in titles) is (percents is not None)
+    assert len(titles) >= 3
+    assert "quarter" not in section.pictures[-1].caption
 
 
 def test_evaluations_of_one_set_say_in_what_they_differ(tmp_path):

@@ -70,6 +70,8 @@ def _summary(evaluation: "Evaluation") -> Table:
     for alpha in landmarks.correct:
         shares = (f"{100 * score.correct[alpha]:.1f} %" for score in both)
         table.add_row(f"PCK@{alpha:g}", *shares)
+    for which, error in (("lowest", evaluation.by_score[0]), ("highest", evaluation.by_score[-1])):
+        table.add_row(f"error of the quarter with the {which} scores", f"{_percent(error)} %", "")
     ways = evaluation.both_ways
     if ways is not None:
         table.add_row("forward error", f"{_percent(ways.forward)} %", "")

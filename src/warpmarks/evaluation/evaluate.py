@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float
 
 from warpmarks.evaluation.both_ways import BothWays, measure_both_ways
 from warpmarks.evaluation.predicting import Predictions
+from warpmarks.metrics.by_score import errors_by_score
 from warpmarks.metrics.errors import checked_lengths
 from warpmarks.metrics.score import Score, score_predictions
 from warpmarks.points import PointScheme
@@ -33,6 +35,11 @@ class Evaluation:
     landmarks: Score
     mean_shape: Score
     both_ways: BothWays | None
+
+    @property
+    def by_score(self) -> Float[np.ndarray, " parts"]:
+        """Errors of the points from the landmarks, see `metrics.by_score.errors_by_score`."""
+        return errors_by_score(self.landmarks.errors, self.predictions.scores)
 
 
 def evaluate_predictions(

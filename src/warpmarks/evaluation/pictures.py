@@ -9,13 +9,16 @@ from jaxtyping import Int
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import read_picture
 from warpmarks.evaluation.evaluate import Evaluation
+from warpmarks.metrics.by_score import errors_of_the_surest
 from warpmarks.plots.error_curve import draw_error_curve
 from warpmarks.plots.point_errors import draw_point_errors
 from warpmarks.plots.predictions import PredictedImage, draw_predictions
 from warpmarks.plots.saving import save_figure
+from warpmarks.plots.score_curve import draw_score_curve
 from warpmarks.plots.themes import DARK, LIGHT
 
 PREDICTIONS, CURVE, POINTS = "predictions", "error_curve", "point_errors"
+SCORES = "score_curve"
 COLUMNS, TILE_SIDE = 4, 210
 COLUMNS_OF_MANY, TILE_SIDE_OF_MANY = 3, 290
 MANY = 20
@@ -24,7 +27,9 @@ _LONGEST_SIDE = 420
 
 
 def draw_evaluation(folder: Path, evaluation: Evaluation, images: ImageSet) -> None:
-    """Draw predictions.png, error_curve.png and point_errors.png; the latter for dark as well.
+    """Draw predictions.png, and error_curve.png, point_errors.png and score_curve.png.
+
+    The last three for dark pages as well.
 
     Args:
         folder: must exist; pictures that stand in it are replaced.
@@ -60,7 +65,15 @@ def draw_evaluation(folder: Path, evaluation: Evaluation, images: ImageSet) -> N
         100 * np.array([point.mean for point in mean_shape.points]),
         normaliser=normaliser,
     )
-    for name, draw in ((CURVE, draw_curve), (POINTS, draw_points)):
+    errors, shares = landmarks.errors, np.arange(5, 101) / 100
+    draw_scores = partial(
+        draw_score_curve,
+        100 * shares,
+        100 * errors_of_the_surest(errors, evaluation.predictions.scores, shares),
+        100 * errors_of_the_surest(errors, -errors, shares),
+        normaliser=normaliser,
+    )
+    for name, draw in ((CURVE, draw_curve), (POINTS, draw_points), (SCORES, draw_scores)):
         save_figure(draw(theme=LIGHT), folder / f"{name}.png")
         save_figure(draw(theme=DARK), folder / f"{name}_dark.png")
 

@@ -26,6 +26,7 @@ class Predictions:
 
     Attributes:
         points: from the landmarks.
+        scores: of the points from the landmarks, see `Regressor.point_scores`.
         mean_shape: of the annotations that the regressor was fitted on, the same on every image.
         how: where the regressor comes from, as a clause: "fitted on 10,000 images of faces train";
             None where there is none, the landmarks being the points.
@@ -33,6 +34,7 @@ class Predictions:
     """
 
     points: Float[np.ndarray, "images points 2"]
+    scores: Float[np.ndarray, "images points"]
     mean_shape: Float[np.ndarray, "images points 2"]
     how: str | None
     caution: str = ""
@@ -43,6 +45,7 @@ def predict_with(regressor: Regressor, examples: Examples, *, how: str) -> Predi
     fitted = regressor.count_fitted(examples.names)
     return Predictions(
         regressor.predict(examples.landmarks, examples.sizes),
+        regressor.point_scores(examples.scores),
         predict_mean_shape(regressor.mean_shape, examples.sizes),
         how,
         f"{fitted} of the {counted(len(examples), 'scored image')} {be(fitted)}, by name, among "
@@ -60,6 +63,7 @@ def points_found(examples: Examples) -> Predictions:
     """
     return Predictions(
         examples.landmarks,
+        examples.scores,
         predict_mean_shape(mean_shape(examples.annotations, examples.sizes), examples.sizes),
         None,
         "The mean shape is that of these images themselves. Where the network was trained on some "
@@ -84,12 +88,18 @@ def predict_by_folds(
         InputError: fewer images than folds, or a fold leaves nothing to fit some point on.
     """
     points, means = np.empty_like(examples.annotations), np.empty_like(examples.annotations)
+    scores = np.empty(points.shape[:2])
     for training, held_out in split_folds(len(examples), folds, generator):
         fit = fit_regressor(examples.subset(training), scheme, method=method, bias=bias)
         predicted = predict_with(fit.regressor, examples.subset(held_out), how="")
         points[held_out], means[held_out] = predicted.points, predicted.mean_shape
+        scores[held_out] = predicted.scores
     return Predictions(
-        points, means, f"fitted by {folds}-fold cross-validation over these images", FOLDS_SHARE
+        points,
+        scores,
+        means,
+        f"fitted by {folds}-fold cross-validation over these images",
+        FOLDS_SHARE,
     )
 
 

@@ -61,6 +61,7 @@ class Score:
         correct: PCK at each of ALPHAS; 1 is best.
         points: for each point.
         image_errors: mean error of each image; nan where nothing could be scored.
+        errors: of each point of each image; nan where it could not be scored.
     """
 
     mean: float
@@ -73,6 +74,7 @@ class Score:
     correct: dict[float, float]
     points: tuple[PointScore, ...]
     image_errors: Float[np.ndarray, " images"]
+    errors: Float[np.ndarray, "images points"]
 
 
 def score_predictions(
@@ -124,4 +126,5 @@ def score_predictions(
             for name, count, mean, drawn, pixels in points
         ),
         image_errors=of_images,
+        errors=errors,
     )

@@ -82,6 +82,18 @@ class Regressor:
         totals = sums.sum(axis=1, keepdims=True)
         return sums / np.where(totals > 0, totals, 1)
 
+    def point_scores(
+        self, scores: Float[np.ndarray, "*images landmarks"]
+    ) -> Float[np.ndarray, "*images points"]:
+        """Of each point the mean score of its landmarks, each by its influence; in [0, 1].
+
+        Low where the landmarks that decide a point were not found well.
+
+        Args:
+            scores: of the landmarks, see `warpmarks.heatmaps.concentration`.
+        """
+        return scores @ self.influences().T
+
     def count_fitted(self, names: Iterable[str]) -> int:
         """How many of these are names of images that it was fitted on."""
         return sum(short_hash(name) in self.fitted_names for name in names)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from warpmarks.evaluation.label_curve import CURVE as CURVE_OF_LABELS
 from warpmarks.evaluation.label_curve import RECORD as LABEL_RECORD
-from warpmarks.evaluation.pictures import CURVE, POINTS, PREDICTIONS
+from warpmarks.evaluation.pictures import CURVE, POINTS, PREDICTIONS, SCORES
 from warpmarks.evaluation.record import FOLDER, RECORD
 from warpmarks.report.content import Picture, Section
 from warpmarks.wording import counted
@@ -101,7 +101,29 @@ def _section(folder: Path, record: dict[str, Any]) -> Section:
                 folder / f"{POINTS}.png",
                 folder / f"{POINTS}_dark.png",
             ),
+            *_scores(folder, record.get("error_percent_by_score")),
         ),
+    )
+
+
+def _scores(folder: Path, percents: list[float | None] | None) -> Iterator[Picture]:
+    """The picture of scores, which evaluations of earlier versions lack."""
+    if percents is None:
+        return
+    lowest, highest = percents[0], percents[-1]
+    quarters = (
+        f" The quarter with the lowest scores errs by {lowest:.2f} %, that with the highest by "
+        f"{highest:.2f} %."
+        if lowest is not None and highest is not None
+        else ""
+    )
+    yield Picture(
+        "What the scores say",
+        "Mean error of the points with the highest scores, each ranked among its own, and of those "
+        "that are nearest indeed: the best that scores could do. The further the first curve rises "
+        f"to its end, the more a low score is a reason to look.{quarters}",
+        folder / f"{SCORES}.png",
+        folder / f"{SCORES}_dark.png",
     )
 
 
