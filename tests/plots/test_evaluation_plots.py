@@ -105,6 +105,18 @@ def test_the_error_curve_rises_where_its_images_are(theme):
     assert tuple(pixels[0, 0, :3]) == tuple(round(255 * c) for c in to_rgb(theme.paper))
 
 
+@pytest.mark.parametrize("errors", [[2.0, 4.0], [2.0, 30.0], [20.0, 30.0]])
+def test_the_area_of_the_error_curve_reaches_to_the_threshold(errors):
+    figure = draw_error_curve([("a", np.array(errors))], threshold=10, normaliser="eyes")
+    (tinted,) = figure.axes[0].collections
+    corners = tinted.get_paths()[0].vertices
+    x, y = corners[:, 0], corners[:, 1]
+    area = abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+    expected = sum(50 * max(0, 10 - error) for error in errors)
+    np.testing.assert_allclose(area, expected, atol=1e-6)
+    assert x.max() == 10
+
+
 def test_the_curve_by_labels_shows_all_series_and_the_mean_shape():
     ours = LabelSeries("ours", [1, 5, 1000], np.array([15.0, 13, 10]), np.array([2.0, 1, np.nan]))
     supervised = LabelSeries("supervised", [20], np.array([24.0]), np.array([0.0]))

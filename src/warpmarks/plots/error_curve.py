@@ -44,10 +44,9 @@ def draw_error_curve(
     for index, (name, errors) in enumerate(known):
         shares = 100 * np.arange(len(errors) + 1) / len(errors)
         # From 0 % at no error to the share that it has at the right edge.
-        x, y = np.concatenate([[0.0], errors, [max(right, errors[-1])]]), [*shares, shares[-1]]
         axes.step(
-            x,
-            y,
+            [0.0, *errors, max(right, errors[-1])],
+            [*shares, shares[-1]],
             where="post",
             color=theme.series[index],
             linewidth=in_points(4.0 if index == 0 else 3.0),
@@ -55,11 +54,11 @@ def draw_error_curve(
             zorder=4 - index,
         )
         if index == 0:
+            under = int((errors <= threshold).sum())
             axes.fill_between(
-                x,
-                y,
+                [0.0, *errors[:under], threshold],
+                [*shares[: under + 1], shares[under]],
                 step="post",
-                where=x <= threshold,
                 color=theme.series[0],
                 alpha=0.14,
                 linewidth=0,
