@@ -131,6 +131,9 @@ class SelfTrainingConfig(Section):
     """Of the run's budget, or of its steps where it has none; 0 for no self-training."""
     warps: WarpConfig = WarpConfig()
     """Of the views in which the landmarks are to be found again."""
+    own_share: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Of what is taught, the network's own landmarks of the picture as it is, the rest being the
+    teacher's; it learns from both images, so that landmarks come to where they can be followed."""
     diversity_weight: NonNegative = 0.0
     """Of ``warpmarks.losses.landmark_diversity`` beside the distance from what is taught. From 0.5
     on two landmarks that are taught to one place do not come together; beyond it they part."""

@@ -8,6 +8,11 @@ is to be learned moves with the warp all of the way, whatever the teacher's land
 features that move with the object tell it, and the teacher follows the network that finds them.
 Wrong places of single pictures do not last either: others contradict them.
 
+A teacher's landmark stays where it is, on a bare cheek too, where nothing tells how far the skin
+was stretched. With ``own_share`` a part of what is taught is what the network itself finds on the
+picture as it is, and it learns from both images, as eq. 5 asks for: landmarks drift to where they
+can be followed.
+
 Nothing in it keeps two landmarks from being taught to the same place, so that pairs drift together
 over a long run; diversity of the landmarks themselves, where it has a weight, holds them apart. It
 counts landmarks that the warp took out of view too: taught nothing, they are who gives way.
@@ -136,25 +141,30 @@ def loss_in_views(
         network: images to score maps.
         teacher: the same with averaged weights; it gets no gradient.
         views: this process's share.
-        config: the weight and the distance of diversity.
+        config: the network's own share in what is taught, and diversity's weight and distance.
         unit: of distances, halves of the view's shorter side.
         precision: of both networks' arithmetic.
         clock: told of the stages.
         describe: whether the network has descriptors, which learn nothing here.
     """
+    own_share = config.own_share
     with clock("network"):
         with torch.no_grad():
             taught = soft_argmax(found_maps(teacher.eval(), views.plain, precision))
-        with arithmetic(precision, views.warped.device):
+        seen = torch.cat([views.warped, views.plain]) if own_share else views.warped
+        with arithmetic(precision, seen.device):
             # Every weight takes part, or else several processes would wait for its gradient.
             if describe:
-                score_maps, descriptors = network(views.warped, describe=True)
+                score_maps, descriptors = network(seen, describe=True)
                 nothing = 0 * descriptors.float().sum()
             else:
-                score_maps, nothing = network(views.warped), 0.0
+                score_maps, nothing = network(seen), 0.0
     with clock("objective"):
-        targets, there = seen_points(taught.double(), views.warp)
         landmarks = soft_argmax(spatial_softmax(score_maps.float()))
+        if own_share:
+            landmarks, own = landmarks.chunk(2)
+            taught = torch.lerp(taught, own, own_share)
+        targets, there = seen_points(taught.double(), views.warp)
         distance = taught_distance(landmarks, targets.to(landmarks), there, unit) + nothing
         if not config.diversity_weight:
             return distance

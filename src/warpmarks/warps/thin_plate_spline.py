@@ -150,6 +150,7 @@ class ThinPlateSpline:
         slopes = spline_slopes(points, self.controls)
         return (slopes @ self.solution[:, None]).transpose(-1, -2)
 
+    @torch.no_grad()
     def inverse(
         self, points: Float[Tensor, "batch points 2"], *, iterations: int = 12
     ) -> Float[Tensor, "batch points 2"]:
@@ -157,6 +158,7 @@ class ThinPlateSpline:
 
         A step is at most a quarter of the controls' extent. Where the spline does not fold the
         result is exact to rounding. For where points of x lie in x o g; eqs. 5 and 6 never need it.
+        It has no gradient: `inverse_step` from there has it.
         """
         wanted = points.double()
         spline = self.to(wanted)
@@ -164,9 +166,18 @@ class ThinPlateSpline:
         found = _solved(linear[:, None], wanted - spline.affine[:, :1])
         longest = (spline.controls.amax(0) - spline.controls.amin(0)).max() / 4
         for _ in range(iterations):
-            step = _solved(spline.jacobian(found), wanted - spline(found))
+            step = spline.inverse_step(found, wanted)
             found = found + step * (longest / step.norm(dim=-1, keepdim=True).clamp_min(longest))
         return found.to(points.dtype)
+
+    def inverse_step(
+        self, found: Float[Tensor, "batch points 2"], wanted: Float[Tensor, "batch points 2"]
+    ) -> Float[Tensor, "batch points 2"]:
+        """Newton's step from ``found`` to where the splines take to ``wanted``.
+
+        None where they do already; its gradient by ``wanted`` is then that of the inverse.
+        """
+        return _solved(self.jacobian(found), wanted - self(found))
 
     def _parts(self) -> tuple[Tensor, Tensor, Tensor]:
         return self.controls, self.weights, self.affine

@@ -51,12 +51,14 @@ def seen_points(
         warp: g1 of each picture.
 
     Returns:
-        g1^{-1}(p) in normalised coordinates of x, 0 where it is not there, and True where the point
-        is known and within x's edges.
+        g1^{-1}(p) in normalised coordinates of x, 0 where it is not there, with a gradient by p;
+        and True where the point is known and within x's edges.
     """
     known = points.isfinite().all(-1)
     wanted = torch.where(known[..., None], points, 0).double()
     found = warp.inverse(wanted)
     exact = (warp.to(found)(found) - wanted).norm(dim=-1) < TOLERANCE
     there = known & exact & (found.abs() <= 1).all(-1)
-    return torch.where(there[..., None], found, 0).to(points.dtype), there
+    inside = torch.where(there[..., None], found, 0)
+    inside = inside + warp.to(inside).inverse_step(inside, wanted)
+    return torch.where(there[..., None], inside, 0).to(points.dtype), there
