@@ -20,6 +20,7 @@ from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.reading import read_picture
 from warpmarks.detection import ImageDetector
 from warpmarks.detector import Detector
+from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.exported import ExportedDetector
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
@@ -84,4 +85,7 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    try:
+        main(sys.argv[1:])
+    except InputError as error:
+        sys.exit(f"error: {error}")

@@ -27,7 +27,8 @@ from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
 from warpmarks.fleet.worker import FleetWorker
 
-ROWS = 250
+ROWS, BATCH = 250, 32
+"""Of a row group; and what `warpmarks fleet-detect` has the network see at a time."""
 
 
 def main(arguments: list[str]) -> None:
@@ -65,7 +66,9 @@ def work_done(run: Path, work: Work, output: Path, *, pieces: int | None = None)
     """Bytes that a worker has written when it has done the pieces, or the first of them."""
     parts = Parts(str(output))
     parts.prepare(About("detector", work.digest()), resume=False, overwrite=False)
-    worker = FleetWorker(files_of(run, None), work, parts, batch_size=64, threads=1, device="cpu")
+    worker = FleetWorker(
+        files_of(run, None), work, parts, batch_size=BATCH, threads=1, device="cpu"
+    )
     texts = [piece.to_text() for piece in work.pieces][:pieces]
     worker({"index": np.arange(len(texts)), "piece": np.array(texts, dtype=object)})
     return sum(path.stat().st_size for path in output.rglob("*.parquet"))

@@ -22,6 +22,7 @@ from warpmarks.evaluation.few_labels import (
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import copies_of_each, locate_warped_copies
+from warpmarks.progress import SilentProgress
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.weights import build_network
 
@@ -141,6 +142,35 @@ def test_a_draw_is_the_fit_on_the_images_of_its_seed(detector, annotated_folder)
     assert pool.errors_elsewhere(draw)[0] == pytest.approx(
         mean_relative_error(draw.fit.regressor, elsewhere)[0]
     )
+
+
+class OneAtATime(SilentProgress):
+    """No piece of work begins in another, and none is done more than whole."""
+
+    def __init__(self):
+        self.left, self.pieces = None, []
+
+    def start(self, description, total, done=0):
+        assert self.left is None
+        self.left = total - done
+        self.pieces.append((description, total))
+
+    def advance(self, amount=1):
+        self.left -= amount
+        assert self.left >= 0
+
+    def finish(self):
+        assert self.left == 0
+        self.left = None
+
+
+def test_the_fits_of_a_label_curve_are_told_of_one_by_one(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    scored = locate_annotated(detector, annotated.subset(np.array([0, 1, 2])))
+    told = OneAtATime()
+    pool = LabelledPool(detector, annotated.subset(np.arange(3, COUNT)), progress=told)
+    errors_by_labels(pool, scored, [4, None], draws=3, progress=told)
+    assert told.pieces == [("Detecting", 5), ("Fitting", 4)]
 
 
 def test_errors_by_labels_are_means_over_draws_of_the_scored_images(detector, annotated_folder):

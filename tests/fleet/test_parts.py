@@ -70,6 +70,45 @@ def test_a_folder_that_is_there(place: str) -> None:
     assert names_in(place) == ["_about.json"]
 
 
+def test_a_damaged_part_is_done_again(place: str) -> None:
+    parts = Parts(place)
+    parts.prepare(ABOUT, resume=False, overwrite=False)
+    parts.write(0, table(None, "gone"))
+    filesystem, root = fsspec.core.url_to_fs(place)
+    whole = filesystem.cat_file(f"{root}/part-000000.parquet")
+    for left in (b"", whole[:40], whole[:-9]):
+        filesystem.pipe_file(f"{root}/part-000000.parquet", left)
+        assert parts.done(0) is None
+    parts.write(0, table(None, "gone"))
+    assert parts.done(0) == (2, 1)
+
+
+@pytest.mark.parametrize("damage", [b"junk", b"\xff", b"[]"])
+def test_a_damaged_account_of_what_is_there(place: str, damage: bytes) -> None:
+    parts = Parts(place)
+    parts.prepare(ABOUT, resume=False, overwrite=False)
+    filesystem, root = fsspec.core.url_to_fs(place)
+    filesystem.pipe_file(f"{root}/_about.json", damage)
+    with pytest.raises(InputError, match="start anew with --overwrite"):
+        parts.prepare(ABOUT, resume=True, overwrite=False)
+    parts.prepare(ABOUT, resume=False, overwrite=True)
+    assert json.loads(filesystem.cat_file(f"{root}/_about.json"))["work"] == ABOUT.work
+
+
+def test_what_is_a_detections_goes_before_what_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = Parts(str(tmp_path / "out"))
+    parts.prepare(ABOUT, resume=False, overwrite=False)
+    parts.write(0, table(None))
+    gone = []
+    monkeypatch.setattr(
+        type(parts._filesystem), "rm_file", lambda _, path: gone.append(Path(path).name)
+    )
+    parts.prepare(ABOUT, resume=False, overwrite=True)
+    assert gone == ["part-000000.parquet", "_about.json"]
+
+
 def test_what_others_have_there_stays(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("precious")
     with pytest.raises(InputError, match="is not empty and holds no detection"):

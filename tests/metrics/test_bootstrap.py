@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from numpy.random import default_rng
 from numpy.testing import assert_allclose
 
@@ -42,6 +43,13 @@ def test_a_point_that_nobody_annotated_has_no_interval():
     means = bootstrap_means(errors, default_rng(0), draws=50)
     interval = percentile_interval(means[:, 1])
     assert np.isnan([interval.low, interval.high]).all()
-    # A point of one image is in some draws and not in others.
-    errors[1, 1] = 0.3
-    assert percentile_interval(bootstrap_means(errors, default_rng(0))[:, 1]).low == 0.3
+
+
+def test_one_image_says_nothing_of_others():
+    errors = np.array([[0.1, np.nan, 0.1], [0.2, 0.3, np.nan], [0.3, np.nan, 0.4]])
+    means = bootstrap_means(errors, default_rng(0))
+    assert np.isnan(means[:, 1]).all()
+    # A point of two images is in most draws, and not in that of the third image alone.
+    assert np.isfinite(means[:, 2]).mean() == pytest.approx(1 - 1 / 27, abs=0.02)
+    assert percentile_interval(means[:, 2]).low == 0.1
+    assert np.isnan(bootstrap_means(errors[:1], default_rng(0))).all()

@@ -46,7 +46,14 @@ def test_from_the_lowest_scores_to_the_highest():
     assert errors_by_score(errors, errors).tolist() == [0.5, 2.5, 4.5, 6.5]
     assert errors_by_score(errors, -errors).tolist() == [6.5, 4.5, 2.5, 0.5]
     np.testing.assert_equal(errors_by_score(errors, 0 * errors), [NONE, NONE, 3.5, NONE])
-    np.testing.assert_equal(errors_by_score(errors[:1], errors[:1]), [NONE, NONE, 0, NONE])
+
+
+def test_a_point_on_few_images_does_not_count():
+    errors = np.stack([np.arange(8.0), np.arange(8.0)], axis=1)
+    errors[3, 1] = NONE
+    assert np.isnan(score_ranks(errors, errors)[:, 1]).all()
+    assert errors_by_score(errors, errors).tolist() == [0.5, 2.5, 4.5, 6.5]
+    assert np.isnan(errors_by_score(errors[:7], errors[:7])).all()
 
 
 def test_of_the_surest(case):

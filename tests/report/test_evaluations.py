@@ -116,6 +116,15 @@ def test_every_evaluation_of_this_detector_has_a_section(tmp_path):
     assert evaluation_sections(tmp_path, "third") == ()
 
 
+def test_one_image_has_no_interval(tmp_path):
+    alone = SCORE | {"interval_percent": [None, None]}
+    made_evaluation(tmp_path / "evaluations" / "a", RECORD | {"images": 1, "landmarks": alone})
+    (section,) = evaluation_sections(tmp_path, "0123")
+    assert "on 1 image: mean error 10.52 % of the inter-ocular distance. The mean" in (
+        section.introduction
+    )
+
+
 @pytest.mark.parametrize("percents", [None, [None, None, 7.0, None]])
 def test_an_evaluation_without_scores_has_the_rest(tmp_path, percents):
     folder = tmp_path / "evaluations" / "a"

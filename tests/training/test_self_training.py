@@ -5,12 +5,14 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from warpmarks.configuration import TrainingConfig
+from warpmarks.coordinates import pixel_centres
 from warpmarks.geometry import plan_geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import landmark_diversity, view_unit
 from warpmarks.training.discovery import Discovery
 from warpmarks.training.self_training import (
     ViewMaker,
+    Views,
     found_maps,
     loss_in_views,
     taught_distance,
@@ -106,6 +108,63 @@ def test_only_what_trains_gets_a_gradient(pictures) -> None:
     assert network.height.grad is not None
     assert teacher.height.grad is None
     assert not teacher.training
+
+
+class Placed(nn.Module):
+    """Its map has one peak in a place of the image that it can learn, whatever it shows."""
+
+    def __init__(self, x: float, y: float) -> None:
+        super().__init__()
+        self.place = nn.Parameter(torch.tensor([x, y]))
+
+    def forward(self, images: Tensor) -> Tensor:
+        rows, columns = images.shape[2] // 2, images.shape[3] // 2
+        cells = pixel_centres(rows, columns) - self.place
+        return (-40 * cells.square().sum(-1)).expand(len(images), 1, rows, columns)
+
+
+def taught_by(own_share: float, *, teacher: nn.Module, network: nn.Module, step: Views) -> Tensor:
+    taught = config(self_training={"own_share": own_share}).self_training
+    return loss_in_views(network, teacher, step, taught, view_unit(*GEOMETRY.cells))
+
+
+def test_what_is_taught_is_in_part_the_networks_own(pictures) -> None:
+    step = views(pictures).batch(1)
+    network, teacher = Placed(-0.2, 0.3), Placed(0.1, -0.1)
+    unit = view_unit(*GEOMETRY.cells)
+
+    def landmark(finder: nn.Module, view: Tensor) -> Tensor:
+        return soft_argmax(found_maps(finder, view[None], torch.float32))[0]
+
+    for share in (0.0, 0.25, 1.0):
+        distances = []
+        for i in range(4):
+            own, others = landmark(network, step.plain[i]), landmark(teacher, step.plain[i])
+            taught = (1 - share) * others + share * own
+            target = step.warp.part(slice(i, i + 1)).inverse(taught[None].double())[0].float()
+            distances.append(((landmark(network, step.warped[i]) - target) * unit).norm())
+        found = taught_by(share, teacher=teacher, network=network, step=step)
+        assert_close(found, torch.stack(distances).mean())
+
+
+@pytest.mark.parametrize("own_share", [0.0, 0.3, 1.0])
+def test_the_network_learns_from_both_images(pictures, own_share) -> None:
+    """The gradient is that of the whole: by differences."""
+    step = views(pictures).batch(1)
+    teacher = Placed(0.1, -0.1)
+
+    def loss(x: float, y: float) -> Tensor:
+        network = Placed(x, y)
+        found = taught_by(own_share, teacher=teacher, network=network, step=step)
+        found.backward()
+        assert network.place.grad is not None
+        return torch.stack([found.detach(), *network.place.grad])
+
+    x, y, small = -0.2, 0.3, 0.01
+    gradient = loss(x, y)[1:]
+    across = (loss(x + small, y) - loss(x - small, y))[0] / (2 * small)
+    down = (loss(x, y + small) - loss(x, y - small))[0] / (2 * small)
+    assert_close(gradient, torch.stack([across, down]), rtol=0.02, atol=0.01)
 
 
 def test_the_mean_is_that_of_a_loop() -> None:

@@ -90,3 +90,12 @@ def test_the_warp_takes_what_is_seen_back_to_the_points() -> None:
 def test_single_precision_is_kept() -> None:
     seen, _ = seen_points(torch.zeros(1, 2, 2), random_warps().draw(1, generator()))
     assert seen.dtype == torch.float32
+
+
+def test_where_points_are_seen_has_a_gradient_by_the_points():
+    points = torch.tensor([[[0.3, -0.2], [-0.5, 0.6], [float("nan"), 0.0], [3.0, 0.1]]])
+    points = points.double().expand(2, -1, -1).clone().requires_grad_()
+    warp = random_warps().draw(2, generator(4))
+    _, there = seen_points(points, warp)
+    assert there.tolist() == [[True, True, False, False]] * 2
+    assert torch.autograd.gradcheck(lambda known: seen_points(known, warp)[0], points)

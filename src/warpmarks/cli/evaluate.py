@@ -347,7 +347,7 @@ def _predict(
             progress=progress,
         )
         pool.locate([None], [seed])
-        drawn = pool.fit(None, seed)
+        drawn = pool.fit(None, seed, progress=progress)
         training, fitted = drawn.examples, drawn.fit.regressor
         how = f"fitted on {counted(len(training), 'image')} of {fitted_on.name} ({fitted.method})"
         return predict_with(fitted, examples, how=how), training

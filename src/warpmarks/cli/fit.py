@@ -135,7 +135,7 @@ def fit(
     with terminal_progress() as progress:
         pool = LabelledPool(detector, annotated, method=method.value, bias=bias, progress=progress)
         pool.locate([labels], seeds)
-        fits = [pool.fit(labels, one) for one in seeds]
+        fits = [pool.fit(labels, one, progress=progress) for one in seeds]
         first = fits[0]
         promise = promise_of(first.fit, first.examples)
         without = _without_bias(pool, first, labels) if bias else None

@@ -70,8 +70,11 @@ def _summary(evaluation: "Evaluation") -> Table:
     for alpha in landmarks.correct:
         shares = (f"{100 * score.correct[alpha]:.1f} %" for score in both)
         table.add_row(f"PCK@{alpha:g}", *shares)
-    for which, error in (("lowest", evaluation.by_score[0]), ("highest", evaluation.by_score[-1])):
-        table.add_row(f"error of the quarter with the {which} scores", f"{_percent(error)} %", "")
+    by_score = evaluation.by_score
+    if by_score is not None and math.isfinite(by_score[0]) and math.isfinite(by_score[-1]):
+        for which, error in (("lowest", by_score[0]), ("highest", by_score[-1])):
+            words = f"error of the quarter with the {which} scores"
+            table.add_row(words, f"{_percent(error)} %", "")
     ways = evaluation.both_ways
     if ways is not None:
         table.add_row("forward error", f"{_percent(ways.forward)} %", "")
@@ -80,6 +83,8 @@ def _summary(evaluation: "Evaluation") -> Table:
 
 
 def _interval(interval: "Interval") -> str:
+    if not math.isfinite(interval.low):
+        return "-"
     return f"{_percent(interval.low)} to {_percent(interval.high)}"
 
 

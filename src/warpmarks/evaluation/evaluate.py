@@ -37,9 +37,13 @@ class Evaluation:
     both_ways: BothWays | None
 
     @property
-    def by_score(self) -> Float[np.ndarray, " parts"]:
-        """Errors of the points from the landmarks, see `metrics.by_score.errors_by_score`."""
-        return errors_by_score(self.landmarks.errors, self.predictions.scores)
+    def by_score(self) -> Float[np.ndarray, " parts"] | None:
+        """Errors of the points from the landmarks, see `metrics.by_score.errors_by_score`.
+
+        None where too few images are annotated to say.
+        """
+        found = errors_by_score(self.landmarks.errors, self.predictions.scores)
+        return found if np.isfinite(found).any() else None
 
 
 def evaluate_predictions(

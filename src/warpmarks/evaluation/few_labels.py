@@ -19,7 +19,7 @@ from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import locate_warped_copies
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.metrics.mean_shape import predict_mean_shape
-from warpmarks.progress import Progress
+from warpmarks.progress import Progress, SilentProgress
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit, check_examples, fit_regressor
 from warpmarks.regression.geometric import FEWEST
@@ -69,7 +69,7 @@ class LabelledPool:
         annotated: the images.
         method: of the fits, see `warpmarks.regression.fitting.fit_regressor`.
         bias: whether the maps have an offset.
-        progress: told of the images done.
+        progress: told of the images that are located.
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class LabelledPool:
         drawn = self._draw(labels, seed).images.names
         return self._located.subset(np.array([rows[name] for name in drawn]))
 
-    def fit(self, labels: int | None, seed: int) -> LabelDraw:
-        """Draw and fit.
+    def fit(self, labels: int | None, seed: int, *, progress: Progress | None = None) -> LabelDraw:
+        """Draw and fit; ``progress`` is told of the images that are seen anew for it.
 
         Raises:
             InputError: the images do not allow a fit, see `fit_regressor`.
@@ -120,7 +120,7 @@ class LabelledPool:
                 method=self.method,
                 bias=self.bias,
                 seed=seed,
-                progress=self.progress,
+                progress=progress,
             )
         except InputError as error:
             some = labels is not None and labels < len(self.annotated.images.names)
@@ -248,12 +248,16 @@ def errors_by_labels(
     seeds = range(seed, seed + draws)
     pool.locate(counts, seeds)
     found = []
-    if progress is not None:
-        progress.start("Fitting", len(counts))
-    for count in counts:
-        labels = available if count is None else count
-        used = seeds if labels < available else seeds[:1]  # all images can be drawn in one way only
-        drawn = [pool.fit(count, one) for one in used]
+    numbers = [available if count is None else count for count in counts]
+    # All images can be drawn in one way only.
+    draws_of = [seeds if labels < available else seeds[:1] for labels in numbers]
+    progress = progress or SilentProgress()
+    progress.start("Fitting", sum(map(len, draws_of)))
+    for count, labels, used in zip(counts, numbers, draws_of, strict=True):
+        drawn = []
+        for one in used:
+            drawn.append(pool.fit(count, one))
+            progress.advance()
         errors = [mean_relative_error(one.fit.regressor, scored) for one in drawn]
         found.append(
             LabelCount(
@@ -263,10 +267,7 @@ def errors_by_labels(
                 np.array([plain for _, plain in errors]),
             )
         )
-        if progress is not None:
-            progress.advance()
-    if progress is not None:
-        progress.finish()
+    progress.finish()
     return found
 
 

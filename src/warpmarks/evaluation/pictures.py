@@ -29,7 +29,7 @@ _LONGEST_SIDE = 420
 def draw_evaluation(folder: Path, evaluation: Evaluation, images: ImageSet) -> None:
     """Draw predictions.png, and error_curve.png, point_errors.png and score_curve.png.
 
-    The last three for dark pages as well.
+    The last three for dark pages as well, the last where there are images enough to say.
 
     Args:
         folder: must exist; pictures that stand in it are replaced.
@@ -73,7 +73,13 @@ def draw_evaluation(folder: Path, evaluation: Evaluation, images: ImageSet) -> N
         100 * errors_of_the_surest(errors, -errors, shares),
         normaliser=normaliser,
     )
-    for name, draw in ((CURVE, draw_curve), (POINTS, draw_points), (SCORES, draw_scores)):
+    drawn = {CURVE: draw_curve, POINTS: draw_points}
+    if evaluation.by_score is None:
+        for stale in (f"{SCORES}.png", f"{SCORES}_dark.png"):
+            (folder / stale).unlink(missing_ok=True)
+    else:
+        drawn[SCORES] = draw_scores
+    for name, draw in drawn.items():
         save_figure(draw(theme=LIGHT), folder / f"{name}.png")
         save_figure(draw(theme=DARK), folder / f"{name}_dark.png")
 

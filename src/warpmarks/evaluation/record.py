@@ -61,7 +61,9 @@ def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
         "regressor": evaluation.predictions.how,
         "caution": evaluation.predictions.caution or None,
         "landmarks": _score(evaluation.landmarks),
-        "error_percent_by_score": [_percent(error) for error in evaluation.by_score],
+        "error_percent_by_score": None
+        if evaluation.by_score is None
+        else [_percent(error) for error in evaluation.by_score],
         "mean_shape": _score(evaluation.mean_shape),
         "forward_backward": None
         if both is None

@@ -65,9 +65,17 @@ class Parts:
                 f"--output {self.place} holds a detection: go on with --resume, replace it with "
                 "--overwrite, or choose another folder"
             )
-        told = json.loads(self._read(ABOUT))
-        if resume and told != asdict(about):
-            others = [name for name, value in asdict(about).items() if told.get(name) != value]
+        if overwrite:
+            return
+        try:
+            told = json.loads(self._read(ABOUT))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self.place}/{ABOUT} cannot be read ({error}): start anew with --overwrite"
+            ) from error
+        if told != asdict(about):
+            known = told if isinstance(told, dict) else {}
+            others = [name for name, value in asdict(about).items() if known.get(name) != value]
             raise InputError(
                 f"--output {self.place} comes from something else ({', '.join(others)}): give "
                 "the same run, regressor, source and size of parts, or start anew with --overwrite"
@@ -84,23 +92,31 @@ class Parts:
         if there and resume:
             return
         try:
-            for name in sorted(there):
-                if name in {ABOUT, COMPLETE} or name.startswith("part-"):
-                    self._filesystem.rm_file(f"{self._root}/{name}")
+            # What says that these are a detection's goes last, in case this is stopped.
+            own = sorted(name for name in there if name == COMPLETE or name.startswith("part-"))
+            for name in [*own, *({ABOUT} & there)]:
+                self._filesystem.rm_file(f"{self._root}/{name}")
             self._filesystem.makedirs(self._root, exist_ok=True)
         except Exception as error:  # each file system raises its own
             raise InputError(f"--output {self.place} cannot be written ({error})") from error
         self._write(ABOUT, json.dumps(asdict(about), indent=2).encode())
 
     def done(self, index: int) -> "tuple[int, int] | None":
-        """Images in a piece's file, and how many of them failed; None if it is not there."""
+        """Images in a piece's file, and how many of them failed; None if it is not there.
+
+        Nor is one that cannot be read, as a machine that went down may leave it.
+        """
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         path = f"{self._root}/{_part_name(index)}"
         if not self._filesystem.exists(path):
             return None
-        with self._filesystem.open(path, "rb") as opened:
-            table = pq.read_table(opened, columns=["error"])
+        try:
+            with self._filesystem.open(path, "rb") as opened:
+                table = pq.read_table(opened, columns=["error"])
+        except (pa.ArrowException, OSError):
+            return None
         return len(table), len(table) - table["error"].null_count
 
     def write(self, index: int, table: "pa.Table") -> None:

@@ -30,7 +30,8 @@ def bootstrap_means(
 ) -> Float[np.ndarray, "draws columns"]:
     """Means of resampled images: a column for each point, and last one for all points together.
 
-    nan where a draw has no image with the point.
+    nan where a draw has no image with the point, and where one image alone has it: the draws of one
+    image are all alike, which says nothing of others.
     """
     known = np.isfinite(errors)
     filled = np.where(known, errors, 0.0)
@@ -39,7 +40,9 @@ def bootstrap_means(
     count = len(errors)
     times_drawn = generator.multinomial(count, np.full(count, 1 / count), size=draws)
     drawn_sums, drawn_counts = times_drawn @ sums, times_drawn @ counts
-    return np.where(drawn_counts > 0, drawn_sums / np.maximum(drawn_counts, 1), np.nan)
+    several = np.append(known.sum(axis=0), known.any(axis=1).sum()) > 1
+    means = drawn_sums / np.maximum(drawn_counts, 1)
+    return np.where(several & (drawn_counts > 0), means, np.nan)
 
 
 def percentile_interval(means: Float[np.ndarray, " draws"], *, level: float = LEVEL) -> Interval:

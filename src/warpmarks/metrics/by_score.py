@@ -11,6 +11,8 @@ from jaxtyping import Float
 from scipy.stats import rankdata
 
 PARTS = 4
+FEWEST = 8
+"""Images, of which a point has to be annotated on as many: quarters of fewer say nothing."""
 
 
 def score_ranks(
@@ -19,13 +21,14 @@ def score_ranks(
     """The share of the images on which a point has a lower score, and half of those like it.
 
     Above 0, where a point is least sure, and below 1; equal scores have equal ranks. nan where the
-    error is.
+    error is, and for a point that is annotated on fewer images than FEWEST.
 
     Args:
         errors: nan where a point is not annotated.
         scores: of the same points.
     """
     known = np.isfinite(errors)
+    known &= known.sum(axis=0) >= FEWEST
     ranks = rankdata(np.where(known, scores, np.nan), axis=0, nan_policy="omit")
     return (ranks - 0.5) / np.maximum(known.sum(axis=0), 1)
 
@@ -36,7 +39,7 @@ def errors_by_score(
     """Mean errors of the quarters of the points, from the lowest scores to the highest.
 
     Falling numbers say that a low score is a reason for doubt; equal ones that it says nothing. nan
-    for a quarter that no point falls into: with few images, or equal scores.
+    for a quarter that no point falls into, because scores are equal; for all with few images.
 
     Args:
         errors: over the normaliser; nan where a point is not annotated.
@@ -59,7 +62,8 @@ def errors_of_the_surest(
     Args:
         errors: over the normaliser; nan where a point is not annotated.
         scores: of the same points.
-        shares: above 0 to 1, which is all; nan for one so small that no point is left.
+        shares: above 0 to 1, which is all points but those on too few images; nan for one so small
+            that no point is left.
     """
     ranks = score_ranks(errors, scores)
     left = [errors[ranks >= 1 - share] for share in shares]

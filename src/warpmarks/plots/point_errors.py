@@ -33,7 +33,7 @@ def draw_point_errors(
     Args:
         names: of the points.
         errors: mean error of each in %; nan leaves its row empty.
-        lows: lower ends of the intervals.
+        lows: lower ends of the intervals; nan where there is none.
         highs: upper ends.
         mean_shape: errors of the mean-shape predictor.
         normaliser: what 100 % is.
@@ -74,8 +74,8 @@ def draw_point_errors(
     shown = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
     axes.set_yticks(rows, shown, parse_math=False)
     axes.tick_params(axis="y", labelcolor=theme.ink, labelsize=in_points(font))
-    finite = [float(np.nanmax(values)) for values in (highs, errors, mean_shape)]
-    axes.set(xlim=(0, 1.06 * max(finite)), ylim=(-0.7, len(names) - 0.3))
+    largest = float(np.nanmax(np.concatenate([highs, errors, mean_shape])))
+    axes.set(xlim=(0, 1.06 * largest), ylim=(-0.7, len(names) - 0.3))
     draw_legend(axes, theme)
     figure.tight_layout(pad=0.8)
     return figure

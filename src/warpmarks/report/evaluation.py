@@ -66,13 +66,14 @@ def _how(record: dict[str, Any]) -> str:
 def _section(folder: Path, record: dict[str, Any]) -> Section:
     landmarks, mean_shape = record["landmarks"], record["mean_shape"]
     low, high = landmarks["interval_percent"]
+    interval = "" if low is None else f" (95 % interval {low:.2f} to {high:.2f})"
     threshold = landmarks["threshold_percent"]
     normaliser = record["normaliser_words"]
     return Section(
         f"Annotated points of {record['set']}",
         f"{counted(len(record['points']), 'point')} that people annotated, {_how(record)}, on "
         f"{counted(record['images'], 'image')}: mean error {landmarks['error_percent']:.2f} % of "
-        f"{normaliser} (95 % interval {low:.2f} to {high:.2f}). The mean shape, which does not "
+        f"{normaliser}{interval}. The mean shape, which does not "
         f"look at the image, errs by {mean_shape['error_percent']:.2f} %.{_both_ways(record)}"
         + (f" {record['caution']}" if record["caution"] else ""),
         (
@@ -107,7 +108,7 @@ def _section(folder: Path, record: dict[str, Any]) -> Section:
 
 
 def _scores(folder: Path, percents: list[float | None] | None) -> Iterator[Picture]:
-    """The picture of scores, which evaluations of earlier versions lack."""
+    """The picture of scores; evaluations of earlier versions have none, and those of few images."""
     if percents is None:
         return
     lowest, highest = percents[0], percents[-1]
