@@ -161,6 +161,10 @@ def a_missing_point_as_minus_one(rows):
     rows[3] = "02.png,10,10,-1,-1.0,5,5"
 
 
+def latin_1(rows):
+    rows[4] = rows[4].replace("03.png", "K\udce4fer.png")
+
+
 def other_case(rows):
     rows[4] = rows[4].replace("03.png", "03.PNG")
 
@@ -172,6 +176,7 @@ def other_case(rows):
         (eyes_at_one_place, "the normaliser bright:dark has length 0 on 02.png, line 4: correct"),
         (one_label_for_three_points, "the point dark is not annotated on the one image"),
         (a_missing_point_as_minus_one, ", line 4: the point dark is at -1,-1, as other tools"),
+        (latin_1, "its name in the table is not UTF-8: save the table as CSV in UTF-8"),
         (other_case, "is not there, only 03.png, which differs in upper and lower case"),
     ],
 )
@@ -181,7 +186,7 @@ def test_annotations_that_cannot_be_fitted_are_named_with_their_file(
     table = annotated_set / "landmarks.csv"
     rows = table.read_text().splitlines()
     harm(rows)
-    table.write_text("\n".join(rows))
+    table.write_text("\n".join(rows), encoding="utf-8", errors="surrogateescape")
     code, out, err = warpmarks("fit", run_copy, annotated_set, "--output", "x")
     assert (code, out) == (2, "")
     assert f"error: {table}" in err

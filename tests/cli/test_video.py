@@ -96,6 +96,7 @@ def test_a_video_of_nothing_but_broken_frames_writes_no_file(
         (["--overlay", "{}/no/o.mp4"], "--overlay {}/no/o.mp4: there is no folder"),
         (["--resume"], "--resume was given, but a video is read in one go"),
         (["--split", "train"], "--split train was given, but a video has no splits"),
+        (["--trails", 5], "--trails 5 was given, but they are drawn into an overlay: name one"),
     ],
 )
 def test_wishes_that_cannot_be(warpmarks, trained_run, clip, tmp_path, flags, sentence):

@@ -112,6 +112,11 @@ class VideoOutput:
                 raise InputError(
                     "--resume was given, but a video is read in one go: leave it out and start anew"
                 )
+            if self.trails and self.overlay is None:
+                raise InputError(
+                    f"--trails {self.trails} was given, but they are drawn into an overlay: name "
+                    "one with --overlay, or leave it out"
+                )
             if self.overlay is not None:
                 if self.overlay.exists() and images.exists() and self.overlay.samefile(images):
                     raise InputError(

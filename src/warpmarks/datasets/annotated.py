@@ -32,7 +32,7 @@ from warpmarks.points import (
     numbered_names,
     parse_normaliser,
 )
-from warpmarks.wording import counted
+from warpmarks.wording import counted, shown
 
 TABLE = "landmarks.csv"
 
@@ -120,9 +120,10 @@ def read_annotated(
         there |= set(find_images(root).names)
         missing = [name for name in missing if name not in there]
     if missing:
+        first = missing[0]
         raise InputError(
-            f"{table_path}, line {table.lines[rows[missing[0]]]}: it has points on {missing[0]}, "
-            f"but {found.root / missing[0]} is not there{_like(missing[0], there)} "
+            f"{table_path}, line {table.lines[rows[first]]}: it has points on {shown(first)}, but "
+            f"{shown(str(found.root / first))} is not there{_like(first, there)} "
             f"({counted(len(missing), 'such image')}): correct the table or bring the images"
         )
     names = [
@@ -183,6 +184,8 @@ def _annotated_splits(path: Path, table: LandmarkTable) -> str:
 
 
 def _like(name: str, there: set[str]) -> str:
+    if shown(name) != name:
+        return " and its name in the table is not UTF-8: save the table as CSV in UTF-8"
     like = [other for other in there if other.casefold() == name.casefold()]
     return f", only {min(like)}, which differs in upper and lower case" if like else ""
 
