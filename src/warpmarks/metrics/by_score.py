@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata
 
 PARTS = 4
 FEWEST = 8
@@ -29,8 +28,12 @@ def score_ranks(
     """
     known = np.isfinite(errors)
     known &= known.sum(axis=0) >= FEWEST
-    ranks = rankdata(np.where(known, scores, np.nan), axis=0, nan_policy="omit")
-    return (ranks - 0.5) / np.maximum(known.sum(axis=0), 1)
+    ranks = np.full(errors.shape, np.nan)
+    for point in np.flatnonzero(known.any(axis=0)):
+        own = scores[known[:, point], point]
+        lower, upper = (np.searchsorted(np.sort(own), own, side) for side in ("left", "right"))
+        ranks[known[:, point], point] = (lower + upper) / (2 * len(own))
+    return ranks
 
 
 def errors_by_score(
