@@ -1,6 +1,7 @@
 """From predictions on annotated images to figures: a row of a table, and what is behind it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -36,7 +37,7 @@ class Evaluation:
     mean_shape: Score
     both_ways: BothWays | None
 
-    @property
+    @cached_property
     def by_score(self) -> Float[np.ndarray, " parts"] | None:
         """Errors of the points from the landmarks, see `metrics.by_score.errors_by_score`.
 

@@ -65,20 +65,19 @@ def draw_evaluation(folder: Path, evaluation: Evaluation, images: ImageSet) -> N
         100 * np.array([point.mean for point in mean_shape.points]),
         normaliser=normaliser,
     )
-    errors, shares = landmarks.errors, np.arange(5, 101) / 100
-    draw_scores = partial(
-        draw_score_curve,
-        100 * shares,
-        100 * errors_of_the_surest(errors, evaluation.predictions.scores, shares),
-        100 * errors_of_the_surest(errors, -errors, shares),
-        normaliser=normaliser,
-    )
     drawn = {CURVE: draw_curve, POINTS: draw_points}
     if evaluation.by_score is None:
         for stale in (f"{SCORES}.png", f"{SCORES}_dark.png"):
             (folder / stale).unlink(missing_ok=True)
     else:
-        drawn[SCORES] = draw_scores
+        errors, shares = landmarks.errors, np.arange(5, 101) / 100
+        drawn[SCORES] = partial(
+            draw_score_curve,
+            100 * shares,
+            100 * errors_of_the_surest(errors, evaluation.predictions.scores, shares),
+            100 * errors_of_the_surest(errors, -errors, shares),
+            normaliser=normaliser,
+        )
     for name, draw in drawn.items():
         save_figure(draw(theme=LIGHT), folder / f"{name}.png")
         save_figure(draw(theme=DARK), folder / f"{name}_dark.png")

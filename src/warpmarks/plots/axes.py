@@ -2,13 +2,25 @@
 
 from typing import TYPE_CHECKING
 
-from warpmarks.plots.sheet import in_points
+from warpmarks.plots.sheet import in_points, new_figure
 from warpmarks.plots.themes import Theme
 
 if TYPE_CHECKING:
     import matplotlib.axes
+    import matplotlib.figure
 
 FONT = 20.0  # pixels of the picture
+
+
+def dressed_figure(
+    height: int, width: int, theme: Theme, *, x_label: str, y_label: str
+) -> tuple["matplotlib.figure.Figure", "matplotlib.axes.Axes"]:
+    """A figure of so many pixels on the theme's paper, and its only axes, dressed."""
+    figure = new_figure(height, width)
+    figure.set_facecolor(theme.paper)
+    axes = figure.subplots()
+    dress(axes, theme, x_label=x_label, y_label=y_label)
+    return figure, axes
 
 
 def dress(axes: "matplotlib.axes.Axes", theme: Theme, *, x_label: str, y_label: str) -> None:

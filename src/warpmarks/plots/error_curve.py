@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.plots.axes import FONT, draw_legend, dress
-from warpmarks.plots.sheet import in_points, new_figure
+from warpmarks.plots.axes import FONT, draw_legend, dressed_figure
+from warpmarks.plots.sheet import in_points
 from warpmarks.plots.themes import LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -33,10 +33,9 @@ def draw_error_curve(
         normaliser: what 100 % is.
         theme: light or dark.
     """
-    figure = new_figure(_HEIGHT, _WIDTH)
-    figure.set_facecolor(theme.paper)
-    axes = figure.subplots()
-    dress(axes, theme, x_label=f"error in % of {normaliser}", y_label="% of images")
+    figure, axes = dressed_figure(
+        _HEIGHT, _WIDTH, theme, x_label=f"error in % of {normaliser}", y_label="% of images"
+    )
     known = [(name, np.sort(errors[np.isfinite(errors)])) for name, errors in curves]
     shown = [min(float(np.quantile(errors, _SHOWN_SHARE)) for _, errors in known)]
     shown += [float(np.median(errors)) for _, errors in known]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.plots.axes import draw_legend, dress
-from warpmarks.plots.sheet import in_points, new_figure
+from warpmarks.plots.axes import draw_legend, dressed_figure
+from warpmarks.plots.sheet import in_points
 from warpmarks.plots.themes import LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -52,10 +52,9 @@ def draw_label_curve(
             one in %, across.
         theme: light or dark.
     """
-    figure = new_figure(_HEIGHT, _WIDTH)
-    figure.set_facecolor(theme.paper)
-    axes = figure.subplots()
-    dress(axes, theme, x_label="annotated images", y_label=f"error in % of {normaliser}")
+    figure, axes = dressed_figure(
+        _HEIGHT, _WIDTH, theme, x_label="annotated images", y_label=f"error in % of {normaliser}"
+    )
     for one, colour, marker in zip(series, theme.series, _MARKERS, strict=False):
         spreads = np.nan_to_num(one.spreads)
         labels = np.array(one.labels, dtype=float)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.plots.axes import FONT, draw_legend, dress
-from warpmarks.plots.sheet import in_points, new_figure
+from warpmarks.plots.axes import FONT, draw_legend, dressed_figure
+from warpmarks.plots.sheet import in_points
 from warpmarks.plots.themes import LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -41,10 +41,9 @@ def draw_point_errors(
     """
     rows = np.arange(len(names))[::-1]
     row, font, dot = (34, FONT, 13.0) if len(names) <= _FEW else (22, 0.75 * FONT, 10.0)
-    figure = new_figure(_FRAME + row * len(names), _WIDTH)
-    figure.set_facecolor(theme.paper)
-    axes = figure.subplots()
-    dress(axes, theme, x_label=f"error in % of {normaliser}", y_label="")
+    figure, axes = dressed_figure(
+        _FRAME + row * len(names), _WIDTH, theme, x_label=f"error in % of {normaliser}", y_label=""
+    )
     axes.grid(visible=False, axis="y")
     axes.hlines(rows, errors, mean_shape, color=theme.grid, linewidth=in_points(2), zorder=1)
     axes.plot(

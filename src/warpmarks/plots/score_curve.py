@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.plots.axes import draw_legend, dress
-from warpmarks.plots.sheet import in_points, new_figure
+from warpmarks.plots.axes import draw_legend, dressed_figure
+from warpmarks.plots.sheet import in_points
 from warpmarks.plots.themes import LIGHT, Theme
 
 if TYPE_CHECKING:
@@ -33,11 +33,9 @@ def draw_score_curve(
         normaliser: what 100 % is.
         theme: light or dark.
     """
-    figure = new_figure(_HEIGHT, _WIDTH)
-    figure.set_facecolor(theme.paper)
-    axes = figure.subplots()
-    dress(
-        axes,
+    figure, axes = dressed_figure(
+        _HEIGHT,
+        _WIDTH,
         theme,
         x_label="% of points kept, the surest first",
         y_label=f"error in % of {normaliser}",

@@ -60,5 +60,7 @@ def seen_points(
     exact = (warp.to(found)(found) - wanted).norm(dim=-1) < TOLERANCE
     there = known & exact & (found.abs() <= 1).all(-1)
     inside = torch.where(there[..., None], found, 0)
-    inside = inside + warp.to(inside).inverse_step(inside, wanted)
-    return torch.where(there[..., None], inside, 0).to(points.dtype), there
+    if wanted.requires_grad:
+        step = warp.to(inside).inverse_step(inside, wanted)
+        inside = inside + torch.where(there[..., None], step, 0)
+    return inside.to(points.dtype), there
