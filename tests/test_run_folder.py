@@ -304,6 +304,15 @@ def test_unreadable_images_are_a_table_whatever_their_names(run: RunFolder) -> N
         assert [tuple(row) for row in csv.reader(file)] == [("image", "reason"), *images]
 
 
+def test_a_run_knows_the_images_that_it_was_trained_on(run: RunFolder) -> None:
+    assert run.read_names() is None
+    names = ("a,b.jpg", "two\nlines.png", "Käfer.png", os.fsdecode(b"bad\xff.jpg"))
+    run.write_names(names)
+    assert run.read_names() == names
+    (run.path / "images.csv").write_text("image\n\n")
+    assert run.read_names() is None
+
+
 def test_no_unreadable_images_no_table(run: RunFolder) -> None:
     run.write_unreadable([])
     assert names_in(run.path) == ["run.json"]

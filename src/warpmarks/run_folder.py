@@ -4,6 +4,7 @@ run.json                      what the run is: settings, versions, images, geome
 log.jsonl                     one line per evaluation
 weights.safetensors           the network, for detection
 training_state.safetensors    network, optimiser and schedule, to go on from
+images.csv                    names of the images that it is trained on
 unreadable.csv                images left out, with reasons
 pictures/, report.html        what there is to look at
 """
@@ -16,7 +17,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -236,12 +237,22 @@ class RunFolder:
 
     def write_unreadable(self, unreadable: Sequence[tuple[str, str]]) -> None:
         """The images that were left out, if any."""
-        if not unreadable:
-            return
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([("image", "reason"), *unreadable])
-        write_text(self.path / "unreadable.csv", text.getvalue(), errors="surrogateescape")
+        if unreadable:
+            _write_table(self.path / "unreadable.csv", [("image", "reason"), *unreadable])
+
+    def write_names(self, names: Iterable[str]) -> None:
+        """The names of the images that the run is trained on."""
+        _write_table(self.path / "images.csv", [("image",), *((name,) for name in names)])
+
+    def read_names(self) -> tuple[str, ...] | None:
+        """What ``write_names`` wrote; None of a run that kept none, or whose file is damaged."""
+        try:
+            with (self.path / "images.csv").open(
+                encoding="utf-8", errors="surrogateescape", newline=""
+            ) as lines:
+                return tuple(row[0] for row in list(csv.reader(lines))[1:])
+        except (OSError, csv.Error, IndexError):
+            return None
 
 
 def provenance() -> tuple[str, dict[str, str], str | None]:
@@ -259,6 +270,12 @@ def _unknown_settings(error: ValidationError) -> list[str]:
     if any(one["type"] != "extra_forbidden" for one in found):
         return []
     return [".".join(map(str, one["loc"])) for one in found]
+
+
+def _write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue(), errors="surrogateescape")
 
 
 def _as_text(record: RunRecord) -> str:

@@ -243,6 +243,26 @@ def test_a_supervised_network_is_scored_on_the_points_that_it_finds(
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize(
+    ("split", "kept", "caution"),
+    [
+        ("train", True, "5 of the 8 scored images are, by name, among those that the network was"),
+        ("val", True, None),
+        ("val", False, "Where the network was trained on some of the scored images, its errors"),
+    ],
+)
+def test_scored_images_that_a_supervised_network_has_seen_are_told_of(
+    warpmarks, supervised, annotated_set, split, kept, caution
+):
+    if not kept:  # as runs of earlier versions are
+        (supervised / "images.csv").unlink()
+    command = ["evaluate", supervised, annotated_set, "--split", split]
+    told = json.loads(warpmarks(*command, "--json", "-")[1])["caution"]
+    whole = "The mean shape is that of these images themselves."
+    assert told == whole if caution is None else told.startswith(f"{whole} {caution}")
+
+
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("flag", [["--bias"], ["--method", "linear"]])
 def test_a_supervised_network_needs_no_fit(warpmarks, supervised, annotated_set, flag):
     code, _, err = warpmarks("evaluate", supervised, annotated_set, *flag)

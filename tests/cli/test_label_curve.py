@@ -40,6 +40,7 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
             "run": "supervised",
             "labels": 5,
             "error_percent": pytest.approx(100 * errors.mean(), abs=1e-5),
+            "caution": None,
         }
     ]
     page = (run_copy / "report.html").read_text()
@@ -50,6 +51,20 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
     assert code == 0, err
     for words in ("annotated", "supervised", "draws", "±"):
         assert words in out
+    assert "too low" not in out
+
+
+def test_scored_images_that_a_supervised_network_has_seen_are_told_of(
+    warpmarks, run_copy, annotated_set, supervised
+):
+    splits = ["--split", "train", "--fit-split", "val", "--labels", "2", "--draws", "1"]
+    code, out, err = warpmarks(
+        "evaluate", run_copy, annotated_set, *splits, "--supervised", supervised
+    )
+    assert code == 0, err
+    told = "supervised: 5 of the 8 scored images are, by name, among those that the network was"
+    assert told in out
+    assert told in (run_copy / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

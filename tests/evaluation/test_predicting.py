@@ -31,6 +31,7 @@ def test_the_seed_decides_on_the_folds():
 @pytest.mark.parametrize(
     ("count", "folds", "sentence"),
     [
+        (2, 3, "--cross-validation is 3, but 2 images are annotated: expected 2 folds"),
         (3, 5, "--cross-validation is 5, but 3 images are annotated: expected 2 to 3 folds"),
         (1, 2, "--cross-validation needs 2 annotated images at least, but 1 image is"),
         (9, 1, "--cross-validation is 1"),
@@ -39,6 +40,23 @@ def test_the_seed_decides_on_the_folds():
 def test_folds_that_cannot_be_made(count, folds, sentence):
     with pytest.raises(InputError, match=sentence):
         list(split_folds(count, folds, default_rng(0)))
+
+
+@pytest.mark.parametrize(
+    ("shown", "sentence"),
+    [
+        (1, "annotated on 1 image: --cross-validation leaves none to fit it on; .* on more$"),
+        (2, "annotated on 2 images, all in one fold: .* on more, or draw other folds with --seed"),
+        (0, "annotated on 0 images: "),
+    ],
+)
+def test_a_point_that_only_one_fold_shows(shown, sentence):
+    examples = made_examples()
+    _, held_out = list(split_folds(24, 4, default_rng(0)))[1]
+    rest = np.setdiff1d(np.arange(24), held_out[:shown])
+    examples.annotations[rest, 2] = np.nan
+    with pytest.raises(InputError, match=f"the point {SCHEME.names[2]} is {sentence}"):
+        predict_by_folds(examples, SCHEME, 4, default_rng(0))
 
 
 def test_an_image_does_not_tell_of_itself():

@@ -116,6 +116,7 @@ def stopped_at(step: int, images: Path, run: Path, **arguments: Any) -> None:
 
 def test_what_a_run_leaves(unbroken: RunFolder) -> None:
     assert sorted(path.name for path in unbroken.path.iterdir()) == [
+        "images.csv",
         "log.jsonl",
         "run.json",
         "training_state.safetensors",
@@ -530,7 +531,17 @@ def test_going_on_with_other_images_is_refused(
 ) -> None:
     shutil.copytree(image_folder, tmp_path / "images")
     (tmp_path / "images" / "00.png").unlink()
-    with pytest.raises(InputError, match=r"these are not the 12 images that .* was trained on"):
+    whole = (
+        r"these are not the 12 images that .* was trained on \(1 missing one, such as 00\.png\): "
+    )
+    with pytest.raises(InputError, match=whole):
+        train_tiny(tmp_path / "images", unbroken.path, steps=STEPS + 5, resume=True)
+    shutil.copy(image_folder / "00.png", tmp_path / "images" / "x.png")
+    with pytest.raises(InputError, match=r"\(1 new one, such as x\.png; 1 missing one, such as 00"):
+        train_tiny(tmp_path / "images", unbroken.path, steps=STEPS + 5, resume=True)
+    (tmp_path / "images" / "x.png").unlink()
+    shutil.copy(image_folder / "01.png", tmp_path / "images" / "00.png")
+    with pytest.raises(InputError, match=r"on \(the same names, but other contents\): give"):
         train_tiny(tmp_path / "images", unbroken.path, steps=STEPS + 5, resume=True)
     listing = tmp_path / "some.txt"
     listing.write_text("\n".join(f"images/{number:02}.png" for number in range(1, 6)))

@@ -58,6 +58,7 @@ def whole(annotated_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
 def test_what_a_run_leaves(whole: Path) -> None:
     assert sorted(path.name for path in whole.iterdir()) == [
+        "images.csv",
         "log.jsonl",
         "run.json",
         "training_state.safetensors",

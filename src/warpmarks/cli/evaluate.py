@@ -195,6 +195,7 @@ def evaluate(
     with terminal_progress() as progress:
         examples = locate_annotated(detector, annotated, progress=progress)
         predictions, training = _predict(
+            run,
             detector,
             examples,
             scheme,
@@ -312,6 +313,7 @@ def _scheme(
 
 
 def _predict(
+    run: Path,
     detector: "Detector",
     examples: "Examples",
     scheme: "PointScheme",
@@ -334,6 +336,7 @@ def _predict(
     from warpmarks.evaluation.few_labels import LabelledPool
     from warpmarks.evaluation.predicting import points_found, predict_by_folds, predict_with
     from warpmarks.metrics.errors import checked_lengths
+    from warpmarks.run_folder import RunFolder
 
     if saved is not None:
         how = f"fitted on {counted(saved.fitted_on, 'image')} (regressor {name}, {saved.method})"
@@ -352,7 +355,7 @@ def _predict(
         how = f"fitted on {counted(len(training), 'image')} of {fitted_on.name} ({fitted.method})"
         return predict_with(fitted, examples, how=how), training
     if cross_validation is None:
-        return points_found(examples), None
+        return points_found(examples, RunFolder(run).read_names()), None
     generator = np.random.default_rng(seed)
     checked_lengths(
         scheme.normaliser.lengths(examples.annotations, examples.sizes),

@@ -158,3 +158,6 @@ def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = N
             row.append(with_spread(Spread.of(errors)) if errors else "")
         table.add_row(*row)
     console.print(table)
+    for one in curve.supervised:
+        if one.caution:
+            console.print(f"{one.run}: {one.caution}", markup=False)

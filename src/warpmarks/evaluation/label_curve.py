@@ -13,6 +13,7 @@ from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelCount, Spread
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.predicting import seen_in_training
 from warpmarks.evaluation.record import begin_anew
 from warpmarks.files import write_json
 from warpmarks.metrics.errors import checked_lengths, mean_error, point_distances, relative_errors
@@ -20,6 +21,7 @@ from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.plots.saving import save_figure
 from warpmarks.plots.themes import DARK, LIGHT
 from warpmarks.progress import Progress
+from warpmarks.run_folder import RunFolder
 from warpmarks.wording import counted
 
 CURVE, RECORD = "label_curve", LABEL_CURVE
@@ -33,11 +35,13 @@ class SupervisedError:
         run: name of its folder.
         labels: annotated images that it was trained on.
         error: mean over the normaliser.
+        caution: a sentence on scored images that it was trained on, if there are any.
     """
 
     run: str
     labels: int
     error: float
+    caution: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,7 @@ class LabelCurve:
                     "run": one.run,
                     "labels": one.labels,
                     "error_percent": round(100 * one.error, 6),
+                    "caution": one.caution or None,
                 }
                 for one in self.supervised
             ],
@@ -126,6 +131,7 @@ def score_supervised(
         run.resolve().name,
         labels or record.images.count,
         mean_error(relative_errors(distances, lengths)),
+        seen_in_training(examples.names, RunFolder(run).read_names()),
     )
 
 

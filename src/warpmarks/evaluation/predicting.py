@@ -1,6 +1,6 @@
 """Predicted points of annotated images, and what the mean shape would have said, in three ways."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,26 +48,51 @@ def predict_with(regressor: Regressor, examples: Examples, *, how: str) -> Predi
         regressor.point_scores(examples.scores),
         predict_mean_shape(regressor.mean_shape, examples.sizes),
         how,
-        f"{fitted} of the {counted(len(examples), 'scored image')} {be(fitted)}, by name, among "
+        f"{fitted:,} of the {counted(len(examples), 'scored image')} {be(fitted)}, by name, among "
         "those that the regressor was fitted on: the errors are too low for others."
         if fitted
         else "",
     )
 
 
-def points_found(examples: Examples) -> Predictions:
+def points_found(examples: Examples, trained_on: Sequence[str] | None) -> Predictions:
     """The landmarks of a supervised run, which are the points themselves.
 
     The run does not keep the annotations that it was trained on, so that the mean shape is that of
     these images.
+
+    Args:
+        examples: the images to score.
+        trained_on: names of the images that the run was trained on; None if they are not known.
     """
+    caution = "The mean shape is that of these images themselves."
     return Predictions(
         examples.landmarks,
         examples.scores,
         predict_mean_shape(mean_shape(examples.annotations, examples.sizes), examples.sizes),
         None,
-        "The mean shape is that of these images themselves. Where the network was trained on some "
-        "of them, its errors say nothing about others.",
+        " ".join(filter(None, (caution, seen_in_training(examples.names, trained_on)))),
+    )
+
+
+def seen_in_training(scored: Sequence[str], trained_on: Sequence[str] | None) -> str:
+    """A sentence on scored images that a network was trained on with their annotations, if any.
+
+    Args:
+        scored: names of images.
+        trained_on: names of the network's; None if they are not known.
+    """
+    if trained_on is None:
+        return (
+            "Where the network was trained on some of the scored images, its errors are too low "
+            "for others."
+        )
+    seen = len(set(scored) & set(trained_on))
+    if not seen:
+        return ""
+    return (
+        f"{seen:,} of the {counted(len(scored), 'scored image')} {be(seen)}, by name, among those "
+        "that the network was trained on: its errors are too low for others."
     )
 
 
@@ -90,6 +115,7 @@ def predict_by_folds(
     points, means = np.empty_like(examples.annotations), np.empty_like(examples.annotations)
     scores = np.empty(points.shape[:2])
     for training, held_out in split_folds(len(examples), folds, generator):
+        _check_points_left(examples, training, scheme)
         fit = fit_regressor(examples.subset(training), scheme, method=method, bias=bias)
         predicted = predict_with(fit.regressor, examples.subset(held_out), how="")
         points[held_out], means[held_out] = predicted.points, predicted.mean_shape
@@ -113,11 +139,29 @@ def split_folds(
     """
     if not 2 <= folds <= count:
         images = f"{counted(count, 'image')} {be(count)}"
+        expected = "2" if count == 2 else f"2 to {count}"
         raise InputError(
-            f"--cross-validation is {folds}, but {images} annotated: expected 2 to {count} folds"
+            f"--cross-validation is {folds}, but {images} annotated: expected {expected} folds"
             if count > 1
             else f"--cross-validation needs 2 annotated images at least, but {images}"
         )
     order = generator.permutation(count)
     for held_out in np.array_split(order, folds):
         yield np.sort(np.setdiff1d(order, held_out)), np.sort(held_out)
+
+
+def _check_points_left(
+    examples: Examples, training: Int[np.ndarray, " training"], scheme: PointScheme
+) -> None:
+    """Raise where all images with some point are held out."""
+    shown = np.isfinite(examples.annotations).all(axis=-1)
+    lost = np.flatnonzero(~shown[training].any(axis=0))
+    if not len(lost):
+        return
+    count = int(shown[:, lost[0]].sum())
+    together = ", all in one fold" if count > 1 else ""
+    raise InputError(
+        f"the point {scheme.names[int(lost[0])]} is annotated on {counted(count, 'image')}"
+        f"{together}: --cross-validation leaves none to fit it on; annotate it on more"
+        + (", or draw other folds with --seed" if count > 1 else "")
+    )

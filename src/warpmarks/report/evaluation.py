@@ -136,12 +136,15 @@ def _label_section(folder: Path, record: dict[str, Any]) -> Section:
         if record["supervised"]
         else ""
     )
+    cautions = "".join(
+        f" {one['run']}: {one['caution']}" for one in record["supervised"] if one.get("caution")
+    )
     return Section(
         f"How many annotated images of {record['fitted_on']} it takes for {record['set']}",
         f"Points predicted on {counted(record['images'], 'image')} by fits on images drawn from "
         f"{record['fitted_on']}: {_error(fewest)} from {counted(fewest['labels'], 'image')}, "
         f"{_error(most)} from {counted(most['labels'], 'image')}, in % of "
-        f"{record['normaliser_words']}.",
+        f"{record['normaliser_words']}.{cautions}",
         (
             Picture(
                 "Error against annotated images",

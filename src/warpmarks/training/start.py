@@ -271,8 +271,25 @@ class Start:
         if self.record is not None and self.record.images.digest != cache.key:
             raise InputError(
                 f"{source}: these are not the {counted(self.record.images.count, 'image')} that "
-                f"{self.folder.path} was trained on: give the same images to go on with --resume"
+                f"{self.folder.path} was trained on{self._first_other_image(cache)}: give the same "
+                "images to go on with --resume"
             )
+
+    def _first_other_image(self, cache: PictureCache) -> str:
+        """A clause that names an image that is new or missing, where the run knows its images."""
+        before = self.folder.read_names()
+        if before is None:
+            return ""
+        new, missing = (
+            sorted(set(cache.names) - set(before)),
+            sorted(set(before) - set(cache.names)),
+        )
+        told = [
+            f"{counted(len(names), word + ' one')}, such as {names[0]}"
+            for word, names in (("new", new), ("missing", missing))
+            if names
+        ]
+        return f" ({'; '.join(told) or 'the same names, but other contents'})"
 
     def _budget(self, default: Budget) -> Budget:
         if self._asked != Budget():
@@ -289,6 +306,7 @@ class Start:
             record = new_record(plan, geometry, cache, kept)
             self.folder.create(record, overwrite=self._conduct.get("overwrite", False))
             self._made = True
+            self.folder.write_names(cache.names)
             self.folder.write_unreadable(cache.unreadable)
         elif self.record.budget != kept:
             changes = {"budget": kept, "format": FORMAT}
