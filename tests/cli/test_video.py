@@ -185,14 +185,19 @@ def test_a_video_is_shown(warpmarks, trained_run, clip, tmp_path):
         (["images", "clip.mp4"], [], "several IMAGES must be videos"),
         (["clip.mp4"], ["--split", "train"], "videos have no splits"),
         (["no.mp4"], [], "no.mp4 does not exist"),
-        (["images", "nothing"], [], "images is no video and holds none"),
+        (["images", "nothing"], [], "images is no video and holds none: several IMAGES must be"),
+        (["clip.mp4", "nothing"], [], "nothing does not exist: several IMAGES must be videos, and"),
+        (["my", "own images"], [], "own images' does: put quotes around it"),
     ],
 )
 def test_images_and_videos_that_do_not_go_together(
     warpmarks, tiny, clip, tmp_path, image_folder, sources, flags, sentence
 ):
     (tmp_path / "images").symlink_to(image_folder)
-    paths = [tmp_path / source for source in sources]
+    (tmp_path / "my own images").symlink_to(image_folder)
+    # The shell makes several of one path with blanks.
+    first, *rest = sources
+    paths = [tmp_path / first, *(rest if first == "my" else (tmp_path / one for one in rest))]
     code, _, err = warpmarks(
         "train", *paths, "--run", tmp_path / "run", "--steps", 1, *tiny, *flags
     )

@@ -141,14 +141,15 @@ def evaluate(
     """
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.label_curve import check_label_flags, tell_label_curve
-    from warpmarks.cli.outputs import check_output_file, check_output_folder, hand_over, slug
+    from warpmarks.cli.outputs import check_output_file, check_output_folder, hand_over
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.scores import print_scores
     from warpmarks.datasets.annotated import read_annotated
     from warpmarks.detector import Detector
     from warpmarks.evaluation.evaluate import evaluate_predictions
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.record import FOLDER, evaluation_record, save_evaluation
+    from warpmarks.evaluation.place import place_in
+    from warpmarks.evaluation.record import evaluation_record, save_evaluation
     from warpmarks.regression.storage import load_for
     from warpmarks.report.run_report import rebuild_report
 
@@ -219,20 +220,32 @@ def evaluate(
             seed=seed,
             training=training,
         )
-        fitted = f"fit {fit_split}" if fit_split else f"{cross_validation} folds"
-        way = "found" if finds_points else regressor or fitted
-        folder = pictures or run / FOLDER / slug(f"{annotated.name} {way}")
+        way = _way(regressor, fit_split, cross_validation)
+        folder = pictures or place_in(run, f"{annotated.name} {way}", annotated.source)
         progress.start("Drawing pictures", None)
-        save_evaluation(folder, evaluation, annotated.images, detector=detector.digest)
+        save_evaluation(
+            folder,
+            evaluation,
+            annotated.images,
+            detector=detector.digest,
+            annotations=annotated.source,
+        )
         page = None
         if pictures is None:
             page = rebuild_report(run, annotated.images, detector=detector, progress=progress)
-    record = {"run": run.resolve().name, "detector": detector.digest} | evaluation_record(
-        evaluation
-    )
+    about = {"run": run.resolve().name, "detector": detector.digest}
     if not to_stdout:
-        print_scores(evaluation, run.resolve().name)
-    hand_over(record, json, folder, page)
+        print_scores(evaluation, about["run"])
+    hand_over(about | evaluation_record(evaluation), json, folder, page)
+
+
+def _way(regressor: str | None, fit_split: str | None, cross_validation: int | None) -> str:
+    """How points are predicted, for the name of the folder."""
+    if regressor is not None:
+        return regressor
+    if fit_split is not None:
+        return f"fit {fit_split}"
+    return "found" if cross_validation is None else f"{cross_validation} folds"
 
 
 def _check_ways(

@@ -39,12 +39,12 @@ def tell_label_curve(
         InputError: a number that cannot be drawn, a run that is not supervised, or images that do
             not allow a fit.
     """
-    from warpmarks.cli.outputs import hand_over, slug
+    from warpmarks.cli.outputs import hand_over
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.evaluation.few_labels import LabelledPool, errors_by_labels, parse_counts
     from warpmarks.evaluation.label_curve import LabelCurve, save_label_curve, score_supervised
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.record import FOLDER
+    from warpmarks.evaluation.place import place_in
     from warpmarks.metrics.errors import checked_lengths
     from warpmarks.report.run_report import rebuild_report
 
@@ -77,8 +77,8 @@ def tell_label_curve(
             others,
         )
         way = f"{scored.name} labels of {fitted_on.name} {method}"
-        place = folder or run / FOLDER / slug(way)
-        save_label_curve(place, curve, detector=detector.digest)
+        place = folder or place_in(run, way, scored.source)
+        save_label_curve(place, curve, detector=detector.digest, annotations=scored.source)
         page = None
         if folder is None:
             page = rebuild_report(run, scored.images, detector=detector, progress=progress)
@@ -158,6 +158,6 @@ def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = N
             row.append(with_spread(Spread.of(errors)) if errors else "")
         table.add_row(*row)
     console.print(table)
-    for one in curve.supervised:
-        if one.caution:
-            console.print(f"{one.run}: {one.caution}", markup=False)
+    for other in curve.supervised:
+        if other.caution:
+            console.print(f"{other.run}: {other.caution}", markup=False)

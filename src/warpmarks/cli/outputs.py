@@ -1,7 +1,6 @@
 """Checks of where results go, made before any work is done."""
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -108,8 +107,3 @@ def hand_over(record: dict[str, Any], json: Path | None, folder: Path, page: Pat
         write_json(json, record)
         print(f"figures: {json}", file=told)
     print(f"pictures: {folder}" + (f"; report: {page}" if page else ""), file=told)
-
-
-def slug(text: str) -> str:
-    """A name for a folder, of letters that every system takes."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "evaluation"

@@ -177,12 +177,7 @@ def find_images_or_frames(
             if found.notice:
                 progress.message(found.notice)
             return found
-    for source in sources:
-        if source.exists() and not find_videos(source):
-            raise InputError(
-                f"{source} is no video and holds none: several IMAGES must be videos, and images "
-                "are given as one folder or list"
-            )
+    _check_all_videos(sources)
     if split is not None:
         raise InputError(f"--split {split} was given, but videos have no splits: leave it out")
     return find_frames(
@@ -280,6 +275,28 @@ def _broken_lines(broken: "Sequence[FramePoints]", count: int) -> list[str]:
     if count > len(broken):
         lines.append(f"  and {count - len(broken)} more")
     return lines
+
+
+def _check_all_videos(sources: Sequence[Path]) -> None:
+    """Raise where one of several is none; one alone is left to whoever reads it."""
+    from warpmarks.video.extracting import find_videos
+
+    if len(sources) == 1:
+        return
+    whole = Path(" ".join(map(str, sources)))
+    for source in sources:
+        if not source.exists():
+            raise InputError(
+                f"{source} does not exist, but '{whole}' does: put quotes around it"
+                if whole.exists()
+                else f"{source} does not exist: several IMAGES must be videos, and a path with "
+                "blanks needs quotes"
+            )
+        if not find_videos(source):
+            raise InputError(
+                f"{source} is no video and holds none: several IMAGES must be videos; give images "
+                "of several folders as the folder above them, or as a text file with their paths"
+            )
 
 
 def _holds_images(source: Path) -> bool:

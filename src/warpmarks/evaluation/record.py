@@ -13,11 +13,12 @@ from warpmarks.datasets.results import EVALUATION
 from warpmarks.errors import InputError
 from warpmarks.evaluation.evaluate import Evaluation
 from warpmarks.evaluation.pictures import draw_evaluation
+from warpmarks.evaluation.place import key_of
 from warpmarks.files import write_json
 from warpmarks.metrics.score import PointScore, Score
 
-FOLDER, RECORD = "evaluations", EVALUATION
-"""Of a run: where its evaluations lie, each in a folder with this file."""
+RECORD = EVALUATION
+"""The file with the figures, beside the pictures."""
 
 
 def begin_anew(folder: Path, record: str = RECORD) -> None:
@@ -36,16 +37,24 @@ def begin_anew(folder: Path, record: str = RECORD) -> None:
 
 
 def save_evaluation(
-    folder: Path, evaluation: Evaluation, images: ImageSet, *, detector: str
+    folder: Path, evaluation: Evaluation, images: ImageSet, *, detector: str, annotations: Path
 ) -> None:
     """Draw the pictures into a folder, made if need be, and write the figures when they are there.
+
+    Args:
+        folder: for the pictures and figures.
+        evaluation: what is told.
+        images: that were scored.
+        detector: its digest.
+        annotations: their file, see `place.key_of`.
 
     Raises:
         InputError: the folder cannot be made or written.
     """
     begin_anew(folder)
     draw_evaluation(folder, evaluation, images)
-    write_json(folder / RECORD, {"detector": detector, **evaluation_record(evaluation)})
+    about = {"detector": detector, "annotations": key_of(annotations)}
+    write_json(folder / RECORD, about | evaluation_record(evaluation))
 
 
 def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
