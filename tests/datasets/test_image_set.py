@@ -199,6 +199,10 @@ def test_photographs_that_are_not_read_are_counted(tmp_path):
         "JPEG what is to be used"
     )
     assert find_images(tmp_path / "f.jpg").notice == ""
+    touch(tmp_path, "b/g.MP4", "h.mov", ".i.mov")
+    assert find_images(tmp_path).notice == (
+        f"{images.notice}; {tmp_path} holds images: its 2 videos are left out"
+    )
 
 
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch):

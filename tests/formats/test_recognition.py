@@ -34,7 +34,13 @@ def test_what_we_write_is_recognised(tmp_path, name):
     [
         ("a.json", "{}", "is in no format that is recognised: name it with --from"),
         ("a.json", "[]", "is in no format"),
-        ("a.csv", "frame,x,y\n", "is in no format"),
+        (
+            "a.csv",
+            "frame,x,y\n",
+            "first columns are neither image nor frame,time, .* it is in no",
+        ),
+        ("a.csv", "name,x1,y1\n", "neither .*, so it is in no format .*: name it with --from"),
+        ("a.csv", "", "is empty: expected a table"),
         ("a.txt", "LM=1", "is in no format"),
         ("a.json", "{", "is damaged"),
         ("folder/readme.md", "", "holds no landmarks.csv, no data.yaml of YOLO and no .pts"),
@@ -47,6 +53,21 @@ def test_what_is_not_recognised(tmp_path, file, content, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
         recognise(path, flag="--from")
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"image;x1;y1",
+        b"\xef\xbb\xbfImage\tx1\ty1",
+        b"images,x1,y1",
+        "image,x1,y1".encode("utf-16"),
+        b"frame;time;x1;y1",
+    ],
+)
+def test_a_table_that_is_nearly_ours_is_left_to_its_reader(tmp_path, header):
+    (tmp_path / "a.csv").write_bytes(header + b"\n")
+    assert recognise(tmp_path / "a.csv", flag="--from") == "warpmarks"
 
 
 def test_a_folder_of_two_formats(tmp_path):
@@ -77,7 +98,11 @@ def test_names_that_say_their_format(tmp_path, target, name):
     ("target", "sentence"),
     [
         ("a.json", "could be coco or label-studio: name the format with --to"),
-        ("a.csv", "could be deeplabcut or lightning-pose"),
+        (
+            "a.csv",
+            "could be deeplabcut or lightning-pose: name the format with --to, or write "
+            "our landmarks.csv or a folder of it",
+        ),
         ("folder", "could be warpmarks, pts or yolo"),
         ("a.doc", "has the name of no format"),
         ("data.yaml", "has the name of no format"),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warpmarks.errors import InputError
-from warpmarks.wording import be, counted
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.image_set import ImageSet
@@ -170,9 +170,6 @@ def find_images_or_frames(
                     raise InputError(
                         f"{flag} was given, but {sources[0]} is no video: leave it out"
                     )
-            if videos:
-                its = f"{counted(len(videos), 'video')} {be(len(videos))}"
-                progress.message(f"{sources[0]} holds images: its {its} left out")
             found = find_images(sources[0], split=split)
             if found.notice:
                 progress.message(found.notice)

@@ -9,8 +9,9 @@ from pathlib import Path, PurePath
 from warpmarks.datasets.decoders import readable_extensions, unreadable_extensions
 from warpmarks.datasets.layout import read_split
 from warpmarks.datasets.results import holds_results
+from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
-from warpmarks.wording import counted
+from warpmarks.wording import be, counted
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,14 @@ class ImageSet:
         listed: the text list or the one image that was given; none for a folder.
         unreadable: of a folder, extensions of photographs there that are never read, and how many
             there are of each.
+        videos: of a folder, how many videos are there.
     """
 
     root: Path
     names: tuple[str, ...]
     listed: Path | None = field(default=None, compare=False)
     unreadable: tuple[tuple[str, int], ...] = field(default=(), compare=False)
+    videos: int = field(default=0, compare=False)
 
     @property
     def source(self) -> Path:
@@ -39,13 +42,19 @@ class ImageSet:
 
     @property
     def notice(self) -> str:
-        """One sentence on photographs that were passed over; empty where there are none."""
-        if not self.unreadable:
-            return ""
-        return (
-            f"{self.root} also holds {_counted_files(self.unreadable)}, left out as "
-            "unreadable: convert to JPEG what is to be used"
-        )
+        """What was passed over, photographs and videos; empty where there is nothing."""
+        told = []
+        if self.unreadable:
+            told.append(
+                f"{self.root} also holds {_counted_files(self.unreadable)}, left out as "
+                "unreadable: convert to JPEG what is to be used"
+            )
+        if self.videos:
+            told.append(
+                f"{self.root} holds images: its {counted(self.videos, 'video')} "
+                f"{be(self.videos)} left out"
+            )
+        return "; ".join(told)
 
     def subset(self, names: Iterable[str]) -> "ImageSet":
         """The same with these names alone, in their order."""
@@ -78,7 +87,7 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
         return _images_of_split(source, split)
     if source.is_dir():
         root = _images_folder(source)
-        names, unreadable = _search(root)
+        names, unreadable, videos = _search(root)
         if not names and unreadable:
             raise InputError(
                 f"{root} holds no images that can be read, but {_counted_files(unreadable)}: "
@@ -89,7 +98,7 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
                 f"{root} holds no images: expected files such as .jpg, .png or .tif in it "
                 "or its folders"
             )
-        return ImageSet(root, tuple(sorted(names)), unreadable=unreadable)
+        return ImageSet(root, tuple(sorted(names)), unreadable=unreadable, videos=videos)
     names = [source.name] if _is_image_name(source.name) else _read_list(source)
     if not names:
         raise InputError(f"{source} lists no images: expected one path per line")
@@ -134,10 +143,10 @@ def _counted_files(unreadable: Iterable[tuple[str, int]]) -> str:
     return ", ".join(counted(count, f"{extension} file") for extension, count in unreadable)
 
 
-def _search(root: Path) -> tuple[list[str], tuple[tuple[str, int], ...]]:
-    """Names of the images, and for each extension of photographs that are not read their number."""
+def _search(root: Path) -> tuple[list[str], tuple[tuple[str, int], ...], int]:
+    """Names of the images, for each extension of photographs not read their number, and videos."""
     names: list[str] = []
-    unreadable = Counter[str]()
+    unreadable, videos = Counter[str](), 0
     visited: set[tuple[int, int]] = set()
     # Real folders before links to folders: an image that is reached on two ways has its real name.
     folders, links = deque([""]), deque[str]()
@@ -162,12 +171,14 @@ def _search(root: Path) -> tuple[list[str], tuple[tuple[str, int], ...]]:
                         names.append(name)  # a broken link is told of when it is read
                     elif extension in unreadable_extensions():
                         unreadable[extension] += 1
+                    elif is_video_name(name):
+                        videos += 1
         except OSError as error:
             raise InputError(
                 f"{root / folder} cannot be searched for images ({error.strerror or error}): "
                 "make it readable or leave it out"
             ) from error
-    return names, tuple(sorted(unreadable.items()))
+    return names, tuple(sorted(unreadable.items())), videos
 
 
 def _read_list(source: Path) -> list[str]:

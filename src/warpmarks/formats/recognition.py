@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 from warpmarks.errors import InputError
@@ -38,7 +39,9 @@ def recognise(path: Path, *, flag: str) -> str:
         return _BY_EXTENSION[extension]
     found = {".json": _json, ".csv": _csv}.get(extension, lambda _: None)(path)
     if found is None:
-        raise InputError(f"{path} is in no format that is recognised: name it with {flag}")
+        columns = "its first columns are neither image nor frame,time, nor scorer as DeepLabCut's"
+        it = f"{path}: {columns}, so it" if extension == ".csv" else path
+        raise InputError(f"{it} is in no format that is recognised: name it with {flag}")
     return found
 
 
@@ -62,7 +65,8 @@ def recognise_target(path: Path, *, flag: str) -> str:
     }.get(extension)
     if choices is None:
         raise InputError(f"{path} has the name of no format: name it with {flag}")
-    raise InputError(f"{path} could be {choices}: name the format with {flag}")
+    ours = f", or write our {TABLE} or a folder of it" if extension == ".csv" else ""
+    raise InputError(f"{path} could be {choices}: name the format with {flag}{ours}")
 
 
 def _folder(path: Path, flag: str) -> str:
@@ -104,7 +108,11 @@ def _csv(path: Path) -> str | None:
     except (OSError, csv.Error):
         return None
     firsts = [row[0].strip() if row else "" for row in rows]
-    if firsts[:1] == ["image"] or (rows and is_of_frames([cell.strip() for cell in rows[0]])):
+    if not firsts:
+        raise InputError(f"{path} is empty: expected a table of points on images")
+    # Also in capitals, with other separators or in UTF-16: whoever reads it says what is wrong.
+    ours = re.match(r"[^a-z]*(images?\b|frame[;\t])", firsts[0].replace("\0", "").lower())
+    if ours or is_of_frames([cell.strip() for cell in rows[0]]):
         return "warpmarks"
     if firsts[:1] != ["scorer"]:
         return None
