@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from warpmarks.errors import InputError
+from warpmarks.validation import plain_reason
 from warpmarks.wording import counted, cut
 
 NonNegative = Annotated[float, Field(ge=0)]
@@ -367,31 +368,6 @@ def _as_given(value: object) -> str:
     if value is None:
         return "empty"
     return repr(value) if isinstance(value, str | list | tuple) else str(value)
-
-
-def plain_reason(message: str) -> str:
-    """A sentence of pydantic's in our words: expected at least 1."""
-    message = message.removeprefix("Value error, ")
-    for addition in _ADDITIONS:
-        message = message.partition(addition)[0]
-    for theirs, ours in _WORDS.items():
-        message = message.replace(theirs, ours)
-    return message
-
-
-_ADDITIONS = (", unable to", ", got a number with")
-_WORDS = {
-    "Input should be ": "expected ",
-    "greater than or equal to": "at least",
-    "less than or equal to": "at most",
-    "greater than": "more than",
-    "a valid integer": "a whole number",
-    "a valid number": "a number",
-    "a valid boolean": "true or false",
-    "a valid tuple": "a list",
-    "a valid string": "a text",
-    "Field required": "it is missing",
-}
 
 
 def _one_line(error: Exception) -> str:

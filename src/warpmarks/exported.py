@@ -18,6 +18,7 @@ from warpmarks.detection import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
+from warpmarks.validation import first_reason
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -190,8 +191,7 @@ def _read_record(path: Path, metadata: dict[str, str]) -> ExportRecord:
                 f"{path}: written in format {later} by a later warpmarks, this one reads up to "
                 f"{FORMAT}: upgrade warpmarks"
             ) from error
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{path} is damaged ({reason}): export again") from error
+        raise InputError(f"{path} is damaged ({first_reason(error)}): export again") from error
     return record
 
 

@@ -26,12 +26,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from warpmarks.configuration import plain_reason
 from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
 from warpmarks.files import replace_folder, write_text
 from warpmarks.locks import held
 from warpmarks.run_record import FORMAT, ImageSource, RunRecord
+from warpmarks.validation import first_reason
 
 __all__ = ["ImageSource", "RunFolder", "RunRecord", "provenance"]
 
@@ -175,10 +175,7 @@ class RunFolder:
                     f"{_version('warpmarks')} does not know: the run is of another "
                     "version, read it with that one"
                 ) from error
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"])) or "its contents"
-            reason = f"{place}: {plain_reason(first['msg'])}"
-            raise InputError(f"{path} is damaged ({reason}): train again") from error
+            raise InputError(f"{path} is damaged ({first_reason(error)}): train again") from error
         except (ValueError, TypeError, OSError) as error:
             if isinstance(error, InputError):
                 raise

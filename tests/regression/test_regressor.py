@@ -220,6 +220,15 @@ def later_format(path):
     (path / "regressor.json").write_text(json.dumps(record | {"format": 9}))
 
 
+def no_landmarks(path):
+    record = json.loads((path / "regressor.json").read_text())
+    (path / "regressor.json").write_text(json.dumps(record | {"num_landmarks": 0}))
+
+
+def no_record(path):
+    (path / "regressor.json").write_text("{")
+
+
 def cut_weights(path):
     data = (path / "weights.safetensors").read_bytes()
     (path / "weights.safetensors").write_bytes(data[:-8])
@@ -234,6 +243,8 @@ def other_count(path):
     ("harm", "sentence"),
     [
         (later_format, "written in format 9 by a later warpmarks"),
+        (no_landmarks, r"regressor\.json is damaged \(num_landmarks: expected at least 1\): fit"),
+        (no_record, r"regressor\.json is damaged \(Expecting .*\): fit the regressor again$"),
         (cut_weights, "weights.safetensors is damaged"),
         (other_count, r"weights is \(6, 10\), expected \(6, 14\)"),
     ],

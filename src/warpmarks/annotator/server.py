@@ -20,10 +20,10 @@ from warpmarks.annotator.pictures import Pictures
 from warpmarks.annotator.session import NoSuchImage, Session
 from warpmarks.annotator.shapes import table
 from warpmarks.annotator.store import Conflict
-from warpmarks.configuration import plain_reason
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.errors import InputError
 from warpmarks.regression.storage import RECORD, regressor_path, save_regressor
+from warpmarks.validation import plain_reason
 from warpmarks.wording import shown
 
 _PAGE_TYPES = {

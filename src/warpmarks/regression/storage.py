@@ -22,6 +22,7 @@ from warpmarks.errors import InputError
 from warpmarks.files import atomic_path, replace_folder, write_json
 from warpmarks.points import PointScheme, check_names, parse_normaliser
 from warpmarks.regression.regressor import Regressor
+from warpmarks.validation import first_reason
 
 FORMAT = 1
 FOLDER = "regressors"
@@ -213,7 +214,10 @@ def read_record(path: Path) -> RegressorRecord:
                 f"reads up to {FORMAT}: upgrade warpmarks"
             )
         record = RegressorRecord.model_validate(written)
-    except (ValidationError, ValueError, TypeError, OSError) as error:
+    except ValidationError as error:
+        reason = first_reason(error)
+        raise InputError(f"{file} is damaged ({reason}): fit the regressor again") from error
+    except (ValueError, TypeError, OSError) as error:
         if isinstance(error, InputError):
             raise
         reason = " ".join(str(error).split())[:200]

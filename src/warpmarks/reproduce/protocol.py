@@ -19,9 +19,9 @@ from pydantic import (
     model_validator,
 )
 
-from warpmarks.configuration import plain_reason
 from warpmarks.errors import InputError
 from warpmarks.reproduce.sources import SOURCES
+from warpmarks.validation import first_reason
 
 
 class Entry(BaseModel):
@@ -197,8 +197,6 @@ def parse_protocol(text: str, name: str) -> Protocol:
     try:
         return Protocol.model_validate({"name": name, **yaml.safe_load(text)})
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"protocol {name}: {where}: {plain_reason(first['msg'])}") from error
+        raise InputError(f"protocol {name}: {first_reason(error)}") from error
     except (yaml.YAMLError, TypeError) as error:
         raise InputError(f"protocol {name}: not YAML ({' '.join(str(error).split())})") from error
