@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -218,6 +219,17 @@ def test_points_of_a_regressor(tiny_run: Path, image_folder: Path, tmp_path: Pat
     assert json.loads(table.schema.metadata[b"points"]) == list(regressor.scheme.names)
     assert names_of(load_carried(files_of(tiny_run, name))) == regressor.scheme.names
     assert names_of(detector) == ("1", "2", "3")
+
+
+def test_a_run_or_regressor_that_is_not_there(tiny_run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none does not exist: expected the folder of a run"):
+        files_of(tmp_path / "none", None)
+    with pytest.raises(InputError, match=r"the regressor .*eyes does not exist"):
+        files_of(tiny_run, "eyes")
+    shutil.copytree(tiny_run, tmp_path / "run")
+    (tmp_path / "run" / "weights.safetensors").unlink()
+    with pytest.raises(InputError, match="has no weights yet: it has not come to its first"):
+        files_of(tmp_path / "run", None)
 
 
 def test_an_exported_file_with_a_regressor(

@@ -97,7 +97,11 @@ def export(
     else:
         suffix = ".pt2" if form is Format.TORCH else ".onnx"
         if output.suffix.lower() != suffix:
-            raise InputError(f"--output is {output}: expected a name that ends with {suffix}")
+            raise InputError(
+                f"--output is {output}: --format {form.value} expects a name that ends with "
+                f"{suffix}"
+                + ("; torch takes .pt2, and web a folder" if form is Format.ONNX else "")
+            )
         check_output_file(output, overwrite=overwrite)
     detector = Detector.load(run, device="cpu")
     folded = None if regressor is None else load_for(detector.digest, regressor, run)

@@ -50,7 +50,7 @@ Threads = Annotated[
     int | None,
     typer.Option(
         min=1,
-        show_default="as many as a short trial finds fastest",
+        show_default="as a short trial finds fastest; of an .onnx file as onnxruntime chooses",
         help="CPU threads to compute with.",
     ),
 ]

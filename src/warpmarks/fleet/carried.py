@@ -10,7 +10,8 @@ from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
 from warpmarks.exported import ExportedDetector, is_exported
 from warpmarks.point_detector import PointDetector
-from warpmarks.regression.storage import RECORD, WEIGHTS, regressor_path
+from warpmarks.regression.storage import RECORD, WEIGHTS, load_regressor, regressor_path
+from warpmarks.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from warpmarks.detector import Detector
@@ -24,15 +25,20 @@ def files_of(run: Path, regressor: str | None) -> dict[str, bytes]:
     """The files that the detector of a run, of an exported one, or of a regressor is made from.
 
     Raises:
-        InputError: one of them cannot be read, or a regressor was given beside an exported file.
+        InputError: there is no such run or regressor, one of its files cannot be read, or a
+            regressor was given beside an exported file.
     """
     if is_exported(run):
         _refuse_beside_exported(run, regressor)
         wanted = {_EXPORTED: run}
     else:
+        RunFolder(run).record()
+        if not RunFolder(run).weights_path.is_file():
+            raise InputError(f"{run} has no weights yet: it has not come to its first checkpoint")
         wanted = {name: run / name for name in (RUN, "weights.safetensors")}
         if regressor is not None:
             folder = regressor_path(regressor, run)
+            load_regressor(folder)
             wanted |= {f"{_REGRESSOR}/{name}": folder / name for name in (RECORD, WEIGHTS)}
     try:
         return {name: path.read_bytes() for name, path in wanted.items()}

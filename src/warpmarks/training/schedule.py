@@ -38,7 +38,7 @@ class Budget:
         if self.steps is not None and self.steps < 1:
             raise InputError(f"--steps is {self.steps}: expected at least 1")
         if self.minutes is not None and not 0 < self.minutes < math.inf:
-            raise InputError(f"--minutes is {self.minutes}: expected a finite number above 0")
+            raise InputError(f"--minutes is {self.minutes:g}: expected a finite number above 0")
 
     def share(self, step: int, seconds: float) -> float | None:
         """How much of it is used, from 0 to 1; None without a budget."""
