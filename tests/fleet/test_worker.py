@@ -224,6 +224,8 @@ def test_points_of_a_regressor(tiny_run: Path, image_folder: Path, tmp_path: Pat
 def test_a_run_or_regressor_that_is_not_there(tiny_run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none does not exist: expected the folder of a run"):
         files_of(tmp_path / "none", None)
+    with pytest.raises(InputError, match=r"is no run: there is no run\.json in it"):
+        files_of(tmp_path, None)
     with pytest.raises(InputError, match=r"the regressor .*eyes does not exist"):
         files_of(tiny_run, "eyes")
     shutil.copytree(tiny_run, tmp_path / "run")
@@ -254,8 +256,3 @@ def test_a_digest_is_of_all_files(tiny_run: Path) -> None:
     assert digest_of(files) == digest_of(dict(reversed(files.items())))
     for name in files:
         assert digest_of(files) != digest_of(files | {name: files[name] + b" "})
-
-
-def test_a_run_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"run.json cannot be read \(No such file"):
-        files_of(tmp_path, None)
