@@ -101,6 +101,8 @@ def test_the_error_curve_rises_where_its_images_are(theme):
         for at, share in expected.items():
             assert y[np.flatnonzero(x <= at)[-1]] == share
     assert axes.get_xlim() == (0, 12.5)
+    (label,) = axes.texts  # where the curves, at 75 and 75 %, and the axes leave most room
+    assert (label.get_text(), label.xy) == ("10 %", (10, 37.5))
     pixels = rendered(figure)
     assert tuple(pixels[0, 0, :3]) == tuple(round(255 * c) for c in to_rgb(theme.paper))
 
@@ -167,6 +169,8 @@ def test_each_point_has_its_row_from_top_to_bottom():
     dots = next(line for line in axes.lines if line.get_label() == "from the landmarks")
     assert dots.get_xdata().tolist()[0] == 3
     assert dots.get_ydata().tolist() == [2, 1, 0]
+    (told,) = axes.texts
+    assert (told.get_text(), told.xy) == ("annotated on none of the images", (0, 1))
     assert np.isfinite(coloured(pixels, LIGHT.series[0])).all()
 
 

@@ -32,7 +32,7 @@ def draw_point_errors(
 
     Args:
         names: of the points.
-        errors: mean error of each in %; nan leaves its row empty.
+        errors: mean error of each in %; nan where it is annotated nowhere.
         lows: lower ends of the intervals; nan where there is none.
         highs: upper ends.
         mean_shape: errors of the mean-shape predictor.
@@ -70,6 +70,16 @@ def draw_point_errors(
         label="from the landmarks",
         zorder=4,
     )
+    for index in np.flatnonzero(np.isnan(errors)):
+        axes.annotate(
+            "annotated on none of the images",
+            (0, rows[index]),
+            xytext=(in_points(10), 0),
+            textcoords="offset points",
+            va="center",
+            color=theme.soft_ink,
+            fontsize=in_points(font),
+        )
     shown = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
     axes.set_yticks(rows, shown, parse_math=False)
     axes.tick_params(axis="y", labelcolor=theme.ink, labelsize=in_points(font))
