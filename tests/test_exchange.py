@@ -107,6 +107,22 @@ def test_about_as_many_places_are_followed_whatever_the_map(size, monkeypatch) -
     assert min(size[0] * size[1], 36) / 2 <= followed[0] <= 72
 
 
+@pytest.mark.parametrize("size", [(32, 32), (40, 40), (12, 90)])
+def test_the_places_that_are_followed_lie_evenly_over_the_map(size) -> None:
+    generator = torch.Generator().manual_seed(0)
+    original, warped = (torch.randn(2, 3, *size, generator=generator) for _ in "ab")
+    targets = 0.9 * pixel_centres(*size).reshape(1, -1, 2).repeat(2, 1, 1)
+    exchange_distance(original, warped.requires_grad_(), targets, view_unit(*size)).sum().backward()
+    learns = warped.grad[0].abs().sum(dim=0) > 0
+    rows, columns = learns.any(dim=1).nonzero().flatten(), learns.any(dim=0).nonzero().flatten()
+    assert learns.sum() == len(rows) * len(columns)
+    (step,) = {*rows.diff().tolist(), *columns.diff().tolist()}
+    for chosen, length in zip((rows, columns), size, strict=True):
+        before, behind = int(chosen[0]), length - 1 - int(chosen[-1])
+        assert max(before, behind) <= step
+        assert abs(before - behind) <= step / 2
+
+
 def test_cells_that_leave_x_do_not_count() -> None:
     maps = random_descriptors(2)
     outside = torch.full((2, ROWS * COLUMNS, 2), 1.5, dtype=torch.float64)

@@ -66,6 +66,13 @@ def test_concentration_is_the_probability_near_the_landmark():
         assert_close(found, torch.from_numpy(expected), rtol=0, atol=1e-12)
 
 
+def test_a_score_counts_what_is_within_two_and_a_half_cells():
+    maps = torch.zeros(1, 1, 15, 21)
+    for away, share in ((0, 0.1), (2, 0.2), (3, 0.7)):
+        maps[0, 0, 7, 10 + away] = share
+    assert_close(concentration(maps, torch.zeros(1, 1, 2)), torch.tensor([[0.3]]))
+
+
 def test_concentration_tells_a_peak_from_two_peaks_and_from_none():
     maps = torch.zeros(1, 3, 9, 21)
     maps[0, 0, 2, 17] = 1

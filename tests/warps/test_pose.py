@@ -131,7 +131,9 @@ def test_the_reference_is_the_shape_that_images_share_lying_as_they_do_in_the_mi
     # Up to a similarity it is the shape ...
     pose = pose_of(shape[None], reference, UNIT)
     assert ((pose(reference[None])[0] - shape) * UNIT).norm(dim=-1).max() < 0.02
-    # ... as large as on the images in the middle, and lying so.
+    # ... as large as on the images in the middle, in the middle of their places, and lying so.
+    middles = torch.stack([(one * UNIT).mean(dim=0) for one in landmarks]).median(dim=0).values
+    assert ((reference * UNIT).mean(dim=0) - middles).norm() < 0.05
     assert 1 / pose.turn.norm() == pytest.approx(math.exp(-0.2), rel=0.04)
     if spread is not None:
         back = pose.inverse().turn[0]
