@@ -15,7 +15,7 @@ from warpmarks.errors import InputError
 from warpmarks.plots.history import History
 from warpmarks.report.content import Picture, RunSummary, Section
 from warpmarks.report.embedding import embed_image
-from warpmarks.report.page import build_report
+from warpmarks.report.page import build_report, render_report
 from warpmarks.report.pictures import Deformations, Instances, Looks, draw_pictures
 
 NASTY = "<script>alert('x')</script>\n\"Müller\" & söhne 🐈\udcff\x07 $title"
@@ -143,6 +143,19 @@ def test_links_lead_somewhere(page: Page):
     assert len(names) == len(set(names))
     for link in page.all("a"):
         assert link["href"].removeprefix("#") in names
+
+
+@pytest.mark.parametrize(("count", "folded"), [(3, False), (4, True)])
+def test_links_to_many_sections_of_one_kind_are_folded_away(count, folded):
+    training = Section("Training", "", ())
+    several = tuple(Section(f"Points {index}", "", (), kind="cat") for index in range(count))
+    page = Page(render_report(SUMMARY, (training, *several)))
+    assert ("4 cats" in page.text) == folded
+    assert len(page.all("summary")) == 2 + folded
+    for name in ("Training", *(section.title for section in several)):
+        assert page.text.count(name) == 2 + (name == "Training")  # a fact is called Training time
+    links = [link["href"] for link in page.all("a")]
+    assert links == [*(f"#section-{number}" for number in range(1, count + 2)), "#settings"]
 
 
 def test_headline_facts_are_there(page: Page):

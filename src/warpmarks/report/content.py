@@ -25,12 +25,21 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Pictures under one heading; ``narrow`` ones stand beside each other where there is room."""
+    """Pictures under one heading.
+
+    Attributes:
+        title: of the section.
+        introduction: what it shows.
+        pictures: with their captions.
+        narrow: whether they stand beside each other where there is room.
+        kind: what there may be many of, such as "evaluation".
+    """
 
     title: str
     introduction: str
     pictures: tuple[Picture, ...]
     narrow: bool = False
+    kind: str = ""
 
     def has_pictures(self) -> bool:
         """Whether the files of all pictures are there."""

@@ -29,7 +29,8 @@ def evaluation_sections(run: Path, detector: str) -> tuple[Section, ...]:
         ]
         for name, make in ((LABEL_RECORD, _label_section), (RECORD, _section))
     )
-    return (*(section for _, section in curves), *_told_apart(scores))
+    sections = (*(section for _, section in curves), *_told_apart(scores))
+    return tuple(replace(section, kind="evaluation") for section in sections)
 
 
 Read: TypeAlias = tuple[dict[str, Any], Section]

@@ -1,8 +1,9 @@
 """The report as one HTML page that needs nothing from anywhere else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from string import Template
 
@@ -11,8 +12,10 @@ from warpmarks.plots.colours import colour_code, ink_on, landmark_colours
 from warpmarks.report.content import Fact, Picture, RunSummary, Section, Verdict
 from warpmarks.report.embedding import embed_image
 from warpmarks.report.verdict import headline_facts, verdict_on
+from warpmarks.wording import counted
 
 _WIDE = 1000  # pixels: from there on a picture is pushed along on a phone rather than shrunk
+_MANY = 3  # links to sections of one kind, which would fill the page's beginning
 _SIGNS = {"good": "✓", "warning": "!", "bad": "✕"}
 
 
@@ -38,10 +41,7 @@ def render_report(summary: RunSummary, sections: tuple[Section, ...]) -> str:
         style=(package / "page.css").read_text(encoding="utf-8"),
         verdict=_verdict(verdict_on(summary)),
         facts="\n".join(map(_fact, headline_facts(summary))),
-        navigation="\n".join(
-            f'<a href="#section-{number}">{_text(section.title)}</a>'
-            for number, section in enumerate(sections, start=1)
-        ),
+        navigation="\n".join(_links(sections)),
         legend=_legend(summary),
         sections="\n".join(
             _section(number, section) for number, section in enumerate(sections, start=1)
@@ -85,6 +85,19 @@ def _legend(summary: RunSummary) -> str:
         look = f"background:{colour_code(colour)};color:{ink_on(colour)}"
         chips.append(f'<li style="{look}">{index + 1}{flag}</li>')
     return "".join(chips)
+
+
+def _links(sections: Sequence[Section]) -> Iterator[str]:
+    """To each section; those of a kind of which there are many are folded away."""
+    for kind, group in groupby(enumerate(sections, start=1), lambda one: one[1].kind):
+        links = [
+            f'<a href="#section-{number}">{_text(section.title)}</a>' for number, section in group
+        ]
+        if kind and len(links) > _MANY:
+            summary = _text(counted(len(links), kind))
+            yield f"<details><summary>{summary}</summary>{''.join(links)}</details>"
+        else:
+            yield from links
 
 
 def _section(number: int, section: Section) -> str:
