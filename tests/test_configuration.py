@@ -54,6 +54,7 @@ def test_what_the_default_recipe_changes() -> None:
     different = {name for name in setting_names() if setting(default, name) != setting(plain, name)}
     assert different == {
         "looks",
+        "unbend",
         "network.filters",
         "network.kernels",
         "network.dilations",

@@ -18,6 +18,7 @@ from warpmarks.errors import InputError
 from warpmarks.losses import view_unit
 from warpmarks.network import LandmarkNetwork
 from warpmarks.run_folder import RunFolder, RunRecord
+from warpmarks.warps.bend import Bends, BentPose
 from warpmarks.warps.pose import pose_of
 from warpmarks.warps.sampling import sample_view, to_float_images
 from warpmarks.weights import build_network, write_tensors
@@ -330,6 +331,27 @@ def test_a_third_look_goes_on_from_the_second(twice: Detector) -> None:
     torch.testing.assert_close(third.pose.turn, expected.turn)
     assert not torch.equal(third.pose.turn, second.pose.turn)
     torch.testing.assert_close(third.landmarks, second.landmarks, atol=0.03, rtol=0)
+
+
+def test_the_second_look_undoes_the_bend_that_the_first_found(twice: Detector) -> None:
+    config = tiny_config(looks=2, unbend=True, num_landmarks=5)
+    network = build_network(config, torch.Generator().manual_seed(1))
+    reference = torch.tensor([[-0.5, -0.4], [0.6, -0.3], [0.4, 0.5], [-0.2, 0.7], [0.0, 0.1]])
+    network.reference.copy_(reference)
+    made = twice.record.model_copy(update={"config": config})
+    once = made.model_copy(update={"config": config.model_copy(update={"looks": 1})})
+    picture = torch.from_numpy(twice._read(blobs())[0])[None]
+    first = Detector(network, once, device="cpu").look(picture).landmarks
+    second = Detector(network, made, device="cpu").look(picture)
+    expected = Bends(reference, view_unit(*VIEW), pixel_centres(*VIEW))(
+        pose_of(first, reference, view_unit(*VIEW)), first
+    )
+    assert expected.off.norm(dim=-1).max() > 0.01
+    assert isinstance(second.pose, BentPose)
+    torch.testing.assert_close(second.pose.off, expected.off)
+    torch.testing.assert_close(second.landmarks, expected(second.in_views))
+    seen = sample_view(to_float_images(picture), expected.at_pixels(pixel_centres(*VIEW)), MARGIN)
+    torch.testing.assert_close(second.views, seen, atol=1e-5, rtol=0)
 
 
 def test_until_the_usual_place_is_known_there_is_one_look(twice: Detector) -> None:

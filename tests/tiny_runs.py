@@ -15,6 +15,7 @@ AS_BY_DEFAULT = {
     "loss": {"pooling": 2, "exchange_weight": 0.5},
     "optimiser": {"learning_rate": 3e-4, "averaging": 0.9},
     "looks": 2,
+    "unbend": True,
     "self_training": {"share": 0.5},
 }
 """What the default recipe does to network and objective, so small; at the default's rate the first

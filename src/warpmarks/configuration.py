@@ -193,6 +193,9 @@ class TrainingConfig(Section):
     looks: Annotated[int, Field(ge=1, le=4)] = 1
     """How often detection looks at an image: after the first look with the object upright, in the
     middle and of its usual size, as the landmarks of the look before say that it lies."""
+    unbend: bool = False
+    """Whether further looks also see the object with about its usual shape, as those landmarks say
+    that it is bent, see ``warpmarks.warps.bend``."""
     image: ImageConfig = ImageConfig()
     network: NetworkConfig = NetworkConfig()
     warps: WarpsConfig = WarpsConfig()

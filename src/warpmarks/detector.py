@@ -19,6 +19,7 @@ from warpmarks.looking import Sight, look
 from warpmarks.losses import view_unit
 from warpmarks.network import reference_of
 from warpmarks.run_folder import RunFolder, RunRecord
+from warpmarks.warps.bend import Bends
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
 from warpmarks.weights import build_network, load_weights, read_tensors, weights_digest
 
@@ -27,6 +28,16 @@ __all__ = ["Detection", "Detector", "NamedDetection"]
 
 Warp: TypeAlias = Callable[[Float[Tensor, "batch points 2"]], Float[Tensor, "batch points 2"]]
 """Takes points of each image, in normalised coordinates of its view, to others."""
+
+
+def bends_of(network: nn.Module, record: RunRecord) -> Bends | None:
+    """What undoes the objects' bends in further looks of a run, on the network's device, if any."""
+    reference = reference_of(network)
+    if reference is None or not record.config.unbend:
+        return None
+    size = (record.view_height, record.view_width)
+    at = reference.device
+    return Bends(reference, view_unit(*size).to(at), pixel_centres(*size, device=at))
 
 
 class Detector(ImageDetector):
@@ -51,6 +62,7 @@ class Detector(ImageDetector):
         self._view = pixel_centres(record.view_height, record.view_width, device=self.device)
         self._unit = view_unit(record.view_height, record.view_width).to(self.device)
         self._reference = reference_of(self.network)
+        self._bends = bends_of(self.network, record)
 
     @classmethod
     def load(cls, run: str | Path, *, device: str | torch.device = "auto") -> "Detector":
@@ -141,6 +153,7 @@ class Detector(ImageDetector):
             reference=self._reference,
             unit=self._unit,
             points=self._view,
+            bends=self._bends,
         )
 
     def _plain_views(

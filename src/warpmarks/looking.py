@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from warpmarks.heatmaps import concentration, soft_argmax
+from warpmarks.warps.bend import Bends, BentPose
 from warpmarks.warps.pose import Pose, pose_of
 
 
@@ -31,7 +32,7 @@ class Sight:
     views: Float[Tensor, "batch 3 height width"]
     in_views: Float[Tensor, "batch k 2"]
     maps: Float[Tensor, "batch k rows columns"]
-    pose: Pose | None = None
+    pose: Pose | BentPose | None = None
 
     @property
     def scores(self) -> Float[Tensor, "batch k"]:
@@ -48,6 +49,7 @@ def look(
     reference: Float[Tensor, "k 2"] | None,
     unit: Float[Tensor, " 2"],
     points: Float[Tensor, "height width 2"],
+    bends: Bends | None,
 ) -> Sight:
     """Landmarks by so many looks; by one where the reference is not known.
 
@@ -60,15 +62,19 @@ def look(
         reference: landmarks of the usual object, see `warpmarks.warps.pose`.
         unit: of distances, see `warpmarks.losses.view_unit`.
         points: centres of a view's pixels, in normalised coordinates.
+        bends: makes the shapes that further looks undo too, see `warpmarks.warps.bend`; None where
+            they undo turn, size and shift alone.
     """
     maps = find(views)
     in_views = soft_argmax(maps)
-    landmarks, pose = in_views, None
+    landmarks = in_views
+    pose: Pose | BentPose | None = None
     for _ in range(looks - 1):
         if reference is None:
             break
-        pose = pose_of(landmarks, reference, unit)
-        views = seen(pose(points.expand(views.shape[0], -1, -1, -1)))
+        lies = pose_of(landmarks, reference, unit)
+        pose = lies if bends is None else bends(lies, landmarks)
+        views = seen(pose.at_pixels(points))
         maps = find(views)
         in_views = soft_argmax(maps)
         landmarks = pose(in_views)

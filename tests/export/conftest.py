@@ -21,6 +21,7 @@ def make_detector() -> Callable[..., Detector]:
     def make(fit: str = "crop", looks: int = 2) -> Detector:
         config = tiny_config(
             looks=looks,
+            unbend=True,
             image={"size": 18, "fit": fit, "margin": 0.1},
             network={
                 # WebGPU convolves other numbers of channels wrongly, as of onnxruntime-web 1.30.

@@ -5,7 +5,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from warpmarks.coordinates import pixel_centres
-from warpmarks.detector import Detector
+from warpmarks.detector import Detector, bends_of
 from warpmarks.export.placing import Axis, lay_in, place_axes
 from warpmarks.folding import folded
 from warpmarks.heatmaps import spatial_softmax
@@ -46,6 +46,7 @@ class DetectorGraph(nn.Module):
         record = detector.record
         self.looks = record.config.looks
         self.network = folded(detector.network)
+        self.bends = bends_of(detector.network, record)
         self.margin, self.fit = record.config.image.margin, record.config.image.fit
         self.picture_size = (record.picture_height, record.picture_width)
         # The view is bilinear in the picture, along either axis: a product with a matrix.
@@ -90,6 +91,7 @@ class DetectorGraph(nn.Module):
             reference=self.reference,
             unit=self.unit,
             points=self.view_points,
+            bends=self.bends,
         )
         in_picture = view_to_picture(sight.landmarks, self.margin).to(self.precision)
         landmarks = _to_original(in_picture, y, x)

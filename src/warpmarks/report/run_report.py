@@ -189,7 +189,9 @@ def survey(
     first = slice(SHOWN_MAPS)
     at = points.expand(len(large[first]), -1, -1, -1)
     if sight.pose is not None:
-        at = sight.pose.of(first)(at.to(sight.landmarks)).cpu()
+        pose = sight.pose.of(first)
+        rows = at.to(sight.landmarks).split(8, dim=1)  # of a bend each point has K terms
+        at = torch.cat([pose(some) for some in rows], dim=1).cpu()
     instances = Instances(
         _shown(large, points, margin),
         _pixels(sight.landmarks, view_size),

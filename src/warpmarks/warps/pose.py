@@ -46,6 +46,12 @@ class Pose:
         turn = self.turn.reshape(-1, *ones, 2)
         return (_turned(points * self.unit, turn) + self.shift.reshape(-1, *ones, 2)) / self.unit
 
+    def at_pixels(
+        self, points: Float[Tensor, "height width 2"]
+    ) -> Float[Tensor, "batch height width 2"]:
+        """The same of the centres of a view's pixels."""
+        return self(points.expand(len(self.turn), -1, -1, -1))
+
     def of(self, chosen: slice) -> "Pose":
         """Those of some images."""
         return Pose(self.turn[chosen], self.shift[chosen], self.unit)
