@@ -20,7 +20,7 @@ from warpmarks.warps.thin_plate_spline import spline_terms
 STIFFNESS = 0.3
 """Of the field, see ``warps.smoothing_spline``."""
 
-FARTHEST = 0.1
+FARTHEST = 0.07
 """What a landmark may be off, in halves of the view's shorter side; what is beyond it is cut."""
 
 
