@@ -18,10 +18,10 @@ NAMES = ("snout", "left ear", "right ear", "tail")
 def make_detector() -> Callable[..., Detector]:
     """Random weights and sharp maps: landmarks that hang on every pixel, far from the centre."""
 
-    def make(fit: str = "crop", looks: int = 2) -> Detector:
+    def make(fit: str = "crop", looks: int = 2, *, unbend: bool = True) -> Detector:
         config = tiny_config(
             looks=looks,
-            unbend=True,
+            unbend=unbend,
             image={"size": 18, "fit": fit, "margin": 0.1},
             network={
                 # WebGPU convolves other numbers of channels wrongly, as of onnxruntime-web 1.30.

@@ -50,7 +50,7 @@ class Pose:
         self, points: Float[Tensor, "height width 2"]
     ) -> Float[Tensor, "batch height width 2"]:
         """The same of the centres of a view's pixels."""
-        return self(points.expand(len(self.turn), -1, -1, -1))
+        return self(points.expand(self.turn.shape[0], -1, -1, -1))
 
     def of(self, chosen: slice) -> "Pose":
         """Those of some images."""
