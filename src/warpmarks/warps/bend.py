@@ -2,23 +2,33 @@
 
 A second look through a similarity (see ``warps.pose``) sees an object upright, but bent as it is,
 and a network that follows a bend most of the way lags behind it in every look. So what the first
-look found off the usual places is made a smooth field on the usual object, the smoothing spline
-through the landmarks, and the second look goes through it too: it sees the object with about the
-usual shape, and there is little left to follow. Landmarks that went wrong count for little, as no
-landmark moves the field's controls by more than ``FARTHEST``.
+look found off the usual places is made a smooth field on the usual object, and the second look goes
+through it too: it sees the object with about its usual shape, and there is little left to follow.
+
+The field is the mean of a Gaussian process (kernel ridge regression; Rasmussen and Williams 2006,
+ch. 2) with the landmarks c_k of the usual object for places and what is off there for values:
+
+    f(v) = sum_k w_k G(v, c_k),    (G + noise I) w = off,    G(u, v) = exp(-|u - v|^2 / (2 reach^2))
+
+Unlike a spline it has no affine part, which would be told by few landmarks, or by such as lie on a
+line, and felt in all of the view: far from all landmarks it is 0. Landmarks that went wrong count
+for little, as none is taken to be farther off than ``FARTHEST``.
 """
 
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from warpmarks.warps.pose import Pose
-from warpmarks.warps.smoothing_spline import smoothing_solver
-from warpmarks.warps.thin_plate_spline import spline_terms
+from warpmarks.warps.thin_plate_spline import squared_distances
 
-STIFFNESS = 0.3
-"""Of the field, see ``warps.smoothing_spline``."""
+REACH = 0.5
+"""Of the field around a landmark, in halves of the view's shorter side."""
+
+NOISE = 0.3
+"""Variance of a landmark beside that of the field, 1: more of it follows each landmark less."""
 
 FARTHEST = 0.07
 """What a landmark may be off, in halves of the view's shorter side; what is beyond it is cut."""
@@ -36,7 +46,8 @@ class Bends(nn.Module):
     reference: Tensor
     unit: Tensor
     solver: Tensor
-    at_pixels: Tensor
+    rows: Tensor
+    columns: Tensor
 
     def __init__(
         self,
@@ -46,15 +57,18 @@ class Bends(nn.Module):
     ) -> None:
         super().__init__()
         controls = (reference * unit).double()
-        solver = smoothing_solver(controls, controls.new_ones(len(controls)), STIFFNESS)
-        at_pixels = spline_terms((points * unit).double(), controls) @ solver
+        noise = NOISE * torch.eye(len(controls), dtype=controls.dtype, device=controls.device)
+        solver = torch.linalg.inv(_kernel(squared_distances(controls, controls)) + noise)
+        # At pixels the kernel is a product of what it is down and across.
+        x, y = ((points * unit)[0, :, 0].double(), (points * unit)[:, 0, 1].double())
         for name, tensor in (
             ("reference", reference),
             ("unit", unit),
-            ("solver", solver.to(reference)),
-            ("at_pixels", at_pixels.to(reference)),
+            ("solver", solver),
+            ("rows", _kernel((y[:, None] - controls[:, 1]).square())),
+            ("columns", _kernel((x[:, None] - controls[:, 0]).square())),
         ):
-            self.register_buffer(name, tensor, persistent=False)
+            self.register_buffer(name, tensor.to(reference), persistent=False)
 
     def forward(self, pose: Pose, landmarks: Float[Tensor, "batch landmarks 2"]) -> "BentPose":
         """How objects lie and are bent, of which ``pose`` says how they lie.
@@ -65,7 +79,8 @@ class Bends(nn.Module):
         """
         off = (pose.inverse()(landmarks) - self.reference) * self.unit
         length = off.norm(dim=-1, keepdim=True)
-        return BentPose(self, pose, off * (FARTHEST / length.clamp_min(FARTHEST)))
+        off = off * (FARTHEST / length.clamp_min(FARTHEST))
+        return BentPose(self, pose, self.solver @ off)
 
 
 @dataclass(frozen=True)
@@ -75,29 +90,32 @@ class BentPose:
     Attributes:
         bends: made by.
         pose: the similarity.
-        off: of each landmark from the usual one, in lengths of ``pose.unit``.
+        weights: w, in lengths of ``pose.unit``.
     """
 
     bends: Bends
     pose: Pose
-    off: Float[Tensor, "batch landmarks 2"]
+    weights: Float[Tensor, "batch landmarks 2"]
 
     def __call__(self, points: Float[Tensor, "batch *shape 2"]) -> Float[Tensor, "batch *shape 2"]:
         """Where points are taken, both in normalised coordinates of the view."""
         unit = self.pose.unit
-        terms = spline_terms(points * unit, self.bends.reference * unit)
-        solution = self.bends.solver @ self.off
-        field = (terms.flatten(1, -2) @ solution).view_as(points)
+        kernel = _kernel(squared_distances(points * unit, self.bends.reference * unit))
+        field = (kernel.flatten(1, -2) @ self.weights).view_as(points)
         return self.pose(points + field / unit)
 
     def at_pixels(
         self, points: Float[Tensor, "height width 2"]
     ) -> Float[Tensor, "batch height width 2"]:
         """The same of the centres of a view's pixels, which are always these, more quickly."""
-        height, width = points.shape[:2]
-        field = self.bends.at_pixels.flatten(0, 1) @ self.off
-        return self.pose(points + field.unflatten(1, (height, width)) / self.pose.unit)
+        rows = self.bends.rows * self.weights.transpose(1, 2)[:, :, None]
+        field = (rows @ self.bends.columns.T).permute(0, 2, 3, 1)
+        return self.pose(points + field / self.pose.unit)
 
     def of(self, chosen: slice) -> "BentPose":
         """Those of some images."""
-        return BentPose(self.bends, self.pose.of(chosen), self.off[chosen])
+        return BentPose(self.bends, self.pose.of(chosen), self.weights[chosen])
+
+
+def _kernel(squared: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    return (squared * (-0.5 / REACH**2)).exp()
