@@ -95,6 +95,7 @@ def test_for_annotations_all_else_is_left() -> None:
     different = {name for name in setting_names() if setting(default, name) != setting(bare, name)}
     assert different == {
         "looks",
+        "unbend",
         "network.descriptors",
         "loss.exchange_weight",
         "self_training.share",

@@ -309,8 +309,9 @@ def test_a_run_knows_the_images_that_it_was_trained_on(run: RunFolder) -> None:
     names = ("a,b.jpg", "two\nlines.png", "Käfer.png", os.fsdecode(b"bad\xff.jpg"))
     run.write_names(names)
     assert run.read_names() == names
-    (run.path / "images.csv").write_text("image\n\n")
-    assert run.read_names() is None
+    for damaged in ("image\n\n", "image\n", "", "a.jpg\nb.jpg\n"):
+        (run.path / "images.csv").write_text(damaged)
+        assert run.read_names() is None
 
 
 def test_no_unreadable_images_no_table(run: RunFolder) -> None:

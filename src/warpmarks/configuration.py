@@ -304,7 +304,7 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
 def for_annotations(config: TrainingConfig) -> TrainingConfig:
     """The settings without what only landmarks need: annotations say where points are."""
     settings = config.model_dump()
-    settings["looks"] = 1
+    settings["looks"], settings["unbend"] = 1, False
     settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
     settings["self_training"]["share"] = 0
     settings["warps"]["mirror"] = 0  # a mirrored point may be another one

@@ -247,9 +247,10 @@ class RunFolder:
             with (self.path / "images.csv").open(
                 encoding="utf-8", errors="surrogateescape", newline=""
             ) as lines:
-                return tuple(row[0] for row in list(csv.reader(lines))[1:])
-        except (OSError, csv.Error, IndexError):
+                header, *names = (row[0] for row in csv.reader(lines))
+        except (OSError, ValueError, csv.Error, IndexError):
             return None
+        return tuple(names) if header == "image" and names else None
 
 
 def provenance() -> tuple[str, dict[str, str], str | None]:

@@ -20,7 +20,7 @@ def plain_reason(message: str) -> str:
     return message
 
 
-_ADDITIONS = (", unable to", ", got a number with")
+_ADDITIONS = (", unable to", ", got a number with", " or instance of")
 _WORDS = {
     "Input should be ": "expected ",
     "greater than or equal to": "at least",

@@ -187,7 +187,7 @@ def test_a_video_is_shown(warpmarks, trained_run, clip, tmp_path):
         (["no.mp4"], [], "no.mp4 does not exist"),
         (["images", "nothing"], [], "images is no video and holds none: several IMAGES must be"),
         (["clip.mp4", "nothing"], [], "nothing does not exist: several IMAGES must be videos, and"),
-        (["my", "own images"], [], "own images' does: put quotes around it"),
+        (["my", "own images"], [], "own images' exists: put quotes around it"),
     ],
 )
 def test_images_and_videos_that_do_not_go_together(

@@ -109,7 +109,7 @@ def test_pictures_are_drawn_and_the_record_is_written_last(tmp_path):
     for index, name in enumerate(found.examples.names):
         Image.new("RGB", (120, 90), (30 * index, 128, 200)).save(folder / name)
     images = ImageSet(folder, found.examples.names)
-    save_evaluation(tmp_path / "out", found, images, detector="0123", annotations=tmp_path)
+    save_evaluation(tmp_path / "out", found, images, detector="0123", key="k")
     curves = ("error_curve", "point_errors", "score_curve")
     names = {"predictions", *curves, *(f"{name}_dark" for name in curves)}
     written = {path.stem for path in (tmp_path / "out").glob("*.png")}
@@ -120,12 +120,12 @@ def test_pictures_are_drawn_and_the_record_is_written_last(tmp_path):
     assert holds_results(tmp_path / "out", {"evaluation.json"})
     known = np.where(np.arange(9)[:, None] < 7, found.landmarks.errors, np.nan)
     few = replace(found, landmarks=replace(found.landmarks, errors=known))
-    save_evaluation(tmp_path / "out", few, images, detector="0123", annotations=tmp_path)
+    save_evaluation(tmp_path / "out", few, images, detector="0123", key="k")
     written = {path.stem for path in (tmp_path / "out").glob("*.png")}
     assert written == names - {"score_curve", "score_curve_dark"}
     assert evaluation_record(few)["error_percent_by_score"] is None
     for name in found.examples.names:
         (folder / name).unlink()
     with pytest.raises(InputError):
-        save_evaluation(tmp_path / "out", found, images, detector="0123", annotations=tmp_path)
+        save_evaluation(tmp_path / "out", found, images, detector="0123", key="k")
     assert not (tmp_path / "out" / "evaluation.json").exists()

@@ -218,9 +218,7 @@ def test_the_curve_has_the_mean_shape_of_each_number_of_labels(tmp_path, monkeyp
         LabelCount(8, ("linear",), np.array([0.1]), np.array([0.25])),
     )
     curve = label_curve.LabelCurve("a val", "a train", 5, "box", "the box", counts)
-    label_curve.save_label_curve(
-        tmp_path, curve, detector="d", annotations=tmp_path / "landmarks.csv"
-    )
+    label_curve.save_label_curve(tmp_path, curve, detector="d", key="k")
     assert holds_results(tmp_path, {"label_curve.json"})
     for ours, given in drawn:
         shape = given["mean_shape"]

@@ -230,7 +230,9 @@ def test_a_run_or_regressor_that_is_not_there(tiny_run: Path, tmp_path: Path) ->
         files_of(tiny_run, "eyes")
     shutil.copytree(tiny_run, tmp_path / "run")
     (tmp_path / "run" / "weights.safetensors").unlink()
-    with pytest.raises(InputError, match="has no weights yet: it has not come to its first"):
+    with pytest.raises(
+        InputError, match="is missing: the run has not come to its first checkpoint"
+    ):
         files_of(tmp_path / "run", None)
 
 

@@ -41,6 +41,8 @@ def test_what_we_write_is_recognised(tmp_path, name):
         ),
         ("a.csv", "name,x1,y1\n", "neither .*, so it is in no format .*: name it with --from"),
         ("a.csv", "", "is empty: expected a table"),
+        ("a.csv", "\n\n", "is empty: expected a table"),
+        ("a.csv", "image quality,x1,y1\n", "so it is in no format"),
         ("a.txt", "LM=1", "is in no format"),
         ("a.json", "{", "is damaged"),
         ("folder/readme.md", "", "holds no landmarks.csv, no data.yaml of YOLO and no .pts"),

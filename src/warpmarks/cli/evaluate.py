@@ -148,7 +148,7 @@ def evaluate(
     from warpmarks.detector import Detector
     from warpmarks.evaluation.evaluate import evaluate_predictions
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.place import place_in
+    from warpmarks.evaluation.place import key_of, place_in
     from warpmarks.evaluation.record import evaluation_record, save_evaluation
     from warpmarks.regression.storage import load_for
     from warpmarks.report.run_report import rebuild_report
@@ -220,19 +220,22 @@ def evaluate(
             seed=seed,
             training=training,
         )
-        way = _way(regressor, fit_split, cross_validation)
-        folder = pictures or place_in(run, f"{annotated.name} {way}", annotated.source)
+        named = f"{annotated.name} {_way(regressor, fit_split, cross_validation)}"
+        key = key_of(named, annotated.source)
+        folder = pictures or place_in(run, named, key)
         progress.start("Drawing pictures", None)
         save_evaluation(
             folder,
             evaluation,
             annotated.images,
             detector=detector.digest,
-            annotations=annotated.source,
+            key=key,
         )
-        page = None
-        if pictures is None:
-            page = rebuild_report(run, annotated.images, detector=detector, progress=progress)
+        page = (
+            rebuild_report(run, annotated.images, detector=detector, progress=progress)
+            if pictures is None
+            else None
+        )
     about = {"run": run.resolve().name, "detector": detector.digest}
     if not to_stdout:
         print_scores(evaluation, about["run"])

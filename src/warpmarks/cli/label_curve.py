@@ -44,7 +44,7 @@ def tell_label_curve(
     from warpmarks.evaluation.few_labels import LabelledPool, errors_by_labels, parse_counts
     from warpmarks.evaluation.label_curve import LabelCurve, save_label_curve, score_supervised
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.place import place_in
+    from warpmarks.evaluation.place import key_of, place_in
     from warpmarks.metrics.errors import checked_lengths
     from warpmarks.report.run_report import rebuild_report
 
@@ -77,8 +77,9 @@ def tell_label_curve(
             others,
         )
         way = f"{scored.name} labels of {fitted_on.name} {method}"
-        place = folder or place_in(run, way, scored.source)
-        save_label_curve(place, curve, detector=detector.digest, annotations=scored.source)
+        key = key_of(way, scored.source)
+        place = folder or place_in(run, way, key)
+        save_label_curve(place, curve, detector=detector.digest, key=key)
         page = None
         if folder is None:
             page = rebuild_report(run, scored.images, detector=detector, progress=progress)

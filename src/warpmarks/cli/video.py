@@ -281,13 +281,16 @@ def _check_all_videos(sources: Sequence[Path]) -> None:
     if len(sources) == 1:
         return
     whole = Path(" ".join(map(str, sources)))
+    if whole.exists():
+        raise InputError(
+            f"{' and '.join(map(str, sources))} were given, but '{whole}' exists: put quotes "
+            "around it"
+        )
     for source in sources:
         if not source.exists():
             raise InputError(
-                f"{source} does not exist, but '{whole}' does: put quotes around it"
-                if whole.exists()
-                else f"{source} does not exist: several IMAGES must be videos, and a path with "
-                "blanks needs quotes"
+                f"{source} does not exist: several IMAGES must be videos, and a path with blanks "
+                "needs quotes"
             )
         if not find_videos(source):
             raise InputError(

@@ -13,7 +13,6 @@ from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelCount, Spread
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.evaluation.place import key_of
 from warpmarks.evaluation.predicting import seen_in_training
 from warpmarks.evaluation.record import begin_anew
 from warpmarks.files import write_json
@@ -136,14 +135,14 @@ def score_supervised(
     )
 
 
-def save_label_curve(folder: Path, curve: LabelCurve, *, detector: str, annotations: Path) -> None:
+def save_label_curve(folder: Path, curve: LabelCurve, *, detector: str, key: str) -> None:
     """Draw label_curve.png, also for dark, into a folder, made if need be, and write the figures.
 
     Args:
         folder: for the picture and figures.
         curve: what is told.
         detector: its digest.
-        annotations: the file of those that were scored, see `place.key_of`.
+        key: see `place.key_of`.
 
     Raises:
         InputError: the folder cannot be made or written.
@@ -158,7 +157,7 @@ def save_label_curve(folder: Path, curve: LabelCurve, *, detector: str, annotati
             series, normaliser=curve.normaliser_words, mean_shape=mean_shape, theme=theme
         )
         save_figure(figure, folder / f"{CURVE}{ending}.png")
-    about = {"detector": detector, "annotations": key_of(annotations)}
+    about = {"detector": detector, "key": key}
     write_json(folder / RECORD, about | curve.record())
 
 

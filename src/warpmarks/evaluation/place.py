@@ -12,25 +12,28 @@ FOLDER = "evaluations"
 """Of a run."""
 
 
-def place_in(run: Path, name: str, annotations: Path) -> Path:
+def place_in(run: Path, name: str, key: str) -> Path:
     """The folder for an evaluation: that of the same before, or else one that is free.
 
     Args:
         run: its folder.
         name: what was scored, and how.
-        annotations: their file; sets in different places may have one name.
+        key: see ``key_of``.
     """
     folder = run / FOLDER / _slug(name)
     others = (folder.with_name(f"{folder.name}-{number}") for number in count(2))
-    return next(
-        place for place in chain([folder], others) if _key_in(place) in {None, key_of(annotations)}
-    )
+    return next(place for place in chain([folder], others) if _key_in(place) in {None, key})
 
 
-def key_of(annotations: Path) -> str:
-    """Tells a file of annotations from others, without its path: a run may go to other people."""
-    path = str(annotations.resolve())
-    return hashlib.sha256(path.encode(errors="surrogateescape")).hexdigest()[:12]
+def key_of(name: str, annotations: Path) -> str:
+    """Tells an evaluation from others, without a path: a run may go to other people.
+
+    Args:
+        name: what was scored, and how.
+        annotations: their file; sets in different places may have one name.
+    """
+    whole = f"{name}\0{annotations.resolve()}"
+    return hashlib.sha256(whole.encode(errors="surrogateescape")).hexdigest()[:12]
 
 
 def _slug(text: str) -> str:
@@ -42,7 +45,7 @@ def _key_in(folder: Path) -> str | None:
     """Of the evaluation in a folder; None where there is none, or one of an earlier version."""
     for name in (EVALUATION, LABEL_CURVE):
         try:
-            key = json.loads((folder / name).read_text(encoding="utf-8")).get("annotations")
+            key = json.loads((folder / name).read_text(encoding="utf-8")).get("key")
         except (OSError, ValueError, AttributeError):
             continue
         if isinstance(key, str):

@@ -13,7 +13,6 @@ from warpmarks.datasets.results import EVALUATION
 from warpmarks.errors import InputError
 from warpmarks.evaluation.evaluate import Evaluation
 from warpmarks.evaluation.pictures import draw_evaluation
-from warpmarks.evaluation.place import key_of
 from warpmarks.files import write_json
 from warpmarks.metrics.score import PointScore, Score
 
@@ -37,7 +36,7 @@ def begin_anew(folder: Path, record: str = RECORD) -> None:
 
 
 def save_evaluation(
-    folder: Path, evaluation: Evaluation, images: ImageSet, *, detector: str, annotations: Path
+    folder: Path, evaluation: Evaluation, images: ImageSet, *, detector: str, key: str
 ) -> None:
     """Draw the pictures into a folder, made if need be, and write the figures when they are there.
 
@@ -46,14 +45,14 @@ def save_evaluation(
         evaluation: what is told.
         images: that were scored.
         detector: its digest.
-        annotations: their file, see `place.key_of`.
+        key: see `place.key_of`.
 
     Raises:
         InputError: the folder cannot be made or written.
     """
     begin_anew(folder)
     draw_evaluation(folder, evaluation, images)
-    about = {"detector": detector, "annotations": key_of(annotations)}
+    about = {"detector": detector, "key": key}
     write_json(folder / RECORD, about | evaluation_record(evaluation))
 
 

@@ -33,8 +33,8 @@ def files_of(run: Path, regressor: str | None) -> dict[str, bytes]:
         wanted = {_EXPORTED: run}
     else:
         RunFolder(run).record()
-        if not RunFolder(run).weights_path.is_file():
-            raise InputError(f"{run} has no weights yet: it has not come to its first checkpoint")
+        if not (weights := RunFolder(run).weights_path).is_file():
+            raise InputError(f"{weights} is missing: the run has not come to its first checkpoint")
         wanted = {name: run / name for name in (RUN, "weights.safetensors")}
         if regressor is not None:
             folder = regressor_path(regressor, run)

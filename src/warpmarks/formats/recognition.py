@@ -105,13 +105,17 @@ def _csv(path: Path) -> str | None:
         with path.open("rb") as file:
             head = decode(file.read(_HEAD))
         rows = list(csv.reader(io.StringIO(head, newline="")))[:4]
-    except (OSError, csv.Error):
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror or error})") from error
+    except csv.Error:
         return None
     firsts = [row[0].strip() if row else "" for row in rows]
-    if not firsts:
+    if not any(firsts):
         raise InputError(f"{path} is empty: expected a table of points on images")
     # Also in capitals, with other separators or in UTF-16: whoever reads it says what is wrong.
-    ours = re.match(r"[^a-z]*(images?\b|frame[;\t])", firsts[0].replace("\0", "").lower())
+    ours = re.match(
+        r"[^a-z]*(images?\s*([;\t]|$)|frame\s*[;\t])", firsts[0].replace("\0", "").lower()
+    )
     if ours or is_of_frames([cell.strip() for cell in rows[0]]):
         return "warpmarks"
     if firsts[:1] != ["scorer"]:

@@ -190,8 +190,8 @@ def survey(
     at = points.expand(len(large[first]), -1, -1, -1)
     if sight.pose is not None:
         pose = sight.pose.of(first)
-        rows = at.to(sight.landmarks).split(8, dim=1)  # of a bend each point has K terms
-        at = torch.cat([pose(some) for some in rows], dim=1).cpu()
+        parts = at.to(sight.landmarks).split(8, dim=1)  # of a bend each point has K terms
+        at = torch.cat([pose(part) for part in parts], dim=1).cpu()
     instances = Instances(
         _shown(large, points, margin),
         _pixels(sight.landmarks, view_size),

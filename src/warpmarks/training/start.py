@@ -308,7 +308,10 @@ class Start:
             self._made = True
             self.folder.write_names(cache.names)
             self.folder.write_unreadable(cache.unreadable)
-        elif self.record.budget != kept:
+            return
+        if self.folder.read_names() is None:  # a run of an earlier version
+            self.folder.write_names(cache.names)
+        if self.record.budget != kept:
             changes = {"budget": kept, "format": FORMAT}
             self.folder.update(self.record.model_copy(update=changes))
 
