@@ -23,7 +23,7 @@ def test_an_unknown_setting_is_told_before_rendering(warpmarks, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--minutes", 0], "--minutes is 0.0: expected a finite number above 0"),
+        (["--minutes", 0], "--minutes is 0: expected a finite number above 0"),
         (["--landmarks", 0], "--landmarks is 0: expected at least 1"),
     ],
 )

@@ -58,7 +58,7 @@ def test_settings_can_be_changed_but_the_network(finetune, tmp_path):
         (["--steps", 5, "--minutes", 1], "--steps and --minutes were both given"),
         (["--resume", "--overwrite"], "--resume and --overwrite were both given"),
         (["--resume"], "is no run: there is nothing to go on with, leave --resume out"),
-        (["--minutes", 0], "--minutes is 0.0: expected a finite number above 0"),
+        (["--minutes", 0], "--minutes is 0: expected a finite number above 0"),
         (["--learning-rate", 0], "--learning-rate is 0: expected a finite number above 0"),
         (["--set", "warps.first.rotaton=3"], "did you mean warps.first.rotation?"),
         (["--split", "train"], "split.csv"),

@@ -184,7 +184,7 @@ def test_resume_without_a_run_is_refused(warpmarks, tmp_path, image_folder):
     [
         (["--steps", 5, "--minutes", 1], "--steps and --minutes were both given"),
         (["--resume", "--overwrite"], "--resume and --overwrite were both given"),
-        (["--minutes", 0], "--minutes is 0.0: expected a finite number above 0"),
+        (["--minutes", 0], "--minutes is 0: expected a finite number above 0"),
         (["--landmarks", 17], "--landmarks 17"),
         (["--landmarks", 0], "--landmarks is 0: expected at least 1"),
         (["--set", "warps.first.rotaton=3"], "did you mean warps.first.rotation?"),

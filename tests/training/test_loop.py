@@ -578,7 +578,7 @@ EXCHANGING = tiny_config(
     ("arguments", "message"),
     [
         ({"steps": 0}, "--steps is 0: expected at least 1"),
-        ({"minutes": 0.0}, "--minutes is 0.0: expected a finite number above 0"),
+        ({"minutes": 0.0}, "--minutes is 0: expected a finite number above 0"),
         ({"minutes": math.inf}, "--minutes is inf: expected a finite number above 0"),
         ({"minutes": math.nan}, "--minutes is nan: expected a finite number above 0"),
         ({"device": "abacus"}, "--device is abacus: expected auto, cpu or cuda"),
