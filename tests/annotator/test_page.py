@@ -293,9 +293,16 @@ def test_a_phone(serve: Callable[..., Server], visit: Visits) -> None:
 
 def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
     tab = visit(serve("--points", POINTS), viewport=PHONE, has_touch=True, is_mobile=True)
+    picture, stage = tab.stage.locator("img.picture"), tab.stage
+
+    def still() -> bool:  # what comes late beside the stage makes it smaller
+        places = picture.bounding_box(), stage.bounding_box()
+        tab.page.wait_for_timeout(500)
+        return places == (picture.bounding_box(), stage.bounding_box())
+
+    until(still, "the stage at its size")
     point = np.array([100, 80])
     before = tab.to_screen(point)
-    picture = tab.stage.locator("img.picture")
     width = picture.bounding_box()["width"]
     session = tab.page.context.new_cdp_session(tab.page)
 
@@ -312,10 +319,8 @@ def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
     assert picture.bounding_box()["width"] == pytest.approx(2.5 * width, rel=0.02)
     assert tab.to_screen(point)[0] == pytest.approx(before[0] + 25, abs=2)
     # Up and down it fits into the stage, and is held in the middle.
-    drawn, stage = picture.bounding_box(), tab.stage.bounding_box()
-    assert drawn["y"] + drawn["height"] / 2 == pytest.approx(
-        stage["y"] + stage["height"] / 2, abs=2
-    )
+    drawn, room = picture.bounding_box(), stage.bounding_box()
+    assert drawn["y"] + drawn["height"] / 2 == pytest.approx(room["y"] + room["height"] / 2, abs=2)
 
     # Nor is a third finger a tap.
     fingers("touchStart", -30, 30)
