@@ -28,6 +28,21 @@ HOSTILE = [
 ]
 AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 LAPTOP, PHONE = {"width": 1366, "height": 768}, {"width": 390, "height": 844}
+TABLET = {"width": 800, "height": 1100}
+# Every place that the stage has had since the page began, drawing by drawing.
+STAGE_BOXES = """
+window.stageBoxes = [];
+const look = () => {
+    const stage = document.querySelector("#stage");
+    if (stage) {
+        const { x, y, width, height } = stage.getBoundingClientRect();
+        const box = [x, y, width, height];
+        if (String(box) !== String(stageBoxes.at(-1))) stageBoxes.push(box);
+    }
+    requestAnimationFrame(look);
+};
+look();
+"""
 
 
 @pytest.fixture(scope="module")
@@ -291,16 +306,53 @@ def test_a_phone(serve: Callable[..., Server], visit: Visits) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
+@pytest.mark.parametrize("size", [PHONE, TABLET], ids=["phone", "tablet"])
+def test_what_comes_late_does_not_move_the_picture(
+    serve: Callable[..., Server], visit: Visits, size: dict[str, int]
+) -> None:
+    tab = visit(serve("--points", POINTS), viewport=size, has_touch=True, is_mobile=True)
+    tab.page.add_init_script(STAGE_BOXES)
+    tab.page.reload()
+    for point in tab.truth:
+        tab.page.touchscreen.tap(*tab.to_screen(point))
+    tab.wait_for_points(3)
+    playwright.expect(tab.page.get_by_role("heading", name="How good it is")).to_be_visible()
+    playwright.expect(tab.page.get_by_role("heading", name="Best to label next")).to_be_visible()
+    box = tab.stage.bounding_box()
+    seen = tab.page.evaluate("stageBoxes")
+    assert seen == [[pytest.approx(box[side]) for side in ("x", "y", "width", "height")]]
+
+
+def test_a_window_of_another_size_shows_the_same_part_of_a_zoomed_picture(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS), viewport=LAPTOP)
+    picture, stage = tab.stage.locator("img.picture"), tab.stage
+    for _ in range(5):
+        tab.page.keyboard.press("+")
+
+    def middle() -> np.ndarray:
+        """Of the stage, in shares of the picture's width and height."""
+        drawn, room = picture.bounding_box(), stage.bounding_box()
+        return np.array(
+            [
+                (room["x"] + room["width"] / 2 - drawn["x"]) / drawn["width"],
+                (room["y"] + room["height"] / 2 - drawn["y"]) / drawn["height"],
+            ]
+        )
+
+    before, width = middle(), picture.bounding_box()["width"]
+    height = stage.bounding_box()["height"]
+    tab.page.set_viewport_size({"width": LAPTOP["width"] - 200, "height": LAPTOP["height"] - 160})
+    until(lambda: stage.bounding_box()["height"] < height - 100, "the smaller stage")
+    until(lambda: np.allclose(middle(), before, atol=0.002), "the same part of it")
+    assert picture.bounding_box()["width"] == pytest.approx(width)
+
+
 def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
     tab = visit(serve("--points", POINTS), viewport=PHONE, has_touch=True, is_mobile=True)
     picture, stage = tab.stage.locator("img.picture"), tab.stage
-
-    def still() -> bool:  # what comes late beside the stage makes it smaller
-        places = picture.bounding_box(), stage.bounding_box()
-        tab.page.wait_for_timeout(500)
-        return places == (picture.bounding_box(), stage.bounding_box())
-
-    until(still, "the stage at its size")
+    assert tab.name
     point = np.array([100, 80])
     before = tab.to_screen(point)
     width = picture.bounding_box()["width"]

@@ -89,8 +89,10 @@ export function middle(): XY {
   return [Math.round(x), Math.round(y)];
 }
 
-// Another picture or another size of the window: the whole of it, unless one has zoomed in.
+// Another picture or another size of the window: the whole of it; where one has zoomed in, the same
+// part of it in the middle.
 let fitted = "";
+let fittedIn: Size = { width: 1, height: 1 };
 effect(() => {
   const { width, height } = stageSize.value;
   const image = imageSize();
@@ -100,7 +102,12 @@ effect(() => {
     fitted = key;
     touched.value = false;
     view.value = fit(image, { width, height });
-  } else view.value = held(view.peek(), image, { width, height });
+  } else {
+    const { scale, x, y } = view.peek();
+    const [right, down] = [(width - fittedIn.width) / 2, (height - fittedIn.height) / 2];
+    view.value = held({ scale, x: x + right, y: y + down }, image, { width, height });
+  }
+  fittedIn = { width, height };
 });
 
 interface Drag {
