@@ -11,6 +11,7 @@ def made_up(source: str, points: int = 5, absent: str = "", **splits: int) -> Co
             name: Split(count, count if points else 0, count if points else 0, f"{source}{name}")
             for name, count in splits.items()
         },
+        there=tuple(splits),
         points=points,
         absent=absent,
     )

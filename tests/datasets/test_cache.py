@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from listening import Listener
 from warpmarks.datasets import cache as cache_module
 from warpmarks.datasets.cache import default_cache_dir, load_pictures
 from warpmarks.datasets.image_set import find_images
@@ -55,23 +56,6 @@ def reads(monkeypatch):
 
     monkeypatch.setattr(cache_module, "read_picture", read)
     return seen
-
-
-class Listener:
-    def __init__(self):
-        self.told = []
-
-    def start(self, description, total):
-        self.told.append([description, total, 0])
-
-    def advance(self, amount=1):
-        self.told[-1][2] += amount
-
-    def message(self, text):
-        raise AssertionError(text)
-
-    def finish(self):
-        self.told[-1].append("finished")
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad"])
@@ -139,13 +123,12 @@ def test_a_moved_folder_is_the_same_cache(folder, load, reads, tmp_path):
 def test_progress_is_told_of_both_passes(load):
     listener = Listener()
     load(progress=listener)
-    assert listener.told == [
-        ["Checking images", COUNT, COUNT, "finished"],
-        ["Reading images", COUNT, COUNT, "finished"],
-    ]
-    listener.told.clear()
+    both = [("Checking images", COUNT), ("Reading images", COUNT)]
+    assert (listener.pieces, listener.done, listener.finished) == (both, [COUNT, COUNT], 2)
+    listener = Listener()
     load(progress=listener)
-    assert listener.told == [["Checking images", COUNT, COUNT, "finished"]]
+    assert (listener.pieces, listener.done, listener.finished) == (both[:1], [COUNT], 1)
+    assert listener.messages == []
 
 
 def test_unreadable_images_are_left_out_and_named_each_time(folder, load, reads):

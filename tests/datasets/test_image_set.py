@@ -2,7 +2,9 @@ import json
 import os
 
 import pytest
+from PIL import Image
 
+from listening import Listener
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.errors import InputError
 
@@ -191,18 +193,35 @@ def test_photographs_that_are_not_read_are_counted(tmp_path):
     ):
         find_images(tmp_path)
     touch(tmp_path, "f.jpg")
-    images = find_images(tmp_path)
-    assert images == ImageSet(tmp_path, ("f.jpg",))
-    assert images.subset(()).unreadable == ((".heic", 2), (".nef", 1))
-    assert images.notice == (
+    told = Listener()
+    assert find_images(tmp_path, progress=told) == ImageSet(tmp_path, ("f.jpg",))
+    unreadable = (
         f"{tmp_path} also holds 2 .heic files, 1 .nef file, left out as unreadable: convert to "
         "JPEG what is to be used"
     )
-    assert find_images(tmp_path / "f.jpg").notice == ""
+    assert told.messages == [unreadable]
     touch(tmp_path, "b/g.MP4", "h.mov", ".i.mov")
-    assert find_images(tmp_path).notice == (
-        f"{images.notice}; {tmp_path} holds images: its 2 videos are left out"
-    )
+    find_images(tmp_path, progress=told)
+    assert told.messages[1:] == [
+        unreadable,
+        f"{tmp_path} holds images: its 2 videos are left out",
+    ]
+    find_images(tmp_path / "f.jpg", progress=told)
+    assert len(told.messages) == 3
+
+
+@pytest.mark.parametrize("extension", ["tif", "TIFF", "gif"])
+def test_further_pages_are_told_of(tmp_path, extension):
+    pages = [Image.new("L", (7, 5), level) for level in (0, 90, 200)]
+    pages[0].save(tmp_path / f"a.{extension}")
+    (tmp_path / f"damaged.{extension}").write_bytes(b"II*\0 GIF89a")
+    told = Listener()
+    find_images(tmp_path, progress=told)
+    assert told.messages == []
+    pages[0].save(tmp_path / f"stack.{extension}", save_all=True, append_images=pages[1:])
+    find_images(tmp_path, progress=told)
+    (message,) = told.messages
+    assert message.startswith(f"{tmp_path / f'stack.{extension}'} holds several pages, of which ")
 
 
 def test_a_folder_that_cannot_be_read_is_refused(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from listening import Listener
 from warpmarks.errors import InputError
 from warpmarks.fleet.detecting import check_address
 from warpmarks.fleet.pieces import Columns, Piece, find_work
@@ -38,6 +39,14 @@ def test_a_folder_in_pieces(image_folder: Path) -> None:
     assert work.pieces[1].names == tuple(f"{index:02}.png" for index in range(5, 10))
     assert work.pieces[2].paths == (str(image_folder / "10.png"), str(image_folder / "11.png"))
     assert work.columns is None
+
+
+def test_what_a_folder_holds_beside_images_is_told(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.mp4"):
+        (tmp_path / name).touch()
+    listener = Listener()
+    assert find_work(str(tmp_path), progress=listener).count == 1
+    assert listener.messages == [f"{tmp_path} holds images: its 1 video is left out"]
 
 
 def test_a_url(store: fsspec.AbstractFileSystem) -> None:

@@ -86,6 +86,10 @@ def test_a_set_of_ones_own_with_its_own_names_of_splits(tmp_path):
     assert plain.lacks("val") == (
         "the set has no images of the split 'val': the splits there are fit, hidden"
     )
+    misspelt = find_copies(parts, {"set": [root]}, {"train": "fti", "val": "fit"})["own"]
+    assert misspelt.lacks("train") == (
+        "the set has no images of the split 'fti': the splits there are fit, hidden"
+    )
 
 
 def test_a_moved_copy_is_the_same_and_a_corrected_point_another(tmp_path):

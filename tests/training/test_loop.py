@@ -18,6 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
+from listening import Listener
 from tiny_runs import AS_BY_DEFAULT, TINY_NETWORK, tiny_config, train_tiny
 from warpmarks.configuration import override
 from warpmarks.detector import Detector
@@ -63,26 +64,6 @@ def unbroken(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
     run = tmp_path_factory.mktemp("unbroken") / "run"
     train_tiny(image_folder, run, steps=STEPS)
     return RunFolder(run)
-
-
-class Listener:
-    def __init__(self) -> None:
-        self.done: list[int] = []
-        self.messages: list[str] = []
-        self.pieces: list[tuple[str, int | None]] = []
-
-    def start(self, description: str, total: int | None, done: int = 0) -> None:
-        self.pieces.append((description, total))
-        self.done.append(done)
-
-    def advance(self, amount: int = 1) -> None:
-        self.done[-1] += amount
-
-    def message(self, text: str) -> None:
-        self.messages.append(text)
-
-    def finish(self) -> None:
-        pass
 
 
 def lines_but_times(run: RunFolder) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from listening import Listener
 from made_videos import ColourDetector, picture, place, spoil, write_video
 from warpmarks.datasets.cache import load_pictures
 from warpmarks.errors import InputError
@@ -117,26 +118,11 @@ def test_the_pictures_are_cached_as_those_of_images(tmp_path):
 
 
 def test_a_broken_frame_is_left_out_and_told_of(tmp_path):
-    class Listener:
-        told = ()
-
-        def start(self, *_):
-            pass
-
-        def advance(self, *_):
-            pass
-
-        def finish(self):
-            pass
-
-        def message(self, text):
-            self.told += (text,)
-
     clip = spoil(write_video(tmp_path / "clip.mp4", 12, options={"bf": "0"}), 9)
     listener = Listener()
     images = find_frames([clip], frames=12, cache_dir=tmp_path / "cache", progress=listener)
     assert numbers(images) == [*range(9), 10, 11]
-    assert listener.told == (f"{clip}: 1 of 12 frames cannot be decoded and were left out",)
+    assert listener.messages == [f"{clip}: 1 of 12 frames cannot be decoded and were left out"]
 
 
 def test_an_interrupted_taking_leaves_nothing(tmp_path, monkeypatch):

@@ -70,9 +70,7 @@ def open_images(
     """
     source = Path(source)
     progress = progress or SilentProgress()
-    found = find_images(source, split=split)
-    if found.notice:
-        progress.message(found.notice)
+    found = find_images(source, split=split, progress=progress)
     return _checked(found, source, source.is_dir(), progress)
 
 

@@ -120,11 +120,9 @@ def detect(
         )
         _name_points(output, scheme)
         return
-    image_set = find_images(images, split=split)
-    check_not_input(output, image_set.paths())
     with terminal_progress() as progress:
-        if image_set.notice:
-            progress.message(image_set.notice)
+        image_set = find_images(images, split=split, progress=progress)
+        check_not_input(output, image_set.paths())
         try:
             written = detect_to_file(
                 detector,

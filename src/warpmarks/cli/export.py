@@ -137,4 +137,5 @@ def _write_int8(
 
     assert images is not None
     with terminal_progress() as progress:
-        write_int8(detector, output, find_images(images), regressor, progress=progress)
+        found = find_images(images, progress=progress)
+        write_int8(detector, output, found, regressor, progress=progress)

@@ -170,10 +170,7 @@ def find_images_or_frames(
                     raise InputError(
                         f"{flag} was given, but {sources[0]} is no video: leave it out"
                     )
-            found = find_images(sources[0], split=split)
-            if found.notice:
-                progress.message(found.notice)
-            return found
+            return find_images(sources[0], split=split, progress=progress)
     _check_all_videos(sources)
     if split is not None:
         raise InputError(f"--split {split} was given, but videos have no splits: leave it out")

@@ -5,6 +5,7 @@ import io
 import struct
 import threading
 import warnings
+from pathlib import Path
 from typing import BinaryIO
 
 from PIL import Image
@@ -55,6 +56,15 @@ def identify(file: BinaryIO | io.BytesIO) -> Image.Image:
         except (SyntaxError, IndexError, TypeError, struct.error):
             continue  # the ways in which plugins say that a file is not theirs
     raise ValueError(f"not an image in a format that can be read{missing}")
+
+
+def holds_several_pages(path: Path) -> bool:
+    """Whether an image file has a second page or frame; False where it cannot be read."""
+    try:
+        with quiet_pillow, path.open("rb") as file:
+            return bool(getattr(identify(file), "is_animated", False))
+    except Exception:  # a damaged file raises anything; it is told of when it is read
+        return False
 
 
 def orientation_of(image: Image.Image) -> int:

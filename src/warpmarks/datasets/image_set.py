@@ -1,17 +1,26 @@
 """Finding the images that are meant: a folder, a list in a text file, or a set in our layout."""
 
+import itertools
 import os
 from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from warpmarks.datasets.decoders import readable_extensions, unreadable_extensions
+from warpmarks.datasets.decoders import (
+    holds_several_pages,
+    readable_extensions,
+    unreadable_extensions,
+)
 from warpmarks.datasets.layout import read_split
 from warpmarks.datasets.results import holds_results
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
+from warpmarks.progress import Progress, SilentProgress
 from warpmarks.wording import be, counted
+
+_OF_PAGES = {".tif", ".tiff", ".gif"}
+_OPENED = 100  # files that are looked into for further pages
 
 
 @dataclass(frozen=True)
@@ -24,37 +33,16 @@ class ImageSet:
         names: each with "/" between folders, sorted, none twice. Only a list may name images
             outside of its folder; they keep the path that the list gives them.
         listed: the text list or the one image that was given; none for a folder.
-        unreadable: of a folder, extensions of photographs there that are never read, and how many
-            there are of each.
-        videos: of a folder, how many videos are there.
     """
 
     root: Path
     names: tuple[str, ...]
     listed: Path | None = field(default=None, compare=False)
-    unreadable: tuple[tuple[str, int], ...] = field(default=(), compare=False)
-    videos: int = field(default=0, compare=False)
 
     @property
     def source(self) -> Path:
         """What the person who gave the images knows them by."""
         return self.listed or self.root
-
-    @property
-    def notice(self) -> str:
-        """What was passed over, photographs and videos; empty where there is nothing."""
-        told = []
-        if self.unreadable:
-            told.append(
-                f"{self.root} also holds {_counted_files(self.unreadable)}, left out as "
-                "unreadable: convert to JPEG what is to be used"
-            )
-        if self.videos:
-            told.append(
-                f"{self.root} holds images: its {counted(self.videos, 'video')} "
-                f"{be(self.videos)} left out"
-            )
-        return "; ".join(told)
 
     def subset(self, names: Iterable[str]) -> "ImageSet":
         """The same with these names alone, in their order."""
@@ -65,7 +53,9 @@ class ImageSet:
         return [self.root / name for name in self.names]
 
 
-def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
+def find_images(
+    source: str | Path, *, split: str | None = None, progress: Progress | None = None
+) -> ImageSet:
     """Find the images of a folder, a text list, an image file, or a split of a set in our layout.
 
     A folder is searched with all its folders for files with the extension of an image, in upper or
@@ -75,10 +65,26 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
     lines and lines that begin with # are skipped. A split has the images/ that split.csv names for
     it or for a part of it ("test/common" is a part of "test"), see `warpmarks.datasets.layout`.
 
+    Args:
+        source: the folder, list or image.
+        split: of a set in our layout.
+        progress: told of what is passed over: photographs that are never read, videos, and the
+            further pages of files that hold several.
+
     Raises:
         InputError: there is no such source or split, no image in it, or a folder cannot be read.
     """
-    source = Path(source)
+    progress = progress or SilentProgress()
+    images = _find_images(Path(source), split, progress)
+    if several := _file_of_several_pages(images):
+        progress.message(
+            f"{several} holds several pages, of which the first is the image: write the others as "
+            "files of their own, and those of other such files, if they are to be used"
+        )
+    return images
+
+
+def _find_images(source: Path, split: str | None, progress: Progress) -> ImageSet:
     if not source.exists():
         raise InputError(
             f"{source} does not exist: give a folder of images or a text file that lists them"
@@ -98,7 +104,16 @@ def find_images(source: str | Path, *, split: str | None = None) -> ImageSet:
                 f"{root} holds no images: expected files such as .jpg, .png or .tif in it "
                 "or its folders"
             )
-        return ImageSet(root, tuple(sorted(names)), unreadable=unreadable, videos=videos)
+        if unreadable:
+            progress.message(
+                f"{root} also holds {_counted_files(unreadable)}, left out as unreadable: "
+                "convert to JPEG what is to be used"
+            )
+        if videos:
+            progress.message(
+                f"{root} holds images: its {counted(videos, 'video')} {be(videos)} left out"
+            )
+        return ImageSet(root, tuple(sorted(names)))
     names = [source.name] if _is_image_name(source.name) else _read_list(source)
     if not names:
         raise InputError(f"{source} lists no images: expected one path per line")
@@ -133,6 +148,16 @@ def _images_of_split(source: Path, split: str) -> ImageSet:
                 f"{table} lists {name}, but {root / name} does not exist: correct the table"
             )
     return ImageSet(root, names)
+
+
+def _file_of_several_pages(images: ImageSet) -> Path | None:
+    """The first such file among the first `_OPENED` that could be one."""
+    could_be = (name for name in images.names if PurePath(name).suffix.lower() in _OF_PAGES)
+    for name in itertools.islice(could_be, _OPENED):
+        path = images.root / name
+        if holds_several_pages(path):
+            return path
+    return None
 
 
 def _is_image_name(name: str) -> bool:

@@ -98,7 +98,7 @@ def detect_on_fleet(
         address: of a Ray that runs; ``auto`` finds one on this machine.
         resume: go on with what an interrupted call with the same arguments has left.
         overwrite: replace it.
-        progress: told of the images.
+        progress: told of the images, and of what a folder holds beside them.
 
     Raises:
         InputError: see its sentence. An image that cannot be read is no error.
@@ -114,6 +114,7 @@ def detect_on_fleet(
         images_per_piece=images_per_part,
         image_column=image_column,
         name_column=name_column,
+        progress=progress,
     )
     parts = Parts(str(output))
     about = About(digest_of(files), work.digest())

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.image_set import find_images
 from warpmarks.errors import InputError
+from warpmarks.progress import Progress
 from warpmarks.wording import first_of
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ def find_work(
     images_per_piece: int = 1000,
     image_column: str | None = None,
     name_column: str | None = None,
+    progress: Progress | None = None,
 ) -> Work:
     """Find the images of a folder, a list, an image set, a URL, or Parquet files of image bytes.
 
@@ -129,6 +131,7 @@ def find_work(
         images_per_piece: of image files; a row group is a piece whatever its size.
         image_column: of Parquet files; found by its type if there is but one that can be it.
         name_column: of Parquet files; see `NAME_COLUMNS`.
+        progress: told of what a folder holds beside the images.
 
     Raises:
         InputError: there are no images, or they cannot be found out of what is there.
@@ -140,7 +143,7 @@ def find_work(
     if image_column is not None or name_column is not None:
         raise InputError(f"{source} has no Parquet files, but a column was named: leave it out")
     if "://" not in source:
-        images = find_images(source, split=split)
+        images = find_images(source, split=split, progress=progress)
         paths = [str(path.absolute()) for path in images.paths()]
         return Work(filesystem, _chunks(images.names, paths, images_per_piece), None)
     if split is not None:

@@ -42,6 +42,7 @@ class Copy:
         folders: that hold it.
         splits: by the name that protocols have for them.
         names: what the copy calls them, where it is another name.
+        there: all the splits that the copy has, as it calls them.
         points: number of annotated points; 0 without annotations.
         digest: of all its names, splits, points and the files' sizes.
         gaps: one sentence for each thing that is missing of the published set.
@@ -52,6 +53,7 @@ class Copy:
     folders: tuple[Path, ...] = ()
     splits: Mapping[str, Split] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    there: tuple[str, ...] = ()
     points: int = 0
     digest: str = ""
     gaps: tuple[str, ...] = ()
@@ -71,7 +73,7 @@ class Copy:
         found = self.splits.get(split)
         called = self.names.get(split, split)
         if found is None or not found.images:
-            there = ", ".join(self.names.get(name, name) for name in self.splits) or "none"
+            there = ", ".join(self.there) or "none"
             return f"{title} has no images of the split {called!r}: the splits there are {there}"
         if labels is not None and not found.annotated:
             return f"no image of {title} {called} is annotated"
@@ -141,6 +143,7 @@ def find_copy(
             if (one := _split(images, sizes, names.get(split, split))).images
         },
         names,
+        tuple(sorted(set(images.splits))),
         0 if images.points is None else images.points.shape[1],
         _digest(images, sizes, range(len(images.names))),
         found.gaps,
