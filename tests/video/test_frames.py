@@ -29,6 +29,7 @@ def test_frames_are_the_videos_own(tmp_path):
     images = find_frames([clip], frames=5, cache_dir=tmp_path / "cache")
     assert numbers(images) == [3, 9, 15, 21, 27]
     assert images.root.name.startswith("clip.mp4-")
+    assert images.source == clip
     for number, path in zip(numbers(images), images.paths(), strict=True):
         assert ColourDetector()(path).landmarks == pytest.approx(place(number), abs=0.4)
 

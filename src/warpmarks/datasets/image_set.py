@@ -32,7 +32,8 @@ class ImageSet:
             folder searched, or the folder of the text list.
         names: each with "/" between folders, sorted, none twice. Only a list may name images
             outside of its folder; they keep the path that the list gives them.
-        listed: the text list or the one image that was given; none for a folder.
+        listed: the text list, the one image, or the video or its folder that was given; none for a
+            folder of images.
     """
 
     root: Path

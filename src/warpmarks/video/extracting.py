@@ -75,10 +75,11 @@ def find_frames(
     folders = [
         _folder(file, frames, FrameChoice(choice), home, progress) for file in dict.fromkeys(files)
     ]
+    given = Path(videos[0]) if len(videos) == 1 else None
     if len(folders) == 1:
-        return ImageSet(folders[0], tuple(_images(folders[0])))
+        return ImageSet(folders[0], tuple(_images(folders[0])), given)
     names = {f"{folder.name}/{name}" for folder in folders for name in _images(folder)}
-    return ImageSet(home, tuple(sorted(names)))
+    return ImageSet(home, tuple(sorted(names)), given)
 
 
 def _folder(file: Path, frames: int, choice: FrameChoice, home: Path, progress: Progress) -> Path:
