@@ -194,8 +194,8 @@ class TrainingConfig(Section):
     """How often detection looks at an image: after the first look with the object upright, in the
     middle and of its usual size, as the landmarks of the look before say that it lies."""
     unbend: bool = False
-    """Whether further looks, where there are any, also see the object with about its usual shape, as
-    those landmarks say that it is bent, see ``warpmarks.warps.bend``."""
+    """Whether further looks, if any, also see the object with about its usual shape, as those
+    landmarks say that it is bent, see ``warpmarks.warps.bend``."""
     image: ImageConfig = ImageConfig()
     network: NetworkConfig = NetworkConfig()
     warps: WarpsConfig = WarpsConfig()

@@ -10,16 +10,12 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from warpmarks.coordinates import pixel_centres
 from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source
 from warpmarks.devices import choose_device
 from warpmarks.folding import folded
 from warpmarks.heatmaps import spatial_softmax
-from warpmarks.looking import Sight, look
-from warpmarks.losses import view_unit
-from warpmarks.network import reference_of
+from warpmarks.looking import Looking, Sight
 from warpmarks.run_folder import RunFolder, RunRecord
-from warpmarks.warps.bend import Bends
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
 from warpmarks.weights import build_network, load_weights, read_tensors, weights_digest
 
@@ -28,16 +24,6 @@ __all__ = ["Detection", "Detector", "NamedDetection"]
 
 Warp: TypeAlias = Callable[[Float[Tensor, "batch points 2"]], Float[Tensor, "batch points 2"]]
 """Takes points of each image, in normalised coordinates of its view, to others."""
-
-
-def bends_of(network: nn.Module, record: RunRecord) -> Bends | None:
-    """What undoes the objects' bends in further looks of a run, on the network's device, if any."""
-    reference = reference_of(network)
-    if reference is None or not record.config.unbend:
-        return None
-    size = (record.view_height, record.view_width)
-    at = reference.device
-    return Bends(reference, view_unit(*size).to(at), pixel_centres(*size, device=at))
 
 
 class Detector(ImageDetector):
@@ -59,10 +45,12 @@ class Detector(ImageDetector):
         self.device = choose_device(device)
         self.network = network.to(self.device).eval()
         self.record = record
-        self._view = pixel_centres(record.view_height, record.view_width, device=self.device)
-        self._unit = view_unit(record.view_height, record.view_width).to(self.device)
-        self._reference = reference_of(self.network)
-        self._bends = bends_of(self.network, record)
+        self._looking = Looking(
+            self.network,
+            looks=record.config.looks,
+            unbend=record.config.unbend,
+            size=(record.view_height, record.view_width),
+        )
 
     @classmethod
     def load(cls, run: str | Path, *, device: str | torch.device = "auto") -> "Detector":
@@ -145,16 +133,8 @@ class Detector(ImageDetector):
             there = points.flatten(1, 2) if warp is None else warp(points.flatten(1, 2))
             return sample_view(images, there.view_as(points), self.record.config.image.margin)
 
-        return look(
-            self._plain_views(images) if warp is None else seen(self._points_of(images)),
-            self.maps,
-            seen,
-            looks=self.record.config.looks,
-            reference=self._reference,
-            unit=self._unit,
-            points=self._view,
-            bends=self._bends,
-        )
+        views = self._plain_views(images) if warp is None else seen(self._points_of(images))
+        return self._looking(views, self.maps, seen)
 
     def _plain_views(
         self, images: Float[Tensor, "batch 3 height width"]
@@ -165,7 +145,7 @@ class Detector(ImageDetector):
         return sample_view(images, self._points_of(images), self.record.config.image.margin)
 
     def _points_of(self, images: Tensor) -> Float[Tensor, "batch view_height view_width 2"]:
-        return self._view.expand(len(images), -1, -1, -1)
+        return self._looking.points.expand(len(images), -1, -1, -1)
 
     def maps(
         self, views: Float[Tensor, "batch 3 view_height view_width"]

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
+from warpmarks.coordinates import pixel_centres
 from warpmarks.heatmaps import concentration, soft_argmax
+from warpmarks.losses import view_unit
+from warpmarks.network import reference_of
 from warpmarks.warps.bend import Bends, BentPose
 from warpmarks.warps.pose import Pose, pose_of
 
@@ -40,42 +43,69 @@ class Sight:
         return concentration(self.maps, self.in_views)
 
 
-def look(
-    views: Float[Tensor, "batch 3 height width"],
-    find: Callable[[Tensor], Tensor],
-    seen: Callable[[Tensor], Tensor],
-    *,
-    looks: int,
-    reference: Float[Tensor, "k 2"] | None,
-    unit: Float[Tensor, " 2"],
-    points: Float[Tensor, "height width 2"],
-    bends: Bends | None,
-) -> Sight:
-    """Landmarks by so many looks; by one where the reference is not known.
+class Looking(nn.Module):
+    """Looks at pictures so often, by what the network knows of the usual object.
+
+    By one look where its place is not known.
 
     Args:
-        views: of the first look.
-        find: views to probability maps.
-        seen: the pictures at (batch, height, width, 2) points, in normalised coordinates of the
-            first views, as views.
+        network: keeps where landmarks usually are, see `warpmarks.warps.pose`; on the device where
+            pictures will be.
         looks: at least 1.
-        reference: landmarks of the usual object, see `warpmarks.warps.pose`.
-        unit: of distances, see `warpmarks.losses.view_unit`.
-        points: centres of a view's pixels, in normalised coordinates.
-        bends: makes the shapes that further looks undo too, see `warpmarks.warps.bend`; None where
-            they undo turn, size and shift alone.
+        unbend: whether further looks also undo how objects are bent, see `warpmarks.warps.bend`.
+        size: of views, height and width in pixels.
     """
-    maps = find(views)
-    in_views = soft_argmax(maps)
-    landmarks = in_views
-    pose: Pose | BentPose | None = None
-    for _ in range(looks - 1):
-        if reference is None:
-            break
-        lies = pose_of(landmarks, reference, unit)
-        pose = lies if bends is None else bends(lies, landmarks)
-        views = seen(pose.at_pixels(points))
+
+    reference: Tensor | None
+    unit: Tensor
+    points: Tensor
+
+    def __init__(
+        self, network: nn.Module, *, looks: int, unbend: bool, size: tuple[int, int]
+    ) -> None:
+        super().__init__()
+        at = next(network.parameters()).device
+        reference = reference_of(network)
+        self.looks = 1 if reference is None else looks
+        for name, tensor in (
+            ("reference", reference),
+            ("unit", view_unit(*size).to(at)),
+            ("points", pixel_centres(*size, device=at)),
+        ):
+            self.register_buffer(name, tensor, persistent=False)
+        self.bends = (
+            Bends(reference, self.unit, self.points) if unbend and reference is not None else None
+        )
+
+    def forward(
+        self,
+        views: Float[Tensor, "batch 3 height width"],
+        find: Callable[[Tensor], Tensor],
+        seen: Callable[[Tensor], Tensor],
+    ) -> Sight:
+        """What the looks find on some pictures.
+
+        Args:
+            views: of the first look.
+            find: views to probability maps.
+            seen: the pictures at (batch, height, width, 2) points, in normalised coordinates of the
+                first views, as views.
+        """
         maps = find(views)
         in_views = soft_argmax(maps)
-        landmarks = pose(in_views)
-    return Sight(landmarks, views, in_views, maps, pose)
+        if self.looks == 1 or self.reference is None:
+            return Sight(in_views, views, in_views, maps)
+        landmarks = in_views
+        for _ in range(self.looks - 1):
+            pose = self._pose(landmarks, self.reference)
+            views = seen(pose.at_pixels(self.points))
+            maps = find(views)
+            in_views = soft_argmax(maps)
+            landmarks = pose(in_views)
+        return Sight(landmarks, views, in_views, maps, pose)
+
+    def _pose(
+        self, landmarks: Float[Tensor, "batch k 2"], reference: Float[Tensor, "k 2"]
+    ) -> Pose | BentPose:
+        lies = pose_of(landmarks, reference, self.unit)
+        return lies if self.bends is None else self.bends(lies, landmarks)

@@ -5,13 +5,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from warpmarks.coordinates import pixel_centres
-from warpmarks.detector import Detector, bends_of
+from warpmarks.detector import Detector
 from warpmarks.export.placing import Axis, lay_in, place_axes
 from warpmarks.folding import folded
 from warpmarks.heatmaps import spatial_softmax
-from warpmarks.looking import look
-from warpmarks.losses import view_unit
-from warpmarks.network import reference_of
+from warpmarks.looking import Looking
 from warpmarks.regression.regressor import Regressor
 from warpmarks.warps.sampling import sample, sample_view, view_to_picture
 
@@ -27,9 +25,6 @@ class DetectorGraph(nn.Module):
         precision: of places and of laying images in; the network's is float32.
     """
 
-    reference: Tensor | None
-    unit: Tensor
-    view_points: Tensor
     rows: Tensor
     columns: Tensor
     weights: Tensor
@@ -44,24 +39,22 @@ class DetectorGraph(nn.Module):
         super().__init__()
         self.precision = precision
         record = detector.record
-        self.looks = record.config.looks
+        height, width = record.view_height, record.view_width
         self.network = folded(detector.network)
-        self.bends = bends_of(detector.network, record)
+        self.looking = Looking(
+            detector.network,
+            looks=record.config.looks,
+            unbend=record.config.unbend,
+            size=(height, width),
+        )
         self.margin, self.fit = record.config.image.margin, record.config.image.fit
         self.picture_size = (record.picture_height, record.picture_width)
         # The view is bilinear in the picture, along either axis: a product with a matrix.
         for name, view, picture in (
-            ("rows", record.view_height, record.picture_height),
-            ("columns", record.view_width, record.picture_width),
+            ("rows", height, record.picture_height),
+            ("columns", width, record.picture_width),
         ):
             self.register_buffer(name, _view_matrix(view, picture, self.margin), persistent=False)
-        height, width = record.view_height, record.view_width
-        for name, tensor in (
-            ("reference", reference_of(detector.network)),
-            ("unit", view_unit(height, width)),
-            ("view_points", pixel_centres(height, width)),
-        ):
-            self.register_buffer(name, tensor, persistent=False)
         self.outputs = ("landmarks", "scores") if regressor is None else OUTPUTS
         if regressor is not None:
             weights = torch.from_numpy(regressor.weights)
@@ -83,15 +76,10 @@ class DetectorGraph(nn.Module):
         y, x = place_axes(height, width, self.picture_size, self.fit)
         pictures = lay_in(images, y, x) / 255
         views = self.rows @ pictures @ self.columns.T
-        sight = look(
+        sight = self.looking(
             views,
             lambda seen: spatial_softmax(self.network(seen)),
             lambda points: sample_view(pictures, points, self.margin),
-            looks=self.looks,
-            reference=self.reference,
-            unit=self.unit,
-            points=self.view_points,
-            bends=self.bends,
         )
         in_picture = view_to_picture(sight.landmarks, self.margin).to(self.precision)
         landmarks = _to_original(in_picture, y, x)
