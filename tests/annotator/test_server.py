@@ -2,6 +2,7 @@ import io
 import shutil
 import time
 import zipfile
+from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
@@ -397,6 +398,19 @@ def test_polling_costs_nothing_while_nothing_changes(client, session):
     again = client.get("/api/predictions", headers={"if-none-match": etag})
     assert again.status_code == 200
     assert again.headers["etag"] != etag
+
+
+@pytest.mark.parametrize("path", ["/api/predictions", "/api/images/0/file?width=20"])
+def test_what_another_server_said_at_this_address_is_asked_for_anew(client, session, path):
+    locate_all(session)
+    put(client, 0, 0, (10, 12), (20, 9))
+    first = client.get(path)
+    assert "no-cache" in first.headers["cache-control"]
+    known = {"if-none-match": first.headers["etag"]}
+    assert client.get(path, headers=known).status_code == 304
+    with browser(session, Path("run")) as later:  # the same project: only the server is another
+        again = later.get(path, headers=known)
+    assert (again.status_code, again.content) == (200, first.content)
 
 
 def test_suggestions_leave_out_what_is_labelled_or_set_aside(client, session):

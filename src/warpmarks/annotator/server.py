@@ -1,6 +1,7 @@
 """The annotator over HTTP: one small handler per address, with all the thinking elsewhere."""
 
 import hashlib
+import secrets
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,7 +37,6 @@ _PAGE_TYPES = {
 }
 # What people label is nobody else's, whatever the environment says.
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
-_CACHED = {"cache-control": "private, max-age=3600"}
 _CHECKED = {"cache-control": "private, no-cache"}
 
 
@@ -120,6 +120,8 @@ def _add_errors(app: FastAPI) -> None:
 
 def _add_views(app: FastAPI, session: Session) -> None:
     pictures = Pictures(session.images)
+    # Another server at this address may have shown other images, or the points of another run.
+    server = secrets.token_hex(8)
 
     @app.get("/api/project")
     def project() -> Any:
@@ -134,19 +136,27 @@ def _add_views(app: FastAPI, session: Session) -> None:
         return session.image(index)
 
     @app.get("/api/images/{index}/file")
-    def image_file(index: int, width: Annotated[int | None, Query(ge=1, le=10_000)] = None) -> Any:
+    def image_file(
+        request: Request,
+        index: int,
+        width: Annotated[int | None, Query(ge=1, le=10_000)] = None,
+    ) -> Any:
         session.name_of(index)
+        headers = {**_CHECKED, "etag": f'"{server}-{index}-{width}"'}
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
         content, media_type = pictures.get(index, width)
-        return Response(content, media_type=media_type, headers=_CACHED)
+        return Response(content, media_type=media_type, headers=headers)
 
     @app.get("/api/predictions")
     def predictions(request: Request) -> Any:
-        etag = f'"{session.version}"'
+        etag = f'"{server}-{session.version}"'
         headers = {**_CHECKED, "etag": etag}
         if request.headers.get("if-none-match") == etag:
             return Response(status_code=304, headers=headers)
         told = session.predictions()
-        return JSONResponse(told, headers={**headers, "etag": f'"{told["version"]}"'})
+        etag = f'"{server}-{told["version"]}"'
+        return JSONResponse(told, headers={**headers, "etag": etag})
 
     @app.get("/api/progress")
     def progress() -> Any:
