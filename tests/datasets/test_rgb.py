@@ -169,6 +169,13 @@ def test_an_array_with_alpha_is_laid_over_white():
     np.testing.assert_array_equal(found[0, [0, 8], 0], [0, 255])
 
 
+def test_colours_of_12_bits_are_bright_whatever_their_alpha():
+    array = np.full((HEIGHT, WIDTH, 4), 4095, np.uint16)
+    array[..., 3] = 65535
+    array[:, :4, :3] = 0
+    np.testing.assert_array_equal(rgb(array_to_image(array))[0, [0, 8], 0], [0, 255])
+
+
 def test_a_view_that_is_not_contiguous():
     array = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8)
     np.testing.assert_array_equal(rgb(array_to_image(array[::-1, :, ::-1])), array[::-1, :, ::-1])

@@ -12,17 +12,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
 from warpmarks.datasets.decoders import identify, orientation_of, quiet_pillow
+from warpmarks.datasets.deep import load_deep
 from warpmarks.datasets.fit import Placement, place
-from warpmarks.datasets.rgb import array_to_image, image_to_rgb
+from warpmarks.datasets.rgb import array_to_image, deep_to_rgb, image_to_rgb
 from warpmarks.errors import InputError
 
-READING_VERSION = 1
+READING_VERSION = 2
 """Part of the key of every cache: raise it when the same file would give other pixels."""
 
 MAX_PIXELS = 100_000_000
@@ -87,8 +89,7 @@ def open_stored(path: str | Path) -> Image.Image:
     with _reasons(path), Path(path).open("rb") as file:
         image = identify(file)
         _check_pixels(image, image.size)
-        image.load()
-        return image_to_rgb(image)
+        return _loaded(image, file)
 
 
 def read_picture(
@@ -174,7 +175,7 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
             scale = _draft(image, target) if target is not None else 1
             _check_pixels(image, full_size)
             with _one_large_image if _pixels(image) > _LARGE_PIXELS else nullcontext():
-                yield _upright(image, full_size, scale)
+                yield _upright(image, full_size, scale, file)
     else:
         raise InputError(
             f"an image of type {type(source).__name__} cannot be read: "
@@ -182,11 +183,24 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
         )
 
 
-def _upright(image: Image.Image, full_size: tuple[int, int], scale: int = 1) -> _Opened:
+def _loaded(image: Image.Image, file: BinaryIO | io.BytesIO | None) -> Image.Image:
+    """The pixels in RGB; of an image that is given without its file, as Pillow has them."""
+    deep = load_deep(image, file) if file is not None else None
+    if deep is None:
+        return image_to_rgb(image)
+    return deep_to_rgb(deep, image.info.get("transparency"))
+
+
+def _upright(
+    image: Image.Image,
+    full_size: tuple[int, int],
+    scale: int = 1,
+    file: BinaryIO | io.BytesIO | None = None,
+) -> _Opened:
     """Decode and turn an image stored at (width, height) ``full_size`` divided by ``scale``."""
-    image.load()
-    orientation = orientation_of(image)
-    image = image_to_rgb(image)
+    in_rgb = _loaded(image, file)
+    orientation = orientation_of(image)  # as it is after the decoding, which may have turned it
+    image = in_rgb
     if orientation in _TO_UPRIGHT:
         image = image.transpose(_TO_UPRIGHT[orientation])
     if scale == 1:

@@ -11,6 +11,7 @@ Eight bits stay as they are. Alpha is laid over white. Deeper pixels are scaled,
 """
 
 import numpy as np
+from jaxtyping import UInt16
 from PIL import Image, ImageCms
 
 from warpmarks.errors import InputError
@@ -40,6 +41,22 @@ def image_to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
+def deep_to_rgb(
+    values: UInt16[np.ndarray, "height width channels"],
+    transparent: tuple[int, ...] | None = None,
+) -> Image.Image:
+    """Colours of 16 bits a channel as an RGB image.
+
+    Args:
+        values: RGB, RGB and alpha, or grey and alpha.
+        transparent: the RGB that is transparent, if one is.
+    """
+    if transparent is not None and values.shape[-1] == len(transparent):
+        alpha = (values != np.array(transparent, np.uint16)).any(axis=-1, keepdims=True)
+        values = np.concatenate([values, alpha.astype(np.uint16) * WHITE_LEVELS[-1]], axis=-1)
+    return image_to_rgb(Image.fromarray(_scaled_channels(values)))
+
+
 def array_to_image(array: np.ndarray) -> Image.Image:
     """An array of height x width (x 1, 3 or 4 channels: grey, RGB, RGBA) as an RGB image.
 
@@ -66,7 +83,7 @@ def _to_8_bit(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.bool_:
         return array.astype(np.uint8) * 255
     if array.dtype == np.uint16:
-        return _scaled_16_bit(array.astype(np.uint16))
+        return _scaled_channels(array.astype(np.uint16))
     if np.issubdtype(array.dtype, np.floating):
         smallest, largest = array.min(), array.max()
         if not (smallest >= 0 and largest <= 1):  # also where either is nan
@@ -79,6 +96,13 @@ def _to_8_bit(array: np.ndarray) -> np.ndarray:
         f"an image array of type {array.dtype} cannot be read: "
         "expected uint8, uint16, bool or float in [0, 1]"
     )
+
+
+def _scaled_channels(values: np.ndarray) -> np.ndarray:
+    if values.ndim == 2 or values.shape[-1] not in {2, 4}:
+        return _scaled_16_bit(values)
+    colours, alpha = values[..., :-1], values[..., -1:]
+    return np.concatenate([_scaled_16_bit(colours), _scaled_16_bit(alpha)], axis=-1)
 
 
 def _scaled_16_bit(values: np.ndarray) -> np.ndarray:
