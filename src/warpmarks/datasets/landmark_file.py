@@ -152,7 +152,7 @@ class GrowingLandmarkFile:
         return lines == [self._about, ",".join(self._columns)]
 
     def _whole_rows(self) -> list[str]:
-        """Names of the images in FILE.part, which is cut after its last whole line."""
+        """Names of the images in FILE.part, which is cut after its last whole row."""
         with self.part.open("rb+") as file:
             if not self._is_head(file):
                 raise InputError(
@@ -160,12 +160,7 @@ class GrowingLandmarkFile:
                     "other flags: repeat the command that was interrupted, or start anew with "
                     "--overwrite"
                 )
-            end = file.tell()
-            for line in file:
-                if not line.endswith(b"\n"):
-                    break
-                end += len(line)
-            file.truncate(end)
+            file.truncate(_end_of_rows(file))
         with self._open("r") as text:
             text.readline()
             rows = csv.reader(text)
@@ -180,6 +175,18 @@ class GrowingLandmarkFile:
             f"{self.part} cannot be written ({error.strerror or os.strerror(error.errno or 0)}): "
             "make room or choose another place, then go on with --resume"
         )
+
+
+def _end_of_rows(file: BinaryIO) -> int:
+    """Where the last whole row ends; a line break inside quotes, as in a name, ends none."""
+    end = place = file.tell()
+    quoted = False
+    for line in file:
+        place += len(line)
+        quoted ^= bool(line.count(b'"') % 2)
+        if line.endswith(b"\n") and not quoted:
+            end = place
+    return end
 
 
 def part_of(path: Path) -> Path:
