@@ -72,6 +72,13 @@ def test_a_table_that_is_nearly_ours_is_left_to_its_reader(tmp_path, header):
     assert recognise(tmp_path / "a.csv", flag="--from") == "warpmarks"
 
 
+def test_pts_files_in_capitals_are_read(tmp_path):
+    write(tmp_path, "pts", fish())
+    (tmp_path / "two.pts").rename(tmp_path / "two.PTS")
+    assert recognise(tmp_path, flag="--from") == "pts"
+    assert read(tmp_path).images == ("tank/one", "two")
+
+
 def test_a_folder_of_two_formats(tmp_path):
     write(tmp_path, "pts", fish())
     write(tmp_path, "warpmarks", fish())

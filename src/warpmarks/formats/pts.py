@@ -65,8 +65,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
 
 
 def is_pts_name(name: str) -> bool:
-    """Whether a file is one of these, by its extension."""
-    return name.endswith(".pts")
+    """Whether a file is one of these, by its extension in any case of letters."""
+    return name.lower().endswith(".pts")
 
 
 def write(path: Path, table: PointTable) -> None:

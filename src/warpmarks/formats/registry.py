@@ -82,7 +82,7 @@ FORMATS = {
         lightning_pose.write,
         _NAMED | {Keeps.HIDDEN, Keeps.HIDDEN_NOWHERE},
     ),
-    "pts": Format("300-W .pts", pts.read, pts.write, _PLACES, files=("**/*.pts",)),
+    "pts": Format("300-W .pts", pts.read, pts.write, _PLACES, files=("**/*.[pP][tT][sS]",)),
     "sleap": Format(
         "SLEAP .slp",
         sleap.read,
