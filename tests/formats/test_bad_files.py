@@ -83,6 +83,11 @@ WRONG = [
         "scorer,A,A,A,A\nindividuals,m1,m1,m2,m2\nbodyparts,a,a,a,a\ncoords,x,y,x,y\ni,1,2,3,4\n",
         "has the animals 'm1', 'm2'",
     ),
+    (
+        "deeplabcut",
+        dlc("i.png,1,2,1.5", scorer="A,A,A", bodyparts="a,a,a", coords="x,y,likelihood"),
+        "line 4, likelihood of 'a': '1.5' is not between 0 and 1",
+    ),
     ("deeplabcut", 'scorer,"A', "expected a CSV file"),
     (
         "lightning-pose",

@@ -44,6 +44,7 @@ from warpmarks.wording import counted
 
 KIND = "a CSV file with the header rows scorer, bodyparts and coords"
 SCORER = "warpmarks"
+_ROUNDING = 1e-6  # by which a sum of probabilities may be above 1
 _READ = ("x", "y", "likelihood", "visible")
 
 
@@ -217,7 +218,8 @@ def _row(
             if visibility[point] == UNLABELLED:
                 points[point] = np.nan
         if likelihood := cell(name, "likelihood"):
-            scores[point] = number(likelihood, where)
+            told = number(likelihood, f"{where}, likelihood of {name!r}", low=0, high=1 + _ROUNDING)
+            scores[point] = min(told, 1)
             scored = True
     return ImagePoints(image, points, visibility, scores=scores if scored else None)
 
