@@ -6,9 +6,11 @@ import pytest
 from point_tables import fish
 from warpmarks.errors import InputError
 from warpmarks.formats.losses import Keeps, lost
+from warpmarks.formats.registry import FORMATS, write
 from warpmarks.formats.table import (
     Extras,
     ImagePoints,
+    PointTable,
     assemble,
     box_around,
     empty_row,
@@ -153,3 +155,15 @@ def test_losses_are_counted():
         "normaliser (1)",
         "fractions of pixels (2)",
     ]
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_table_made_without_extras_is_written(tmp_path, format):
+    if format == "sleap":
+        pytest.importorskip("sleap_io")
+    whole = fish()
+    table = PointTable(whole.names, whole.images, whole.points, whole.visibility, whole.sizes)
+    assert table.extras == (Extras(), Extras())
+    target = tmp_path / {"sleap": "a.slp"}.get(format, "a")
+    write(target, format, table)
+    assert target.exists()

@@ -66,7 +66,7 @@ class PointTable:
         visibility: `UNLABELLED`, `HIDDEN` or `VISIBLE`.
         sizes: width and height; nan where unknown.
         scores: confidence from 0 to 1, nan where none; None where the source has no scores.
-        extras: one for each image.
+        extras: one for each image; made empty if none are given.
         named: whether the source names its points.
         skeleton: pairs of points, counted from 0, that are drawn with a line between them.
         mirror: pairs of points, counted from 0, that change places in a mirror.
@@ -88,6 +88,10 @@ class PointTable:
     normaliser: str | None = None
     category: str | None = None
     scorer: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.extras:
+            object.__setattr__(self, "extras", (Extras(),) * len(self.images))
 
     @property
     def placed(self) -> np.ndarray:
