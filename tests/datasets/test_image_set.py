@@ -130,6 +130,12 @@ def test_a_missing_line_is_named(tmp_path):
         find_images(tmp_path / "all.txt")
 
 
+def test_a_line_that_no_file_can_be_called_is_named(tmp_path):
+    (tmp_path / "all.txt").write_text("\n" + "a" * 5000 + "\n")
+    with pytest.raises(InputError, match=r"all.txt, line 2: a{200}\.\.\. is not a file"):
+        find_images(tmp_path / "all.txt")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [("", "lists no images"), ("# only this\n", "lists no images"), ("a\0b", "neither an image")],

@@ -17,7 +17,7 @@ from warpmarks.datasets.results import holds_results
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
-from warpmarks.wording import be, counted
+from warpmarks.wording import be, counted, cut
 
 _OF_PAGES = {".tif", ".tiff", ".gif"}
 _OPENED = 100  # files that are looked into for further pages
@@ -126,6 +126,14 @@ def in_split(its_split: str, asked: str) -> bool:
     return its_split == asked or its_split.startswith(f"{asked}/")
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is such a file, where the path may be one that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def _images_folder(folder: Path) -> Path:
     return folder / "images" if (folder / "images").is_dir() else folder
 
@@ -144,7 +152,7 @@ def _images_of_split(source: Path, split: str) -> ImageSet:
         known = ", ".join(sorted(set(splits.values()))) or "none"
         raise InputError(f"{table} has no split {split!r}: the splits there are {known}")
     for name in names:
-        if not (root / name).is_file():
+        if not is_file(root / name):
             raise InputError(
                 f"{table} lists {name}, but {root / name} does not exist: correct the table"
             )
@@ -224,10 +232,10 @@ def _read_list(source: Path) -> list[str]:
         if not listed or listed.startswith("#"):
             continue
         path = source.parent / listed
-        if not path.is_file():
+        if not is_file(path):
             raise InputError(
-                f"{source}, line {line}: {listed} is not a file: expected the path of an image, "
-                f"relative to {source.parent}"
+                f"{source}, line {line}: {cut(listed, 200)} is not a file: expected the path of "
+                f"an image, relative to {source.parent}"
             )
         place = _without_detours(path)
         name = place.removeprefix(folder) if place.startswith(folder) else listed

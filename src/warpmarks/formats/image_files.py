@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from warpmarks.datasets.decoders import readable_extensions
+from warpmarks.datasets.image_set import is_file
 from warpmarks.datasets.reading import read_size
 from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
@@ -33,7 +34,7 @@ class ImageFiles:
         for folder in self.folders:
             for tail in dict.fromkeys((name, PurePosixPath(name).name)):
                 path = folder / tail
-                if tail and "\0" not in tail and _is_file(path):
+                if tail and "\0" not in tail and is_file(path):
                     return path
         return None
 
@@ -145,13 +146,6 @@ def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -
         elif not known and needed_by is not None:
             files.needed_size(name, needed_by)
     return replace(table, sizes=sizes)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that no file can have
-        return False
 
 
 def _image_stems(folder: Path) -> dict[str, str]:
