@@ -141,7 +141,7 @@ def find_point(text: str, names: tuple[str, ...], *, source: str) -> int:
     by_name = {name.strip().casefold(): index for index, name in enumerate(names)}
     if word.casefold() in by_name:
         return by_name[word.casefold()]
-    if re.fullmatch(r"\d{1,9}", word) and 1 <= int(word) <= len(names):
+    if re.fullmatch(r"[0-9]{1,9}", word) and 1 <= int(word) <= len(names):
         return int(word) - 1
     raise InputError(f"{source}: {_expected(word, names)}")
 
@@ -170,7 +170,7 @@ def _group(text: str, names: tuple[str, ...], source: str) -> tuple[int, ...]:
     indices: list[int] = []
     for part in text.split("+"):
         word = part.strip()
-        numbers = re.fullmatch(r"(\d+)(?:-(\d+))?", word)
+        numbers = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", word)
         if word.casefold() in by_name:
             indices.append(by_name[word.casefold()])
         elif numbers and 1 <= int(numbers[1]) <= int(numbers[2] or numbers[1]) <= len(names):
