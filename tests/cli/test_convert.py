@@ -1,11 +1,14 @@
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from warpmarks.cli import progress as cli_progress
 from warpmarks.cli.convert import FormatName
 from warpmarks.formats.registry import FORMATS, read
+from warpmarks.progress import SilentProgress
 
 TPS = (
     "LM=3\n3 10\n12.5 4\n-1 -1\nIMAGE=a.png\nID=A1\nSCALE=0.25\n"
@@ -176,6 +179,32 @@ def test_what_cannot_be_converted(warpmarks, fish, tmp_path, arguments, sentence
     assert err.startswith("error: ")
     assert sentence in err
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_progress_is_told_while_files_are_read_and_written(warpmarks, fish, tmp_path, monkeypatch):
+    told = []
+
+    class Listener(SilentProgress):
+        def start(self, description, total, done=0):
+            told.append([description, total, 0])
+
+        def advance(self, amount=1):
+            told[-1][2] += amount
+
+    monkeypatch.setattr(cli_progress, "terminal_progress", lambda: nullcontext(Listener()))
+    assert warpmarks("convert", fish, tmp_path / "set", "--to", "yolo")[0] == 0
+    assert told == [
+        ["Reading specimens", 2, 2],
+        ["Looking for images", 2, 2],
+        ["Writing labels", 2, 2],
+    ]
+    del told[:]
+    source = tmp_path / "set"
+    assert warpmarks("convert", source, tmp_path / "p", "--to", "pts", "--images", tmp_path)[0] == 0
+    assert told == [["Reading labels", 2, 2], ["Writing points", 2, 2]]
+    del told[:]
+    assert warpmarks("convert", tmp_path / "p", tmp_path / "o.xml")[0] == 0
+    assert told == [["Reading points", 2, 2], ["Looking for images", 2, 2]]
 
 
 def test_sleap_without_sleap_io(warpmarks, fish, tmp_path, monkeypatch):

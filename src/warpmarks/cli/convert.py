@@ -108,6 +108,7 @@ def convert(
     from dataclasses import replace
 
     from warpmarks.cli.outputs import check_target
+    from warpmarks.cli.progress import terminal_progress
     from warpmarks.formats.image_files import images_beside
     from warpmarks.formats.recognition import recognise_target
     from warpmarks.formats.registry import FORMATS, read, write
@@ -115,7 +116,9 @@ def convert(
 
     to = target_format.value if target_format else recognise_target(target, flag="--to")
     check_target(target, files=FORMATS[to].files, overwrite=overwrite)
-    table = read(source, source_format.value if source_format else None, images)
+    with terminal_progress() as progress:
+        files = images_beside(source, images, progress)
+        table = read(source, source_format.value if source_format else None, files)
     normaliser = table.normaliser
     if names is not None:
         table = rename_points(table, listed_names(names, "--names"), source="--names")
@@ -127,7 +130,9 @@ def convert(
             f"the normaliser {normaliser!r} is dropped: it cannot be told by the points of B",
             file=sys.stderr,
         )
-    dropped = write(target, to, table, images_beside(source, images))
+    with terminal_progress() as progress:
+        files.progress = progress
+        dropped = write(target, to, table, files)
     if dropped:
         print(f"{FORMATS[to].title} does not keep: {', '.join(dropped)}", file=sys.stderr)
     print(

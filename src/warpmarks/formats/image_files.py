@@ -11,6 +11,8 @@ from warpmarks.datasets.reading import read_size
 from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
 from warpmarks.formats.table import PointTable
+from warpmarks.formats.telling import one_by_one
+from warpmarks.progress import Progress, SilentProgress
 
 
 @dataclass
@@ -22,10 +24,12 @@ class ImageFiles:
     Attributes:
         folders: in which images may be.
         video: whose frames the images are.
+        progress: told of the images while they are gone through.
     """
 
     folders: tuple[Path, ...] = ()
     video: Path | None = None
+    progress: Progress = field(default_factory=SilentProgress)
     _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
     _listings: dict[Path, dict[str, str]] = field(default_factory=dict)
 
@@ -100,23 +104,27 @@ class ImageFiles:
         return size
 
 
-def images_beside(path: Path, given: Path | None = None) -> ImageFiles:
+def images_beside(
+    path: Path, given: Path | None = None, progress: Progress | None = None
+) -> ImageFiles:
     """Where the images of an annotation file may be: the folder given, else around the file.
 
-    A video may be given in place of a folder, for points on its frames.
+    A video may be given in place of a folder, for points on its frames. ``progress`` is told of
+    the images while they are gone through.
 
     Raises:
         InputError: the folder given does not exist.
     """
+    progress = progress or SilentProgress()
     if given is not None:
         if is_video_name(given) and given.is_file():
-            return ImageFiles((given.parent,), given)
+            return ImageFiles((given.parent,), given, progress)
         if not given.is_dir():
             raise InputError(f"--images {given} is no folder: name the folder of the images")
         inside = (given / "images",) if (given / "images").is_dir() else ()
-        return ImageFiles((given, *inside))
+        return ImageFiles((given, *inside), progress=progress)
     home = path if path.is_dir() else path.parent
-    return ImageFiles((home, home / "images", home.parent / "images"))
+    return ImageFiles((home, home / "images", home.parent / "images"), progress=progress)
 
 
 def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -> PointTable:
@@ -131,7 +139,8 @@ def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -
         InputError: a size is needed and not known, or a file has another size than the table says.
     """
     sizes = table.sizes.copy()
-    for row, name in enumerate(table.images):
+    for row in one_by_one(files.progress, "Looking for images", range(len(table.images))):
+        name = table.images[row]
         known = np.isfinite(sizes[row]).all()
         found = files.size(name)
         if known and found is not None and tuple(sizes[row]) != found:

@@ -16,8 +16,9 @@ from warpmarks.errors import InputError
 from warpmarks.files import write_json
 from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
-from warpmarks.formats.sources import decode, make_folder
+from warpmarks.formats.sources import decode
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
+from warpmarks.formats.whole_folder import whole_folder
 from warpmarks.points import numbered_names
 
 TABLE, SCHEME = "landmarks.csv", "points.json"
@@ -77,12 +78,12 @@ def write(path: Path, table: PointTable) -> None:
         raise InputError(f"{path}: our points have two files: name a folder or its {TABLE}")
     if name := next((name for name in table.images if "\r" in name or "\0" in name), None):
         raise InputError(f"the image {name!r} has a character that {TABLE} cannot hold: rename it")
-    make_folder(folder)
     scores = table.scores
-    write_json(folder / SCHEME, scheme_record(table.names, table.normaliser, table.mirror))
-    write_landmarks(
-        folder / TABLE,
-        table.images,
-        table.points,
-        None if scores is None else np.where(table.placed, scores, np.nan),
-    )
+    with whole_folder(folder, last=TABLE) as fresh:
+        write_json(fresh / SCHEME, scheme_record(table.names, table.normaliser, table.mirror))
+        write_landmarks(
+            fresh / TABLE,
+            table.images,
+            table.points,
+            None if scores is None else np.where(table.placed, scores, np.nan),
+        )

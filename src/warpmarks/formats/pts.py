@@ -30,7 +30,10 @@ from warpmarks.formats.sources import (
     whole,
 )
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
+from warpmarks.formats.telling import one_by_one
+from warpmarks.formats.whole_folder import whole_folder
 from warpmarks.points import numbered_names
+from warpmarks.progress import Progress, SilentProgress
 from warpmarks.wording import counted
 
 KIND = "a .pts file: version, n_points and points in braces"
@@ -49,7 +52,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     home = path if path.is_dir() else path.parent
     paths = sorted(files_below(path, is_pts_name)) if path.is_dir() else [path]
     rows: list[ImagePoints] = []
-    for each in paths:
+    for each in one_by_one(files.progress, "Reading points", paths):
         points = _points(each)
         if rows and len(points) != len(rows[0].points):
             raise InputError(
@@ -69,8 +72,10 @@ def is_pts_name(name: str) -> bool:
     return name.lower().endswith(".pts")
 
 
-def write(path: Path, table: PointTable) -> None:
+def write(path: Path, table: PointTable, progress: Progress | None = None) -> None:
     """Write a folder with one .pts file per image; of one image also the file itself.
+
+    A folder is written whole or not at all; ``progress`` is told of its files.
 
     Raises:
         InputError: two images would share a file, or an image's name leads out of the folder.
@@ -81,18 +86,20 @@ def write(path: Path, table: PointTable) -> None:
             raise InputError(
                 f"{path} is one file, but there are {len(table.images)} images: name a folder"
             )
-        targets = [path]
-    else:
-        targets = [path_within(path, name, ".pts") for name in table.images]
+        write_text(path, _text(table.points[0]))
+        return
+    targets = [path_within(path, name, ".pts") for name in table.images]
     owners: dict[Path, str] = {}
     for target, name in zip(targets, table.images, strict=True):
         if owners.setdefault(target, name) is not name:
             raise InputError(
                 f"the images {owners[target]!r} and {name!r} would share {target}: rename one"
             )
-    for target, points in zip(targets, table.points, strict=True):
-        make_folder(target.parent)
-        write_text(target, _text(points), sync=False)
+    with whole_folder(path) as fresh:
+        for row in one_by_one(progress or SilentProgress(), "Writing points", range(len(targets))):
+            target = fresh / targets[row].relative_to(path)
+            make_folder(target.parent)
+            write_text(target, _text(table.points[row]), sync=False)
 
 
 def _points(path: Path) -> np.ndarray:

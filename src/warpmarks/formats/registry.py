@@ -31,20 +31,23 @@ class Format:
     Attributes:
         title: what people call it.
         read: a file or folder, with the images around it, to a table.
-        write: a table to a file or folder.
+        write: a table to a file or folder; of one with a file for each image, told of by its
+            third argument.
         keeps: what it holds beside images and places.
         sizes: whether it holds the sizes of images, or cannot be written without them.
         files: of a format that is a folder, what is written into it; empty for a single file.
+        for_each: whether it has a file for each image.
         located: whether it is written with the places of the images on this disk, where they are
             found, since its tools do not look for them.
     """
 
     title: str
     read: Callable[[Path, ImageFiles], PointTable]
-    write: Callable[[Path, PointTable], None]
+    write: Callable[..., None]
     keeps: frozenset[Keeps]
     sizes: Literal["unused", "held", "needed"] = "unused"
     files: tuple[str, ...] = ()
+    for_each: bool = False
     located: bool = False
 
 
@@ -82,7 +85,14 @@ FORMATS = {
         lightning_pose.write,
         _NAMED | {Keeps.HIDDEN, Keeps.HIDDEN_NOWHERE},
     ),
-    "pts": Format("300-W .pts", pts.read, pts.write, _PLACES, files=("**/*.[pP][tT][sS]",)),
+    "pts": Format(
+        "300-W .pts",
+        pts.read,
+        pts.write,
+        _PLACES,
+        files=("**/*.[pP][tT][sS]",),
+        for_each=True,
+    ),
     "sleap": Format(
         "SLEAP .slp",
         sleap.read,
@@ -112,6 +122,7 @@ FORMATS = {
         frozenset({Keeps.NAMES, Keeps.HIDDEN, Keeps.BOXES, Keeps.MIRROR, Keeps.FRACTIONS}),
         sizes="needed",
         files=("data.yaml", "images.txt", "labels"),
+        for_each=True,
     ),
 }
 
@@ -127,14 +138,16 @@ def find_format(name: str, *, flag: str) -> Format:
     return FORMATS[name]
 
 
-def read(path: str | Path, format: str | None = None, images: Path | None = None) -> PointTable:
+def read(
+    path: str | Path, format: str | None = None, images: Path | ImageFiles | None = None
+) -> PointTable:
     """The points of a file or folder in any format.
 
     Args:
         path: what to read.
         format: its name in `FORMATS`; recognised from what is there if not given.
-        images: the folder of the images, for formats that do not hold their sizes; around ``path``
-            if not given.
+        images: the folder of the images, or where they are, for formats that do not hold their
+            sizes; around ``path`` if not given.
 
     Raises:
         InputError: it is not in that format, or not recognised, or wrong.
@@ -146,7 +159,8 @@ def read(path: str | Path, format: str | None = None, images: Path | None = None
         raise InputError(f"{path} does not exist: give a file or folder with points on images")
     if path.is_dir() and not chosen.files:
         raise InputError(f"{path} is a folder: expected a file of {chosen.title}")
-    return chosen.read(path, images_beside(path, images))
+    files = images if isinstance(images, ImageFiles) else images_beside(path, images)
+    return chosen.read(path, files)
 
 
 def write(
@@ -161,7 +175,7 @@ def write(
         path: the file, or the folder for formats of several files.
         format: its name in `FORMATS`; from the name of the file if not given.
         table: what to write.
-        images: where the images are, for sizes that the table does not have.
+        images: where the images are, for sizes that the table does not have; told of progress.
 
     Raises:
         InputError: the format is not clear, a size is needed and not known, or something cannot be
@@ -175,6 +189,8 @@ def write(
         table = with_sizes(table, images or ImageFiles(), needed_by=needed_by)
     if chosen.located and images is not None:
         chosen.write(path, replace(table, images=tuple(map(images.place, table.images))))
+    elif chosen.for_each:
+        chosen.write(path, table, images.progress if images else None)
     else:
         chosen.write(path, table)
     return lost(table, chosen.keeps)

@@ -32,6 +32,7 @@ from warpmarks.formats.deeplabcut import check_slashes
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import check_texts, decimal, number, read_text, slashes, whole
 from warpmarks.formats.table import Extras, ImagePoints, PointTable, assemble, seen_where_placed
+from warpmarks.formats.telling import one_by_one
 from warpmarks.points import numbered_names
 
 KIND = "a TPS file: LM=, coordinates, IMAGE="
@@ -73,7 +74,10 @@ def read(path: Path, files: ImageFiles) -> PointTable:
             f"{path} has specimens with {', '.join(map(str, sorted(counts)))} landmarks: expected "
             "the same number in every one"
         )
-    rows = [_row(path, block, files) for block in blocks]
+    rows = [
+        _row(path, block, files)
+        for block in one_by_one(files.progress, "Reading specimens", blocks)
+    ]
     names = numbered_names(counts.pop() if counts else 0)
     return assemble(names, rows, source=str(path), named=False)
 

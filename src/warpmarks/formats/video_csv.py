@@ -96,4 +96,6 @@ def _with_video_beside(path: Path, files: ImageFiles) -> ImageFiles:
         for each in sorted(path.parent.glob("*"))
         if each.stem == path.stem and is_video_name(each)
     ]
-    return ImageFiles((path.parent, *files.folders), videos[0]) if len(videos) == 1 else files
+    if len(videos) != 1:
+        return files
+    return ImageFiles((path.parent, *files.folders), videos[0], files.progress)

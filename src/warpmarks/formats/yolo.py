@@ -46,7 +46,10 @@ from warpmarks.formats.table import (
     check_room,
     empty_row,
 )
+from warpmarks.formats.telling import one_by_one
+from warpmarks.formats.whole_folder import whole_folder
 from warpmarks.points import numbered_names
+from warpmarks.progress import Progress, SilentProgress
 from warpmarks.wording import counted
 
 KIND = "a YOLO pose set: data.yaml with kpt_shape, and labels/"
@@ -81,7 +84,10 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     images = _images(found, settings)
     check_room(len(images), count, source=str(found))
     around = ImageFiles((root / "images", root, *files.folders))
-    rows = [_row(label, name, count, width, around) for name, label in images.items()]
+    rows = [
+        _row(label, name, count, width, around)
+        for name, label in one_by_one(files.progress, "Reading labels", list(images.items()))
+    ]
     return assemble(
         names,
         rows,
@@ -92,8 +98,10 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     )
 
 
-def write(path: Path, table: PointTable) -> None:
+def write(path: Path, table: PointTable, progress: Progress | None = None) -> None:
     """Write a set without its images; the sizes of all images must be known.
+
+    It is written whole or not at all; ``progress`` is told of its labels.
 
     Raises:
         InputError: a name cannot be held, or two images would share a label file.
@@ -107,9 +115,6 @@ def write(path: Path, table: PointTable) -> None:
         if owners.setdefault(target, row) != row:
             other = table.images[owners[target]]
             raise InputError(f"the images {other!r} and {name!r} would share {target}: rename one")
-    for target, row in owners.items():
-        make_folder(target.parent)
-        write_text(target, _label(table, row), sync=False)
     flip = list(range(len(table.names)))
     for first, second in table.mirror:
         flip[first], flip[second] = second, first
@@ -121,8 +126,17 @@ def write(path: Path, table: PointTable) -> None:
         "names": {0: table.category or "object"},
         "kpt_names": {0: list(table.names)},
     } | ({"flip_idx": flip} if table.mirror else {})
-    write_text(path / "images.txt", "".join(f"./images/{name}\n" for name in table.images))
-    write_text(path / "data.yaml", yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+    with whole_folder(path, last="data.yaml") as fresh:
+        for target, row in one_by_one(
+            progress or SilentProgress(), "Writing labels", list(owners.items())
+        ):
+            label = fresh / target.relative_to(os.path.normpath(path))
+            make_folder(label.parent)
+            write_text(label, _label(table, row), sync=False)
+        write_text(fresh / "images.txt", "".join(f"./images/{name}\n" for name in table.images))
+        write_text(
+            fresh / "data.yaml", yaml.safe_dump(settings, allow_unicode=True, sort_keys=False)
+        )
 
 
 def outside(table: PointTable) -> np.ndarray:
