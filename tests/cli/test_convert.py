@@ -207,6 +207,19 @@ def test_progress_is_told_while_files_are_read_and_written(warpmarks, fish, tmp_
     assert told == [["Reading points", 2, 2], ["Looking for images", 2, 2]]
 
 
+def test_smoothed_points_are_told_of(warpmarks, tmp_path):
+    (tmp_path / "clip.csv").write_text(
+        "frame,time,x1,y1,x2,y2,smooth_x1,smooth_y1,smooth_x2,smooth_y2\n"
+        "0,0,1,2,3,4,1,2,3,4\n1,0.04,1,2,3,4,1,2,,\n"
+    )
+    arguments = ["--to", "deeplabcut", "--overwrite"]
+    _, _, err = warpmarks("convert", tmp_path / "clip.csv", tmp_path / "o.csv", *arguments)
+    assert err == "DeepLabCut CSV does not keep: smoothed points (3)\n"
+    arguments += ["--points", "2"]
+    _, _, err = warpmarks("convert", tmp_path / "clip.csv", tmp_path / "o.csv", *arguments)
+    assert err == "DeepLabCut CSV does not keep: smoothed points (1)\n"
+
+
 def test_sleap_without_sleap_io(warpmarks, fish, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sleap_io", None)
     code, _, err = warpmarks("convert", fish, tmp_path / "o.slp")

@@ -16,6 +16,7 @@ class Keeps(StrEnum):
     HIDDEN = "marks of hidden points"
     HIDDEN_NOWHERE = "marks of hidden points without a place"
     SCORES = "scores"
+    SMOOTHED = "smoothed points"
     BOXES = "boxes"
     LINES = "curves and outlines"
     SCALES = "scales"
@@ -35,6 +36,7 @@ def lost(table: PointTable, keeps: Container[Keeps]) -> list[str]:
         Keeps.HIDDEN: int((hidden & table.placed).sum()),
         Keeps.HIDDEN_NOWHERE: int((hidden & ~table.placed).sum()),
         Keeps.SCORES: 0 if table.scores is None else int(np.isfinite(table.scores).sum()),
+        Keeps.SMOOTHED: 0 if table.smoothed is None else int(table.smoothed.sum()),
         Keeps.BOXES: sum(extras.box is not None for extras in table.extras),
         Keeps.LINES: sum(len(extras.curves) + len(extras.outlines) for extras in table.extras),
         Keeps.SCALES: sum(extras.scale is not None for extras in table.extras),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import numpy as np
-from jaxtyping import Float, Int8
+from jaxtyping import Bool, Float, Int8
 
 from warpmarks.errors import InputError
 from warpmarks.points import Normaliser, check_names, numbered_names, parse_normaliser
@@ -66,6 +66,8 @@ class PointTable:
         visibility: `UNLABELLED`, `HIDDEN` or `VISIBLE`.
         sizes: width and height; nan where unknown.
         scores: confidence from 0 to 1, nan where none; None where the source has no scores.
+        smoothed: which points have a smoothed place in the source, which is not kept; None where
+            the source has none.
         extras: one for each image; made empty if none are given.
         named: whether the source names its points.
         skeleton: pairs of points, counted from 0, that are drawn with a line between them.
@@ -81,6 +83,7 @@ class PointTable:
     visibility: Int8[np.ndarray, "images points"]
     sizes: Float[np.ndarray, "images 2"]
     scores: Float[np.ndarray, "images points"] | None = None
+    smoothed: Bool[np.ndarray, "images points"] | None = None
     extras: tuple[Extras, ...] = ()
     named: bool = True
     skeleton: tuple[tuple[int, int], ...] = ()
@@ -249,6 +252,7 @@ def select_points(table: PointTable, names: Sequence[str], *, source: str) -> Po
         points=table.points[:, chosen],
         visibility=table.visibility[:, chosen],
         scores=None if table.scores is None else table.scores[:, chosen],
+        smoothed=None if table.smoothed is None else table.smoothed[:, chosen],
         skeleton=kept(table.skeleton),
         mirror=kept(table.mirror),
         normaliser=_in_words_of(tuple(names), table, new),

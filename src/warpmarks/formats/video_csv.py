@@ -1,14 +1,15 @@
 """Points on the frames of a video, as ``warpmarks detect RUN clip.mp4`` writes them.
 
 Columns: frame, time, x1, y1, ..., score1, ..., smooth_x1, ... (see `warpmarks.video.points_csv`).
-The points as they were found are read, not the smoothed ones. Frames are called ``clip.mp4#12`` if
-the video is given, or lies beside the file under the same name, and else by their numbers. The
-names of the points are read from points.json beside points.csv, if it is there.
+The points as they were found are read; of the smoothed ones only which there are. Frames are called
+``clip.mp4#12`` if the video is given, or lies beside the file under the same name, and else by
+their numbers. The names of the points are read from points.json beside points.csv, if it is there.
 """
 
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,14 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     if files.video is None:
         files = _with_video_beside(path, files)
     rows: list[ImagePoints] = []
+    smoothed: list[list[bool]] = []
     try:
         header = next(reader, [])
         count, scored = _columns(path, header)
+        smooth = [
+            header.index(name) if (name := f"smooth_x{each}") in header else None
+            for each in range(1, count + 1)
+        ]
         for cells in reader:
             where = f"{path}, line {reader.line_num}"
             if len(cells) != len(header):
@@ -63,12 +69,13 @@ def read(path: Path, files: ImageFiles) -> PointTable:
             scores = values[2 + 2 * count : 2 + 3 * count] if scored else None
             name = files.frame(str(whole(cells[0], where)))
             rows.append(ImagePoints(name, points, seen_where_placed(points), scores=scores))
+            smoothed.append([column is not None and bool(cells[column]) for column in smooth])
             check_room(len(rows), count, source=str(path))
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}: expected {KIND}") from error
     beside = scheme_path(path)
     scheme = read_scheme(beside, count) if beside.exists() else None
-    return assemble(
+    table = assemble(
         scheme.names if scheme else numbered_names(count),
         rows,
         source=str(path),
@@ -76,6 +83,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         mirror=scheme.mirror if scheme else (),
         normaliser=scheme.normaliser.text if scheme else None,
     )
+    return replace(table, smoothed=np.array(smoothed)) if any(map(any, smoothed)) else table
 
 
 def _columns(path: Path, header: list[str]) -> tuple[int, bool]:
