@@ -201,10 +201,29 @@ def test_progress_is_told_while_files_are_read_and_written(warpmarks, fish, tmp_
     del told[:]
     source = tmp_path / "set"
     assert warpmarks("convert", source, tmp_path / "p", "--to", "pts", "--images", tmp_path)[0] == 0
-    assert told == [["Reading labels", 2, 2], ["Writing points", 2, 2]]
+    assert told == [["Reading labels", 2, 2], ["Writing points", 2, 2], ["Checking points", 2, 2]]
     del told[:]
     assert warpmarks("convert", tmp_path / "p", tmp_path / "o.xml")[0] == 0
     assert told == [["Reading points", 2, 2], ["Looking for images", 2, 2]]
+
+
+def test_points_far_outside_of_their_images_are_told_of(warpmarks, fish, tmp_path):
+    table = tmp_path / "landmarks.csv"
+    table.write_text(
+        "image,x1,y1,x2,y2\na.png,1,2,24.9,-3.9\nb.png,99999,3,,\nno.png,99999,3,1,-1e6\n"
+    )
+    arguments = ["--to", "warpmarks", "--overwrite", "--images", tmp_path]
+    code, _, err = warpmarks("convert", table, tmp_path / "set", *arguments)
+    assert (code, err) == (
+        0,
+        "1 point is far outside of its image, which fit and evaluate refuse; the first is '1' of "
+        "'b.png' at (99999, 3), where the image has 10 x 30 pixels\n",
+    )
+    table.write_text("image,x1,y1,x2,y2\na.png,1,2,25.1,3\nb.png,1,3,-3,99\n")
+    _, _, err = warpmarks("convert", table, tmp_path / "set", *arguments)
+    assert err.startswith("2 points are far outside of their images, ")
+    assert "'2' of 'a.png' at (25.1, 3), where the image has 20 x 16 pixels" in err
+    assert warpmarks("convert", table, tmp_path / "set", *arguments[:3])[2] == ""
 
 
 def test_smoothed_points_are_told_of(warpmarks, tmp_path):

@@ -3,12 +3,16 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from warpmarks.cli.options import Overwrite
-from warpmarks.wording import counted
+from warpmarks.wording import be, counted
+
+if TYPE_CHECKING:
+    from warpmarks.formats.image_files import ImageFiles
+    from warpmarks.formats.table import PointTable
 
 
 class FormatName(StrEnum):
@@ -133,10 +137,55 @@ def convert(
     with terminal_progress() as progress:
         files.progress = progress
         dropped = write(target, to, table, files)
+        far = far_outside(table, files) if images is not None else None
+    if far:
+        print(far, file=sys.stderr)
     if dropped:
         print(f"{FORMATS[to].title} does not keep: {', '.join(dropped)}", file=sys.stderr)
     print(
         f"{target}: {counted(len(table.names), 'point')} on {counted(len(table.images), 'image')}"
+    )
+
+
+def far_outside(table: "PointTable", files: "ImageFiles") -> str | None:
+    """A sentence on the points that `fit` and `evaluate` would refuse; None where there are none.
+
+    Args:
+        table: the points.
+        files: the images; of those that are not found or cannot be read, nothing is told.
+    """
+    import numpy as np
+
+    from warpmarks.errors import InputError
+    from warpmarks.evaluation.locating import ROOM
+    from warpmarks.formats.telling import one_by_one
+
+    count, first = 0, ""
+    for row in one_by_one(files.progress, "Checking points", range(len(table.images))):
+        try:
+            size = files.size(table.images[row])
+        except InputError:
+            size = None
+        if size is None:
+            continue
+        points = table.points[row]
+        far = ((points < -ROOM * np.array(size)) | (points > (1 + ROOM) * np.array(size))).any(
+            axis=1
+        )
+        if far.any() and not count:
+            index = int(np.flatnonzero(far)[0])
+            x, y = points[index]
+            first = (
+                f"{table.names[index]!r} of {table.images[row]!r} at ({x:g}, {y:g}), where the "
+                f"image has {size[0]} x {size[1]} pixels"
+            )
+        count += int(far.sum())
+    if not count:
+        return None
+    where = "its image" if count == 1 else "their images"
+    return (
+        f"{counted(count, 'point')} {be(count)} far outside of {where}, which fit and evaluate "
+        f"refuse; the first is {first}"
     )
 
 
