@@ -110,6 +110,17 @@ def test_landmarks_that_all_meet_are_not_zoomed_in_on():
     assert pose.turn.norm() == pytest.approx(LEAST_SIZE)
 
 
+def test_of_two_images_the_reference_lies_between_both():
+    shape = layout(6, seed=2)
+    landmarks = torch.stack(
+        [
+            turned_by_hand(shape, degrees=0.0, size=1.0, shift=shift)
+            for shift in ((-0.3, 0.1), (0.1, 0.3))
+        ]
+    )
+    assert_close(common_reference(landmarks, UNIT), landmarks.mean(dim=0), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("spread", [30.0, 60.0, None])
 def test_the_reference_is_the_shape_that_images_share_lying_as_they_do_in_the_middle(spread):
     shape = layout(12, seed=3)

@@ -12,6 +12,8 @@ from jaxtyping import Float
 
 LEVEL = 0.95
 DRAWS = 1000
+AT_ONCE = 50
+"""Draws whose images are in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,16 @@ def bootstrap_means(
     known = np.isfinite(errors)
     filled = np.where(known, errors, 0.0)
     sums = np.column_stack([filled, filled.sum(axis=1)])
-    counts = np.column_stack([known, known.sum(axis=1)]).astype(np.float64)
-    count = len(errors)
-    times_drawn = generator.multinomial(count, np.full(count, 1 / count), size=draws)
-    drawn_sums, drawn_counts = times_drawn @ sums, times_drawn @ counts
+    counts = np.column_stack([known, known.sum(axis=1)])
+    both, count = np.hstack([sums, counts]), len(errors)
+    shares = np.full(count, 1 / count)
+    drawn = np.concatenate(
+        [
+            generator.multinomial(count, shares, size=min(AT_ONCE, draws - done)) @ both
+            for done in range(0, draws, AT_ONCE)
+        ]
+    )
+    drawn_sums, drawn_counts = np.split(drawn, 2, axis=1)
     several = np.append(known.sum(axis=0), known.any(axis=1).sum()) > 1
     means = drawn_sums / np.maximum(drawn_counts, 1)
     return np.where(several & (drawn_counts > 0), means, np.nan)

@@ -97,17 +97,17 @@ def common_reference(
         landmarks: normalised coordinates of the view.
         unit: see `Pose`.
     """
-    reference = landmarks.median(dim=0).values
+    reference = _middle(landmarks)
     for _ in range(REFERENCE_ROUNDS):
         turn, place, goal = _fit(landmarks, reference, unit)
         back = Pose(turn, goal - _turned(place, turn), unit).inverse()
-        reference = back(landmarks).median(dim=0).values
+        reference = _middle(back(landmarks))
     turn, place, goal = _fit(landmarks, reference, unit)
     size = turn.norm(dim=-1, keepdim=True)
     way = (turn / size).mean(dim=0)
-    usual = size.median() * way / way.norm()
+    usual = _middle(size) * way / way.norm()
     about = reference * unit - place.mean(dim=0)
-    return (_turned(about, usual) + goal.median(dim=0).values) / unit
+    return (_turned(about, usual) + _middle(goal)) / unit
 
 
 def _fit(
@@ -131,6 +131,11 @@ def _fit(
         off = (_turned(about, turn[:, None]) - found).square().sum(-1, keepdim=True)
         counts = 1 / (off + off.mean(1, keepdim=True) + TINY)
     return turn, place[:, 0], goal[:, 0]
+
+
+def _middle(values: Float[Tensor, "images *shape"]) -> Float[Tensor, "*shape"]:
+    """The median over images; of an even number between the two in the middle, unlike torch's."""
+    return values.quantile(0.5, dim=0)
 
 
 def _cross(first: Float[Tensor, "*shape 2"], second: Float[Tensor, "*shape 2"]) -> Tensor:
