@@ -19,6 +19,7 @@ def store() -> Iterator[fsspec.AbstractFileSystem]:
     filesystem = fsspec.filesystem("memory")
     filesystem.pipe_file("/cats/b/2.png", b"2")
     filesystem.pipe_file("/cats/a.JPG", b"1")
+    filesystem.pipe_file("/cats/_DSC1234.JPG", b"4")
     filesystem.pipe_file("/cats/notes.txt", b"no image")
     filesystem.pipe_file("/cats/.hidden/3.png", b"3")
     yield filesystem
@@ -52,8 +53,8 @@ def test_what_a_folder_holds_beside_images_is_told(tmp_path: Path) -> None:
 def test_a_url(store: fsspec.AbstractFileSystem) -> None:
     work = find_work("memory://cats")
     (piece,) = work.pieces
-    assert piece.names == ("a.JPG", "b/2.png")
-    assert [store.cat_file(path) for path in piece.paths] == [b"1", b"2"]
+    assert piece.names == ("_DSC1234.JPG", "a.JPG", "b/2.png")
+    assert [store.cat_file(path) for path in piece.paths] == [b"4", b"1", b"2"]
 
 
 def test_row_groups_of_parquet_files_are_pieces(tmp_path: Path) -> None:

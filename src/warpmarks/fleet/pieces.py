@@ -168,13 +168,16 @@ def _tables(filesystem: "AbstractFileSystem", root: str) -> list[str]:
     if "*" in root:
         found: Iterable[str] = filesystem.glob(root)
     elif filesystem.isdir(root):
-        found = _visible(filesystem, root)
+        found = _visible(filesystem, root, hidden=(".", "_"))  # of _SUCCESS and its like
     else:
         found = [root] if filesystem.exists(root) else []
     return sorted(path for path in found if path.lower().endswith(".parquet"))
 
 
-def _visible(filesystem: "AbstractFileSystem", root: str) -> list[str]:
+def _visible(
+    filesystem: "AbstractFileSystem", root: str, hidden: tuple[str, ...] = (".",)
+) -> list[str]:
+    """Files below a path, without those whose name, or a folder's, begins as hidden ones do."""
     try:
         found = filesystem.find(root)
     except Exception as error:  # each file system raises its own
@@ -182,7 +185,7 @@ def _visible(filesystem: "AbstractFileSystem", root: str) -> list[str]:
     return [
         path
         for path in found
-        if not any(part.startswith((".", "_")) for part in PurePosixPath(_below(path, root)).parts)
+        if not any(part.startswith(hidden) for part in PurePosixPath(_below(path, root)).parts)
     ]
 
 

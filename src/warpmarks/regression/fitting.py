@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int
+from threadpoolctl import threadpool_limits
 
 from warpmarks.coordinates import pixels_to_centred
 from warpmarks.errors import InputError
@@ -45,6 +46,9 @@ class Fit:
     chosen: Mapping[str, float]
 
 
+# On matrices as small as these a second thread costs more than it does, and far more where the
+# machine is busy.
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def fit_regressor(
     examples: Examples,
     scheme: PointScheme,

@@ -133,7 +133,7 @@ def _fit(
     return turn, place[:, 0], goal[:, 0]
 
 
-def _middle(values: Float[Tensor, "images *shape"]) -> Float[Tensor, "*shape"]:
+def _middle(values: Float[Tensor, "images ..."]) -> Float[Tensor, "..."]:
     """The median over images; of an even number between the two in the middle, unlike torch's."""
     return values.quantile(0.5, dim=0)
 
