@@ -76,6 +76,11 @@ class ImageDetector(ABC):
         """What tells the detector from others, as a regressor knows its own."""
         raise NotImplementedError
 
+    @property
+    def num_landmarks(self) -> int:
+        """How many landmarks, or points, it finds."""
+        raise NotImplementedError
+
     @abstractmethod
     def search(
         self, pictures: UInt8[np.ndarray, "batch height width 3"]
@@ -84,6 +89,8 @@ class ImageDetector(ABC):
 
     def __call__(self, images: Source | Sequence[Source]) -> Detection:
         """Landmarks of an image, or of a list of images or a (B, H, W, C) array of them.
+
+        An empty list has K landmarks of no images.
 
         An image is a path, the bytes of a file, a PIL image or an (H, W), (H, W, 1), (H, W, 3) or
         (H, W, 4) array.
@@ -101,7 +108,8 @@ class ImageDetector(ABC):
             )
         sources = cast("list[Source]", [images] if single else list(cast("Sequence", images)))
         if not sources:
-            raise InputError("no images were given to the detector: expected at least one")
+            shape = (0, self.num_landmarks)
+            return Detection(np.zeros((*shape, 2)), np.zeros(shape), np.zeros((0, 2)))
         read = [self._read(source) for source in sources]
         parts = [self._detect(read[i : i + 32]) for i in range(0, len(read), 32)]
         together = Detection(
@@ -152,11 +160,10 @@ class ImageDetector(ABC):
         progress = progress or SilentProgress()
         total = already + len(images.names)
         progress.start("Detecting", total, already)
-        failed: list[str] = []
+        failed, first_failed = 0, ""
+        paths = (images.root / name for name in images.names)
         with Workers(workers or processors()) as threads:
-            waiting = threads.in_order(
-                self._read_or_reason, images.paths(), results_ahead=2 * batch_size
-            )
+            waiting = threads.in_order(self._read_or_reason, paths, results_ahead=2 * batch_size)
             reads = zip(images.names, waiting, strict=True)
             while chunk := list(itertools.islice(reads, batch_size)):
                 good = [read for _, read in chunk if not isinstance(read, UnreadableImage)]
@@ -164,16 +171,17 @@ class ImageDetector(ABC):
                 place_in_found = 0
                 for name, read in chunk:
                     if isinstance(read, UnreadableImage):
-                        failed.append(f"{name} ({read.reason})")
+                        failed += 1
+                        first_failed = first_failed or f"{name} ({read.reason})"
                         yield NamedDetection(name, None, read.reason)
                         continue
                     assert found is not None
                     yield NamedDetection(name, found.of(place_in_found))
                     place_in_found += 1
-                if not allow_unreadable and len(failed) > MAX_UNREADABLE * total:
+                if not allow_unreadable and failed > MAX_UNREADABLE * total:
                     raise TooManyUnreadable(
-                        f"{images.source}: {len(failed)} of {total} images cannot be read, for "
-                        f"instance {failed[0]}: mend or remove them, or go on without them with "
+                        f"{images.source}: {failed} of {total} images cannot be read, for "
+                        f"instance {first_failed}: mend or remove them, or go on without them with "
                         "--allow-unreadable"
                     )
                 progress.advance(len(chunk))

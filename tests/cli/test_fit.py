@@ -203,9 +203,10 @@ def test_a_scheme_with_a_byte_order_mark_is_read(annotated_set):
 @pytest.mark.usefixtures("undrawn")
 def test_a_draw_that_cannot_be_fitted_suggests_another_seed(warpmarks, run_copy, annotated_set):
     table = annotated_set / "landmarks.csv"
-    header, first, *rows = table.read_text().splitlines()
+    header, *rows = table.read_text().splitlines()
     rows = [f"{row.split(',')[0]},10,10,,,5,5" for row in rows]
-    table.write_text("\n".join([header, first, *rows]))
+    rows[0] = "00.png,,,10,10,5,5"
+    table.write_text("\n".join([header, *rows]))
     flags = ["--labels", "1", "--seed", "3", "--normaliser", "image", "--output", "x"]
     code, _, err = warpmarks("fit", run_copy, annotated_set, *flags)
     assert (code, "the point dark is not annotated on the one image" in err) == (2, True)

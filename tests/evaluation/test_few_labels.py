@@ -1,3 +1,6 @@
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -123,6 +126,24 @@ def test_a_detector_that_knows_the_mirror_fits_on_images_in_it(detector, annotat
 
 def test_many_copies_of_few_images_and_few_of_many():
     assert [copies_of_each(images) for images in (1, 20, 200, 5000)] == [50, 50, 5, 1]
+
+
+def test_a_draw_has_an_image_with_all_points_where_there_is_one(annotated_folder):
+    annotated = read_annotated(annotated_folder)
+    count = len(annotated.images.names)
+    points = annotated.points.copy()
+    points[:, 0] = np.nan
+    lacking = replace(annotated, points=points)
+    points = points.copy()
+    points[5] = annotated.points[5]
+    one = replace(annotated, points=points)
+    for seed in range(20):
+        assert one.draw(1, seed).images.names == (annotated.images.names[5],)
+        drawn = [set(one.draw(labels, seed).images.names) for labels in range(1, count + 1)]
+        assert all(fewer < more for fewer, more in itertools.pairwise(drawn))
+        order = np.random.default_rng(seed).permutation(count)
+        names = tuple(annotated.images.names[row] for row in sorted(order[:3]))
+        assert lacking.draw(3, seed).images.names == names
 
 
 def test_a_draw_is_the_fit_on_the_images_of_its_seed(detector, annotated_folder):

@@ -75,6 +75,8 @@ class AnnotatedSet:
     def draw(self, labels: int, seed: int) -> "AnnotatedSet":
         """``labels`` of the images at random; with one seed, fewer are always among more.
 
+        One with all of its points is among them if there is any, so that no point is left out.
+
         Raises:
             InputError: there are not so many.
         """
@@ -84,7 +86,11 @@ class AnnotatedSet:
                 f"--labels is {labels}, but {self.source} has {counted(count, 'annotated image')} "
                 f"to draw from: ask for {'1' if count == 1 else f'1 to {count}'}"
             )
-        return self.subset(np.sort(np.random.default_rng(seed).permutation(count)[:labels]))
+        order = np.random.default_rng(seed).permutation(count)
+        complete = np.isfinite(self.points[order]).all(axis=(1, 2))
+        first = int(complete.argmax())  # 0 where none is
+        order = np.concatenate([order[first : first + 1], np.delete(order, first)])
+        return self.subset(np.sort(order[:labels]))
 
 
 def read_annotated(
