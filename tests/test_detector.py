@@ -196,7 +196,7 @@ def test_images_of_different_sizes_in_one_list(trained: Detector) -> None:
         ("none.png", r"none\.png cannot be read as an image: No such file"),
         (np.zeros((8,), np.uint8), "expected"),
     ],
-    ids=["empty list", "empty batch", "no file", "a row"],
+    ids=["no file", "a row"],
 )
 def test_what_is_no_image_is_told(trained: Detector, images: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
