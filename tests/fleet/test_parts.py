@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def test_a_folder_that_is_there(place: str) -> None:
     parts.prepare(About("other", "work"), resume=False, overwrite=True)
     assert parts.done(0) is None
     assert names_in(place) == ["_about.json"]
+
+
+def test_where_nothing_can_be_written_is_told_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"file is a file: choose another folder"):
+        Parts(str(tmp_path / "file" / "out")).check(ABOUT, resume=False, overwrite=False)
+    monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    with pytest.raises(InputError, match=f"out: the folder {tmp_path} cannot be written"):
+        Parts(str(tmp_path / "new" / "out")).check(ABOUT, resume=False, overwrite=False)
 
 
 def test_a_damaged_part_is_done_again(place: str) -> None:

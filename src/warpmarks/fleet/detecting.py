@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -228,14 +229,15 @@ def _started(ray: ModuleType, address: str | None, workers: int | None) -> Itera
                 logging.getLogger(name).setLevel(logging.ERROR)
             # It warns of restarts without what a worker is made from, which this process keeps.
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-            ray.init(
-                address=address,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                include_dashboard=False if local else None,
-                num_cpus=workers if local else None,
-                object_store_memory=_LOCAL_OBJECT_STORE if local else None,
-            )
+            with _nothing_on_stderr():
+                ray.init(
+                    address=address,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    include_dashboard=False if local else None,
+                    num_cpus=workers if local else None,
+                    object_store_memory=_LOCAL_OBJECT_STORE if local else None,
+                )
         yield
     except ConnectionError as error:
         raise InputError(f"--address {address}: there is no Ray ({error})") from error
@@ -243,6 +245,21 @@ def _started(ray: ModuleType, address: str | None, workers: int | None) -> Itera
         context.enable_progress_bars = before
         if mine:
             ray.shutdown()
+
+
+@contextmanager
+def _nothing_on_stderr() -> Iterator[None]:
+    """What Ray's own C++ writes as it starts is kept away: that it heeds the level of its log."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @contextmanager

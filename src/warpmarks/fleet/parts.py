@@ -9,6 +9,7 @@ Readers of Parquet folders pass over names that begin with an underscore.
 
 import io
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,8 @@ class Parts:
         Raises:
             InputError: something is there that may not be replaced or comes from something else.
         """
+        if self._is_local:
+            self._check_writable()
         there = self._names()
         if not there:
             return
@@ -80,6 +83,16 @@ class Parts:
                 f"--output {self.place} comes from something else ({', '.join(others)}): give "
                 "the same run, regressor, source and size of parts, or start anew with --overwrite"
             )
+
+    def _check_writable(self) -> None:
+        """Raise where the folder that is there, or that it would be made in, is not to be written."""
+        folder = Path(self._root)
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        if not folder.is_dir():
+            raise InputError(f"--output {self.place}: {folder} is a file: choose another folder")
+        if not os.access(folder, os.W_OK):
+            raise InputError(f"--output {self.place}: the folder {folder} cannot be written")
 
     def prepare(self, about: About, *, resume: bool, overwrite: bool) -> None:
         """Make the folder, or keep what is there to go on with.
