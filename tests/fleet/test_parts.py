@@ -75,7 +75,7 @@ def test_where_nothing_can_be_written_is_told_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"file is a file: choose another folder"):
+    with pytest.raises(InputError, match=r"file is a file: expected the name of a folder"):
         Parts(str(tmp_path / "file" / "out")).check(ABOUT, resume=False, overwrite=False)
     monkeypatch.setattr(os, "access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
     with pytest.raises(InputError, match=f"out: the folder {tmp_path} cannot be written"):

@@ -90,7 +90,9 @@ class Parts:
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
         if not folder.is_dir():
-            raise InputError(f"--output {self.place}: {folder} is a file: choose another folder")
+            raise InputError(
+                f"--output {self.place}: {folder} is a file: expected the name of a folder"
+            )
         if not os.access(folder, os.W_OK):
             raise InputError(f"--output {self.place}: the folder {folder} cannot be written")
 
