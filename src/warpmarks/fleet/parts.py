@@ -85,7 +85,7 @@ class Parts:
             )
 
     def _check_writable(self) -> None:
-        """Raise where the folder that is there, or that it would be made in, is not to be written."""
+        """Raise where the folder that is there, or that it would be made in, may not be written."""
         folder = Path(self._root)
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
