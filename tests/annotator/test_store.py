@@ -1,9 +1,11 @@
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from itertools import combinations_with_replacement
 from pathlib import Path
 
 import pytest
@@ -136,6 +138,120 @@ def test_points_are_renamed_moved_and_added_with_their_labels(project):
     assert other.annotations.of("a.png") == labels((5, 6), None, (1, 2))
     other.undo()
     assert other.annotations == Annotations(SCHEME, {"a.png": labels((1, 2), (3, 4), (5, 6))})
+    other.close()
+
+
+def test_a_change_of_the_points_keeps_no_labels_but_those_that_go_away(project):
+    for number in range(20):
+        project.set_labels(f"{number}.png", labels((1, number), (3, 4), None), 0, "two")
+    hidden = (None, None, Placed(None, None, visible=False))
+    project.set_labels("alone.png", hidden, 0, "one")
+    whole, before = project.annotations, (project.path / "history.jsonl").stat().st_size
+    renamed = Scheme(("eye to the left", "right eye", "nose"), COLOURS, ((0, 1),), (0, 1))
+    project.set_scheme(renamed, (0, 1, 2), project.version)
+    assert (project.path / "history.jsonl").stat().st_size - before < 1000
+    named = project.annotations
+    project.set_scheme(
+        Scheme(("right", "left"), COLOURS[:2]), (1, 0), project.version, drop_labels=True
+    )
+    line = (project.path / "history.jsonl").read_text().splitlines()[-1]
+    gone = {"x": None, "y": None, "visible": False}
+    assert json.loads(line)["gone"] == {"alone.png": {"2": gone}}
+    fewer = project.annotations
+    assert "alone.png" not in fewer.labels
+    other = reopened(project)
+    for expected in (named, whole):
+        other.undo()
+        assert other.annotations == expected
+    other = reopened(other)
+    for expected in (named, fewer):
+        other.redo()
+        assert other.annotations == expected
+    other.close()
+
+
+def test_points_that_were_changed_twice_and_back_are_found_again_from_the_history(project):
+    project.set_labels("a.png", labels((1, 2), (3, 4), (5, 6)), 0, "three")
+    swapped = Scheme(("right eye", "left eye", "nose"), COLOURS)
+    names = ("project.json", "landmarks.csv", "points.json")
+    kept = [{name: (project.path / name).read_bytes() for name in names}]
+
+    def keep() -> None:
+        kept.append({name: (project.path / name).read_bytes() for name in names})
+
+    project.set_scheme(swapped, (1, 0, 2), project.version)
+    keep()
+    project.set_labels("b.png", labels((7, 8), None, (9, 9)), project.version, "two")
+    keep()
+    project.undo()
+    project.undo()
+    project.redo()
+    keep()
+    expected = project.annotations
+    project.close()
+    # A table as old as its record or newer: all that a full disk could leave behind.
+    for record, table in combinations_with_replacement(kept, 2):
+        for name in names:
+            (project.path / name).write_bytes((record if name == "project.json" else table)[name])
+        other = Project(project.path, ".")
+        assert other.annotations == expected
+        assert not other.notices
+        other.close()
+
+
+FIRST = [
+    {"kind": "labels", "image": "a.png", "before": [None, None], "what": "two"},
+    {"kind": "scheme", "what": "the points' definition"},
+]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_history_of_format_1_is_read_and_gone_on_with(project, cut):
+    project.close()
+    two = Scheme(("one", "two"), COLOURS[:2]).to_json()
+    three = Scheme(("two", "new", "one"), COLOURS).to_json()
+    one, other_one = {"x": 1.0, "y": 2.0, "visible": True}, {"x": 3.0, "y": 4.0, "visible": True}
+    changes = [
+        FIRST[0] | {"after": [one, other_one]},
+        FIRST[1]
+        | {
+            "before": {"scheme": two, "labels": {"a.png": [one, other_one]}},
+            "after": {"scheme": three, "labels": {"a.png": [other_one, None, one]}},
+        },
+    ]
+    if cut:
+        changes += [{"kind": "cut", "what": "landmarks.csv was changed by another program"}]
+    history = project.path / "history.jsonl"
+    history.write_text("".join(json.dumps(change) + "\n" for change in changes))
+    table = project.path / "landmarks.csv"
+    table.write_text("image,x1,y1,x2,y2,x3,y3\na.png,3.000,4.000,,,1.000,2.000\n")
+    digest = hashlib.blake2b(table.read_bytes(), digest_size=16).hexdigest()
+    record = {"format": 1, "images": "..", **three, "not_visible": {}}
+    record |= {"changes": len(changes), "table": digest}
+    (project.path / "project.json").write_text(json.dumps(record))
+    other = Project(project.path, ".")
+    assert not other.notices
+    assert other.can_undo != cut
+    assert other.annotations.of("a.png") == labels((3, 4), None, (1, 2))
+    stale = {
+        name: (project.path / name).read_bytes()
+        for name in ("project.json", "landmarks.csv", "points.json")
+    }
+    only = Scheme(("one",), COLOURS[:1])
+    other.set_scheme(only, (2,), other.version, drop_labels=True)
+    other.close()
+    for name in ("project.json", "points.json"):  # killed behind the table
+        (project.path / name).write_bytes(stale[name])
+    other = Project(project.path, ".")
+    assert other.annotations == Annotations(only, {"a.png": labels((1, 2))})
+    other.undo()
+    assert other.annotations.of("a.png") == labels((3, 4), None, (1, 2))
+    if not cut:
+        other.undo()
+        assert other.annotations.scheme.names == ("one", "two")
+        assert other.annotations.of("a.png") == labels((1, 2), (3, 4))
+        other.undo()
+        assert not other.annotations.labels
     other.close()
 
 

@@ -176,6 +176,8 @@ class Annotations:
             scheme: the new one.
             was: for each of its points, which of the old ones it was, or None for a new one.
         """
+        if list(was) == list(range(self.scheme.count)):  # other names, colours or pairs only
+            return Annotations(scheme, self.labels)
         moved = {
             image: tuple(None if old is None else labels[old] for old in was)
             for image, labels in self.labels.items()
@@ -220,7 +222,7 @@ def rounded(x: float | None, y: float | None, *, visible: bool) -> Placed:
     return Placed(round(x, DIGITS) + 0.0, round(y, DIGITS) + 0.0, visible)
 
 
-def labels_to_json(labels: Labels) -> list[dict[str, Any] | None]:
+def labels_to_json(labels: Sequence[Placed | None]) -> list[dict[str, Any] | None]:
     """As the page holds them."""
     return [
         None if placed is None else {"x": placed.x, "y": placed.y, "visible": placed.visible}

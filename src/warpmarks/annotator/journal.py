@@ -4,11 +4,16 @@ A change is made when its line is whole; a line that was cut off in the middle n
 and redo are lines too, so what can be undone is known after any restart:
 
     {"kind": "labels", "image": ..., "before": [...], "after": [...], "what": "nose on 03.png"}
-    {"kind": "scheme", "before": {"scheme", "labels"}, "after": {...}, "what": "the points"}
+    {"kind": "scheme", "before": scheme, "after": scheme, "was": [0, null, 2],
+     "gone": {image: {"1": point}}, "what": "the points' definition"}
     {"kind": "undo", "of": 12}     {"kind": "redo", "of": 12}
-    {"kind": "cut", "what": ...}   what came before it cannot be undone
+    {"kind": "cut", "after": {"scheme", "labels"}, "what": ...}   what came before it cannot be
+                                                                  undone
+    {"kind": "base", "after": {"scheme", "labels"}}   changes nothing: all that there is
 
-The number of a change is that of its line, from 1.
+A change of the scheme holds the labels of points that go away, and no others. Up to format 1 of
+project.json it had all labels, as ``before`` and ``after`` each with "scheme" and "labels", and a
+cut had none. The number of a change is that of its line, from 1.
 """
 
 import json
@@ -16,11 +21,29 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from warpmarks.errors import InputError
 
 Change = Mapping[str, Any]
+
+
+class Entry(NamedTuple):
+    """What is kept in memory of a change; the rest is read again when it is asked for.
+
+    Attributes:
+        kind: labels or scheme, also where such a change is undone or made again; else its own.
+        image: whose labels were changed, if any.
+        whole: whether it has all labels, so that none of the changes before it need be known.
+        begin: its first byte in the file.
+        end: behind its last byte.
+    """
+
+    kind: str
+    image: str | None
+    whole: bool
+    begin: int
+    end: int
 
 
 class Journal:
@@ -35,7 +58,7 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._changes: list[Change] = []
+        self._entries: list[Entry] = []
         self._undo: list[int] = []
         self._redo: list[int] = []
         self._length = 0  # bytes up to the end of the last whole line
@@ -44,11 +67,28 @@ class Journal:
     @property
     def last(self) -> int:
         """Number of the newest change; 0 where there is none."""
-        return len(self._changes)
+        return len(self._entries)
+
+    def entry(self, number: int) -> Entry:
+        """What is known of the change of that number without reading it."""
+        return self._entries[number - 1]
 
     def change(self, number: int) -> Change:
-        """The change of that number."""
-        return self._changes[number - 1]
+        """The change of that number.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        entry = self.entry(number)
+        try:
+            with self.path.open("rb") as file:
+                file.seek(entry.begin)
+                change: Change = json.loads(file.read(entry.end - entry.begin))
+        except OSError as error:
+            raise self._unreadable(error) from error
+        except ValueError as error:
+            raise self._damaged(number) from error
+        return change
 
     @property
     def undoable(self) -> int | None:
@@ -82,30 +122,34 @@ class Journal:
                 f"{self.path} cannot be written ({error.strerror or error}): make room, then try "
                 "again"
             ) from error
-        self._length += len(line)
-        self._take(change)
+        self._take(change, len(line))
         return self.last
 
     def _read(self) -> None:
+        if not self.path.exists():
+            return
         try:
-            content = self.path.read_bytes() if self.path.exists() else b""
+            with self.path.open("rb") as file:
+                for line in file:
+                    if line.endswith(b"\n"):  # else it was cut off
+                        self._take(json.loads(line), len(line))
         except OSError as error:
-            raise InputError(f"{self.path} cannot be read ({error.strerror or error})") from error
-        lines = content.split(b"\n")
-        whole = lines[:-1]  # what follows the last line break was cut off
-        for number, line in enumerate(whole, start=1):
-            try:
-                change = json.loads(line)
-                self._take(change)
-            except (ValueError, KeyError, TypeError, IndexError) as error:
-                raise InputError(
-                    f"{self.path}, line {number} is damaged: expected a change as JSON; move the "
-                    "file away to go on without what can be undone"
-                ) from error
-        self._length = sum(len(line) + 1 for line in whole)
+            raise self._unreadable(error) from error
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise self._damaged(self.last + 1) from error
 
-    def _take(self, change: Change) -> None:
-        match change["kind"]:
+    def _unreadable(self, error: OSError) -> InputError:
+        return InputError(f"{self.path} cannot be read ({error.strerror or error})")
+
+    def _damaged(self, number: int) -> InputError:
+        return InputError(
+            f"{self.path}, line {number} is damaged: expected a change as JSON; move the file away "
+            "to go on without what can be undone"
+        )
+
+    def _take(self, change: Change, size: int) -> None:
+        kind, image, whole = change["kind"], change.get("image"), _has_all_labels(change)
+        match kind:
             case "labels" | "scheme":
                 self._undo.append(self.last + 1)
                 self._redo.clear()
@@ -116,12 +160,25 @@ class Journal:
             case "cut":
                 self._undo.clear()
                 self._redo.clear()
+            case "base":
+                pass
             case other:
                 raise ValueError(other)
-        self._changes.append(change)
+        if kind in {"undo", "redo"}:
+            kind, image, whole, *_ = self.entry(change["of"])
+        self._entries.append(Entry(kind, image, whole, self._length, self._length + size))
+        self._length += size
 
     @staticmethod
     def _move(number: int, source: list[int], target: list[int]) -> None:
         if source[-1] != number:
             raise ValueError(number)
         target.append(source.pop())
+
+
+def _has_all_labels(change: Change) -> bool:
+    return "was" not in change if change["kind"] == "scheme" else _is_snapshot(change.get("after"))
+
+
+def _is_snapshot(value: object) -> bool:
+    return isinstance(value, dict) and "labels" in value

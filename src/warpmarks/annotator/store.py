@@ -43,7 +43,7 @@ from warpmarks.formats.table import PointTable
 from warpmarks.locks import hold
 from warpmarks.wording import counted
 
-FORMAT = 1
+FORMAT = 2
 RECORD, HISTORY, LOCK = "project.json", "history.jsonl", ".lock"
 
 _FILES = (own_csv.TABLE, own_csv.SCHEME, RECORD, "landmarks.safetensors")
@@ -195,8 +195,10 @@ class Project:
         self._make(
             {
                 "kind": "scheme",
-                "before": _snapshot(self.annotations),
-                "after": _snapshot(changed),
+                "before": present.to_json(),
+                "after": scheme.to_json(),
+                "was": list(was),
+                "gone": _labels_of(gone, self.annotations),
                 "what": "the points' definition",
             }
         )
@@ -242,9 +244,10 @@ class Project:
         return self._journal.change(number)
 
     def _make(self, change: Change) -> None:
+        after = self._after(self.annotations, change)
         number = self._journal.append(change)
-        self.annotations = self._after(self.annotations, change)
-        self._touch(number, change)
+        self.annotations = after
+        self._touch(number)
         try:
             self._save(self.annotations)
         except InputError as error:
@@ -253,24 +256,39 @@ class Project:
                 self.notices.append(str(error))
 
     def _after(self, annotations: Annotations, change: Change) -> Annotations:
-        """The annotations after a change, whether or not they have it already."""
+        """The annotations after a change that is made on those before it.
+
+        Labels, and whatever has all of them, may be there already.
+        """
         match change["kind"]:
             case "labels":
                 return annotations.with_labels(change["image"], labels_from_json(change["after"]))
-            case "scheme":
-                return _from_snapshot(change["after"])
+            case "scheme" if "was" in change:
+                after = scheme_from_json(change["after"], source=HISTORY)
+                return annotations.with_scheme(after, change["was"])
             case "undo":
-                of = self._journal.change(change["of"])
-                return self._after(annotations, {**of, "after": of["before"]})
+                return self._before(annotations, self._journal.change(change["of"]))
             case "redo":
                 return self._after(annotations, self._journal.change(change["of"]))
-        return annotations
+        return _from_snapshot(change["after"]) if "after" in change else annotations
 
-    def _touch(self, number: int, change: Change) -> None:
-        of = self._journal.change(change["of"]) if "of" in change else change
-        if of["kind"] == "labels":
-            self._versions[of["image"]] = number
-        else:
+    @staticmethod
+    def _before(annotations: Annotations, change: Change) -> Annotations:
+        """The annotations without a change that was made last."""
+        if change["kind"] == "labels":
+            return annotations.with_labels(change["image"], labels_from_json(change["before"]))
+        if "was" not in change:
+            return _from_snapshot(change["before"])
+        before = scheme_from_json(change["before"], source=HISTORY)
+        places_of = {old: new for new, old in enumerate(change["was"]) if old is not None}
+        back = annotations.with_scheme(before, [places_of.get(old) for old in range(before.count)])
+        return _with_labels_of(change["gone"], back)
+
+    def _touch(self, number: int) -> None:
+        entry = self._journal.entry(number)
+        if entry.image is not None:
+            self._versions[entry.image] = number
+        elif entry.kind != "base":
             self.scheme_version = number
 
     def _save(self, annotations: Annotations) -> None:
@@ -295,7 +313,7 @@ class Project:
                     image: points for image, points in sorted(hidden.items()) if points
                 },
                 "changes": self.version,
-                "table": self._table_digest(),
+                "table": self._table_digest() if annotations.scheme.count else None,
             },
         )
 
@@ -313,28 +331,61 @@ class Project:
                 raise
             raise self._damaged(str(error)) from error
         for number in range(1, journal.last + 1):
-            self._touch(number, journal.change(number))
-        pending = [journal.change(number) for number in range(applied + 1, journal.last + 1)]
-        whole = [index for index, change in enumerate(pending) if self._is_whole(change)]
-        if whole:  # the table may be older than the points that project.json names, or newer
-            self.annotations, pending = Annotations(), pending[whole[-1] :]
+            self._touch(number)
+        pending = range(applied + 1, journal.last + 1)
+        as_recorded = digest == (self._table_digest() if scheme.count else None)
+        if not as_recorded and any(journal.entry(number).kind == "scheme" for number in pending):
+            # The table may be of before a change of the points, or of after it.
+            self.annotations = self._replayed(scheme)
         else:
             self.annotations = self._annotations_of_table(scheme, not_visible)
-        for change in pending:
-            self.annotations = self._after(self.annotations, change)
-        if not pending and (digest != self._table_digest() or applied > journal.last):
+            for number in pending:
+                self.annotations = self._after(self.annotations, journal.change(number))
+        if not pending and (not as_recorded or applied > journal.last):
             if journal.last:
                 self.notices.append(
                     f"{self.path / own_csv.TABLE} was changed by another program: it is taken as "
                     "it is, and changes before that can no longer be undone"
                 )
-            self._make({"kind": "cut", "what": "landmarks.csv was changed by another program"})
+            self._make(
+                {
+                    "kind": "cut",
+                    "after": _snapshot(self.annotations),
+                    "what": "landmarks.csv was changed by another program",
+                }
+            )
+        elif self._newest("cut") > self._newest_whole():  # by an earlier warpmarks
+            self._make({"kind": "base", "after": _snapshot(self.annotations)})
         else:
             self._save(self.annotations)
 
-    def _is_whole(self, change: Change) -> bool:
-        of = self._journal.change(change["of"]) if "of" in change else change
-        return of["kind"] == "scheme"
+    def _newest(self, kind: str) -> int:
+        numbers = range(self._journal.last, 0, -1)
+        return next((each for each in numbers if self._journal.entry(each).kind == kind), 0)
+
+    def _newest_whole(self) -> int:
+        """Number of the newest change that has all labels; 0 where none has."""
+        numbers = range(self._journal.last, 0, -1)
+        return next((each for each in numbers if self._journal.entry(each).whole), 0)
+
+    def _replayed(self, recorded: Scheme) -> Annotations:
+        """What the history alone says.
+
+        Args:
+            recorded: the points where the history does not change them.
+        """
+        journal, begin = self._journal, self._newest_whole()
+        annotations = Annotations(recorded)
+        if not begin and (first := self._first_scheme_change()):
+            annotations = Annotations(scheme_from_json(first["before"], source=HISTORY))
+        for number in range(max(1, begin), journal.last + 1):
+            annotations = self._after(annotations, journal.change(number))
+        return annotations
+
+    def _first_scheme_change(self) -> Change | None:
+        numbers = range(1, self._journal.last + 1)
+        first = next((each for each in numbers if self._journal.entry(each).kind == "scheme"), 0)
+        return self._journal.change(first) if first else None
 
     def _record(self) -> dict[str, Any]:
         record = read_json(self.path / RECORD, "the record of an annotation project")
@@ -372,7 +423,7 @@ class Project:
 
     def _table_digest(self) -> str | None:
         path = self.path / own_csv.TABLE
-        if not self.annotations.scheme.count or not path.is_file():
+        if not path.is_file():
             return None
         return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
@@ -407,6 +458,36 @@ def _placed_table(annotations: Annotations) -> PointTable:
         mirror=scheme.mirror,
         normaliser=scheme.normaliser.text,
     )
+
+
+def _labels_of(points: Sequence[int], annotations: Annotations) -> dict[str, dict[str, Any]]:
+    """What is said of some points: by image, then by the point's number."""
+    if not points:
+        return {}
+    of_images = {
+        image: {
+            str(point): value
+            for point, value in zip(
+                points, labels_to_json([labels[point] for point in points]), strict=True
+            )
+            if value is not None
+        }
+        for image, labels in annotations.labels.items()
+    }
+    return {image: values for image, values in of_images.items() if values}
+
+
+def _with_labels_of(
+    values: Mapping[str, Mapping[str, Any]], annotations: Annotations
+) -> Annotations:
+    """The inverse of `_labels_of`: the annotations with what is said of those points."""
+    labels = dict(annotations.labels)
+    for image, of_image in values.items():
+        points = list(annotations.of(image))
+        for point, placed in zip(of_image, labels_from_json(list(of_image.values())), strict=True):
+            points[int(point)] = placed
+        labels[image] = tuple(points)
+    return Annotations(annotations.scheme, labels)
 
 
 def _snapshot(annotations: Annotations) -> dict[str, Any]:
