@@ -8,14 +8,22 @@ import time
 from itertools import combinations_with_replacement
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from warpmarks.annotator.annotations import Annotations, Placed, Scheme, check_scheme, rounded
+from warpmarks.annotator.annotations import (
+    Annotations,
+    Placed,
+    Scheme,
+    check_scheme,
+    places,
+    rounded,
+)
 from warpmarks.annotator.store import Conflict, Project
 from warpmarks.datasets.annotated import read_scheme
-from warpmarks.datasets.layout import read_landmarks
+from warpmarks.datasets.layout import landmark_row, read_landmarks, write_landmarks
 from warpmarks.errors import InputError
 
 COLOURS = ("#e61e2d", "#2d7dff", "#ffd600")
@@ -334,6 +342,38 @@ def test_a_table_that_another_program_changed_is_taken_and_undo_begins_there(pro
     assert not other.can_undo
     assert "changed by another program" in other.notices[0]
     assert not reopened(other).notices
+
+
+def test_the_table_is_that_of_the_other_commands_at_each_change(project, tmp_path):
+    hidden = Placed(None, None, visible=False)
+    changes = [(image, labels((n, 2.0005), None, (-0.25, 7))) for n, image in enumerate(STRANGE)]
+    changes += [(STRANGE[3], labels(None, (5, 5), None)), (STRANGE[1], labels(None, None, None))]
+    changes += [("hidden.png", (None, hidden, Placed(2, 3, visible=False)))]
+    changes += [("nowhere.png", (None, hidden, None))]
+    for image, changed in changes:
+        project.set_labels(image, changed, project.version_of(image), "points")
+        known = project.annotations.labels
+        names = [name for name in sorted(known) if any(p and p.somewhere for p in known[name])]
+        points = np.array([places(known[name]) for name in names])
+        write_landmarks(tmp_path / "expected.csv", names, points)
+        expected = (tmp_path / "expected.csv").read_bytes()
+        assert (project.path / "landmarks.csv").read_bytes() == expected
+    record = json.loads((project.path / "project.json").read_text())
+    assert record["not_visible"] == {"hidden.png": [1, 2], "nowhere.png": [1]}
+
+
+def test_a_click_makes_one_line_of_the_table_and_reads_none(project, monkeypatch):
+    for number in range(5):
+        project.set_labels(f"{number}.png", labels((1, 1), None, None), 0, "one")
+    made = []
+    monkeypatch.setattr(
+        "warpmarks.annotator.point_files.landmark_row",
+        lambda name, values: made.append(name) or landmark_row(name, values),
+    )
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    project.set_labels("3.png", labels((2, 2), None, None), 4, "one")
+    project.set_scheme(Scheme(("a", "b", "c"), COLOURS), (0, 1, 2), project.version)
+    assert made == ["3.png"]
 
 
 def test_a_damaged_record_or_table_is_told_of(project):

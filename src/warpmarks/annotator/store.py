@@ -13,7 +13,6 @@ A change is made by its line in history.jsonl; the other files follow, each whol
 are brought up to it when the project is opened, should the process have died in between.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,17 +28,16 @@ from warpmarks.annotator.annotations import (
     check_scheme,
     labels_from_json,
     labels_to_json,
-    places,
     scheme_from_json,
-    visibility,
 )
 from warpmarks.annotator.journal import Change, Journal
-from warpmarks.datasets.layout import read_landmarks, write_landmarks
+from warpmarks.annotator.point_files import Rows, digest, write_table
+from warpmarks.datasets.annotated import scheme_record
+from warpmarks.datasets.layout import read_landmarks
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import make_folder, read_json
-from warpmarks.formats.table import PointTable
 from warpmarks.locks import hold
 from warpmarks.wording import counted
 
@@ -81,6 +79,7 @@ class Project:
             f"{self.path} is open in another `warpmarks annotate`: use that one, or stop it first",
         )
         self._saved_scheme: Scheme | None = None
+        self._rows = Rows()
         self._source = Path(os.path.relpath(Path(source).resolve(), self.path.resolve())).as_posix()
         for left in _FILES:  # by a process that was killed while it wrote
             for temporary in self.path.glob(f".{left}.*"):
@@ -293,27 +292,24 @@ class Project:
 
     def _save(self, annotations: Annotations) -> None:
         """Write landmarks.csv, points.json and project.json."""
-        table = _placed_table(annotations)
-        if annotations.scheme != self._saved_scheme and annotations.scheme.count:
-            own_csv.write(self.path, table)
-        elif annotations.scheme.count:  # points.json is as it was
-            write_landmarks(self.path / own_csv.TABLE, table.images, table.points)
-        self._saved_scheme = annotations.scheme
-        hidden = {
-            image: [index for index, placed in enumerate(labels) if placed and not placed.visible]
-            for image, labels in annotations.labels.items()
-        }
+        scheme, rows, table = annotations.scheme, self._rows.of(annotations), None
+        if scheme.count:
+            if scheme != self._saved_scheme:
+                points = scheme.point_scheme()
+                record = scheme_record(points.names, points.normaliser.text, points.mirror)
+                write_json(self.path / own_csv.SCHEME, record)
+            table = write_table(self.path / own_csv.TABLE, scheme.count, rows)
+        self._saved_scheme = scheme
+        hidden = {image: row.not_visible for image, row in rows.items() if row.not_visible}
         write_json(
             self.path / RECORD,
             {
                 "format": FORMAT,
                 "images": self._source,
-                **annotations.scheme.to_json(),
-                "not_visible": {
-                    image: points for image, points in sorted(hidden.items()) if points
-                },
+                **scheme.to_json(),
+                "not_visible": hidden,
                 "changes": self.version,
-                "table": self._table_digest() if annotations.scheme.count else None,
+                "table": table,
             },
         )
 
@@ -321,7 +317,7 @@ class Project:
         record, journal = self._record(), self._journal
         try:
             scheme = scheme_from_json(record, source=str(self.path / RECORD))
-            applied, digest = int(record["changes"]), record["table"]
+            applied, recorded = int(record["changes"]), record["table"]
             not_visible = {
                 str(image): {int(point) for point in points}
                 for image, points in record["not_visible"].items()
@@ -333,7 +329,7 @@ class Project:
         for number in range(1, journal.last + 1):
             self._touch(number)
         pending = range(applied + 1, journal.last + 1)
-        as_recorded = digest == (self._table_digest() if scheme.count else None)
+        as_recorded = recorded == (self._table_digest() if scheme.count else None)
         if not as_recorded and any(journal.entry(number).kind == "scheme" for number in pending):
             # The table may be of before a change of the points, or of after it.
             self.annotations = self._replayed(scheme)
@@ -425,7 +421,7 @@ class Project:
         path = self.path / own_csv.TABLE
         if not path.is_file():
             return None
-        return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+        return digest(path.read_bytes())
 
     def _damaged(self, reason: str) -> InputError:
         return InputError(
@@ -438,26 +434,6 @@ def _placed(point: np.ndarray, *, visible: bool) -> Placed | None:
     if np.isfinite(point).all():
         return Placed(float(point[0]), float(point[1]), visible)
     return None if visible else Placed(None, None, visible=False)
-
-
-def _placed_table(annotations: Annotations) -> PointTable:
-    """The points that have a place."""
-    scheme = annotations.scheme.point_scheme()
-    rows = {
-        image: labels
-        for image, labels in sorted(annotations.labels.items())
-        if any(placed and placed.somewhere for placed in labels)
-    }
-    shape = (len(rows), scheme.count)
-    return PointTable(
-        names=scheme.names,
-        images=tuple(rows),
-        points=np.array([places(labels) for labels in rows.values()]).reshape(*shape, 2),
-        visibility=np.array([visibility(each) for each in rows.values()], np.int8).reshape(shape),
-        sizes=np.full((len(rows), 2), np.nan),
-        mirror=scheme.mirror,
-        normaliser=scheme.normaliser.text,
-    )
 
 
 def _labels_of(points: Sequence[int], annotations: Annotations) -> dict[str, dict[str, Any]]:
