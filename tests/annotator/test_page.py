@@ -538,6 +538,15 @@ def test_a_gallery_of_thousands_stays_quick(serve: Callable[..., Server], visit:
     assert len(asked) < count / 2
 
 
+def test_one_image_is_counted_as_one(serve: Callable[..., Server], visit: Visits) -> None:
+    tab = visit(serve("--points", POINTS))
+    page = tab.page
+    page.keyboard.press("g")
+    playwright.expect(page.locator("output")).to_have_text("14 images")
+    page.get_by_label("Find").fill("03")
+    playwright.expect(page.locator("output")).to_have_text("1 image")
+
+
 def test_shapes(serve: Callable[..., Server], visit: Visits) -> None:
     tab = visit(serve("--points", POINTS), reduced_motion="no-preference")
     reach(tab, 4)

@@ -5,6 +5,7 @@ import { postExport, postRegressor } from "./api";
 import { Dialog } from "./dialog";
 import { keep } from "./saving_files";
 import * as state from "./state";
+import { countedImages } from "./wording";
 
 export function ExportDialog(): JSX.Element {
   const formats = state.project.value?.formats ?? [];
@@ -59,7 +60,7 @@ export function ExportDialog(): JSX.Element {
               onChange={() => (what.value = "labels+predictions")}
             />
             <span>
-              <b>All {total.toLocaleString("en")} images</b>
+              <b>{total === 1 ? "The image" : `All ${countedImages(total)}`}</b>
               <small>placed points, and suggestions where nothing was placed</small>
             </span>
           </label>

@@ -7,6 +7,7 @@ import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { fileAddress, type ImageEntry } from "./api";
 import { Snapshot, type SmallPoint } from "./snapshot";
 import * as state from "./state";
+import { countedImages } from "./wording";
 
 type Order = "doubt" | "folder" | "name";
 type Kept = "all" | "open" | "labelled";
@@ -188,7 +189,7 @@ export function Gallery(): JSX.Element {
             onInput={(event) => (least.value = Number(event.currentTarget.value))}
           />
         </label>
-        <output>{all.length.toLocaleString("en")} images</output>
+        <output>{countedImages(all.length)}</output>
       </div>
       <div
         ref={frame}

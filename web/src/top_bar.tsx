@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 import { Icon } from "./icons";
 import { go } from "./keys";
 import * as state from "./state";
+import { countedImages } from "./wording";
 import { nextTheme, theme } from "./theme";
 
 const SECTIONS: [state.Section, string][] = [
@@ -90,7 +91,7 @@ export function TopBar(): JSX.Element {
           <progress value={locating.done} max={locating.total} aria-label="Images looked at" />
           <span>
             finding landmarks: {locating.done.toLocaleString("en")} of{" "}
-            {locating.total.toLocaleString("en")} images
+            {countedImages(locating.total)}
           </span>
         </div>
       )}

@@ -1,0 +1,4 @@
+/** Numbers in sentences. */
+
+export const countedImages = (count: number): string =>
+  `${count.toLocaleString("en")} ${count === 1 ? "image" : "images"}`;
