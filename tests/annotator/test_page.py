@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from annotator_browsing import CHROMIUM, Server, Tab, until
 from disc_pictures import draw_discs, write_disc_run
@@ -545,6 +546,52 @@ def test_one_image_is_counted_as_one(serve: Callable[..., Server], visit: Visits
     playwright.expect(page.locator("output")).to_have_text("14 images")
     page.get_by_label("Find").fill("03")
     playwright.expect(page.locator("output")).to_have_text("1 image")
+
+
+def test_a_picture_that_cannot_be_read_is_marked_and_passed_over(
+    serve: Callable[..., Server], chromium: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    truth = draw_discs(folder, ["0.png", "2.png", "3.png"])
+    with Image.open(folder / "0.png") as whole:
+        whole.save(folder / "1.jpg")
+    (folder / "1.jpg").write_bytes((folder / "1.jpg").read_bytes()[:700])
+    visit = Visits(chromium, truth)
+    tab = visit(serve("--points", POINTS, images=folder))
+    page = tab.page
+    notice = page.locator(".notice")
+    playwright.expect(notice).to_contain_text("1 image could not be read and is left out: 1.jpg")
+    playwright.expect(page.locator(".count")).to_have_text("0 of 3 labelled")
+    seen = [tab.name]
+    for _ in range(3):
+        tab.to_another("n")
+        seen.append(tab.name)
+    assert (set(seen), seen[0]) == (set(truth), seen[3])
+    tab.to_another("p")
+    assert tab.name == seen[2]
+
+    page.keyboard.press("g")
+    playwright.expect(page.locator("output")).to_have_text("4 images, 1 cannot be read")
+    tile = page.locator(".tile.unreadable")
+    playwright.expect(tile).to_contain_text("cannot be read")
+    playwright.expect(tile.locator("img")).to_have_count(0)
+
+    # Who opens it nevertheless reads why, and is asked for no points.
+    tile.click()
+    playwright.expect(page.locator(".trouble")).to_contain_text("cannot be read, and is left out")
+    panel = page.get_by_role("complementary")
+    assert "click it now" not in panel.inner_text()
+    playwright.expect(panel.locator("button.point").first).to_be_disabled()
+    page.keyboard.press("1")
+    tab.stage.click()
+    page.keyboard.press("v")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")  # on to another, as where all points are placed
+    until(lambda: tab.name in truth, "a picture that can be read")
+    assert not any(image["labelled"] for image in tab.get("project")["images"])
+    visit.contexts[0].close()
+    assert visit.trouble == []
 
 
 def test_shapes(serve: Callable[..., Server], visit: Visits) -> None:

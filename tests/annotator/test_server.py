@@ -428,6 +428,40 @@ def test_suggestions_leave_out_what_is_labelled_or_set_aside(client, session):
     assert client.get("/api/suggestion", params={"not": everything}).json()["id"] is None
 
 
+@pytest.fixture
+def one_broken(tiny_run, image_folder, tmp_path):
+    """A project of three images, of which the first is a JPEG that breaks off."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("01.png", "02.png"):
+        shutil.copy(image_folder / name, folder / name)
+    whole = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(whole, "JPEG")
+    (folder / "00.jpg").write_bytes(whole.getvalue()[:700])
+    session = open_session(tiny_run, folder, tmp_path / "project")
+    assert session.images.names[0] == "00.jpg"
+    yield session
+    session.stop()
+
+
+def test_an_image_that_breaks_off_is_named_and_never_suggested(one_broken, tiny_run):
+    with browser(one_broken, tiny_run) as client:
+        assert client.get("/api/version").json()["notices"] == []
+        # Nobody has looked at it yet: it would be the first without points.
+        assert client.get("/api/suggestion").json()["id"] in {1, 2}
+        locate_all(one_broken)
+        told = client.get("/api/project").json()
+        assert [bool(image["trouble"]) for image in told["images"]] == [True, False, False]
+        assert told["notices"] == [
+            f"1 image could not be read and is left out: 00.jpg ({told['images'][0]['trouble']})"
+        ]
+        assert client.get("/api/suggestion", params={"not": "1,2"}).json()["id"] is None
+        one_broken.locations.trouble[2] = "the file is not there any more"
+        notice = client.get("/api/version").json()["notices"][0]
+        assert notice.startswith("2 images could not be read and are left out, such as 00.jpg (")
+
+
 def test_landmarks_are_kept_until_an_image_changes(client, session, tmp_path, monkeypatch):
     locate_all(session)
     assert (session.project.path / CACHE).is_file()

@@ -27,6 +27,8 @@ export interface ImageEntry {
   height: number;
   labelled: number;
   complete: boolean;
+  /** Why the picture cannot be read, if that has turned out. */
+  trouble?: string | null;
 }
 
 export interface Locating {

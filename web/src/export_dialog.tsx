@@ -15,7 +15,7 @@ export function ExportDialog(): JSX.Element {
   const result = useSignal<{ text: string; bad: boolean } | null>(null);
   const regressor = useSignal("points");
   const labelled = state.labelledImages.value;
-  const total = state.project.value?.images.length ?? 0;
+  const total = (state.project.value?.images.length ?? 0) - state.unreadableImages.value;
 
   const attempt = async (action: () => Promise<string>): Promise<void> => {
     busy.value = true;

@@ -39,7 +39,7 @@ const tiles = computed<Tile[]>(() => {
     return { image, row, doubt: doubts?.[row] ?? null };
   });
   const wanted = all.filter(({ image }) => {
-    if (kept.value === "open" && image.complete) return false;
+    if (kept.value === "open" && (image.complete || image.trouble)) return false;
     if (kept.value === "labelled" && image.labelled === 0) return false;
     return words.every((word) => image.name.toLowerCase().includes(word));
   });
@@ -97,6 +97,7 @@ export function Gallery(): JSX.Element {
   }, [version]);
 
   const all = tiles.value;
+  const unreadable = all.filter(({ image }) => image.trouble).length;
   const padding = width.value < 600 ? 12 : 20;
   const room = Math.max(0, width.value - 2 * padding);
   const columns = Math.max(2, Math.floor((room + GAP) / (Math.min(least.value, room / 2) + GAP)));
@@ -189,7 +190,10 @@ export function Gallery(): JSX.Element {
             onInput={(event) => (least.value = Number(event.currentTarget.value))}
           />
         </label>
-        <output>{countedImages(all.length)}</output>
+        <output>
+          {countedImages(all.length)}
+          {unreadable > 0 && `, ${unreadable.toLocaleString("en")} cannot be read`}
+        </output>
       </div>
       <div
         ref={frame}
@@ -218,7 +222,9 @@ export function Gallery(): JSX.Element {
             const x = padding + (index % columns) * (side + GAP);
             const y = padding + Math.floor(index / columns) * pitch;
             const { image, doubt } = tile;
-            const word = image.complete
+            const word = image.trouble
+              ? "cannot be read"
+              : image.complete
               ? "labelled"
               : image.labelled > 0
                 ? `${image.labelled} of ${state.scheme.value.points.length}`
@@ -226,14 +232,14 @@ export function Gallery(): JSX.Element {
             return (
               <div
                 key={image.id}
-                class={`tile${image.complete ? " complete" : ""}${image.id === state.currentId.value ? " now" : ""}`}
+                class={`tile${image.trouble ? " unreadable" : image.complete ? " complete" : ""}${image.id === state.currentId.value ? " now" : ""}`}
                 role="option"
                 data-index={index}
                 tabIndex={index === active ? 0 : -1}
                 aria-selected={image.id === state.currentId.value}
                 aria-posinset={index + 1}
                 aria-setsize={all.length}
-                title={image.name}
+                title={image.trouble ? `${image.name}: ${image.trouble}` : image.name}
                 style={{
                   width: `${side}px`,
                   height: `${side + FOOT}px`,
@@ -243,12 +249,14 @@ export function Gallery(): JSX.Element {
                 onClick={() => void state.open(image.id)}
               >
                 <span class="frame" style={{ height: `${side}px` }}>
-                  <Snapshot
-                    address={fileAddress(image.id, 256)}
-                    width={image.width}
-                    height={image.height}
-                    points={pointsOf(tile)}
-                  />
+                  {!image.trouble && (
+                    <Snapshot
+                      address={fileAddress(image.id, 256)}
+                      width={image.width}
+                      height={image.height}
+                      points={pointsOf(tile)}
+                    />
+                  )}
                 </span>
                 <span class="tile-name">{image.name}</span>
                 <span class="tile-foot">

@@ -119,14 +119,14 @@ export const GROUPS: { title: string; bindings: Binding[] }[] = [
         shown: ["N"],
         label: "next image of the folder",
         section: "label",
-        run: () => state.step(1),
+        run: () => void state.step(1),
       },
       {
         keys: ["p", "P", "PageUp"],
         shown: ["P"],
         label: "previous image of the folder",
         section: "label",
-        run: () => state.step(-1),
+        run: () => void state.step(-1),
       },
       {
         keys: ["mod+z"],

@@ -31,7 +31,7 @@ function Labelling(): JSX.Element {
             class="quiet"
             aria-label="Previous image"
             title="Previous image (P)"
-            onClick={then(() => state.step(-1))}
+            onClick={then(() => void state.step(-1))}
           >
             <Icon name="previous" />
           </button>
@@ -39,7 +39,7 @@ function Labelling(): JSX.Element {
             class="quiet"
             aria-label="Next image"
             title="Next image (N)"
-            onClick={then(() => state.step(1))}
+            onClick={then(() => void state.step(1))}
           >
             <Icon name="next" />
           </button>

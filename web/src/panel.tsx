@@ -26,6 +26,7 @@ function PointList(): JSX.Element {
   const current = state.selected.value;
   const due = useComputed(() => state.target(null)).value;
   const errors = state.progress.value?.points ?? [];
+  const unreadable = Boolean(shown?.trouble);
   return (
     <section class="block points-block" aria-labelledby="points-title">
       <header>
@@ -51,7 +52,7 @@ function PointList(): JSX.Element {
             placed: "placed",
             hidden: "not visible",
             suggested: "suggested",
-            none: index === due ? "click it now" : "to place",
+            none: unreadable ? "" : index === due ? "click it now" : "to place",
           }[kind];
           const measured =
             pixels === null
@@ -67,6 +68,7 @@ function PointList(): JSX.Element {
               <button
                 class="point"
                 aria-pressed={index === current}
+                disabled={unreadable}
                 title={pixels === null ? point.name : `${point.name}: left out, it is off by ${figure(pixels)} px`}
                 onClick={thenStage(() => state.choose(index))}
               >
@@ -83,7 +85,7 @@ function PointList(): JSX.Element {
                 aria-pressed={kind === "hidden"}
                 aria-label={`${point.name} is not visible`}
                 title="Not visible (V)"
-                disabled={!shown}
+                disabled={!shown || unreadable}
                 onClick={thenStage(() => state.toggleVisible(index))}
               >
                 <Icon name={kind === "hidden" ? "noEye" : "eye"} />
@@ -100,6 +102,7 @@ function PointList(): JSX.Element {
 function Actions(): JSX.Element {
   const count = state.acceptable.value;
   const points = state.item.value?.points ?? [];
+  const unreadable = Boolean(state.item.value?.trouble);
   const finished = points.length > 0 && points.every((point) => point !== null);
   return (
     <div class="actions">
@@ -115,6 +118,8 @@ function Actions(): JSX.Element {
             </>
           ) : finished ? (
             "All placed"
+          ) : unreadable ? (
+            "Nothing to place here"
           ) : (
             "Nothing to accept yet"
           )}
@@ -122,7 +127,7 @@ function Actions(): JSX.Element {
         <kbd aria-hidden="true">Enter</kbd>
       </button>
       <button
-        class={count === 0 && finished ? "primary" : "plain"}
+        class={count === 0 && (finished || unreadable) ? "primary" : "plain"}
         onClick={thenStage(() => void state.openSuggested())}
       >
         <span>Next image</span>

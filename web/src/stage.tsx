@@ -160,7 +160,7 @@ export function Stage(): JSX.Element {
   /** The point under the pointer: of several the nearest, a placed one rather than a suggestion. */
   const hit = (where: XY, reach: number): number | null => {
     const shown = state.item.value;
-    if (!shown || state.hidePoints.value) return null;
+    if (!shown || shown.trouble || state.hidePoints.value) return null;
     let found: number | null = null;
     let least = reach;
     for (let index = 0; index < shown.points.length; index += 1) {
@@ -375,7 +375,9 @@ export function Stage(): JSX.Element {
           }}
         />
       )}
-      {shown?.trouble && <p class="trouble">{shown.trouble}</p>}
+      {shown?.trouble && (
+        <p class="trouble">This picture cannot be read, and is left out: {shown.trouble}</p>
+      )}
       <svg class="points" aria-hidden="true">
         {!state.hidePoints.value && markers}
         {ghost}

@@ -54,6 +54,10 @@ export const position = computed(() => {
 export const labelledImages = computed(
   () => project.value?.images.filter((image) => image.labelled > 0).length ?? 0,
 );
+/** Images without points that cannot be read, as far as they have been looked at. */
+export const unreadableImages = computed(
+  () => project.value?.images.filter((image) => image.trouble && !image.labelled).length ?? 0,
+);
 export const completeImages = computed(
   () => project.value?.images.filter((image) => image.complete).length ?? 0,
 );
@@ -233,7 +237,7 @@ const firstOpen = (points: (Placed | null)[], after: number): number | null => {
 /** Which point a click at `at` (pixels of the image) would place. */
 export function target(at: XY | null): number | null {
   const shown = item.value;
-  if (!shown) return null;
+  if (!shown || shown.trouble) return null;
   if (armed.value !== null) return armed.value;
   const open = firstOpen(shown.points, selected.value ?? -1);
   if (open === null || at === null) return open;
@@ -300,7 +304,7 @@ export function nudge(dx: number, dy: number, otherwise: XY): void {
 
 export function choose(index: number): void {
   const shown = item.value;
-  if (!shown || index < 0 || index >= shown.points.length) return;
+  if (!shown || shown.trouble || index < 0 || index >= shown.points.length) return;
   batch(() => {
     selected.value = index;
     armed.value = index;
@@ -392,8 +396,9 @@ export function accept(): void {
 
 /** Accepts what is suggested here; where nothing is left to accept, goes on. */
 export function acceptOrGoOn(): void {
+  const shown = item.value;
   if (acceptable.value > 0) accept();
-  else if (item.value?.points.every((point) => point !== null)) void openSuggested();
+  else if (shown?.trouble || shown?.points.every((point) => point !== null)) void openSuggested();
   else announce("There are no suggestions here yet: place the points first.");
 }
 
@@ -434,7 +439,15 @@ export async function open(id: number, inSection: Section = "label"): Promise<vo
   if (!loaded || currentId.value !== id) return;
   const waiting = saver.waiting(id);
   item.value = waiting ? { ...loaded, points: waiting } : loaded;
+  if (loaded.trouble) noteTrouble(id, loaded.trouble);
   announce(`${loaded.name}, image ${position.value + 1} of ${project.value?.images.length ?? 0}`);
+}
+
+function noteTrouble(id: number, trouble: string): void {
+  const known = project.value;
+  if (!known) return;
+  const images = known.images.map((image) => (image.id === id ? { ...image, trouble } : image));
+  project.value = { ...known, images };
 }
 
 async function reloadItem(id: number): Promise<void> {
@@ -445,11 +458,17 @@ async function reloadItem(id: number): Promise<void> {
   if (currentId.value === id) item.value = loaded;
 }
 
-export function step(by: number): void {
+/** To the next image, or the previous one, that can be read. */
+export async function step(by: 1 | -1): Promise<void> {
   const images = project.value?.images ?? [];
-  if (images.length === 0) return;
-  const to = images[(position.value + by + images.length) % images.length];
-  if (to) void open(to.id);
+  for (let far = 1; far <= images.length; far += 1) {
+    const to = images[(position.value + by * far + images.length) % images.length];
+    if (!to || to.trouble) continue;
+    await open(to.id);
+    // Nobody had looked at it before: on to the next one.
+    if (currentId.value === to.id && item.value?.trouble) await step(by);
+    return;
+  }
 }
 
 let avoided: number[] = [];

@@ -14,7 +14,8 @@ const SECTIONS: [state.Section, string][] = [
 
 export function TopBar(): JSX.Element {
   const project = state.project.value;
-  const total = project?.images.length ?? 0;
+  const unreadable = state.unreadableImages.value;
+  const total = (project?.images.length ?? 0) - unreadable;
   const labelled = state.labelledImages.value;
   const saving = state.unsaved.value > 0;
   const locating = project?.locating;
@@ -38,7 +39,10 @@ export function TopBar(): JSX.Element {
         ))}
       </nav>
       <div class="standing">
-        <span class="count">
+        <span
+          class="count"
+          title={unreadable > 0 ? `${countedImages(unreadable)} more cannot be read` : undefined}
+        >
           <b>{labelled.toLocaleString("en")}</b> of {total.toLocaleString("en")} labelled
         </span>
         <span class={`saved${saving ? " saving" : ""}`} title="Every change is saved at once">

@@ -153,7 +153,9 @@ class Session:
                 "locating": {"done": self.locations.done, "total": self.locations.total},
                 **self._history(),
                 "labelled_images": len(self._labelled_in_order()),
-                "notices": [shown(notice) for notice in self.project.notices],
+                "notices": [
+                    shown(notice) for notice in (*self.project.notices, *self._left_out_notice())
+                ],
             }
 
     def overview(self) -> dict[str, Any]:
@@ -165,7 +167,9 @@ class Session:
                 of_image = labels.get(name, ())
                 said = sum(placed is not None for placed in of_image)
                 complete = said > 0 and said == len(of_image)
-                listed.append({**self._head(index), "labelled": said, "complete": complete})
+                trouble = self.locations.trouble.get(index)
+                about = {"labelled": said, "complete": complete, "trouble": trouble}
+                listed.append({**self._head(index), **about})
             return {
                 "name": shown(self.project.path.resolve().name),
                 "title": shown(self.images.title),
@@ -290,12 +294,15 @@ class Session:
         return told
 
     def suggestion(self, skip: set[int]) -> Suggestion:
-        """Which image to label next, as an object."""
-        with self._lock:
-            labelled = np.zeros(len(self.images), dtype=bool)
-            labelled[self._labelled_in_order()] = True
-            labelled[list(self.locations.trouble)] = True
-            return self._current_suggester().suggest(labelled, skip)
+        """Which image to label next, as an object; one that can be read."""
+        while True:
+            with self._lock:
+                labelled = np.zeros(len(self.images), dtype=bool)
+                labelled[self._labelled_in_order()] = True
+                labelled[list(self.locations.trouble)] = True
+                found = self._current_suggester().suggest(labelled, skip)
+            if found.index is None or self.locations.ensure(found.index):
+                return found
 
     def shapes(self) -> tuple[list[int], int, Aligned, Modes]:
         """Images whose points are all placed, how many others have some, and their shapes."""
@@ -456,6 +463,20 @@ class Session:
         width, height = self.images.sizes[index].astype(int).tolist()
         name = shown(self.images.names[index])
         return {"id": index, "name": name, "width": width, "height": height}
+
+    def _left_out_notice(self) -> list[str]:
+        """A sentence on the images that cannot be read, when all have been looked at."""
+        trouble = dict(self.locations.trouble)
+        if not trouble or self.locations.done < self.locations.total:
+            return []
+        first = min(trouble)
+        example = f"{self.images.names[first]} ({trouble[first]})"
+        if len(trouble) == 1:
+            return [f"1 image could not be read and is left out: {example}"]
+        return [
+            f"{counted(len(trouble), 'image')} could not be read and are left out, such as "
+            f"{example}"
+        ]
 
     def _history(self) -> dict[str, bool]:
         return {"can_undo": self.project.can_undo, "can_redo": self.project.can_redo}
