@@ -594,6 +594,36 @@ def test_a_picture_that_cannot_be_read_is_marked_and_passed_over(
     assert visit.trouble == []
 
 
+def test_the_page_begins_with_the_picture_that_it_recommends(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS))
+    page = tab.page
+    next_block = page.get_by_role("region", name="Best to label next")
+    recommended = next_block.locator(".name")
+    playwright.expect(next_block).to_contain_text("a good one to begin with")
+    until(lambda: tab.get("version")["locating"]["done"] == 14, "the landmarks")
+    first = tab.name
+    page.wait_for_timeout(2500)  # the page has asked again by then
+    playwright.expect(recommended).to_have_text(first)
+    tab.to_another("n")
+    tab.to_another("n")
+    assert tab.name != first
+    page.reload()
+    until(lambda: tab.name == first, "the recommended picture")
+    playwright.expect(recommended).to_have_text(first)
+    tab.to_another("Space")
+    tab.to_another("p")
+
+    # With labels: where the person was, and something else beside it.
+    tab.label_all()
+    tab.to_another("n")
+    there = tab.name
+    page.reload()
+    assert tab.name == there
+    playwright.expect(recommended).not_to_have_text(there)
+
+
 def test_shapes(serve: Callable[..., Server], visit: Visits) -> None:
     tab = visit(serve("--points", POINTS), reduced_motion="no-preference")
     reach(tab, 4)

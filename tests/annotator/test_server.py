@@ -1,5 +1,6 @@
 import io
 import shutil
+import threading
 import time
 import zipfile
 from pathlib import Path
@@ -426,6 +427,17 @@ def test_suggestions_leave_out_what_is_labelled_or_set_aside(client, session):
     assert seen == set(range(12))
     everything = ",".join(map(str, seen))
     assert client.get("/api/suggestion", params={"not": everything}).json()["id"] is None
+
+
+def test_the_first_suggestion_waits_for_landmarks_and_not_for_long(client, session, monkeypatch):
+    monkeypatch.setattr("warpmarks.annotator.session.PATIENCE", 0.2)
+    find, free = session.locations._find, threading.Event()
+    monkeypatch.setattr(session.locations, "_find", lambda batch: free.wait() and find(batch))
+    session.start()
+    assert client.get("/api/suggestion").json()["reason"].startswith("It is the next one")
+    monkeypatch.setattr("warpmarks.annotator.session.PATIENCE", 60)
+    threading.Timer(0.2, free.set).start()
+    assert "to begin with" in client.get("/api/suggestion").json()["reason"]
 
 
 @pytest.fixture

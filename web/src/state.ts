@@ -416,8 +416,8 @@ function fetchImage(id: number): Promise<ImageItem> {
   return asked;
 }
 
-/** Where this tab was, for when it comes by the address with the token again. */
-const LAST = "warpmarks.image";
+/** Where this tab was in a project, for when it comes by the address with the token again. */
+const lastKey = (): string => `warpmarks.image.${project.value?.name ?? ""}`;
 
 export async function open(id: number, inSection: Section = "label"): Promise<void> {
   batch(() => {
@@ -430,7 +430,7 @@ export async function open(id: number, inSection: Section = "label"): Promise<vo
   });
   try {
     window.history.replaceState(null, "", `#image=${id}`);
-    sessionStorage.setItem(LAST, `${id}`);
+    sessionStorage.setItem(lastKey(), `${id}`);
   } catch {
     // Browsers limit how often the address may change; it is a convenience.
   }
@@ -477,12 +477,12 @@ export async function openSuggested(): Promise<void> {
   await saver.drain();
   let next = suggestion.value;
   if (next === null || next.id === null || next.id === currentId.value) {
-    next = await loadSuggestion();
+    next = await loadSuggestion(true);
   }
   if (next && next.id !== null) {
     avoided = [];
     await open(next.id);
-    void loadSuggestion();
+    if (labelledImages.value > 0) void loadSuggestion();
   } else if (next) say(next.reason);
 }
 
@@ -496,8 +496,10 @@ export async function suggestAnother(): Promise<void> {
   }
 }
 
-async function loadSuggestion(): Promise<api.Suggestion | null> {
-  const not = currentId.value === null ? avoided : [...avoided, currentId.value];
+/** Before anything is labelled the image that is open may be the one to begin with. */
+async function loadSuggestion(another = false): Promise<api.Suggestion | null> {
+  const open = another || labelledImages.value > 0 ? currentId.value : null;
+  const not = open === null ? avoided : [...avoided, open];
   const next = await attempt(() => api.getSuggestion(not));
   if (next) {
     suggestion.value = next;
@@ -522,10 +524,14 @@ async function refreshSides(): Promise<void> {
   remembered.clear();
   await Promise.all([
     attempt(api.getProgress).then((answer) => answer && (progress.value = answer)),
-    loadSuggestion(),
+    beginning() ? undefined : loadSuggestion(),
     section.value === "gallery" ? loadPredictions() : undefined,
   ]);
 }
+
+/** Nothing is labelled, and the image to begin with is open: what is found meanwhile may wait. */
+const beginning = (): boolean =>
+  labelledImages.value === 0 && suggestion.value !== null && suggestion.value.id === currentId.value;
 
 export async function loadPredictions(): Promise<void> {
   const answer = await attempt(api.getPredictions);
@@ -598,6 +604,14 @@ export async function changeScheme(
   return null;
 }
 
+/** The image that the address or this tab's memory names. */
+function workedOn(images: api.ImageEntry[]): number | undefined {
+  const asked =
+    new URLSearchParams(window.location.hash.slice(1)).get("image") ??
+    sessionStorage.getItem(lastKey());
+  return images.find((image) => String(image.id) === asked && !image.trouble)?.id;
+}
+
 export async function start(): Promise<void> {
   let answer: api.Project;
   try {
@@ -615,14 +629,12 @@ export async function start(): Promise<void> {
   });
   tell(answer.notices);
   document.title = `${answer.title ?? answer.name} · warpmarks`;
-  const asked =
-    new URLSearchParams(window.location.hash.slice(1)).get("image") ?? sessionStorage.getItem(LAST);
-  const known = answer.images.find((image) => String(image.id) === asked);
   if (answer.scheme.points.length === 0) dialog.value = "points";
   saver.restore(answer.name);
+  const last = unsaved.value > 0 || labelledImages.value > 0 ? workedOn(answer.images) : undefined;
   await saver.drain();
   await loadSuggestion();
-  const first = known?.id ?? suggestion.value?.id ?? answer.images[0]?.id;
+  const first = last ?? suggestion.value?.id ?? answer.images[0]?.id;
   if (first !== undefined) await open(first);
   await refreshSides();
   const tick = async (): Promise<void> => {

@@ -47,6 +47,7 @@ class Locations:
         self._detector, self._images, self._cache = detector, images, cache
         self._writing = threading.Lock()
         self._stop = threading.Event()
+        self._some = threading.Event()
         self._thread: threading.Thread | None = None
         self._stamps = _stamps(images)
         self._read_cache()
@@ -85,6 +86,11 @@ class Locations:
         if self._thread is not None:
             self._thread.join()
 
+    def wait_for_some(self, seconds: float) -> None:
+        """Until some of the images that stand for all have been looked at, but no longer."""
+        if self._thread is not None and self.done < _BATCH:
+            self._some.wait(seconds)
+
     def ensure(self, index: int) -> bool:
         """Find the landmarks of one image now; whether they are known."""
         if self._missing(index):
@@ -121,6 +127,7 @@ class Locations:
                 return
             self.ensure_mirrored(index)
         self._find_all(rest)
+        self._some.set()
 
     def _find_all(self, order: Sequence[int]) -> None:
         order = [index for index in order if self._missing(index)]
@@ -130,6 +137,7 @@ class Locations:
                 break
             batch = [index for index in order[begin : begin + _BATCH] if self._missing(index)]
             self._find(batch)
+            self._some.set()
             if time.monotonic() - saved > SAVE_EVERY:
                 self._save_cache()
                 saved = time.monotonic()

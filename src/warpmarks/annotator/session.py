@@ -46,6 +46,10 @@ MIRRORED_WORK = 1700
 counts for two more: with more a fit on the mirror too would keep the page waiting at each click."""
 
 
+PATIENCE = 3.0
+"""Seconds that the first suggestion may wait for landmarks."""
+
+
 class NoSuchImage(InputError):  # noqa: N818
     """An image that the project does not have."""
 
@@ -294,7 +298,12 @@ class Session:
         return told
 
     def suggestion(self, skip: set[int]) -> Suggestion:
-        """Which image to label next, as an object; one that can be read."""
+        """Which image to label next, as an object; one that can be read.
+
+        Where nothing is labelled yet, this waits until there are some landmarks to judge by.
+        """
+        if not self.project.annotations.labels:
+            self.locations.wait_for_some(PATIENCE)
         while True:
             with self._lock:
                 labelled = np.zeros(len(self.images), dtype=bool)
