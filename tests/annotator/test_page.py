@@ -580,6 +580,8 @@ def test_a_picture_that_cannot_be_read_is_marked_and_passed_over(
     # Who opens it nevertheless reads why, and is asked for no points.
     tile.click()
     playwright.expect(page.locator(".trouble")).to_contain_text("cannot be read, and is left out")
+    playwright.expect(tab.stage.locator("img")).to_have_count(0)
+    assert "could not be loaded" not in page.locator("body").inner_text()
     panel = page.get_by_role("complementary")
     assert "click it now" not in panel.inner_text()
     playwright.expect(panel.locator("button.point").first).to_be_disabled()

@@ -278,6 +278,7 @@ export function Stage(): JSX.Element {
 
   const image = imageSize();
   const shown = state.item.value;
+  const trouble = shown?.trouble ?? state.project.value?.images[state.position.value]?.trouble;
   const dragged = drag.value;
   const { scale, x, y } = view.value;
   const id = state.currentId.value;
@@ -356,7 +357,7 @@ export function Stage(): JSX.Element {
       <span id="stage-keys" class="unseen">
         Digits choose a point, arrow keys move it, Enter accepts suggestions, question mark for help.
       </span>
-      {image && id !== null && (
+      {image && id !== null && !trouble && (
         <img
           key={id}
           class={`picture${scale > 5 ? " pixels" : ""}${loaded.value === id ? "" : " waiting"}`}
@@ -364,10 +365,7 @@ export function Stage(): JSX.Element {
           alt=""
           draggable={false}
           onLoad={() => (loaded.value = id)}
-          onError={() => {
-            if (state.item.value?.trouble) return;
-            state.say("This picture could not be loaded.", "error");
-          }}
+          onError={() => void state.pictureFailed(id)}
           style={{
             width: `${image.width}px`,
             height: `${image.height}px`,
@@ -375,9 +373,7 @@ export function Stage(): JSX.Element {
           }}
         />
       )}
-      {shown?.trouble && (
-        <p class="trouble">This picture cannot be read, and is left out: {shown.trouble}</p>
-      )}
+      {trouble && <p class="trouble">This picture cannot be read, and is left out: {trouble}</p>}
       <svg class="points" aria-hidden="true">
         {!state.hidePoints.value && markers}
         {ghost}

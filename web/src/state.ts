@@ -458,6 +458,14 @@ async function reloadItem(id: number): Promise<void> {
   if (currentId.value === id) item.value = loaded;
 }
 
+/** Says so, unless it turns out that the image cannot be read, which is shown in its place. */
+export async function pictureFailed(id: number): Promise<void> {
+  const loaded = await attempt(() => fetchImage(id));
+  if (loaded && !loaded.trouble && currentId.value === id) {
+    say("This picture could not be loaded.", "error");
+  }
+}
+
 /** To the next image, or the previous one, that can be read. */
 export async function step(by: 1 | -1): Promise<void> {
   const images = project.value?.images ?? [];
