@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from warpmarks.plots.curves import PANELS, Panel, draw_panel
 from warpmarks.plots.history import History
@@ -38,6 +39,11 @@ HISTORIES = {
 }
 
 
+def legend_words(figure: Figure) -> list[str]:
+    legend = figure.axes[0].get_legend()
+    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+
+
 @pytest.mark.parametrize("lines", HISTORIES.values(), ids=HISTORIES)
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
 def test_curves_can_be_drawn_of_any_log(panel: Panel, lines: list[dict[str, object]]):
@@ -50,7 +56,7 @@ def test_self_training_is_tinted_from_where_it_began():
     assert np.isnan(history.self_training_from[:2]).all()
     figure = draw_panel(PANELS[0], history)
     (axes,) = figure.axes
-    assert "self-training" in [text.get_text() for text in axes.texts]
+    assert legend_words(figure) == ["self-training"]
     pixels = rendered(figure)[..., :3].astype(int)
 
     def at(step: float) -> np.ndarray:
@@ -60,13 +66,23 @@ def test_self_training_is_tinted_from_where_it_began():
     assert (at(118) == 255).all()
     assert (at(123) < 255).all()
     assert (at(305) == at(123)).all()
-    (words,) = (text for text in axes.texts if text.get_text() == "self-training")
-    plate = words.get_bbox_patch()
-    assert plate is not None
-    assert plate.get_facecolor() == axes.get_facecolor()
-    assert words.get_zorder() > max(drawn.get_zorder() for drawn in axes.lines)
     without = draw_panel(PANELS[0], History.from_lines([line(0), line(9)]))
-    assert not any(text.get_text() == "self-training" for text in without.axes[0].texts)
+    assert legend_words(without) == []
+
+
+@pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)
+def test_the_word_for_self_training_covers_no_line(panel: Panel):
+    rising = [line(100 * i, self_training_from=100, loss=1.0 + i, dead=[0] * i) for i in range(30)]
+    figure = draw_panel(panel, History.from_lines(rising))
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    legend = axes.get_legend()
+    assert legend is not None
+    assert "self-training" in legend_words(figure)
+    box, paper = legend.get_window_extent(), figure.bbox
+    assert box.y0 >= axes.get_window_extent().y1
+    assert paper.x0 <= box.x0 < box.x1 <= paper.x1
+    assert box.y1 <= paper.y1
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.name)

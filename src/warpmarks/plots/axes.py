@@ -38,8 +38,10 @@ def dress(axes: "matplotlib.axes.Axes", theme: Theme, *, x_label: str, y_label: 
 
 
 def draw_legend(axes: "matplotlib.axes.Axes", theme: Theme, *, columns: int = 3) -> None:
-    """Names of the series, above the drawing at its right."""
-    axes.legend(
+    """Names of the series and of what is tinted, above the drawing at its right."""
+    from matplotlib.patches import Patch
+
+    legend = axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
         ncols=columns,
@@ -50,3 +52,6 @@ def draw_legend(axes: "matplotlib.axes.Axes", theme: Theme, *, columns: int = 3)
         columnspacing=1.2,
         borderaxespad=0.1,
     )
+    for handle in legend.legend_handles:
+        if isinstance(handle, Patch):  # a tint alone could hardly be seen so small
+            handle.set(edgecolor=theme.soft_ink, linewidth=in_points(1.5))

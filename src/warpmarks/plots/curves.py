@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _FEW = 25  # evaluations up to which each one gets a dot
 _PANEL_WIDTH, _PANEL_HEIGHT = 680, 420
-_ROOM_FOR_WORD = 0.27  # of the width
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ def draw_panel(
     axes = figure.subplots()
     _dress(axes, history, theme)
     panel.draw(axes, history, theme)
+    if axes.get_legend_handles_labels()[1]:
+        draw_legend(axes, theme, columns=4)
     figure.tight_layout(pad=0.8)
     return figure
 
@@ -55,7 +56,6 @@ def _draw_losses(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
         _draw_line(axes, history, values, colour=colour, label=name)
     axes.set_ylabel("loss")
     _logarithmic_if_possible(axes, list(named.values()))
-    draw_legend(axes, theme)
 
 
 def _draw_distance(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
@@ -109,7 +109,6 @@ def _draw_troubles(axes: "matplotlib.axes.Axes", history: History, theme: Theme)
     axes.set_ylabel("landmarks")
     _from_zero(axes, np.concatenate(list(named.values())), at_least=4)
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    draw_legend(axes, theme)
 
 
 def _draw_spread(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
@@ -217,26 +216,19 @@ def _dress(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None
 
 
 def _mark_self_training(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    """Tint what is self-training, and say so in it where there is room."""
+    """Tint what is self-training; the legend, which covers no line, says so."""
     began = history.self_training_from[np.isfinite(history.self_training_from)]
     if not len(began):
         return
     _, end = axes.get_xlim()
-    axes.axvspan(began[-1], end, color=theme.grid, alpha=0.45, linewidth=0, zorder=0)
-    if end - began[-1] < _ROOM_FOR_WORD * end:
-        return
-    axes.annotate(
-        "self-training",
-        (end, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(-in_points(8), -in_points(6)),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        color=theme.soft_ink,
-        fontsize=in_points(FONT),
-        bbox={"boxstyle": "square,pad=0.15", "facecolor": theme.paper, "edgecolor": "none"},
-        zorder=4,  # above the lines
+    axes.axvspan(
+        began[-1],
+        end,
+        color=theme.grid,
+        alpha=0.45,
+        linewidth=0,
+        zorder=0,
+        label="self-training",
     )
 
 
