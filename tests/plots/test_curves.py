@@ -113,6 +113,17 @@ def test_the_error_curve_passes_through_its_values():
         ).any()
 
 
+def test_the_learning_rate_is_drawn_between_evaluations_too():
+    (panel,) = (panel for panel in PANELS if panel.name == "learning_rate")
+    lines = [line(100), line(200, learning_rate=0.0)]
+    schedule = np.array([[0, 0.0], [10, 3e-3], [90, 0.0], [95, 2e-3], [200, 0.0]])
+    (drawn,) = draw_panel(panel, History.from_lines(lines, schedule)).axes[0].lines
+    np.testing.assert_array_equal(drawn.get_xydata(), schedule)
+    (drawn,) = draw_panel(panel, History.from_lines(lines)).axes[0].lines
+    assert drawn.get_drawstyle() == "default"
+    np.testing.assert_array_equal(drawn.get_xydata(), [[100, 1e-3], [200, 0]])
+
+
 def test_the_score_curve_leaves_out_what_is_not_known():
     shares = np.array([5.0, 50.0, 100.0])
     by_score, at_best = np.array([NAN, 6.0, 9.0]), np.array([1.0, 4.0, 9.0])

@@ -120,9 +120,15 @@ def _draw_spread(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
 
 
 def _draw_learning_rate(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    _draw_line(axes, history, history.learning_rate, colour=theme.series[0], steps=True)
+    """The schedule where it is known; else straight lines, which show falls and rises alike."""
     axes.set_ylabel("learning rate")
-    _logarithmic_if_possible(axes, [history.learning_rate])
+    if history.schedule is None:
+        _draw_line(axes, history, history.learning_rate, colour=theme.series[0])
+        _logarithmic_if_possible(axes, [history.learning_rate])
+        return
+    steps, rates = history.schedule.T
+    axes.plot(steps, rates, color=theme.series[0], linewidth=in_points(3.0))
+    _from_zero(axes, rates)
 
 
 def _draw_speed(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:

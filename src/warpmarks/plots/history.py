@@ -14,6 +14,7 @@ class History:
     ``spread_percent`` is per landmark, in % of the view's shorter side; ``dead``, ``nailed`` and
     ``doubled`` are numbers of landmarks (``doubled`` of pairs). ``self_training_from`` is the step
     after which self-training began, where it is known; the same in each entry from then on.
+    ``schedule`` is the learning rate against steps between evaluations too, where it is known.
     """
 
     steps: Float[np.ndarray, " evaluations"]
@@ -30,9 +31,14 @@ class History:
     nailed: Float[np.ndarray, " evaluations"]
     doubled: Float[np.ndarray, " evaluations"]
     spread_percent: Float[np.ndarray, "evaluations points"]
+    schedule: Float[np.ndarray, "steps 2"] | None = None
 
     @classmethod
-    def from_lines(cls, lines: Iterable[Mapping[str, object]]) -> "History":
+    def from_lines(
+        cls,
+        lines: Iterable[Mapping[str, object]],
+        schedule: Float[np.ndarray, "steps 2"] | None = None,
+    ) -> "History":
         """Columns from the lines of a log; of two lines for one step the later counts."""
         by_step = {_number(line.get("step")): line for line in lines}
         ordered = [by_step[step] for step in sorted(by_step) if np.isfinite(step)]
@@ -62,6 +68,7 @@ class History:
             nailed=count("nailed"),
             doubled=count("doubled"),
             spread_percent=spread_percent,
+            schedule=schedule,
         )
 
 

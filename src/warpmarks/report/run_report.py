@@ -19,6 +19,7 @@ from warpmarks.plots.history import History
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.content import RunSummary, Section
 from warpmarks.report.evaluation import evaluation_sections
+from warpmarks.report.learning_rate import scheduled_rates
 from warpmarks.report.page import build_report
 from warpmarks.report.pictures import Deformations, Instances, Looks, draw_pictures
 from warpmarks.report.regressor import regressor_sections
@@ -79,6 +80,7 @@ def report_run(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{output} cannot be made ({error.strerror}): choose another") from error
+    record, log = folder.record(), folder.read_log()
     summary = summarise(folder, ending=ending, advice=advice)
     progress.start("Drawing pictures", 3)
     instances, deformations, average = survey(detector, images, progress)
@@ -87,9 +89,9 @@ def report_run(
         output / "pictures",
         instances,
         deformations,
-        History.from_lines(folder.read_log()),
+        History.from_lines(log, scheduled_rates(record, log)),
         flags=summary.flags(),
-        supervised=folder.record().kind == "supervised",
+        supervised=record.kind == "supervised",
         average=average,
     )
     save_content(output / "pictures", StoredContent(summary.ending, summary.advice, sections))
