@@ -1,6 +1,7 @@
 import shutil
 
 from warpmarks.datasets.image_set import find_images
+from warpmarks.report.stored import StoredContent, save_content
 
 
 def test_pictures_and_report_are_written_where_they_were_asked_for(
@@ -13,8 +14,21 @@ def test_pictures_and_report_are_written_where_they_were_asked_for(
     assert str(output / "report.html") in out
     drawn = {path.name for path in (output / "pictures").iterdir()}
     assert {"deformations.png", "instances.png", "patches.png"} <= drawn
-    assert "<html" in (output / "report.html").read_text()
+    page = (output / "report.html").read_text()
+    assert f"<h1>{trained_run.name} on own</h1>" in page
+    assert "Images shown" in page
     assert find_images(images).names == find_images(image_folder).names
+
+
+def test_the_report_knows_why_training_ended(warpmarks, run_copy, image_folder, tmp_path):
+    (run_copy / "pictures").mkdir()
+    save_content(run_copy / "pictures", StoredContent("its budget was used up", ("Try this.",)))
+    code, _, err = warpmarks("show", run_copy, image_folder, "--output", tmp_path / "shown")
+    assert code == 0, err
+    page = (tmp_path / "shown" / "report.html").read_text()
+    assert "its budget was used up" in page
+    assert "Try this." in page
+    assert "as far as the run has come" not in page
 
 
 def test_a_folder_with_something_in_it_is_kept_without_overwrite(

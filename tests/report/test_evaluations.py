@@ -8,7 +8,7 @@ from tiny_runs import tiny_record
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.detector import Detector
 from warpmarks.report import run_report
-from warpmarks.report.content import Picture, Section
+from warpmarks.report.content import Picture, Section, ShownImages
 from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
 from warpmarks.weights import build_network
@@ -47,7 +47,9 @@ def content(tmp_path):
         Section("One", "first", (pictures[0],)),
         Section("Two", "", (pictures[1],), narrow=True),
     )
-    return StoredContent("it has converged", ("train longer",), sections)
+    return StoredContent(
+        "it has converged", ("train longer",), sections, ShownImages("dogs", 300, 96)
+    )
 
 
 def test_what_a_report_said_comes_back(tmp_path, content):
@@ -65,7 +67,7 @@ def test_it_can_be_moved(tmp_path, content):
 def test_sections_whose_pictures_are_gone_are_left_out(tmp_path, content):
     save_content(tmp_path, content)
     (tmp_path / "b_dark.png").unlink()
-    assert read_content(tmp_path) == replace(content, sections=())
+    assert read_content(tmp_path) == replace(content, sections=(), shown=None)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"sections": [{}]}'])
@@ -170,3 +172,4 @@ def test_the_report_is_made_again_without_drawing(tmp_path, content, monkeypatch
     order = [">One<", ">Two<", "caption “b”", "<h2>Annotated points of faces val"]
     assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
     assert "train longer" in text
+    assert "<h1>run on dogs</h1>" in text

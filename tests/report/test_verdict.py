@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from warpmarks.report.content import RunSummary
+from warpmarks.report.content import RunSummary, ShownImages
 from warpmarks.report.verdict import duration, headline_facts, verdict_on
 
 SOUND = RunSummary(
@@ -72,6 +72,20 @@ def test_a_collapsed_run_says_so_and_what_to_try():
 
 def test_a_high_error_is_not_called_sound():
     assert verdict_on(replace(SOUND, equivariance_error_percent=8.0)).mood == "warning"
+
+
+def test_the_verdict_on_other_images_is_marked_as_that_of_the_training():
+    summary = replace(SOUND, shown=ShownImages("dogs", 300, 96))
+    verdict = verdict_on(summary)
+    assert verdict.sentence == verdict_on(SOUND).sentence
+    assert "training on 100 images, not of the images shown" in verdict.heading
+    assert verdict_on(SOUND).heading == ""
+    facts = {fact.label: (fact.value, fact.note) for fact in headline_facts(summary)}
+    assert facts["Images shown"] == ("96", "of the 300 in dogs")
+    assert facts["Images trained on"][0] == "100"
+    assert "Images" not in facts
+    assert summary.title == "run on dogs"
+    assert [fact.label for fact in headline_facts(SOUND)][1] == "Images"
 
 
 def test_a_run_without_numbers():

@@ -51,6 +51,21 @@ class Section:
 
 
 @dataclass(frozen=True)
+class ShownImages:
+    """Images that the pictures of a report show, where they are not those of the training.
+
+    Attributes:
+        name: of their set, without its path.
+        count: in the set.
+        drawn: of these, those that the pictures are made from.
+    """
+
+    name: str
+    count: int
+    drawn: int
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """A run in numbers and words.
 
@@ -69,6 +84,7 @@ class RunSummary:
         lagging: indices of landmarks that follow the object only in part.
         follow: for each landmark how much of the object's motion it follows, 1 is all of it.
         training_error: of a supervised run, with its unit.
+        shown: the images in the pictures; None: those of the training.
         advice: sentences on what to try.
         settings: the configuration; may be nested.
         versions: of the package and what it stands on.
@@ -88,9 +104,15 @@ class RunSummary:
     lagging: tuple[int, ...] = ()
     follow: tuple[float, ...] = ()
     training_error: str | None = None
+    shown: ShownImages | None = None
     advice: tuple[str, ...] = ()
     settings: Mapping[str, object] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        """The run, and the images that are shown if they are others than it was trained on."""
+        return self.name if self.shown is None else f"{self.name} on {self.shown.name}"
 
     def flags(self) -> dict[int, str]:
         """A word of warning for each landmark in trouble."""
@@ -102,11 +124,15 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Verdict:
-    """One plain sentence on how a run went, and what stands behind it."""
+    """One plain sentence on how a run went, and what stands behind it.
+
+    ``heading`` says what it speaks of, where the page is about something else.
+    """
 
     mood: Mood
     sentence: str
     details: tuple[str, ...] = ()
+    heading: str = ""
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def render_report(summary: RunSummary, sections: tuple[Section, ...]) -> str:
     """The page's text."""
     package = files("warpmarks.report")
     return Template((package / "page.html").read_text(encoding="utf-8")).substitute(
-        title=_text(summary.name),
+        title=_text(summary.title),
         style=(package / "page.css").read_text(encoding="utf-8"),
         verdict=_verdict(verdict_on(summary)),
         facts="\n".join(map(_fact, headline_facts(summary))),
@@ -64,9 +64,10 @@ def _text(value: object) -> str:
 
 def _verdict(verdict: Verdict) -> str:
     details = "".join(f"<li>{_text(detail)}</li>" for detail in verdict.details)
+    heading = f'<p class="heading">{_text(verdict.heading)}</p>' if verdict.heading else ""
     return (
         f'<div class="verdict {verdict.mood}"><span class="sign" aria-hidden="true">'
-        f"{_SIGNS[verdict.mood]}</span><div><p>{_text(verdict.sentence)}</p>"
+        f"{_SIGNS[verdict.mood]}</span><div>{heading}<p>{_text(verdict.sentence)}</p>"
         + (f"<ul>{details}</ul>" if details else "")
         + "</div></div>"
     )

@@ -17,7 +17,7 @@ from warpmarks.errors import InputError
 from warpmarks.evaluation.average_image import AverageImage, average_image
 from warpmarks.plots.history import History
 from warpmarks.progress import Progress, SilentProgress
-from warpmarks.report.content import RunSummary, Section
+from warpmarks.report.content import RunSummary, Section, ShownImages
 from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.learning_rate import scheduled_rates
 from warpmarks.report.page import build_report
@@ -26,6 +26,7 @@ from warpmarks.report.regressor import regressor_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
 from warpmarks.run_folder import RunFolder
 from warpmarks.run_record import RunRecord
+from warpmarks.training.naming import source_name
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import sample_view, to_float_images
 from warpmarks.wording import counted
@@ -61,9 +62,9 @@ def report_run(
         run: the run folder.
         images: what the pictures show.
         output: folder for ``pictures/`` and ``report.html``; the run folder if not given.
-        ending: why training ended, as a clause.
+        ending: why training ended, as a clause; if not given, as the run's report has it.
         detector: the run's, if at hand.
-        advice: sentences on what to try.
+        advice: sentences on what to try, likewise.
         progress: told of the pictures drawn.
 
     Returns:
@@ -81,9 +82,16 @@ def report_run(
     except OSError as error:
         raise InputError(f"{output} cannot be made ({error.strerror}): choose another") from error
     record, log = folder.record(), folder.read_log()
-    summary = summarise(folder, ending=ending, advice=advice)
+    if not ending:
+        stored = read_content(folder.path / "pictures")
+        ending, advice = stored.ending, advice or stored.advice
     progress.start("Drawing pictures", 3)
     instances, deformations, average = survey(detector, images, progress)
+    shown = None
+    elsewhere = output.resolve() != folder.path.resolve()
+    if elsewhere or not set(images.names) <= set(folder.read_names() or ()):
+        shown = ShownImages(source_name(images.source), len(images.names), len(instances.images))
+    summary = summarise(folder, ending=ending, advice=advice, shown=shown)
     progress.advance()
     sections: tuple[Section, ...] = draw_pictures(
         output / "pictures",
@@ -94,7 +102,9 @@ def report_run(
         supervised=record.kind == "supervised",
         average=average,
     )
-    save_content(output / "pictures", StoredContent(summary.ending, summary.advice, sections))
+    save_content(
+        output / "pictures", StoredContent(summary.ending, summary.advice, sections, shown)
+    )
     progress.advance()
     page = build_report(output, summary, (*sections, *_of_points(output, detector)))
     progress.advance()
@@ -128,12 +138,18 @@ def rebuild_report(
             detector=detector,
             progress=progress,
         )
-    summary = summarise(folder, ending=content.ending, advice=content.advice)
+    summary = summarise(folder, ending=content.ending, advice=content.advice, shown=content.shown)
     sections = (*content.sections, *_of_points(folder.path, detector))
     return build_report(folder.path, summary, sections)
 
 
-def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()) -> RunSummary:
+def summarise(
+    folder: RunFolder,
+    *,
+    ending: str = "",
+    advice: Sequence[str] = (),
+    shown: ShownImages | None = None,
+) -> RunSummary:
     """A run in numbers, from its record and the last line of its log."""
     record, log = folder.record(), folder.read_log()
     last = log[-1] if log else {}
@@ -152,6 +168,7 @@ def summarise(folder: RunFolder, *, ending: str = "", advice: Sequence[str] = ()
         lagging=tuple(last.get("lagging", ())),
         follow=tuple(last.get("follow", ())),
         training_error=_training_error(record, last),
+        shown=shown,
         advice=tuple(advice),
         settings=record.config.model_dump(),
         versions=record.versions,

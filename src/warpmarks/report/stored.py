@@ -1,24 +1,25 @@
 """What a report says beside its pictures, so that it can be made again without drawing them."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from warpmarks.datasets.results import REPORT
 from warpmarks.files import write_json
-from warpmarks.report.content import Picture, Section
+from warpmarks.report.content import Picture, Section, ShownImages
 
 NAME = REPORT
 
 
 @dataclass(frozen=True)
 class StoredContent:
-    """Why training ended, advice, and the sections with their pictures; see `RunSummary`."""
+    """Why training ended, advice, the sections, and the images shown; see `RunSummary`."""
 
     ending: str = ""
     advice: tuple[str, ...] = ()
     sections: tuple[Section, ...] = ()
+    shown: ShownImages | None = None
 
 
 def save_content(folder: Path, content: StoredContent) -> None:
@@ -28,6 +29,7 @@ def save_content(folder: Path, content: StoredContent) -> None:
         {
             "ending": content.ending,
             "advice": list(content.advice),
+            "shown": None if content.shown is None else asdict(content.shown),
             "sections": [_section_record(section) for section in content.sections],
         },
     )
@@ -41,7 +43,13 @@ def read_content(folder: Path) -> StoredContent:
     try:
         written = json.loads((folder / NAME).read_text(encoding="utf-8"))
         sections = tuple(_section(folder, record) for record in written["sections"])
-        content = StoredContent(str(written["ending"]), tuple(written["advice"]), sections)
+        shown = written.get("shown")
+        content = StoredContent(
+            str(written["ending"]),
+            tuple(written["advice"]),
+            sections,
+            ShownImages(**shown) if shown else None,
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return StoredContent()
     there = all(section.has_pictures() for section in sections)

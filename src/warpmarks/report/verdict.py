@@ -1,17 +1,26 @@
 """From the numbers of a run to plain sentences."""
 
 import math
+from dataclasses import replace
 
 from warpmarks.report.content import Fact, RunSummary, Verdict
 from warpmarks.training.health import stiff
-from warpmarks.wording import be
+from warpmarks.wording import be, counted
 
 _HIGH_ERROR_PERCENT = 5.0  # of the view's shorter side: then dots visibly slide on the object
 _COLLAPSED_SHARE = 0.5
 
 
 def verdict_on(summary: RunSummary) -> Verdict:
-    """Whether the landmarks can be trusted."""
+    """Whether the landmarks can be trusted, as far as training could tell."""
+    verdict = _verdict_on_training(summary)
+    if summary.shown is None:
+        return verdict
+    images = counted(summary.num_images, "image")
+    return replace(verdict, heading=f"Of the training on {images}, not of the images shown below:")
+
+
+def _verdict_on_training(summary: RunSummary) -> Verdict:
     total, error = summary.num_landmarks, summary.equivariance_error_percent
     lost = _lost(summary)
     details = (*_troubles(summary), *summary.advice)
@@ -74,7 +83,12 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
     )
     return (
         Fact("Landmarks", f"{summary.num_landmarks:,}"),
-        Fact("Images", f"{summary.num_images:,}", left_out),
+        *_shown(summary),
+        Fact(
+            "Images" if summary.shown is None else "Images trained on",
+            f"{summary.num_images:,}",
+            left_out,
+        ),
         Fact("Steps", f"{summary.steps:,}", summary.ending),
         Fact("Training time", duration(summary.seconds)),
         Fact(
@@ -85,6 +99,14 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
         *of_training,
         Fact("Dead, nailed, doubled", " · ".join(map(str, troubles)), "0 · 0 · 0 is best"),
     )
+
+
+def _shown(summary: RunSummary) -> tuple[Fact, ...]:
+    shown = summary.shown
+    if shown is None:
+        return ()
+    share = "all" if shown.drawn == shown.count else f"of the {shown.count:,}"
+    return (Fact("Images shown", f"{shown.drawn:,}", f"{share} in {shown.name}"),)
 
 
 def duration(seconds: float) -> str:
