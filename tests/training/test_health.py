@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tiny_runs import tiny_config
+from tiny_runs import TINY_NETWORK, tiny_config
 from warpmarks.geometry import Geometry
 from warpmarks.training.health import (
     DEAD_FLATNESS,
@@ -57,7 +57,7 @@ def test_perfect_followers_are_healthy() -> None:
     assert health.mean_concentration == pytest.approx(0.9)
     expected = 50 * moved.double().std(dim=0, correction=0).square().mean(-1).sqrt()
     assert health.spread_percent == pytest.approx(expected.tolist(), abs=1e-3)
-    assert diagnose(health) == []
+    assert diagnose(health, tiny_config()) == []
 
 
 def test_the_error_is_in_percent_of_the_shorter_side() -> None:
@@ -188,23 +188,46 @@ def health(**changes: object) -> Health:
 
 
 def test_each_failure_is_told_with_its_count_and_what_to_try() -> None:
-    (dead,) = diagnose(health(dead=[0, 5]))
+    config = tiny_config()
+    (dead,) = diagnose(health(dead=[0, 5]), config)
     assert dead.startswith("2 of 8 landmarks are dead")
     assert "network.score_scale" in dead
-    (nailed,) = diagnose(health(nailed=[1, 2, 3]))
+    (nailed,) = diagnose(health(nailed=[1, 2, 3]), config)
     assert nailed.startswith("3 of 8 landmarks are nailed to one place of the image")
     assert "loss.diversity_weight" in nailed
-    (lagging,) = diagnose(health(lagging=[1, 2, 3, 4]))
+    (lagging,) = diagnose(health(lagging=[1, 2, 3, 4]), config)
     assert lagging.startswith("4 of 8 landmarks follow the object only in part (less than 50 %")
-    assert diagnose(health(follow=[0.6, 0.6])) == []  # two make no grid
-    (stiff,) = diagnose(health(follow=[0.9, 0.9, 0.43, 0.43, 0.43, 0.42, 0.42, 0.9]))
+    assert diagnose(health(follow=[0.6, 0.6]), config) == []  # two make no grid
+    (stiff,) = diagnose(health(follow=[0.9, 0.9, 0.43, 0.43, 0.43, 0.42, 0.42, 0.9]), config)
     assert stiff.startswith("the landmarks are a stiff grid: the middle one follows 43 % of the")
-    (doubled,) = diagnose(health(doubled=[(0, 1), (0, 2), (1, 2), (4, 6)]))
+    (doubled,) = diagnose(health(doubled=[(0, 1), (0, 2), (1, 2), (4, 6)]), config)
     assert doubled.startswith("5 of 8 landmarks sit on top of another")
     assert "raise loss.diversity_weight" in doubled
-    (lost,) = diagnose(health(equivariance_error_percent=math.nan))
+    (lost,) = diagnose(health(equivariance_error_percent=math.nan), config)
     assert "lower optimiser.learning_rate" in lost
-    assert len(diagnose(health(dead=[0], nailed=[1], doubled=[(2, 3)]))) == 3
+    assert len(diagnose(health(dead=[0], nailed=[1], doubled=[(2, 3)]), config)) == 3
+
+
+@pytest.mark.parametrize("padding", ["replicate", "zeros"])
+@pytest.mark.parametrize("share", [0.0, 0.8])
+def test_nothing_is_advised_that_a_run_has_already(padding: str, share: float) -> None:
+    config = tiny_config(
+        self_training={"share": share},
+        optimiser={"averaging": 0.995},
+        network=TINY_NETWORK | {"padding": padding},
+    )
+    nailed, doubled = diagnose(health(nailed=[1], doubled=[(0, 3)]), config)
+    assert nailed.split(": ", 1)[1].startswith("train longer")
+    assert ("self_training.share" in nailed) == (share == 0)
+    assert ("network.padding" in nailed) == (padding == "zeros")
+    assert ("self_training.diversity_weight" in doubled) == (share > 0)
+
+
+def test_what_is_lowest_already_is_not_to_be_lowered() -> None:
+    least = tiny_config(loss={"pooling": 1, "diversity_weight": 0})
+    troubles = health(dead=[0], nailed=[1], follow=[0.4] * 8)
+    assert not any("lower" in sentence for sentence in diagnose(troubles, least))
+    assert all("loss.diversity_weight" in one for one in diagnose(troubles, tiny_config()))
 
 
 class Follower(nn.Module):

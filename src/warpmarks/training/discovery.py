@@ -33,21 +33,26 @@ REFERENCE_PICTURES, CHUNK = 256, 32
 
 @dataclass(frozen=True)
 class PairMeasures(Measures):
-    """The terms of eq. 9 on held-out pairs, before weighting, and how the landmarks do."""
+    """The terms of eq. 9 on held-out pairs, before weighting, and how the landmarks do.
+
+    ``config`` are the settings of the run, which its log need not repeat.
+    """
 
     loss: float
     equivariance: float
     diversity: float
     health: Health
+    config: TrainingConfig
 
     def line(self) -> dict[str, Any]:
         """Flat plain values."""
         values = asdict(self)
+        del values["config"]
         return values | values.pop("health")
 
     def problems(self) -> list[str]:
         """What is wrong and what to try, a sentence each."""
-        return diagnose(self.health)
+        return diagnose(self.health, self.config)
 
     def collapsing(self) -> bool:
         """Whether half of the landmarks or more are of no use."""
@@ -133,4 +138,5 @@ class Discovery(Task[PairMeasures]):
             equivariance=equivariance,
             diversity=diversity,
             health=measure_health(parts),
+            config=self.config,
         )

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from warpmarks.configuration import TrainingConfig
 from warpmarks.heatmaps import concentration, flatness, soft_argmax, spatial_softmax
 from warpmarks.warps import ThinPlateSpline
 from warpmarks.wording import be, do
@@ -137,22 +138,33 @@ def measure_health(parts: list[LandmarkPairs]) -> Health:
     )
 
 
-def diagnose(health: Health) -> list[str]:
-    """What is wrong and what to try, a sentence each; empty for a healthy run."""
+def diagnose(health: Health, config: TrainingConfig) -> list[str]:
+    """What is wrong and what to try, a sentence each; empty for a healthy run.
+
+    Nothing is advised that the settings of the run have already.
+    """
+    taught = config.self_training.share > 0
+    diversity = ["loss.diversity_weight"] if config.loss.diversity_weight > 0 else []
+    pooling = ["loss.pooling"] if config.loss.pooling != 1 else []
     count = len(health.spread_percent)
     sentences = []
     if health.dead:
         sentences.append(
             f"{len(health.dead)} of {count} landmarks {be(len(health.dead))} dead (flat "
-            "probability maps): train longer, or raise network.score_scale, or lower "
-            "loss.diversity_weight"
+            "probability maps): "
+            + _one_of("train longer", "raise network.score_scale", _lower(diversity))
         )
     if health.nailed:
         sentences.append(
             f"{len(health.nailed)} of {count} landmarks {be(len(health.nailed))} nailed to one "
-            "place of the image instead of the object: train longer, with self-training "
-            "(self_training.share), or lower loss.diversity_weight, widen the warps "
-            "(warps.second.translation) and keep network.padding away from zeros"
+            "place of the image instead of the object: "
+            + _one_of(
+                "train longer"
+                + (", with self-training (self_training.share)" if not taught else ""),
+                _lower(diversity),
+                "widen the warps (warps.second.translation)",
+                "set network.padding to replicate" if config.network.padding == "zeros" else "",
+            )
         )
     if health.lagging:
         sentences.append(
@@ -163,18 +175,28 @@ def diagnose(health: Health) -> list[str]:
     if (middle := stiff(health.follow, health.dead)) is not None:
         sentences.append(
             f"the landmarks are a stiff grid: the middle one follows {100 * middle:.0f} % of the "
-            "object's motion: train longer, lower loss.pooling or loss.diversity_weight, or widen "
-            "the warps"
+            "object's motion: "
+            + _one_of("train longer", _lower([*pooling, *diversity]), "widen the warps")
         )
     if health.doubled:
         several = len({index for pair in health.doubled for index in pair})
         sentences.append(
             f"{several} of {count} landmarks sit on top of another: ask for fewer landmarks, or "
-            "raise loss.diversity_weight and, for self-training, self_training.diversity_weight"
+            "raise loss.diversity_weight"
+            + (" and, for self-training, self_training.diversity_weight" if taught else "")
         )
     if not math.isfinite(health.equivariance_error_percent):
         sentences.append("the landmarks are not numbers: lower optimiser.learning_rate")
     return sentences
+
+
+def _one_of(*ways: str) -> str:
+    """What to try, without what there is nothing of."""
+    return ", or ".join(way for way in ways if way)
+
+
+def _lower(settings: Sequence[str]) -> str:
+    return f"lower {' or '.join(settings)}" if settings else ""
 
 
 def stiff(follow: Sequence[float], dead: Sequence[int]) -> float | None:
