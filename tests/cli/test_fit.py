@@ -244,12 +244,20 @@ def test_images_without_points_are_counted(warpmarks, run_copy, annotated_set):
     assert "1 image without annotated points is left out" in out
 
 
-@pytest.mark.parametrize(("pixels", "told"), [(5.1, True), (4.9, False)])
-def test_landmarks_that_tell_nothing_are_said_to(pixels, told, capsys):
-    point = PointPromise("all", 9, pixels, 10.0, 5.0, 11.0)
+NO_MORE = "The landmarks tell no more of these points than the mean shape does"
+WORSE = "The landmarks predict these points worse than the mean shape does"
+
+
+@pytest.mark.parametrize(
+    ("percent", "pixels", "told"),
+    [(11.1, 4.0, NO_MORE), (12.0, 4.0, WORSE), (10.9, 9.0, None), (float("nan"), 9.0, WORSE)],
+)
+def test_landmarks_that_tell_nothing_are_said_to(percent, pixels, told, capsys):
+    point = PointPromise("all", 9, pixels, percent, 5.0, 11.0)
     examples = made_examples(3)
     print_promise(Promise((point,), point), fit_regressor(examples, SCHEME).regressor, "cats")
-    assert ("no more of these points than the mean shape" in capsys.readouterr().out) is told
+    out = capsys.readouterr().out
+    assert [words for words in (NO_MORE, WORSE) if words in out] == ([told] if told else [])
 
 
 @pytest.mark.parametrize(("text", "told"), [("box", True), ("image", False)])

@@ -238,7 +238,8 @@ def evaluate(
         )
     about = {"run": run.resolve().name, "detector": detector.digest}
     if not to_stdout:
-        print_scores(evaluation, about["run"])
+        fitted_without = not bias if saved is None else saved.offset is None
+        print_scores(evaluation, about["run"], without_bias=fitted_without and not finds_points)
     hand_over(about | evaluation_record(evaluation), json, folder, page)
 
 

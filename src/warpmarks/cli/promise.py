@@ -1,12 +1,13 @@
 """The table of what a fit promises, for people."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
-from warpmarks.cli.scores import number, with_spread
+from warpmarks.cli.scores import beside_mean_shape, number, with_spread
 from warpmarks.wording import be, counted
 
 if TYPE_CHECKING:
@@ -85,12 +86,12 @@ def print_promise(
             "There is no error in %: the box around one point has no length. Give --normaliser "
             "image, or annotate two points or more."
         )
-    if promise.overall.pixels >= promise.overall.mean_shape_pixels:
-        console.print(
-            "The landmarks tell no more of these points than the mean shape does: train on images "
-            "of this kind, annotate more"
-            + (", or take --bias, which can fall back to it." if regressor.offset is None else ".")
-        )
+    overall = promise.overall
+    in_percent = overall.percent, overall.mean_shape_percent
+    in_pixels = overall.pixels, overall.mean_shape_pixels
+    pair = in_percent if math.isfinite(sum(in_percent)) else in_pixels
+    if warning := beside_mean_shape(*pair, without_bias=regressor.offset is None):
+        console.print(warning)
 
 
 def print_draws(

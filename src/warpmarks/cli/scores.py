@@ -14,8 +14,25 @@ if TYPE_CHECKING:
     from warpmarks.metrics.bootstrap import Interval
 
 
-def print_scores(evaluation: "Evaluation", run: str, console: Console | None = None) -> None:
-    """Errors of each point and of all, with their intervals and the mean shape beside them."""
+WORSE = 1.02
+"""Times the error of the mean shape, from which on an error is called worse."""
+
+
+def print_scores(
+    evaluation: "Evaluation",
+    run: str,
+    console: Console | None = None,
+    *,
+    without_bias: bool = False,
+) -> None:
+    """Errors of each point and of all, with their intervals and the mean shape beside them.
+
+    Args:
+        evaluation: what is told.
+        run: its name.
+        console: where to print.
+        without_bias: whether the points are predicted by a map that could have an offset.
+    """
     console = console or Console(highlight=False, soft_wrap=True)
     landmarks, mean_shape = evaluation.landmarks, evaluation.mean_shape
     how = evaluation.predictions.how
@@ -50,6 +67,8 @@ def print_scores(evaluation: "Evaluation", run: str, console: Console | None = N
     )
     console.print(table)
     console.print(_summary(evaluation))
+    if warning := beside_mean_shape(landmarks.mean, mean_shape.mean, without_bias=without_bias):
+        console.print(warning)
     if evaluation.both_ways is not None:
         console.print(f"forward and backward maps {evaluation.both_ways.how}", markup=False)
     if evaluation.predictions.caution:
@@ -90,6 +109,22 @@ def _interval(interval: "Interval") -> str:
 
 def _percent(share: float) -> str:
     return number(100 * share)
+
+
+def beside_mean_shape(error: float, mean_shape: float, *, without_bias: bool) -> str:
+    """A warning where landmarks predict points no better than the mean shape; else nothing."""
+    if not error >= mean_shape:
+        return ""
+    found = (
+        "predict these points worse than"
+        if error > WORSE * mean_shape
+        else "tell no more of these points than"
+    )
+    bias = ", or take --bias, which can fall back to it" if without_bias else ""
+    return (
+        f"The landmarks {found} the mean shape does: train on images of this kind, annotate "
+        f"more{bias}."
+    )
 
 
 def number(value: float) -> str:
