@@ -40,6 +40,36 @@ def test_a_folder_with_something_in_it_is_kept_without_overwrite(
     assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]
 
 
+def test_what_was_stopped_leaves_nothing_and_can_be_begun_again(
+    warpmarks, trained_run, image_folder, tmp_path, monkeypatch
+):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    output = tmp_path / "shown"
+    command = ("show", trained_run, image_folder, "--output", output)
+    with monkeypatch.context() as patch:
+        patch.setattr("warpmarks.report.run_report.save_content", interrupt)
+        assert warpmarks(*command)[0] == 130
+    assert list(output.iterdir()) == []
+    code, _, err = warpmarks(*command)
+    assert code == 0, err
+    assert sorted(path.name for path in output.iterdir()) == ["pictures", "report.html"]
+
+
+def test_what_has_another_name_stays_with_overwrite(warpmarks, trained_run, image_folder, tmp_path):
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "precious.png").write_text("precious")
+    (tmp_path / "pictures" / "instances.png").write_text("old")
+    (tmp_path / "report.html").write_text("old")
+    command = ("show", trained_run, image_folder, "--output", tmp_path, "--overwrite")
+    code, _, err = warpmarks(*command)
+    assert code == 0, err
+    assert (tmp_path / "pictures" / "precious.png").read_text() == "precious"
+    assert (tmp_path / "pictures" / "instances.png").stat().st_size > 1000
+    assert "<html" in (tmp_path / "report.html").read_text()
+
+
 def test_a_file_is_no_folder(warpmarks, trained_run, image_folder, tmp_path):
     (tmp_path / "file").write_text("")
     code, _, err = warpmarks("show", trained_run, image_folder, "--output", tmp_path / "file")

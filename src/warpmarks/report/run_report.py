@@ -1,6 +1,9 @@
 """A run's pictures and report: which images are shown, how they are warped, what is drawn."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.average_image import AverageImage, average_image
+from warpmarks.files import files_below
 from warpmarks.plots.history import History
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.content import RunSummary, Section, ShownImages
@@ -93,23 +97,50 @@ def report_run(
         shown = ShownImages(source_name(images.source), len(images.names), len(instances.images))
     summary = summarise(folder, ending=ending, advice=advice, shown=shown)
     progress.advance()
-    sections: tuple[Section, ...] = draw_pictures(
-        output / "pictures",
-        instances,
-        deformations,
-        History.from_lines(log, scheduled_rates(record, log)),
-        flags=summary.flags(),
-        supervised=record.kind == "supervised",
-        average=average,
-    )
-    save_content(
-        output / "pictures", StoredContent(summary.ending, summary.advice, sections, shown)
-    )
-    progress.advance()
-    page = build_report(output, summary, (*sections, *_of_points(output, detector)))
+    with _moved_when_complete(output) as fresh:
+        sections: tuple[Section, ...] = draw_pictures(
+            fresh / "pictures",
+            instances,
+            deformations,
+            History.from_lines(log, scheduled_rates(record, log)),
+            flags=summary.flags(),
+            supervised=record.kind == "supervised",
+            average=average,
+        )
+        content = StoredContent(summary.ending, summary.advice, sections, shown)
+        save_content(fresh / "pictures", content)
+        progress.advance()
+        page = build_report(fresh, summary, (*sections, *_of_points(output, detector)))
     progress.advance()
     progress.finish()
-    return page
+    return output / page.name
+
+
+@contextmanager
+def _moved_when_complete(output: Path) -> Iterator[Path]:
+    """A hidden folder whose files go into ``output`` when the block ends well, else nowhere.
+
+    Files of other names that are there stay.
+
+    Raises:
+        InputError: the files cannot be written.
+    """
+    try:
+        fresh = Path(tempfile.mkdtemp(dir=output, prefix=".report."))
+        try:
+            yield fresh
+            # The page last: where it is, the pictures are as well.
+            for path in sorted(files_below(fresh, lambda _: True)):
+                place = output / path.relative_to(fresh)
+                place.parent.mkdir(exist_ok=True)
+                path.replace(place)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    except OSError as error:
+        raise InputError(
+            f"{output} cannot be written ({error.strerror or error}): choose another place or make "
+            "room"
+        ) from error
 
 
 def rebuild_report(
