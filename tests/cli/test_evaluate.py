@@ -62,6 +62,7 @@ def test_figures_are_those_of_a_slow_count(warpmarks, fitted, annotated_set):
     )
     assert code == 0, err
     record = json.loads(out)
+    assert "replaced" not in err
     detector = Detector.load(fitted)
     training, scored = (
         locate_annotated(detector, read_annotated(annotated_set, split=split))
@@ -88,6 +89,17 @@ def test_figures_are_those_of_a_slow_count(warpmarks, fitted, annotated_set):
         "dark",
         "between",
     ]
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_evaluation_that_is_replaced_is_told_of(warpmarks, fitted, annotated_set, tmp_path):
+    command = ["evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs"]
+    assert "replaced" not in warpmarks(*command)[1]
+    _, out, err = warpmarks(*command, "--json", "-")
+    assert f"replaced the evaluation in {fitted / 'evaluations' / 'blobs-val-blobs'}" in err
+    assert "replaced" not in out
+    named = [*command, "--pictures", tmp_path / "p", "--overwrite"]
+    assert [("replaced" in warpmarks(*named)[1]) for _ in range(2)] == [False, False]
 
 
 def figures(scored: dict) -> list[float]:

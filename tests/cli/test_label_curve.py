@@ -15,6 +15,7 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
     flags = ["--labels", "all,2", "--draws", "3", "--seed", "7", "--supervised", supervised]
     code, out, err = warpmarks(*common, *flags, "--json", "-")
     assert code == 0, err
+    assert "replaced" not in err
     record = json.loads(out)
     assert [(row["labels"], row["draws"]) for row in record["labels"]] == [(2, 3), (8, 1)]
     detector = Detector.load(run_copy)
@@ -49,6 +50,8 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
 
     code, out, err = warpmarks(*common, *flags)
     assert code == 0, err
+    (folder,) = (run_copy / "evaluations").iterdir()
+    assert f"replaced the evaluation in {folder}: " in out
     for words in ("annotated", "supervised", "draws", "±"):
         assert words in out
     assert "too low" not in out

@@ -148,7 +148,7 @@ def evaluate(
     from warpmarks.detector import Detector
     from warpmarks.evaluation.evaluate import evaluate_predictions
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.place import key_of, place_in
+    from warpmarks.evaluation.place import holds_evaluation, key_of, place_in
     from warpmarks.evaluation.record import evaluation_record, save_evaluation
     from warpmarks.regression.storage import load_for
     from warpmarks.report.run_report import rebuild_report
@@ -223,6 +223,7 @@ def evaluate(
         named = f"{annotated.name} {_way(regressor, fit_split, cross_validation)}"
         key = key_of(named, annotated.source)
         folder = pictures or place_in(run, named, key)
+        replaced = pictures is None and holds_evaluation(folder)
         progress.start("Drawing pictures", None)
         save_evaluation(
             folder,
@@ -238,9 +239,13 @@ def evaluate(
         )
     about = {"run": run.resolve().name, "detector": detector.digest}
     if not to_stdout:
-        fitted_without = not bias if saved is None else saved.offset is None
-        print_scores(evaluation, about["run"], without_bias=fitted_without and not finds_points)
-    hand_over(about | evaluation_record(evaluation), json, folder, page)
+        print_scores(
+            evaluation,
+            about["run"],
+            without_bias=not finds_points
+            and not (bias if saved is None else saved.offset is not None),
+        )
+    hand_over(about | evaluation_record(evaluation), json, folder, page, replaced=replaced)
 
 
 def _way(regressor: str | None, fit_split: str | None, cross_validation: int | None) -> str:

@@ -44,7 +44,7 @@ def tell_label_curve(
     from warpmarks.evaluation.few_labels import LabelledPool, errors_by_labels, parse_counts
     from warpmarks.evaluation.label_curve import LabelCurve, save_label_curve, score_supervised
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.place import key_of, place_in
+    from warpmarks.evaluation.place import holds_evaluation, key_of, place_in
     from warpmarks.metrics.errors import checked_lengths
     from warpmarks.report.run_report import rebuild_report
 
@@ -79,6 +79,7 @@ def tell_label_curve(
         way = f"{scored.name} labels of {fitted_on.name} {method}"
         key = key_of(way, scored.source)
         place = folder or place_in(run, way, key)
+        replaced = folder is None and holds_evaluation(place)
         save_label_curve(place, curve, detector=detector.digest, key=key)
         page = None
         if folder is None:
@@ -86,7 +87,8 @@ def tell_label_curve(
     name = run.resolve().name
     if json is None or str(json) != "-":
         print_label_curve(curve, name)
-    hand_over({"run": name, "detector": detector.digest} | curve.record(), json, place, page)
+    about = {"run": name, "detector": detector.digest}
+    hand_over(about | curve.record(), json, place, page, replaced=replaced)
 
 
 def check_label_flags(

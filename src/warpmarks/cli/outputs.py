@@ -93,8 +93,23 @@ def check_target(path: Path, *, files: Sequence[str], overwrite: bool) -> None:
         raise InputError(f"{path}: the folder {folder} cannot be written")
 
 
-def hand_over(record: dict[str, Any], json: Path | None, folder: Path, page: Path | None) -> None:
-    """Figures to where they were asked for, and where the pictures are."""
+def hand_over(
+    record: dict[str, Any],
+    json: Path | None,
+    folder: Path,
+    page: Path | None,
+    *,
+    replaced: bool = False,
+) -> None:
+    """Figures to where they were asked for, and where the pictures are.
+
+    Args:
+        record: the figures.
+        json: where they were asked for; - is stdout, and the rest is then told on stderr.
+        folder: of the pictures.
+        page: the run's report with them.
+        replaced: whether an earlier evaluation was in the folder, though nobody named that.
+    """
     import json as json_format
 
     from warpmarks.files import write_json
@@ -106,4 +121,6 @@ def hand_over(record: dict[str, Any], json: Path | None, folder: Path, page: Pat
     elif json is not None:
         write_json(json, record)
         print(f"figures: {json}", file=told)
+    if replaced:
+        print(f"replaced the evaluation in {folder}: --pictures DIR keeps several", file=told)
     print(f"pictures: {folder}" + (f"; report: {page}" if page else ""), file=told)

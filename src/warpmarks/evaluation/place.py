@@ -25,6 +25,11 @@ def place_in(run: Path, name: str, key: str) -> Path:
     return next(place for place in chain([folder], others) if _key_in(place) in {None, key})
 
 
+def holds_evaluation(folder: Path) -> bool:
+    """Whether the figures of an evaluation are there, which another one would replace."""
+    return any((folder / name).exists() for name in (EVALUATION, LABEL_CURVE))
+
+
 def key_of(name: str, annotations: Path) -> str:
     """Tells an evaluation from others, without a path: a run may go to other people.
 
