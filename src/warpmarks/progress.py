@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+IN_SECONDS = "(seconds)"
+"""At the end of a description: the units are seconds, of which there is one per second."""
+
 
 class Progress(Protocol):
     """A listener: a bar in a terminal, a line in a log, or nobody."""

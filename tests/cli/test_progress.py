@@ -48,6 +48,23 @@ def test_work_without_a_known_end_tells_only_the_rate():
     assert told == ["Training: 3000, 150/s"]
 
 
+def test_seconds_have_no_rate():
+    clock, told = Clock(), list[str]()
+    progress = LineProgress(told.append, clock=clock)
+    progress.start("Training (seconds)", 60)
+    clock.now += 10
+    progress.advance(10)
+    assert told == ["Training (seconds): 10 of 60 (16 %), 0:00:50 left"]
+    stream = io.StringIO()
+    bar = BarProgress(Console(file=stream, force_terminal=True, width=120))
+    bar.start("Training (seconds)", 60)
+    for _ in range(3):
+        bar.advance(10)
+    bar.finish()
+    assert "30/60" in stream.getvalue()
+    assert "/s" not in stream.getvalue()
+
+
 def test_nothing_done_yet_has_no_time_left():
     clock, told = Clock(), list[str]()
     progress = LineProgress(told.append, clock=clock)

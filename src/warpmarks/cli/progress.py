@@ -11,7 +11,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from warpmarks.processes import is_first_process
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.progress import IN_SECONDS, Progress, SilentProgress
 
 
 @contextmanager
@@ -71,12 +71,13 @@ class LineProgress:
 
     def _state(self, now: float) -> str:
         rate = (self._done - self._before) / (now - self._begun)
+        told = rate_of(self._description, rate, ", ")
         if self._total is None:
-            return f"{self._done}, {per_second(rate)}"
+            return f"{self._done}{told}"
         left = (self._total - self._done) / rate if rate else None
         share = 100 * self._done // max(self._total, 1)
         done = f"{self._done} of {self._total} ({share} %)"
-        return f"{done}, {per_second(rate)}, {clock_time(left)} left"
+        return f"{done}{told}, {clock_time(left)} left"
 
 
 class BarProgress:
@@ -119,13 +120,18 @@ class BarProgress:
 class _State(ProgressColumn):
     def render(self, task: Task) -> Text:
         done = f"{int(task.completed)}" + ("" if task.total is None else f"/{int(task.total)}")
-        rate = "" if task.speed is None else f"  {per_second(task.speed)}"
+        rate = "" if task.speed is None else rate_of(task.description, task.speed, "  ")
         left = "" if task.total is None else f"  {clock_time(task.time_remaining)} left"
         return Text(done + rate + left)
 
 
 def _to_stderr(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
+
+
+def rate_of(description: str, rate: float, before: str) -> str:
+    """The rate after what stands before it; nothing where the units are seconds themselves."""
+    return "" if description.endswith(IN_SECONDS) else f"{before}{per_second(rate)}"
 
 
 def per_second(rate: float) -> str:

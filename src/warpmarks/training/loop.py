@@ -10,7 +10,7 @@ from torch import nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError, ToldElsewhere
-from warpmarks.progress import Progress
+from warpmarks.progress import IN_SECONDS, Progress
 from warpmarks.run_folder import RunFolder
 from warpmarks.stages import STOPPED, StageClock
 from warpmarks.training.averaging import WeightAverage
@@ -256,7 +256,8 @@ class TrainingLoop(Generic[MeasuresT]):
     def _announce(self, progress: Progress) -> None:
         budget, done = self.schedule.budget, self.progressed
         if budget.minutes is not None and budget.steps is None:
-            progress.start("Training (seconds)", math.ceil(60 * budget.minutes), int(done.seconds))
+            total = math.ceil(60 * budget.minutes)
+            progress.start(f"Training {IN_SECONDS}", total, int(done.seconds))
         else:
             progress.start("Training (steps)", budget.steps, done.step)
 
