@@ -313,10 +313,20 @@ def test_too_little_room_is_told_before_anything_is_read(load, reads, monkeypatc
     assert reads == []
 
 
-def test_a_cache_folder_that_is_a_file_is_one_sentence(load, tmp_path):
+def test_a_cache_folder_that_is_a_file_is_one_sentence(load, reads, tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("")
-    with pytest.raises(InputError, match=r"cannot be written \(.*\): .* WARPMARKS_CACHE"):
+    with pytest.raises(InputError, match=r"^--cache .*cache is a file: expected a folder$"):
         load()
+    monkeypatch.setenv("WARPMARKS_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(InputError, match=r"^WARPMARKS_CACHE .*cache is a file"):
+        load(cache_dir=None)
+    assert reads == []
+
+
+def test_a_cache_folder_below_a_file_is_one_sentence(load, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"cannot be written \(.*\): .* WARPMARKS_CACHE"):
+        load(cache_dir=tmp_path / "file" / "cache")
 
 
 def test_sizes_and_fits_are_checked_first(load, reads):

@@ -91,7 +91,10 @@ def load_pictures(
     place((1, 1), (height, width), fit)
     if not images.names:
         raise InputError(f"{images.source}: there are no images to read")
+    asked = "WARPMARKS_CACHE" if cache_dir is None else "--cache"
     cache_dir = default_cache_dir() if cache_dir is None else Path(cache_dir)
+    if cache_dir.is_file():
+        raise InputError(f"{asked} {cache_dir} is a file: expected a folder")
     settings = (height, width, fit)
     with Workers(max(1, workers or processors())) as threads:
         work = _Work(images, settings, threads, progress)
