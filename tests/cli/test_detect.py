@@ -28,6 +28,23 @@ def test_the_file_holds_what_the_detector_finds_in_pixels(
     assert np.array(rows[7][7:], float) == pytest.approx(found.scores, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("cats.pt2", "or an .onnx file; a .pt2 file is for torch.export.load\n"),
+        ("cats.txt", "or an .onnx file\n"),
+    ],
+)
+def test_a_file_that_is_not_exported_as_onnx_is_no_detector(
+    warpmarks, image_folder, tmp_path, name, told
+):
+    (tmp_path / name).write_text("")
+    output = tmp_path / "landmarks.csv"
+    code, _, err = warpmarks("detect", tmp_path / name, image_folder, "--output", output)
+    assert code == 2
+    assert err.endswith(f"{name} is a file: expected the folder of a run, {told}")
+
+
 def test_scores_are_left_out_by_default(warpmarks, trained_run, image_folder, tmp_path):
     output = tmp_path / "landmarks.csv"
     assert warpmarks("detect", trained_run, image_folder, "--output", output)[0] == 0

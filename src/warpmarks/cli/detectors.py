@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from warpmarks.cli.options import Device
+from warpmarks.errors import InputError
 
 if TYPE_CHECKING:
     from warpmarks.fleet.carried import FleetDetector
@@ -24,6 +25,11 @@ def load_detector(
 
     if is_exported(run):
         return load(run, regressor, device=device.value, threads=threads)
+    if run.is_file():
+        of_torch = "; a .pt2 file is for torch.export.load" if run.suffix.lower() == ".pt2" else ""
+        raise InputError(
+            f"{run} is a file: expected the folder of a run, or an .onnx file{of_torch}"
+        )
 
     from warpmarks.cli.devices import prepare
 
