@@ -53,6 +53,23 @@ def test_each_row_holds_a_landmark_and_each_column_an_image():
             np.testing.assert_array_equal(tile, patches[column, row])
 
 
+def test_a_word_of_warning_stays_in_its_chip_and_off_the_number():
+    images = np.zeros((20, 60, 60, 3), np.uint8)
+    words = ("lagging", "doubled", "nailed", "dead")
+    figure = draw_patches(images, np.full((20, 4, 2), 30.0), flags=dict(enumerate(words)))
+    figure.canvas.draw()
+    boxes = {text.get_text(): text.get_window_extent() for text in figure.axes[0].texts}
+    plates = {
+        text.get_text(): text.get_bbox_patch().get_window_extent()
+        for text in figure.axes[0].texts
+        if text.get_bbox_patch() is not None
+    }
+    for number, word in enumerate(words, start=1):
+        chip = 68  # and then the gap
+        assert 0 <= plates[word].x0 < plates[word].x1 <= chip
+        assert not plates[word].overlaps(boxes[str(number)])
+
+
 def test_the_mean_of_one_part_seen_everywhere_is_that_part():
     part = np.zeros((5, 5, 3), np.uint8)
     part[2] = [40, 60, 20]

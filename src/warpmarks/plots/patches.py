@@ -16,6 +16,7 @@ _GAP = 3
 _WIDE_GAP = 12
 _BLOCK_GAP = 34
 _CHIP_WIDTH = 52
+_FLAGGED_CHIP_WIDTH = 68  # room for the word
 _LONGEST_COLUMN = 16  # more landmarks than this go into two columns, side by side
 _SHARE_OF_SIDE = 0.22
 _MEAN_GAIN = 2.0  # averaging takes contrast away; the same for all, so that they can be compared
@@ -75,7 +76,8 @@ def draw_patches(
     rows = -(-num_landmarks // blocks)
 
     pitch = cell + _GAP
-    first_patch = _CHIP_WIDTH + _GAP + pitch + _WIDE_GAP
+    chip_width = _FLAGGED_CHIP_WIDTH if flags else _CHIP_WIDTH
+    first_patch = chip_width + _GAP + pitch + _WIDE_GAP
     block_width = first_patch + shown * pitch - _GAP
     head_height = max(1, round(cell * height / width))
     first_row = head_height + _WIDE_GAP
@@ -92,10 +94,10 @@ def draw_patches(
         for column in range(shown):
             sheet.paste(images[column], Tile(left + column * pitch, 0, cell, head_height))
     for index, (left, top) in enumerate(corners):
-        sheet.fill(colours[index], Tile(left, top, _CHIP_WIDTH, cell))
+        sheet.fill(colours[index], Tile(left, top, chip_width, cell))
         if found[:, index].any():
             mean = _mean_patch(patches[found[:, index], index])
-            sheet.paste(mean, Tile(left + _CHIP_WIDTH + _GAP, top, cell, cell))
+            sheet.paste(mean, Tile(left + chip_width + _GAP, top, cell, cell))
         for column in range(shown):
             if found[column, index]:
                 tile = Tile(left + first_patch + column * pitch, top, cell, cell)
@@ -104,8 +106,8 @@ def draw_patches(
     figure, axes = sheet.figure()
     for index, (left, top) in enumerate(corners):
         axes.text(
-            left + _CHIP_WIDTH / 2,
-            top + cell / 2,
+            left + chip_width / 2,
+            top + (0.66 if flags and index in flags else 0.5) * cell,
             str(index + 1),
             fontsize=in_points(0.36 * cell),
             fontweight="bold",
@@ -116,7 +118,7 @@ def draw_patches(
         if flags and index in flags:
             tag(axes, left, top, flags[index], size=0.2 * cell)
     for block in range(blocks):
-        left = block * (block_width + _BLOCK_GAP) + _CHIP_WIDTH + _GAP
+        left = block * (block_width + _BLOCK_GAP) + chip_width + _GAP
         tag(axes, left, head_height - 0.4 * cell, "mean", size=0.25 * cell)
     return figure
 
