@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from warpmarks.errors import InputError
+from warpmarks.evaluation.average_image import AverageImage
 from warpmarks.plots.history import History
 from warpmarks.report.content import Picture, RunSummary, Section
 from warpmarks.report.embedding import embed_image
@@ -195,6 +196,17 @@ def test_thirty_landmarks_stay_well_under_six_megabytes(tmp_path: Path):
     )
     path = build_report(tmp_path, replace(SUMMARY, num_landmarks=30), sections)
     assert path.stat().st_size < 5_000_000
+
+
+@pytest.mark.parametrize(("count", "drawn"), [(1, False), (2, True)])
+def test_one_image_has_no_average(tmp_path: Path, count: int, drawn: bool):
+    image = np.full((24, 36, 3), 90, np.uint8)
+    landmarks = np.full((count, 3, 2), 9.0)
+    images, no_maps = np.stack([image] * count), np.zeros((0, 3, 6, 9))
+    instances = Instances(images, landmarks, Looks(images[:0], landmarks[:0], no_maps))
+    average = AverageImage(image, image, landmarks[0], count, 0.2, 0.4)
+    sections = draw_pictures(tmp_path, instances, average=average)
+    assert ("The category on average" in [section.title for section in sections]) is drawn
 
 
 def test_line_drawings_are_embedded_without_loss(tmp_path: Path):

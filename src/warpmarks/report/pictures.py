@@ -91,12 +91,12 @@ def draw_pictures(
         history: of the run's training.
         flags: a word of warning on a landmark, e.g. {7: "nailed"}.
         supervised: whether the landmarks are annotated points.
-        average: of the images, plain and aligned by their landmarks.
+        average: of the images, plain and aligned by their landmarks; of one image it says nothing.
     """
     folder.mkdir(parents=True, exist_ok=True)
     introduction = _OF_ANNOTATIONS if supervised else _OF_NOBODY
     sections = [_same_place_everywhere(folder, instances, flags, introduction)]
-    if average is not None:
+    if average is not None and average.count > 1:
         sections.append(_on_average(folder, average))
     if deformations is not None:
         sections.append(_following(folder, deformations))
@@ -185,12 +185,6 @@ def _following(folder: Path, deformations: Deformations) -> Section:
 def _on_average(folder: Path, average: AverageImage) -> Section:
     path = folder / "average.png"
     save_figure(draw_average(average.plain, average.aligned, average.shape), path)
-    likeness = (
-        f" A picture correlates with the average of the others by {average.plain_agreement:.2f} as "
-        f"it is, and by {average.agreement:.2f} after the warp."
-        if average.count > 1
-        else ""
-    )
     return Section(
         "The category on average",
         "If landmarks mark the same parts on every instance, laying the pictures on top of each "
@@ -201,7 +195,9 @@ def _on_average(folder: Path, average: AverageImage) -> Section:
                 "Left as they are; in the middle after each was warped so that its landmarks lie "
                 "on their mean shape, which is drawn at the right. Where the landmarks are "
                 "meaningful, the average turns sharp; elsewhere it stays a blur (the contrast of "
-                f"all is raised alike).{likeness}",
+                "all is raised alike). A picture correlates with the average of the others by "
+                f"{average.plain_agreement:.2f} as it is, and by {average.agreement:.2f} after "
+                "the warp.",
                 path,
                 alt="A blurred average image, the average after alignment, and with landmarks.",
             ),
