@@ -1,8 +1,10 @@
 import numpy as np
 
 from warpmarks.plots.colours import landmark_colours
-from warpmarks.plots.regressor import draw_regressor
+from warpmarks.plots.predictions import PREDICTED
+from warpmarks.plots.regressor import draw_regressor, name_place
 from warpmarks.plots.saving import rendered
+from warpmarks.plots.sheet import Tile
 
 IMAGE = np.full((60, 90, 3), 120, np.uint8)
 LANDMARKS = np.array([[10.0, 10], [80, 10], [10, 50], [80, 50]])
@@ -54,6 +56,34 @@ def test_the_picture_has_room_for_points_and_landmarks_beyond_the_image():
     ring = np.abs(pixels - [0x2F, 0xD5, 0x56]).sum(axis=-1) < 30
     assert ring[: height - 507].any()
     assert not ring[0].any()
+
+
+def test_names_have_the_rings_colour_and_dots_their_numbers():
+    figure = draw_regressor(IMAGE, LANDMARKS, POINTS, np.eye(2, 4), ["left", "right"])
+    written = {text.get_text(): text for text in figure.axes[0].texts}
+    assert set(written) == {"1", "2", "3", "4", "left", "right"}
+    assert {written[name].get_color() for name in ("left", "right")} == {PREDICTED}
+    scale = 760 / 90
+    for number, place in enumerate(LANDMARKS, start=1):
+        np.testing.assert_allclose(
+            written[str(number)].get_position(), scale * (place + 0.5) - 0.5, atol=0.5
+        )
+
+
+def test_a_name_stands_where_no_neighbour_is():
+    tile, size = Tile(0, 0, 400, 300), np.array([60.0, 20])
+    point = np.array([200.0, 150])
+
+    def side(*neighbours):
+        taken = np.array([point, *neighbours], dtype=float)
+        return np.sign(name_place(point, size, 15.0, taken, tile) - point).tolist()
+
+    assert side() == [1, 0]
+    assert side([240, 150]) == [-1, 0]
+    assert side([240, 150], [160, 150]) == [0, 1]
+    assert side([240, 150], [160, 150], [200, 180]) == [0, -1]
+    point = np.array([390.0, 150])
+    assert side() == [-1, 0]  # there is no room at the right
 
 
 def test_points_far_away_and_nowhere_do_not_enlarge_the_picture():

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from warpmarks.plots.average_image import with_contrast
-from warpmarks.plots.colours import landmark_colours
+from warpmarks.plots.colours import ink_on, landmark_colours
 from warpmarks.plots.markers import marker_diameter
 from warpmarks.plots.predictions import PREDICTED
 from warpmarks.plots.sheet import Sheet, Tile, draw_dots, in_points
@@ -23,6 +23,8 @@ _OUTLINE = "#101418"
 _BEYOND = np.full(3, 150, np.uint8)  # what lies around the image
 _NAMED = 12  # points up to which there is room for their names
 _LONGEST = 24  # letters of a name
+_FONT, _LETTER = 19, 0.62  # height of a name in pixels, and its letters' mean width to it
+_NUMBERED = 1.5  # times as large is a dot with a number in it
 _THIN = 3  # lines of a point that no landmark decides by itself
 
 
@@ -39,6 +41,7 @@ def draw_regressor(
 
     An arrow is as thick as the landmark's share in the point, and has the landmark's colour. A
     point in which no landmark has a share that counts has thin lines from the three largest.
+    Dots bear the landmarks' numbers, for among many landmarks some colours are alike.
 
     The picture is enlarged where landmarks or points lie at the edge of the image or beyond.
 
@@ -67,17 +70,18 @@ def draw_regressor(
     colours = landmark_colours(len(sources))
     whole = Tile(0, 0, sheet.pixels.shape[1], sheet.pixels.shape[0])
     shown = whole.holds(sources)
-    rim = max(1.0, 0.14 * diameter)
-    draw_dots(axes, sources[shown], diameter + 3 * rim, c="white", linewidths=0, zorder=4)
+    rim, dot = max(1.0, 0.14 * diameter), _NUMBERED * diameter
+    draw_dots(axes, sources[shown], dot + 3 * rim, c="white", linewidths=0, zorder=4)
     draw_dots(
         axes,
         sources[shown],
-        diameter,
+        dot,
         c=colours[shown] / 255,
         edgecolors=_OUTLINE,
         linewidths=in_points(rim),
         zorder=4.1,
     )
+    _write_numbers(axes, sources, shown, 0.62 * dot)
     inside = targets[whole.holds(targets)]
     for width, colour in ((0.9, _OUTLINE), (0.55, PREDICTED)):
         draw_dots(
@@ -90,7 +94,7 @@ def draw_regressor(
             zorder=3 if colour == _OUTLINE else 3.1,
         )
     if len(points) <= _NAMED:
-        _write_names(axes, whole, targets, names, 1.3 * diameter)
+        _write_names(axes, whole, targets, sources, names, 1.4 * diameter)
     return figure
 
 
@@ -170,30 +174,91 @@ def _arrow(
         )
 
 
+def _write_numbers(
+    axes: "matplotlib.axes.Axes",
+    sources: Float[np.ndarray, "landmarks 2"],
+    shown: Bool[np.ndarray, " landmarks"],
+    size: float,
+) -> None:
+    """Each landmark's number, counted from 1, in its dot; an arrow from there has its colour."""
+    colours = landmark_colours(len(sources))
+    for landmark in np.flatnonzero(shown):
+        x, y = map(float, sources[landmark])
+        axes.text(
+            x,
+            y,
+            str(landmark + 1),
+            fontsize=in_points(size),
+            fontweight="bold",
+            color=ink_on(colours[landmark]),
+            ha="center",
+            va="center_baseline",
+            zorder=5.5,
+        )
+
+
 def _write_names(
     axes: "matplotlib.axes.Axes",
     tile: Tile,
     targets: Float[np.ndarray, "points 2"],
+    sources: Float[np.ndarray, "landmarks 2"],
     names: Sequence[str],
-    diameter: float,
+    radius: float,
 ) -> None:
+    """Each point's name beside its ring and in its colour, at the side with the most room."""
     from matplotlib.patheffects import withStroke
 
-    for name, (x, y), inside in zip(names, targets, tile.holds(targets), strict=True):
-        if not inside:
-            continue
-        right = x < tile.left + 0.72 * tile.width
-        axes.annotate(
-            name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…",
-            (float(x), float(y)),
-            xytext=(in_points((1.2 if right else -1.2) * diameter), in_points(-1.0 * diameter)),
-            textcoords="offset points",
-            fontsize=in_points(19),
-            color="white",
+    inside = tile.holds(targets)
+    taken = np.concatenate([sources[tile.holds(sources)], targets[inside]])
+    for name, target in zip(np.array(names, dtype=object)[inside], targets[inside], strict=True):
+        text = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+        size = np.array([_LETTER * _FONT * len(text), _FONT])
+        centre = name_place(target, size, radius, taken, tile)
+        taken = np.concatenate([taken, _along(centre, size)])
+        axes.text(
+            float(centre[0]),
+            float(centre[1]),
+            text,
+            fontsize=in_points(_FONT),
+            color=PREDICTED,
             fontweight="bold",
-            ha="left" if right else "right",
-            va="top",
+            ha="center",
+            va="center",
             path_effects=[withStroke(linewidth=in_points(5), foreground=_OUTLINE)],
             parse_math=False,
             zorder=6,
         )
+
+
+def name_place(
+    target: Float[np.ndarray, " 2"],
+    size: Float[np.ndarray, " 2"],
+    radius: float,
+    taken: Float[np.ndarray, "marks 2"],
+    tile: Tile,
+) -> Float[np.ndarray, " 2"]:
+    """Centre of a name beside its point: right, left, below or above, where other marks are far.
+
+    Args:
+        target: the point.
+        size: width and height of the name.
+        radius: of the point's ring.
+        taken: other marks, and the point itself.
+        tile: that the name is to lie in, if any side allows it.
+    """
+    sides = np.array([[1, 0], [-1, 0], [0, 1], [0, -1]])
+    centres = target + sides * (radius + 4 + size / 2)
+    others = taken[(taken != target).any(axis=1)]
+    gaps = np.maximum(0, np.abs(others - centres[:, None]) - size / 2)
+    room = np.hypot(*np.moveaxis(gaps, -1, 0)).min(axis=1, initial=2.0 * radius)
+    for corner in (size / 2, -size / 2):
+        room[~tile.holds(centres + corner)] -= 2.0 * radius
+    best: Float[np.ndarray, " 2"] = centres[np.argmax(room)]
+    return best
+
+
+def _along(
+    centre: Float[np.ndarray, " 2"], size: Float[np.ndarray, " 2"]
+) -> Float[np.ndarray, "marks 2"]:
+    """Marks along a name, which others are to keep away from."""
+    return centre + np.linspace(-0.5, 0.5, 5)[:, None] * size * [1, 0]

@@ -36,13 +36,14 @@ def _section(folder: Path, record: RegressorRecord) -> Section:
         (
             Picture(
                 "Which landmark decides where a point is",
-                "Dots are the discovered landmarks, green rings the points that people annotated, "
-                "on the average of the labelled images. An arrow is as thick as the landmark's "
-                "share in the point; shares under a fifth are left out. A point with thin lines in "
-                "the place of arrows is decided by many landmarks together, of which these are "
-                "the three first.",
+                "Numbered dots are the discovered landmarks, green rings and names the points that "
+                "people annotated, on the average of the labelled images. An arrow is as thick as "
+                "the landmark's share in the point; shares under a fifth are left out. A point "
+                "with thin lines in the place of arrows is decided by many landmarks together, of "
+                "which these are the three first.",
                 folder / NAME,
-                alt="Arrows from coloured landmarks to annotated points on an average image.",
+                alt="Arrows, or thin lines, from coloured landmarks to annotated points on an "
+                "average image.",
             ),
         ),
         narrow=True,
