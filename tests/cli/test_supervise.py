@@ -26,7 +26,7 @@ def test_from_annotations_to_points(supervise, warpmarks, tmp_path, annotated_fo
     assert code == 0, err
     assert "training error" in err  # the header of the table
     assert "error on the annotated images themselves: " in out
-    assert "% of the distance 1:2" in out
+    assert "% of the distance from 1 to 2" in out
     record = json.loads((run / "run.json").read_text())
     assert (record["kind"], record["config"]["num_landmarks"], record["images"]["count"]) == (
         "supervised",

@@ -49,17 +49,17 @@ def test_lagging_landmarks_are_not_called_sound():
 
 
 def test_a_supervised_run_is_not_called_sound_from_its_own_images():
-    verdict = verdict_on(replace(SOUND, training_error="3.21 % of the distance 1:2"))
+    verdict = verdict_on(replace(SOUND, training_error="3.21 % of the distance from 1 to 2"))
     assert verdict.mood == "warning"
-    assert "within 3.21 % of the distance 1:2; how well" in verdict.sentence
-    nailed = replace(SOUND, training_error="30.00 % of box", nailed=(0, 1))
+    assert "within 3.21 % of the distance from 1 to 2; how well" in verdict.sentence
+    nailed = replace(SOUND, training_error="30.00 % of the box around the points", nailed=(0, 1))
     assert verdict_on(nailed).sentence.startswith("8 of 10 landmarks are sound")
 
 
 def test_a_supervised_run_tells_its_training_error():
-    facts = headline_facts(replace(SOUND, training_error="3.21 % of the distance 1:2"))
+    facts = headline_facts(replace(SOUND, training_error="3.21 % of the distance from 1 to 2"))
     (fact,) = (fact for fact in facts if fact.label == "Training error")
-    assert (fact.value, fact.note) == ("3.21 %", "the distance 1:2")
+    assert (fact.value, fact.note) == ("3.21 %", "the distance from 1 to 2")
     assert "Training error" not in {fact.label for fact in headline_facts(SOUND)}
 
 

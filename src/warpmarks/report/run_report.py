@@ -216,9 +216,7 @@ def _training_error(record: RunRecord, last: Mapping[str, Any]) -> str | None:
     percent = last.get("training_error_percent")
     if percent is None or record.scheme is None:
         return None
-    normaliser = record.scheme.normaliser
-    length = "the distance " if normaliser.kind == "points" else ""
-    return f"{percent:.2f} % of {length}{normaliser.text}"
+    return f"{percent:.2f} % of {record.scheme.normaliser.words}"
 
 
 def survey(
