@@ -89,15 +89,15 @@ def test_who_started_this_process(
 def test_as_many_as_were_started(monkeypatch: pytest.MonkeyPatch) -> None:
     assert count_processes(None, None) == (1, 1)
     assert count_processes(3, 1) == (3, 1)
-    with pytest.raises(InputError, match="nodes is 2, but nothing says where the others are"):
+    with pytest.raises(InputError, match=r"^--nodes is 2, but nothing says where the others"):
         count_processes(3, 2)
     told(monkeypatch, {"MASTER_ADDR": "one", "MASTER_PORT": "1", "NODE_RANK": "0"})
     assert count_processes(3, 2) == (3, 2)
     told(monkeypatch, TORCHRUN)
     assert count_processes(None, None) == count_processes(4, 2) == (4, 2)
-    with pytest.raises(InputError, match="devices is 1, but torchrun has started 4 processes on"):
+    with pytest.raises(InputError, match=r"^--devices is 1, but torchrun has started 4 processes"):
         count_processes(1, None)
-    with pytest.raises(InputError, match="nodes is 1, but torchrun has started processes on 2"):
+    with pytest.raises(InputError, match=r"^--nodes is 1, but torchrun has started processes on"):
         count_processes(None, 1)
 
 

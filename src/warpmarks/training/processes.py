@@ -53,19 +53,19 @@ def count_processes(devices: int | None, nodes: int | None) -> tuple[int, int]:
         told = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= given().keys()
         if (nodes or 1) > 1 and not told:
             raise InputError(
-                f"nodes is {nodes}, but nothing says where the others are: start with torchrun or "
-                "srun, or set MASTER_ADDR, MASTER_PORT and NODE_RANK on each"
+                f"--nodes is {nodes}, but nothing says where the others are: start with torchrun "
+                "or srun, or set MASTER_ADDR, MASTER_PORT and NODE_RANK on each"
             )
         return devices or 1, nodes or 1
     if devices not in {None, here.devices}:
         raise InputError(
-            f"devices is {devices}, but {here.starter} has started {here.devices} processes on "
-            "each machine: leave --devices out, or start as many"
+            f"--devices is {devices}, but {here.starter} has started {here.devices} processes "
+            "on each machine: leave --devices out, or start as many"
         )
     if nodes not in {None, here.nodes}:
         raise InputError(
-            f"nodes is {nodes}, but {here.starter} has started processes on {here.nodes}: leave "
-            "--nodes out, or start on as many"
+            f"--nodes is {nodes}, but {here.starter} has started processes on {here.nodes}: "
+            "leave --nodes out, or start on as many"
         )
     return here.devices, here.nodes
 
@@ -260,7 +260,7 @@ def _start(devices: int, nodes: int) -> _Watch:
         command = [sys.executable, *sys.orig_argv[1:]]
         if hasattr(sys, "ps1") or "ipykernel" in sys.modules or command[1:] in ([], ["-"]):
             raise InputError(
-                f"devices is {devices}, but there is no command that other processes could be "
+                f"--devices is {devices}, but there is no command that other processes could be "
                 "started with: put the training into a script, or use the command line"
             )
         defaults = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "NODE_RANK": "0"}
