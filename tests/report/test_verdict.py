@@ -82,6 +82,8 @@ def test_the_verdict_on_other_images_is_marked_as_that_of_the_training():
     assert verdict_on(SOUND).heading == ""
     facts = {fact.label: (fact.value, fact.note) for fact in headline_facts(summary)}
     assert facts["Images shown"] == ("96", "of the 300 in dogs")
+    (_, all_of_them, *_) = headline_facts(replace(SOUND, shown=ShownImages("cat", 1, 1)))
+    assert (all_of_them.value, all_of_them.note) == ("1", "cat")
     assert facts["Images trained on"][0] == "100"
     assert "Images" not in facts
     assert summary.title == "run on dogs"

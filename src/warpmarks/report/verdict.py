@@ -105,8 +105,8 @@ def _shown(summary: RunSummary) -> tuple[Fact, ...]:
     shown = summary.shown
     if shown is None:
         return ()
-    share = "all" if shown.drawn == shown.count else f"of the {shown.count:,}"
-    return (Fact("Images shown", f"{shown.drawn:,}", f"{share} in {shown.name}"),)
+    share = "" if shown.drawn == shown.count else f"of the {shown.count:,} in "
+    return (Fact("Images shown", f"{shown.drawn:,}", f"{share}{shown.name}"),)
 
 
 def duration(seconds: float) -> str:
