@@ -118,6 +118,13 @@ def test_the_pictures_are_cached_as_those_of_images(tmp_path):
     assert again.key == pictures.key
 
 
+def test_a_cache_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "cache").touch()
+    clip = write_video(tmp_path / "clip.mp4", 3)
+    with pytest.raises(InputError, match=r"^--cache .*cache is a file: expected a folder$"):
+        find_frames([clip], frames=2, cache_dir=tmp_path / "cache")
+
+
 def test_a_broken_frame_is_left_out_and_told_of(tmp_path):
     clip = spoil(write_video(tmp_path / "clip.mp4", 12, options={"bf": "0"}), 9)
     listener = Listener()

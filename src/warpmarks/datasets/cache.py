@@ -91,10 +91,7 @@ def load_pictures(
     place((1, 1), (height, width), fit)
     if not images.names:
         raise InputError(f"{images.source}: there are no images to read")
-    asked = "WARPMARKS_CACHE" if cache_dir is None else "--cache"
-    cache_dir = default_cache_dir() if cache_dir is None else Path(cache_dir)
-    if cache_dir.is_file():
-        raise InputError(f"{asked} {cache_dir} is a file: expected a folder")
+    cache_dir = folder_of_caches(cache_dir)
     settings = (height, width, fit)
     with Workers(max(1, workers or processors())) as threads:
         work = _Work(images, settings, threads, progress)
@@ -107,6 +104,19 @@ def load_pictures(
         raise InputError(f"the cache {folder} was damaged while it was made: try again")
     _refuse_unreadable(images, cache.unreadable, max_unreadable)
     return cache
+
+
+def folder_of_caches(asked: str | Path | None) -> Path:
+    """The folder that was asked for, or else ``default_cache_dir``.
+
+    Raises:
+        InputError: it is a file.
+    """
+    folder = default_cache_dir() if asked is None else Path(asked)
+    if folder.is_file():
+        name = "WARPMARKS_CACHE" if asked is None else "--cache"
+        raise InputError(f"{name} {folder} is a file: expected a folder")
+    return folder
 
 
 def default_cache_dir() -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from warpmarks.datasets.cache import PARTIAL, default_cache_dir, remove_stale
+from warpmarks.datasets.cache import PARTIAL, folder_of_caches, remove_stale
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
@@ -70,7 +70,7 @@ def find_frames(
     if choice not in list(FrameChoice):
         raise InputError(f"--frame-choice is {choice!r}: expected {' or '.join(FrameChoice)}")
     files = [file for video in videos for file in find_videos(video) or [Path(video)]]
-    home = (Path(cache_dir) if cache_dir else default_cache_dir()) / "frames"
+    home = folder_of_caches(cache_dir) / "frames"
     progress = progress or SilentProgress()
     folders = [
         _folder(file, frames, FrameChoice(choice), home, progress) for file in dict.fromkeys(files)
