@@ -59,7 +59,9 @@ def check_output_folder(path: Path, *, overwrite: bool, flag: str = "--output") 
     """
     if path.exists() and not path.is_dir():
         raise InputError(f"{flag} {path} is a file: expected the name of a folder")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
+    # Hidden files are a system's own, or what was left behind by a process that was killed.
+    there = path.is_dir() and any(not each.name.startswith(".") for each in path.iterdir())
+    if there and not overwrite:
         raise InputError(
             f"{flag} {path} is not empty: choose another folder or replace what is in it "
             "with --overwrite"
