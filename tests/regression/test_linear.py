@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from warpmarks.regression.choice import mean_distance, simplest
-from warpmarks.regression.linear import MANY, fit_linear
+from warpmarks.regression.linear import MANY, NEAR, counts_of, fit_linear
 from warpmarks.regression.plain import GRID, PlainMaps
 from warpmarks.regression.ridge import Ridge
 from warpmarks.regression.warped import fit_warped
@@ -148,6 +148,16 @@ def test_images_that_went_wrong_hardly_move_the_linear_map():
     assert moved(squares) > 0.2
     # Its other points are fitted as they were, but for a ridge that all begin with.
     assert_allclose(found.weights[2:], clean.weights[2:], atol=1e-3)
+
+
+def test_an_image_that_is_met_exactly_counts_ten_times_as_much_as_a_middle_one():
+    lengths = np.array([0.0, 1e-9, 2.0, 2.0, 2.0, 40.0, np.nan])
+    errors = lengths[:, None] * np.array([0.6, -0.8])
+    counts = counts_of(errors)
+    assert counts[:2] / counts[2] == pytest.approx(np.hypot(1, NEAR) / NEAR)
+    assert counts[2] / counts[5] == pytest.approx(np.hypot(20, NEAR) / np.hypot(1, NEAR))
+    assert counts[6] == counts[2]  # where it is not known, as the middle one
+    assert counts[:6].mean() == pytest.approx(1)
 
 
 def test_what_is_told_of_few_images_is_what_least_squares_leave_out():

@@ -71,7 +71,7 @@ def _fit_point(
 ) -> LinearMap:
     found = best = squares
     for _ in range(ROUNDS):
-        counts = _counts(found.errors[:, 0])
+        counts = counts_of(found.errors[:, 0])
         if counts is None:
             break
         near = _near(found.chosen["ridge"])
@@ -90,7 +90,7 @@ def _near(weight: float) -> tuple[float, ...]:
     return tuple(tried for tried in GRID if weight / 11 < tried < 11 * weight)
 
 
-def _counts(errors: Float[np.ndarray, "images 2"]) -> Float[np.ndarray, " images"] | None:
+def counts_of(errors: Float[np.ndarray, "images 2"]) -> Float[np.ndarray, " images"] | None:
     """How much each image counts, one over its distance, 1 on average; None if none is known."""
     lengths = np.hypot(errors[:, 0], errors[:, 1])
     known = np.isfinite(lengths)
