@@ -94,7 +94,11 @@ class AnnotatedSet:
 
 
 def read_annotated(
-    root: str | Path, *, split: str | None = None, normaliser: str | None = None
+    root: str | Path,
+    *,
+    split: str | None = None,
+    normaliser: str | None = None,
+    partial: bool = False,
 ) -> AnnotatedSet:
     """The annotated images of a set in our layout, or of one split of it.
 
@@ -102,6 +106,7 @@ def read_annotated(
         root: the folder with images/, landmarks.csv, and perhaps points.json and split.csv.
         split: only the images of this split; all of them if not given.
         normaliser: in place of the one in points.json, see `warpmarks.points.parse_normaliser`.
+        partial: pass over annotated images that are not there.
 
     Raises:
         InputError: a file is missing or wrong, an annotated image is not there, or no image of the
@@ -125,7 +130,7 @@ def read_annotated(
     if split is not None and missing:
         there |= set(find_images(root).names)
         missing = [name for name in missing if name not in there]
-    if missing:
+    if missing and not partial:
         first = missing[0]
         raise InputError(
             f"{table_path}, line {table.lines[rows[first]]}: it has points on {shown(first)}, but "

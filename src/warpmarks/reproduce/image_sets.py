@@ -51,7 +51,7 @@ class ImageSets:
     def annotated(self, part: str, normaliser: str | None) -> AnnotatedSet:
         """The annotated images of SET/SPLIT, with the set's normaliser if no other is given."""
         root, split = self._placed(part)
-        found = read_annotated(root, split=split, normaliser=normaliser)
+        found = read_annotated(root, split=split, normaliser=normaliser, partial=True)
         return found.subset(self._rows(len(found.images.names)))
 
     def _rows(self, count: int) -> np.ndarray:

@@ -171,6 +171,24 @@ def test_an_incomplete_copy_is_refused_unless_it_is_meant(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["copy"]
 
 
+def test_of_a_set_of_ones_own_what_is_there_is_used(tmp_path):
+    copies.celeba(tmp_path / "copy")
+    prepare(PUBLISHED["celeba"], [tmp_path / "copy"], tmp_path / "set", partial=True)
+    whole = read_annotated(tmp_path / "set")
+    lost = whole.images.names[0]
+    (tmp_path / "set" / "images" / lost).unlink()
+    own = PUBLISHED["own"], [tmp_path / "set"], tmp_path / "again"
+    with pytest.raises(InputError, match=r"1 image not there, such as .*--partial"):
+        prepare(*own)
+    prepared = prepare(*own, partial=True)
+    assert any(
+        f"has points on 1 image not there, such as {lost}" in gap for gap in prepared.check.gaps
+    )
+    again = read_annotated(tmp_path / "again")
+    assert again.images.names == whole.images.names[1:]
+    np.testing.assert_array_equal(again.points, whole.points[1:])
+
+
 def test_damaged_images_are_left_out_and_written_down(tmp_path):
     copies.cats(tmp_path / "copy", count=14)
     damaged = tmp_path / "copy" / "CAT_02" / "00000005_000.jpg"

@@ -5,9 +5,9 @@ Its points belong to the upright image, and images are copied as they are when i
 
 import numpy as np
 
-from warpmarks.datasets.annotated import read_annotated
+from warpmarks.datasets.annotated import TABLE, read_annotated
 from warpmarks.datasets.image_set import find_images
-from warpmarks.datasets.layout import read_split
+from warpmarks.datasets.layout import read_landmarks, read_split
 from warpmarks.datasets.published.crops import Crop
 from warpmarks.datasets.published.places import Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
@@ -33,10 +33,15 @@ def read_own(places: Places) -> SourceImages:
         gaps.append(f"{table} names {counted(len(lost), 'image')} not there, such as {lost[0]}")
     if bare := [name for name in images.names if name not in splits]:
         gaps.append(f"{table} has no split for {counted(len(bare), 'image')}, such as {bare[0]}")
+    points_table = root / TABLE
+    annotated_names = read_landmarks(points_table).images if points_table.exists() else ()
+    if lost := [name for name in annotated_names if name not in there]:
+        lacking = counted(len(lost), "image")
+        gaps.append(f"{points_table} has points on {lacking} not there, such as {lost[0]}")
     names = tuple(name for name in images.names if name in splits)
     points, scheme = None, None
-    if (root / "landmarks.csv").exists():
-        annotated = read_annotated(root)
+    if points_table.exists():
+        annotated = read_annotated(root, partial=True)
         rows = dict(zip(annotated.images.names, annotated.points, strict=True))
         unknown = np.full((annotated.scheme.count, 2), np.nan)
         points = np.array([rows.get(name, unknown) for name in names])
