@@ -64,6 +64,31 @@ def test_scored_images_that_points_are_learned_from_are_told_of(
     assert "7 of the 7 scored images are among those that points were learned from" in out
 
 
+def test_an_experiment_without_its_images_keeps_no_other_from_being_done(
+    warpmarks, blobs, tmp_path, monkeypatch
+):
+    text = (
+        "reproduces: Nothing\ntitle: blobs\nscore: own/val\n"
+        "rows:\n  - {name: mean, mean_shape: own/train}"
+    )
+    without = text.replace("own/val", "mafl/test").replace("own/train", "mafl/train")
+    monkeypatch.setattr(
+        "warpmarks.reproduce.protocol.load_protocol",
+        lambda name: parse_protocol(text if name == "own" else without, name),
+    )
+    flags = ["--set", blobs, "--fit-split", "fit", "--score-split", "hidden", "--device", "cpu"]
+    output = tmp_path / "out"
+    code, _, err = warpmarks("reproduce", "other", "own", *flags, "--output", output)
+    assert code == 0, err
+    assert "nothing of other can be done: MAFL was not given" in err
+    assert (output / "own.md").is_file()
+    assert not (output / "other.md").exists()
+    code, _, err = warpmarks("reproduce", "other", "another", *flags, "--output", output)
+    assert code == 2
+    assert err.startswith("error: nothing of other can be done")
+    assert "(1 more such)" in err
+
+
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [

@@ -1,5 +1,6 @@
 """``warpmarks reproduce``: the paper's tables and figures, each by one command."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,7 +106,7 @@ def reproduce(
         return
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.reproduce.carry_out import carry_out
+    from warpmarks.reproduce.carry_out import NothingToDo, carry_out
     from warpmarks.reproduce.copies import find_copies
     from warpmarks.reproduce.plan import Training
     from warpmarks.reproduce.protocol import load_protocol
@@ -136,6 +137,7 @@ def reproduce(
     )
     prepare(device, threads)
     failures: list[str] = []
+    left_out: list[str] = []
     for protocol in protocols:
         copies = find_copies(protocol.parts(), folders, {"train": fit_split, "val": score_split})
         with terminal_progress() as progress:
@@ -153,10 +155,18 @@ def reproduce(
                     conduct={"device": device.value, "threads": threads, "progress": progress},
                     on_step=told,
                 )
+            except NothingToDo as nothing:
+                left_out.append(str(nothing))
+                continue
             except KeyboardInterrupt:
                 raise KeyboardInterrupt("the same command goes on from here") from None
         print_outcome(protocol, outcome, output, quick=quick)
         failures += outcome.failures
+    if len(left_out) == len(protocols):
+        failures = left_out
+    else:
+        for line in left_out:
+            print(line, file=sys.stderr)
     if failures:
         others = f" ({len(failures) - 1} more such)" if len(failures) > 1 else ""
         raise InputError(f"{failures[0]}{others}")

@@ -52,6 +52,10 @@ class Outcome:
     failures: tuple[str, ...] = ()
 
 
+class NothingToDo(InputError):  # noqa: N818
+    """Nothing of an experiment can be done with the images that are there."""
+
+
 def carry_out(
     protocol: Protocol,
     settings: Settings,
@@ -74,13 +78,14 @@ def carry_out(
         on_step: told of each step before it is done: its number, of how many, and which.
 
     Raises:
-        InputError: nothing of it can be done, or the output cannot be written.
+        NothingToDo: the images of all of it are missing.
+        InputError: the output cannot be written.
         KeyboardInterrupt: Ctrl-C; the same call goes on.
     """
     plan = make_plan(protocol, settings, copies)
     figures = any(not row.by_others for row in protocol.rows)
     if not plan.cells if figures else not plan.steps:
-        raise InputError(
+        raise NothingToDo(
             f"nothing of {protocol.name} can be done: {next(iter(plan.missing.values()))}"
         )
     work = _Work(protocol, settings, copies, plan, Store(output), conduct)
