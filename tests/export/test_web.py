@@ -197,6 +197,29 @@ def test_a_file_that_is_no_picture_is_told(page, tmp_path):
 
 @needs_package
 @needs_browser
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("letter.png", "cannot be read as a picture"), ("mk.py", r"mk\.py is no picture")],
+)
+def test_a_file_that_is_no_picture_leaves_nothing_of_the_last_one(page, tmp_path, name, told):
+    Image.fromarray(textured((97, 160))).save(tmp_path / "mouse.png")
+    page.set_input_files("#file", tmp_path / "mouse.png")
+    wait_for(page, r"mouse\.png, 160")
+    assert page.get_by_role("button", name="Save as CSV").is_visible()
+    (tmp_path / name).write_text("Dear reader")
+    page.set_input_files("#file", tmp_path / name)
+    wait_for(page, told)
+    assert not page.locator("#results").is_visible()
+    assert not page.locator("#picture").is_visible()
+    assert page.locator("#marks circle").count() == 0
+    page.set_input_files("#file", tmp_path / "mouse.png")
+    wait_for(page, r"mouse\.png, 160")
+    assert page.locator("#results").is_visible()
+    assert page.locator("#picture").is_visible()
+
+
+@needs_package
+@needs_browser
 def test_a_changed_runtime_is_refused(browser, write, tmp_path):
     folder = write(tmp_path, name="mice", runtime=PACKAGE)
     with (folder / "runtime" / "ort.wasm.min.mjs").open("a") as file:

@@ -12,12 +12,22 @@ const canvas = element('picture');
 const context = canvas.getContext('2d', { willReadFrequently: true });
 let detector = null;
 let found = null; // what is shown: points and landmarks in pixels of the canvas, and its scale
+let turn = 0; // goes up with everything that is taken, so that what comes late is dropped
 let camera = null;
 let file = 'picture';
 
 function say(text, bad = false) {
   element('status').textContent = text;
   element('status').classList.toggle('bad', bad);
+}
+
+function forget() {
+  turn += 1;
+  found = null;
+  element('marks').replaceChildren();
+  element('results').hidden = true;
+  element('frame').hidden = true;
+  element('empty').hidden = false;
 }
 
 // The picture on the canvas, over white, reduced where its longest side is longer than `longest`.
@@ -36,9 +46,11 @@ function draw(source, width, height, longest) {
 }
 
 async function search(scale) {
+  const mine = turn;
   const pixels = context.getImageData(0, 0, canvas.width, canvas.height);
   const begun = performance.now();
-  found = { ...(await detector.find(pixels)), scale };
+  const all = await detector.find(pixels);
+  if (mine === turn) found = { ...all, scale };
   return performance.now() - begun;
 }
 
@@ -168,29 +180,37 @@ function show() {
 
 async function searchPicture(blob, name) {
   stopCamera();
+  forget();
+  const mine = turn;
   let bitmap;
   try {
     bitmap = await createImageBitmap(blob, {
       imageOrientation: 'from-image', colorSpaceConversion: 'none', premultiplyAlpha: 'none',
     });
   } catch {
-    say(`${name} cannot be read as a picture in this browser`, true);
+    if (mine === turn) say(`${name} cannot be read as a picture in this browser`, true);
     return;
   }
+  if (mine !== turn) return;
   file = name;
-  found = null;
-  element('marks').replaceChildren();
   const { width, height } = bitmap;
   const scale = draw(bitmap, width, height, LONGEST_PICTURE);
   bitmap.close();
   say('Searching');
   try {
     const milliseconds = await search(scale);
+    if (mine !== turn) return;
     show();
     say(`${name}, ${width} × ${height}: ${milliseconds.toFixed(0)} ms with ${detector.engine}`);
   } catch (error) {
-    say(`The search failed: ${error.message}`, true);
+    if (mine === turn) say(`The search failed: ${error.message}`, true);
   }
+}
+
+function refuse(name) {
+  stopCamera();
+  forget();
+  say(`${name} is no picture`, true);
 }
 
 function stopCamera() {
@@ -215,6 +235,7 @@ async function startCamera() {
     say(`The camera cannot be used: ${why}`, true);
     return;
   }
+  forget();
   camera = video;
   file = 'camera';
   element('camera').setAttribute('aria-pressed', 'true');
@@ -247,8 +268,11 @@ function save() {
 
 function listen() {
   const take = (items) => {
-    const picture = [...items].find((item) => item.type.startsWith('image/'));
-    if (picture && detector) searchPicture(picture, picture.name);
+    const files = [...items];
+    if (!detector || files.length === 0) return;
+    const picture = files.find((item) => item.type.startsWith('image/'));
+    if (picture) searchPicture(picture, picture.name);
+    else refuse(files[0].name);
   };
   element('file').addEventListener('change', (event) => {
     take(event.target.files);
