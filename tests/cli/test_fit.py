@@ -7,6 +7,8 @@ import pytest
 
 from evaluation.made_examples import SCHEME, made_examples
 from warpmarks import PointDetector
+from warpmarks.annotator.annotations import Placed, Scheme
+from warpmarks.annotator.store import Project
 from warpmarks.cli.promise import print_promise
 from warpmarks.datasets.annotated import read_annotated, read_scheme
 from warpmarks.datasets.layout import read_landmarks
@@ -62,6 +64,49 @@ def test_a_regressor_in_the_run_with_its_promise_and_its_picture(
     page = (run_copy / "report.html").read_text()
     assert "Regressor blobs" in page
     assert "Which landmark decides where a point is" in page
+
+
+@pytest.fixture
+def project(annotated_set):
+    """As an annotation project of the set, with a table of its own."""
+    folder = annotated_set.parent / "project"
+    annotated = read_annotated(annotated_set)
+    colours = ("#ff0000", "#00ff00", "#0000ff")
+    opened = Project(folder, annotated_set, Scheme(annotated.scheme.names, colours, (), (0, 1)))
+    for name, points in zip(annotated.images.names, annotated.points, strict=True):
+        opened.set_labels(name, tuple(Placed(*point) for point in points.tolist()), 0, "all")
+    opened.close()
+    return folder
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_an_annotation_project_is_a_set(warpmarks, run_copy, annotated_set, project, tmp_path):
+    for source, name in ((annotated_set, "set"), (project, "project")):
+        code, out, err = warpmarks(
+            "fit", run_copy, source, "--split", "train", "--output", tmp_path / f"of {name}"
+        )
+        assert code == 0, err
+        assert "fitted on 8 annotated images" in out
+    fitted = [load_regressor(tmp_path / f"of {name}").weights for name in ("set", "project")]
+    np.testing.assert_allclose(fitted[1], fitted[0], atol=0.02)
+    assert len(read_annotated(project).images.names) == 12
+
+
+@pytest.mark.parametrize(
+    ("record", "sentence"),
+    [
+        ('{"images": "../gone"}', "which does not exist: bring them there, or name their place"),
+        ("{", "project.json cannot be read as JSON"),
+        ('{"images": 3}', "holds no images"),
+        ("[]", "holds no images"),
+    ],
+)
+def test_a_project_whose_images_are_not_told(warpmarks, run_copy, project, record, sentence):
+    (project / "project.json").write_text(record)
+    code, _, err = warpmarks("fit", run_copy, project, "--output", "new")
+    assert code == 2
+    assert err.startswith("error: ")
+    assert sentence in err
 
 
 @pytest.mark.usefixtures("undrawn")

@@ -23,6 +23,7 @@ from jaxtyping import Float
 
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import LandmarkTable, read_landmarks, read_split
+from warpmarks.datasets.project import home_of_images
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
 from warpmarks.points import (
@@ -103,7 +104,8 @@ def read_annotated(
     """The annotated images of a set in our layout, or of one split of it.
 
     Args:
-        root: the folder with images/, landmarks.csv, and perhaps points.json and split.csv.
+        root: the folder with images/, landmarks.csv, and perhaps points.json and split.csv; or an
+            annotation project, whose images and split.csv are where its project.json says.
         split: only the images of this split; all of them if not given.
         normaliser: in place of the one in points.json, see `warpmarks.points.parse_normaliser`.
         partial: pass over annotated images that are not there.
@@ -123,12 +125,13 @@ def read_annotated(
     scheme = read_scheme(root / "points.json", table.points.shape[1], normaliser=normaliser)
     _check_marks(table_path, table, scheme)
     rows = {name: row for row, name in enumerate(table.images)}
-    found = find_images(root, split=split)
+    home = home_of_images(root)
+    found = find_images(home, split=split)
     # Of the images of other splits only the names have to be right: they need not lie here.
-    there = set(found.names) if split is None else set(read_split(root / "split.csv"))
+    there = set(found.names) if split is None else set(read_split(home / "split.csv"))
     missing = [name for name in table.images if name not in there]
     if split is not None and missing:
-        there |= set(find_images(root).names)
+        there |= set(find_images(home).names)
         missing = [name for name in missing if name not in there]
     if missing and not partial:
         first = missing[0]
@@ -142,7 +145,7 @@ def read_annotated(
     ]
     if not names:
         where = f" of split {split!r}" if split is not None else ""
-        others = "" if split is None else _annotated_splits(root / "split.csv", table)
+        others = "" if split is None else _annotated_splits(home / "split.csv", table)
         raise InputError(f"{table_path}: no image{where} is annotated: annotate some{others}")
     _check_case(table_path, table, names)
     return AnnotatedSet(

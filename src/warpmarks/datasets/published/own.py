@@ -8,6 +8,7 @@ import numpy as np
 from warpmarks.datasets.annotated import TABLE, read_annotated
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.layout import read_landmarks, read_split
+from warpmarks.datasets.project import home_of_images
 from warpmarks.datasets.published.crops import Crop
 from warpmarks.datasets.published.places import Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
@@ -24,8 +25,9 @@ def read_own(places: Places) -> SourceImages:
     if len(places.roots) > 1:
         raise InputError(f"{places.text} are several folders: give one set at a time")
     root = places.roots[0]
-    images = find_images(root)
-    table = root / "split.csv"
+    home = home_of_images(root)
+    images = find_images(home)
+    table = home / "split.csv"
     splits = read_split(table) if table.exists() else dict.fromkeys(images.names, "train")
     there = set(images.names)
     gaps = []
