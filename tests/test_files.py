@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, files_below, replace_folder, write_json, write_text
+from warpmarks.files import (
+    atomic_path,
+    files_below,
+    remove_left_behind,
+    replace_folder,
+    write_json,
+    write_text,
+)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -24,6 +31,17 @@ def test_a_file_takes_the_old_ones_place(tmp_path: Path) -> None:
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert names_in(tmp_path) == ["notes.txt"]
+
+
+def test_what_killed_writers_left_is_removed_after_an_hour(tmp_path: Path) -> None:
+    old = [".a[1].csv.88b626c9.csv", ".b.csv.88b626c9.csv", ".a[1].csv.notes.csv", "a[1].csv"]
+    for name in [*old, ".a[1].csv.0daaa3a1.csv"]:
+        (tmp_path / name).touch()
+    for name in old:
+        os.utime(tmp_path / name, (1e9, 1e9))
+    remove_left_behind(tmp_path / "a[1].csv")
+    assert names_in(tmp_path) == sorted([".a[1].csv.0daaa3a1.csv", *old[1:]])
+    remove_left_behind(tmp_path / "no" / "a.csv")
 
 
 @pytest.mark.parametrize("raised", [RuntimeError, KeyboardInterrupt, SystemExit])

@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from warpmarks.errors import InputError
+
+_STALE_SECONDS = 3600.0  # a writer at work writes far more often
 
 
 @contextmanager
@@ -43,6 +47,18 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
         raise InputError(_cannot_write(path, error)) from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_left_behind(path: Path) -> None:
+    """Remove what killed processes left of the file that `atomic_path` was to make at ``path``.
+
+    Only what nobody has written to for an hour is taken for theirs.
+    """
+    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{8}}{re.escape(path.suffix)}")
+    with suppress(OSError):
+        for each in path.parent.iterdir():
+            if left.fullmatch(each.name) and time.time() - each.stat().st_mtime > _STALE_SECONDS:
+                each.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str, *, sync: bool = True, errors: str = "strict") -> None:

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 
 import numpy as np
 import pytest
@@ -30,6 +31,10 @@ def numbers(rows):
 
 def test_points_scores_smoothed_points_and_overlay(warpmarks, trained_run, clip, tmp_path):
     output, overlay = tmp_path / "points.csv", tmp_path / "overlay.mp4"
+    left = [tmp_path / f".{each.name}.0daaa3a1{each.suffix}" for each in (output, overlay)]
+    for each in left:  # by a process that was killed
+        each.touch()
+        os.utime(each, (1e9, 1e9))
     code, out, err = warpmarks(
         *("detect", trained_run, clip, "--output", output, "--scores", "--smooth", 5),
         *("--overlay", overlay, "--trails", 3),
@@ -49,6 +54,7 @@ def test_points_scores_smoothed_points_and_overlay(warpmarks, trained_run, clip,
     assert table[:, 8:11] == pytest.approx(np.stack([f.scores for f in frames]), abs=1e-3)
     assert table[:, 11:] == pytest.approx(np.stack([f.smoothed.ravel() for f in frames]), abs=1e-3)
     assert len(list(Video(overlay))) == 12
+    assert not any(each.exists() for each in left)
     assert next(iter(Video(overlay))).image.shape == (HEIGHT, WIDTH, 3)
 
 

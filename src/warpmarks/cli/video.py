@@ -200,6 +200,7 @@ def detect_in_video(
         InputError: it is no video, no frame of it can be decoded, or a file cannot be written.
     """
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.files import remove_left_behind
     from warpmarks.video.detecting import detect_video
     from warpmarks.video.overlay import overlay_writer
     from warpmarks.video.points_csv import points_writer
@@ -213,6 +214,8 @@ def detect_in_video(
             "as they are stored",
             file=sys.stderr,
         )
+    for file in filter(None, (output, wanted.overlay)):
+        remove_left_behind(file)
     broken: list[FramePoints] = []
     found = lost = 0
     with ExitStack() as stack:
