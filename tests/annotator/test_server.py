@@ -1,4 +1,5 @@
 import io
+import json
 import shutil
 import threading
 import time
@@ -354,6 +355,51 @@ def test_exports_are_read_back(client, session, tmp_path, name, what):
                 assert not np.isfinite(found).all()
             else:
                 np.testing.assert_allclose(found, told["predicted"][point], atol=tolerance)
+
+
+def export_all(client, tmp_path, name):
+    body = {"format": name, "what": "labels+predictions"}
+    answer = client.post("/api/export", json=body, headers=WRITES)
+    assert answer.status_code == 200, answer.text
+    target = tmp_path / answer.headers["content-disposition"].split('filename="')[1].rstrip('"')
+    target.write_bytes(answer.content)
+    return target
+
+
+def test_placed_points_are_annotations_in_label_studio(client, session, tmp_path):
+    locate_all(session)
+    for image, points in PLACED.items():
+        put(client, image, 0, *points)
+    tasks = json.loads(export_all(client, tmp_path, "label-studio").read_text())
+    assert [len(task.get("annotations", [])) for task in tasks] == [1] + [0] * 11
+    assert not any("score" in item for item in tasks[0]["annotations"][0]["result"])
+    assert all(task["predictions"][0]["score"] is not None for task in tasks[1:])
+    partly = tasks[5]["predictions"][0]["result"]
+    assert ["score" in item for item in partly] == [False, True]
+
+
+def test_placed_points_are_instances_in_sleap(client, session, tmp_path):
+    sleap_io = pytest.importorskip("sleap_io", reason="sleap-io is not installed")
+    locate_all(session)
+    for image, points in PLACED.items():
+        put(client, image, 0, *points)
+    frames = sleap_io.load_slp(
+        str(export_all(client, tmp_path, "sleap")), open_videos=False
+    ).labeled_frames
+    users = [len(frame.user_instances) for frame in frames]
+    predicted = [len(frame.predicted_instances) for frame in frames]
+    assert (users, predicted) == ([1] + [0] * 11, [0] + [1] * 11)
+    scores = frames[5].predicted_instances[0].points["score"]
+    assert scores[0] == 1
+    assert scores[1] < 1
+
+
+def test_placed_points_have_no_score_to_lose(client, session, tmp_path):
+    locate_all(session)
+    put(client, 0, 0, *PLACED[0])
+    body = {"format": "dlib", "what": "labels+predictions"}
+    answer = client.post("/api/export", json=body, headers=WRITES)
+    assert "scores (22)" in unquote(answer.headers["x-warpmarks-notes"])
 
 
 def test_what_a_format_drops_is_told(client):

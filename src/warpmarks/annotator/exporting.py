@@ -65,7 +65,7 @@ def export(session: Session, format: str, what: What) -> Exported:
     Args:
         session: the project.
         format: its name in `FORMATS`.
-        what: only what people placed, or predictions where they did not, with scores.
+        what: only what people placed, or predictions where they did not, which alone have scores.
 
     Raises:
         InputError: no such format, nothing to export, or something that the format cannot hold.
@@ -108,14 +108,12 @@ def _rows(session: Session, what: What) -> tuple[list[ImagePoints], Scheme]:
         of_image = annotations.of(image)
         points, marks = places(of_image), visibility(of_image)
         scores = None
-        if what == "labels+predictions":
-            scores = np.where(np.isfinite(points).all(axis=1), 1.0, np.nan)
-            if predicted is not None:
-                # A point that a person has marked as not visible stays without a place.
-                guessed = (marks == 0) & np.isfinite(predicted.points[index]).all(axis=1)
-                points = np.where(guessed[:, None], predicted.points[index], points)
-                marks = np.where(guessed, VISIBLE, marks).astype(np.int8)
-                scores = np.where(guessed, predicted.scores[index], scores)
+        if what == "labels+predictions" and predicted is not None:
+            # A point that a person has marked as not visible stays without a place.
+            guessed = (marks == 0) & np.isfinite(predicted.points[index]).all(axis=1)
+            points = np.where(guessed[:, None], predicted.points[index], points)
+            marks = np.where(guessed, VISIBLE, marks).astype(np.int8)
+            scores = np.where(guessed, predicted.scores[index], np.nan)
         if marks.any():
             width, height = session.images.sizes[index]
             rows.append(ImagePoints(image, points, marks, (float(width), float(height)), scores))

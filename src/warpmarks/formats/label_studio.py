@@ -1,7 +1,7 @@
 """Label Studio's JSON: a list of tasks with keypointlabels, in percent of the image.
 
-Points with scores are written as predictions, which Label Studio shows as pre-annotation and sorts
-by their score; points without as annotations. Of several annotations of a task the last that was
+Images with scores are written as predictions, which Label Studio shows as pre-annotation and sorts
+by their score; images without as annotations. Of several annotations of a task the last that was
 not cancelled is read, and predictions only where there is none.
 
 Pixels: "coordinate by percentage of the image size (0-100)" (KeyPointLabels, labelstud.io/tags), so
@@ -79,12 +79,11 @@ def write(path: Path, table: PointTable) -> None:
             "id": row + 1,
             "data": {"image": LOCAL_FILES + quote(name, errors="surrogateescape")},
         }
-        if table.scores is None:
+        if scores := [item["score"] for item in items if "score" in item]:
+            score = round(sum(scores) / len(scores), 6)
+            task["predictions"] = [{"model_version": "warpmarks", "score": score, "result": items}]
+        else:
             task["annotations"] = [{"result": items}] if items else []
-        elif items:
-            scores = [item["score"] for item in items if "score" in item]
-            score = {"score": round(sum(scores) / len(scores), 6)} if scores else {}
-            task["predictions"] = [{"model_version": "warpmarks", **score, "result": items}]
         tasks.append(task)
     write_json(path, tasks)
 

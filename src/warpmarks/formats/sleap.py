@@ -5,8 +5,8 @@ format 1.1, and sleap-io moves older files there (sleap-io pull request 231).
 
 Images are one sequence per size, with the places where they are found on this disk, since SLEAP
 does not look for them; they are read by their names relative to the folder of images. A frame of a
-video is called clip.mp4#12. Points with scores become a prediction, others an annotation, which
-is read before a prediction of the same frame.
+video is called clip.mp4#12. A frame with scores becomes a prediction, in which points without one
+count as sure; any other an annotation, which is read before a prediction of the same frame.
 """
 
 from pathlib import Path
@@ -142,8 +142,8 @@ def _instances(library: Any, table: PointTable, row: int, skeleton: Any) -> list
     points = np.where(table.placed[row][:, None], table.points[row], np.nan)
     if not table.placed[row].any():
         return []
-    if table.scores is not None:
-        scores = np.where(table.placed[row], np.nan_to_num(table.scores[row]), 0)
+    if table.is_scored(row):
+        scores = np.where(table.placed[row], np.nan_to_num(table.scores[row], nan=1), 0)
         instance = library.PredictedInstance.from_numpy(
             points, skeleton=skeleton, point_scores=scores, score=float(scores.mean())
         )

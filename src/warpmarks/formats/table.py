@@ -101,6 +101,12 @@ class PointTable:
         """Which points have a place: (images, points), bool."""
         return np.isfinite(self.points).all(axis=2)
 
+    def is_scored(self, row: int) -> bool:
+        """Whether a placed point of an image has a score."""
+        return self.scores is not None and bool(
+            np.isfinite(self.scores[row][self.placed[row]]).any()
+        )
+
 
 def assemble(
     names: Sequence[str],
