@@ -345,6 +345,38 @@ def test_a_table_that_another_program_changed_is_taken_and_undo_begins_there(pro
     assert not reopened(other).notices
 
 
+@pytest.mark.parametrize("cut", [False, True], ids=["from the beginning", "from a cut"])
+def test_a_lost_table_is_written_anew_from_the_history(project, cut):
+    path = project.path / "landmarks.csv"
+    project.set_labels("a.png", labels((1, 1), None, (2, 3)), 0, "one")
+    if cut:
+        project.close()
+        path.write_text(path.read_text().replace("1.000,1.000", "5.000,6.000"))
+        project = reopened(project)
+    fewer = Scheme(("left eye", "nose"), COLOURS[:2])
+    project.set_scheme(fewer, (0, 2), project.version, drop_labels=True)
+    project.set_labels("b.png", labels((4, 4), None), project.version_of("b.png"), "two")
+    project.undo()
+    project.set_labels("c.png", labels(None, (7, 8)), project.version_of("c.png"), "three")
+    expected, table, version = project.annotations, path.read_bytes(), project.version
+    project.close()
+    path.unlink()
+    other = Project(project.path, ".")
+    assert "written anew from history.jsonl" in other.notices[0]
+    assert (other.annotations, other.version) == (expected, version)
+    assert (path.read_bytes(), other.can_undo) == (table, True)
+    assert not reopened(other).notices
+
+
+def test_a_lost_table_is_missed_where_the_history_is_lost_too(project):
+    project.set_labels("a.png", labels((1, 1), None, None), 0, "one")
+    project.close()
+    for name in ("landmarks.csv", "history.jsonl"):
+        (project.path / name).unlink()
+    with pytest.raises(InputError, match=r"landmarks\.csv cannot be read"):
+        Project(project.path, ".")
+
+
 def test_the_table_is_that_of_the_other_commands_at_each_change(project, tmp_path):
     hidden = Placed(None, None, visible=False)
     changes = [(image, labels((n, 2.0005), None, (-0.25, 7))) for n, image in enumerate(STRANGE)]

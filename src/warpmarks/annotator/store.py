@@ -330,7 +330,12 @@ class Project:
             self._touch(number)
         pending = range(applied + 1, journal.last + 1)
         as_recorded = recorded == (self._table_digest() if scheme.count else None)
-        if not as_recorded and any(journal.entry(number).kind == "scheme" for number in pending):
+        if scheme.count and self._table_digest() is None and self._tells_all(applied):
+            self.annotations, as_recorded = self._replayed(scheme), True
+            self.notices.append(
+                f"{self.path / own_csv.TABLE} was not there: it is written anew from {HISTORY}"
+            )
+        elif not as_recorded and any(journal.entry(number).kind == "scheme" for number in pending):
             # The table may be of before a change of the points, or of after it.
             self.annotations = self._replayed(scheme)
         else:
@@ -354,6 +359,10 @@ class Project:
             self._make({"kind": "base", "after": _snapshot(self.annotations)})
         else:
             self._save(self.annotations)
+
+    def _tells_all(self, applied: int) -> bool:
+        """Whether the history has each of so many changes, or all labels after some of them."""
+        return applied <= self._journal.last and self._newest("cut") <= self._newest_whole()
 
     def _newest(self, kind: str) -> int:
         numbers = range(self._journal.last, 0, -1)
