@@ -430,9 +430,10 @@ def test_the_regressor_of_the_run_is_what_the_page_shows(client, session, tiny_r
     np.testing.assert_allclose(predicted, shown["predicted"], atol=0.02)
     again = client.post("/api/regressor", json={"name": name}, headers=WRITES)
     assert again.status_code == 409
-    for wrong in ("../up", "a/b", "", ".hidden", "x" * 200):
+    for wrong in ("../up", "a/b", "..", "", ".hidden", "x" * 200, "two\nlines", "\0"):
         answer = client.post("/api/regressor", json={"name": wrong}, headers=WRITES)
         assert answer.status_code == 400
+        assert answer.json()["error"].startswith("give the regressor a short name such as points")
 
 
 def test_polling_costs_nothing_while_nothing_changes(client, session):

@@ -23,7 +23,7 @@ from warpmarks.annotator.shapes import table
 from warpmarks.annotator.store import Conflict
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.errors import InputError
-from warpmarks.regression.storage import RECORD, regressor_path, save_regressor
+from warpmarks.regression.storage import RECORD, is_bare, regressor_path, save_regressor
 from warpmarks.validation import plain_reason
 from warpmarks.wording import shown
 
@@ -37,6 +37,7 @@ _PAGE_TYPES = {
 }
 # What people label is nobody else's, whatever the environment says.
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+_LONGEST_NAME = 100  # bytes
 _CHECKED = {"cache-control": "private, no-cache"}
 
 
@@ -78,7 +79,7 @@ class _SentExport(_Sent):
 
 
 class _SentRegressor(_Sent):
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$")]
+    name: str
     overwrite: bool = False
 
 
@@ -233,6 +234,7 @@ def _add_exports(app: FastAPI, session: Session, run: str | Path) -> None:
 
     @app.post("/api/regressor")
     def save(sent: _SentRegressor) -> Any:
+        _check_regressor_name(sent.name)
         regressor = session.regressor()
         path = regressor_path(sent.name, run)
         if (path / RECORD).is_file() and not sent.overwrite:
@@ -241,6 +243,20 @@ def _add_exports(app: FastAPI, session: Session, run: str | Path) -> None:
             regressor, path, about={"annotated in": "warpmarks annotate"}, overwrite=sent.overwrite
         )
         return {"path": shown(str(path))}
+
+
+def _check_regressor_name(name: str) -> None:
+    """Raise unless it is a name inside the run, which is not hidden there.
+
+    Raises:
+        InputError: it is something else.
+    """
+    plain = is_bare(name) and name.isprintable() and not name.startswith(".")
+    if not plain or len(name.encode()) > _LONGEST_NAME:
+        raise InputError(
+            "give the regressor a short name such as points, without slashes and with no dot at "
+            "its beginning"
+        )
 
 
 def _add_page(app: FastAPI) -> None:

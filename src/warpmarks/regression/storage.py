@@ -60,14 +60,18 @@ def regressor_path(name: str | Path, run: str | Path | None = None) -> Path:
     Raises:
         InputError: a bare word, where there is no run.
     """
-    bare = str(name) not in {".", ".."} and Path(name).name == str(name)
-    if not bare:
+    if not is_bare(name):
         return Path(name)
     if run is None:
         raise InputError(
             f"the regressor {name} is a name without a run: give a path such as ./{name}"
         )
     return Path(run) / FOLDER / name
+
+
+def is_bare(name: str | Path) -> bool:
+    """Whether it is a bare word, and so a name inside the run."""
+    return str(name) not in {"", ".", ".."} and Path(name).name == str(name)
 
 
 def save_regressor(
