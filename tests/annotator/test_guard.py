@@ -1,5 +1,6 @@
 import os
 import shutil
+import socket
 import stat
 
 import pytest
@@ -16,6 +17,7 @@ from annotator_requests import (
     placed,
     put,
 )
+from warpmarks.annotator import serving
 from warpmarks.annotator.guard import Guard, is_loopback, project_token
 from warpmarks.annotator.image_files import open_images
 from warpmarks.datasets.reading import UnreadableImage
@@ -71,6 +73,18 @@ def test_the_token_is_taken_out_of_the_address_and_kept_from_scripts(stranger):
 def test_another_name_of_the_server_is_refused_even_with_the_cookie(client, host):
     """A name of a page elsewhere that was made to point here (DNS rebinding)."""
     assert client.get("/api/project", headers={"host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+@pytest.mark.parametrize("outside", [None, "192.0.2.7"])
+def test_every_address_is_told_of_as_one_that_can_be_opened(monkeypatch, host, outside):
+    monkeypatch.setattr(serving, "_own_address", lambda version: outside)
+    assert serving.reached_at(host) == (outside or socket.gethostname())
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "192.0.2.7", "some.host"])
+def test_an_address_is_told_of_as_it_is(host):
+    assert serving.reached_at(host) == host
 
 
 @pytest.mark.parametrize("host", [f"localhost:{PORT}", f"[::1]:{PORT}", f"127.0.0.1:{PORT}"])

@@ -1,5 +1,6 @@
 """Running the annotator's server until it is stopped."""
 
+import ipaddress
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -69,10 +70,35 @@ def serve(
         timeout_graceful_shutdown=2,
     )
     server = uvicorn.Server(config)
-    shown_host = f"[{host}]" if ":" in host else host
+    reached = reached_at(host)
+    shown_host = f"[{reached}]" if ":" in reached else reached
     ready(f"http://{shown_host}:{port}/?token={quote(token)}")
     session.start()
     try:
         server.run(sockets=[listening])
     finally:
         session.stop()
+
+
+def reached_at(host: str) -> str:
+    """Where others reach a server that listens at ``host``, which may be every address there is."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if not address.is_unspecified:
+        return host
+    return _own_address(address.version) or socket.gethostname()
+
+
+def _own_address(version: int) -> str | None:
+    """The address of the interface that leads outside, if any; nothing is sent."""
+    family, outside = {4: (socket.AF_INET, "192.0.2.1"), 6: (socket.AF_INET6, "2001:db8::1")}[
+        version
+    ]
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((outside, 9))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return None
