@@ -142,7 +142,7 @@ def _instances(library: Any, table: PointTable, row: int, skeleton: Any) -> list
     points = np.where(table.placed[row][:, None], table.points[row], np.nan)
     if not table.placed[row].any():
         return []
-    if table.is_scored(row):
+    if table.scores is not None and table.is_scored(row):
         scores = np.where(table.placed[row], np.nan_to_num(table.scores[row], nan=1), 0)
         instance = library.PredictedInstance.from_numpy(
             points, skeleton=skeleton, point_scores=scores, score=float(scores.mean())
