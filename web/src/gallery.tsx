@@ -31,6 +31,20 @@ const ranks = computed(() => {
   return new Map(known?.images.ids.map((id, row) => [id, row]) ?? []);
 });
 
+/** Of each doubt its place among all, the greatest being the first; and how many there are. */
+const doubtRanks = computed(() => {
+  const doubts = state.predictions.value?.images.doubt ?? [];
+  const known = doubts.filter((doubt) => doubt !== null).sort((a, b) => b - a);
+  const places = new Map<number, number>();
+  known.forEach((doubt, index) => places.has(doubt) || places.set(doubt, index + 1));
+  return { places, count: known.length };
+});
+
+const doubtWord = (doubt: number): string => {
+  const { places, count } = doubtRanks.value;
+  return `doubt: ${places.get(doubt)?.toLocaleString("en")} of ${count.toLocaleString("en")}`;
+};
+
 const tiles = computed<Tile[]>(() => {
   const doubts = state.predictions.value?.images.doubt;
   const words = sought.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -273,7 +287,7 @@ export function Gallery(): JSX.Element {
                         class="word"
                         title={`More doubtful than ${Math.round(100 * doubt)} % of the images`}
                       >
-                        {Math.round(100 * doubt)} % doubt
+                        {doubtWord(doubt)}
                       </span>
                     </>
                   )}

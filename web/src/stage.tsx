@@ -12,7 +12,13 @@ import * as state from "./state";
 import { fit, held, pinched, toImage, toStage, within, zoomed, type Size, type View } from "./view";
 
 const DRAG_FROM = 4;
+/** How far from a point one can take hold of it. */
 const REACH = { mouse: 13, pen: 18, touch: 26 };
+/** How far from a suggestion a click still lies on its ring, and accepts it. */
+const ON_RING = { mouse: 9, pen: 10, touch: 12 };
+
+const reachOf = (reach: typeof REACH, pointer: string): number =>
+  reach[pointer as keyof typeof REACH] ?? reach.mouse;
 
 export const view = signal<View>({ scale: 1, x: 0, y: 0 });
 const stageSize = signal<Size>({ width: 1, height: 1 });
@@ -110,8 +116,14 @@ effect(() => {
   fittedIn = { width, height };
 });
 
-interface Drag {
+/** A point that is close enough to the pointer to be dragged. */
+interface Hit {
   index: number;
+  /** Whether a click means it, too: one beside the ring of a suggestion places a point. */
+  clicked: boolean;
+}
+
+interface Drag extends Hit {
   /** From the pointer to the point, so that it does not jump when it is taken. */
   offset: XY;
   at: XY;
@@ -158,18 +170,22 @@ export function Stage(): JSX.Element {
   };
 
   /** The point under the pointer: of several the nearest, a placed one rather than a suggestion. */
-  const hit = (where: XY, reach: number): number | null => {
+  const hit = (where: XY, pointer: string): Hit | null => {
     const shown = state.item.value;
     if (!shown || shown.trouble || state.hidePoints.value) return null;
-    let found: number | null = null;
-    let least = reach;
+    let found: Hit | null = null;
+    let least = reachOf(REACH, pointer);
     for (let index = 0; index < shown.points.length; index += 1) {
       const point = state.whereabouts(shown, index);
       if (!point) continue;
       const [x, y] = toStage(view.value, point);
-      const bonus = index === state.selected.value ? 4 : shown.points[index] ? 2 : 0;
-      const distance = Math.hypot(x - where[0], y - where[1]) - bonus;
-      if (distance < least) [found, least] = [index, distance];
+      const placed = shown.points[index] !== null;
+      const chosen = index === (placed ? state.selected : state.armed).value;
+      const distance = Math.hypot(x - where[0], y - where[1]);
+      const shortened = distance - (chosen ? 4 : placed ? 2 : 0);
+      if (shortened >= least) continue;
+      least = shortened;
+      found = { index, clicked: placed || distance <= reachOf(ON_RING, pointer) };
     }
     return found;
   };
@@ -191,13 +207,16 @@ export function Stage(): JSX.Element {
       panning.value = true;
       return;
     }
-    const reach = REACH[event.pointerType as keyof typeof REACH] ?? REACH.mouse;
-    const index = hit(where, reach);
+    const found = hit(where, event.pointerType);
     const shown = state.item.value;
-    if (index === null || !shown) return;
-    const point = state.whereabouts(shown, index) as XY;
+    if (!found || !shown) return;
+    const point = state.whereabouts(shown, found.index) as XY;
     const [x, y] = toStage(view.value, point);
-    drag.value = { index, offset: [x - where[0], y - where[1]], at: point, moved: false };
+    drag.value = { ...found, offset: [x - where[0], y - where[1]], at: point, moved: false };
+    if (found.clicked) hold(found.index);
+  };
+
+  const hold = (index: number): void => {
     state.selected.value = index;
     state.armed.value = null;
   };
@@ -218,6 +237,7 @@ export function Stage(): JSX.Element {
     const dragged = drag.value;
     if (dragged && shown) {
       if (!dragged.moved && !far) return;
+      hold(dragged.index);
       const moved = toImage(view.value, [
         where[0] + dragged.offset[0],
         where[1] + dragged.offset[1],
@@ -256,7 +276,7 @@ export function Stage(): JSX.Element {
     panning.value = false;
     const shown = state.item.value;
     if (!pressed || !shown || pressed.pinched || event.type === "pointercancel") return;
-    if (dragged) {
+    if (dragged && (dragged.moved || dragged.clicked)) {
       // A suggestion that is clicked is right where it is.
       if (dragged.moved) state.place(dragged.index, dragged.at);
       else if (!shown.points[dragged.index]) {
@@ -287,7 +307,8 @@ export function Stage(): JSX.Element {
   const over = useComputed(() => {
     const place = pointer.value;
     if (!place || drag.value || panning.value) return null;
-    return hit(place, REACH.mouse);
+    const found = hit(place, "mouse");
+    return found?.clicked ? found.index : null;
   }).value;
   const ghost = ghostAt(over, where, dragged !== null || panning.value);
 
