@@ -84,6 +84,15 @@ def test_a_broken_frame_is_told_of_and_its_line_is_empty(warpmarks, trained_run,
     assert np.isfinite(numbers(rows[:9] + rows[10:])).all()
 
 
+def test_the_missing_end_of_a_video_is_told_of(warpmarks, trained_run, tmp_path):
+    clip = write_video(tmp_path / "clip.mkv", 60)
+    content = clip.read_bytes()
+    clip.write_bytes(content[: len(content) // 2])
+    code, _, err = warpmarks("detect", trained_run, clip, "--output", tmp_path / "points.csv")
+    assert (code, err.count(f"{clip}: the file ends at ")) == (0, 1)
+    assert err.endswith(" s, where its head announces 2.40 s\n")
+
+
 def test_a_video_of_nothing_but_broken_frames_writes_no_file(
     warpmarks, trained_run, clip, tmp_path
 ):

@@ -202,6 +202,7 @@ def detect_in_video(
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.files import remove_left_behind
     from warpmarks.video.detecting import detect_video
+    from warpmarks.video.missing import Timeline
     from warpmarks.video.overlay import overlay_writer
     from warpmarks.video.points_csv import points_writer
     from warpmarks.video.reading import Video
@@ -218,6 +219,7 @@ def detect_in_video(
         remove_left_behind(file)
     broken: list[FramePoints] = []
     found = lost = 0
+    timeline = Timeline(video)
     with ExitStack() as stack:
         progress = stack.enter_context(terminal_progress())
         frames = detect_video(
@@ -238,6 +240,7 @@ def detect_in_video(
             )
         for frame in frames:
             table.write(frame)
+            timeline.note(frame)
             if overlay is not None:
                 overlay.write(frame)
             if frame.points is None:
@@ -249,7 +252,8 @@ def detect_in_video(
             raise InputError(
                 f"{path}: none of its frames ({counted(lost, 'frame')}) can be decoded"
             )
-    for line in _broken_lines(broken, lost):
+    missing = (f"{path}: {line}" for line in timeline.lines())
+    for line in (*_broken_lines(broken, lost), *missing):
         print(line, file=sys.stderr)
     print(f"{output}: {counted(num_landmarks, what)} on {counted(found, 'frame')}")
     if wanted.overlay is not None:

@@ -7,6 +7,7 @@ rate. Points belong to pixels as they are stored: where these are not square, a 
 the frame, and the points with it. Sound and further video streams are passed over.
 """
 
+import re
 from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ _DISPLAY_MATRIX = "DISPLAYMATRIX"
 _FALLBACK_RATE = Fraction(25)
 _KEYLESS = "the frames that it builds on cannot be decoded"
 _LOOKED_AT = 500  # packets in which a first frame is looked for
+_TOLD_LENGTH = ("matroska", "avi")  # containers whose head holds the length as it was written
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,9 @@ class Video:
         path: of the file.
         rate: frames a second, on average.
         count: number of frames that its head tells of; None where it tells of none.
+        indexed: whether its head names each frame, so that none can be passed over.
+        length: seconds from the beginning to the end of its pictures, as its head tells; None where
+            that is not known.
         time_base: seconds per tick.
         orientation: how its stored frames are turned.
         pixel_aspect: width over height of a pixel of the upright frames.
@@ -85,6 +90,8 @@ class Video:
             self.count: int | None = stream.frames or None
             if self.count is None and container.duration:
                 self.count = max(1, round(container.duration / self._av.time_base * self.rate))
+            self.indexed: bool = bool(stream.frames) and "mp4" in container.format.name
+            self.length = self._length(container, stream)
             first = self._first_frame(container, stream)
             self.orientation = self._orientation_of(first)
             # 0 to something says that nobody knows.
@@ -171,6 +178,22 @@ class Video:
                     f"{self.path} is in a coding that PyAV cannot decode: convert it to H.264"
                 )
             yield container, stream
+
+    def _length(self, container: Any, stream: Any) -> float | None:
+        """The least that the head tells, which may count from before the first frame."""
+        if not container.duration or not any(
+            name in container.format.name for name in _TOLD_LENGTH
+        ):
+            return None
+        whole = container.duration / self._av.time_base
+        start = max(0, container.start_time or 0) / self._av.time_base
+        if stream.duration and stream.time_base:
+            own: float | None = float(stream.duration * stream.time_base)
+        else:
+            own = _tagged_length(stream.metadata)
+        if own is None and len(container.streams) > 1:  # the sound may be longer
+            return None
+        return float(min(whole, whole if own is None else own) - start)
 
     def _first_frame(self, container: Any, stream: Any) -> Any:
         reason = "it has no frames"
@@ -324,6 +347,16 @@ def _groups_to_decode(stored: Sequence[StoredFrame], ticks: Container[int | None
         if frame.tick is not None and frame.tick in ticks:
             needed |= {group, max(0, group - 1)} if frame.tick < key else {group}
     return needed
+
+
+def _tagged_length(tags: dict[str, str]) -> float | None:
+    """Seconds that Matroska's tag of a stream tells of, such as 00:00:04.800000000."""
+    for name, text in tags.items():
+        found = re.fullmatch(r"(\d+):(\d+):(\d+(?:\.\d+)?)", text.strip())
+        if found and name.upper().split("-")[0] == "DURATION":
+            hours, minutes, seconds = map(float, found.groups())
+            return 3600 * hours + 60 * minutes + seconds
+    return None
 
 
 def _words(error: Exception) -> str:
