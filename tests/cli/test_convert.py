@@ -165,7 +165,10 @@ def test_a_folder_with_images_is_written_into_but_files_are_kept(
         (["o.xml", "--names", "a,b"], "--names names 2 points, but there are 3"),
         (["o.xml", "--names", "a,b,a"], "same name"),
         (["o.xml", "--from", "coco"], "fish.tps is damaged"),
-        (["o.xml", "--images", "nowhere"], "--images nowhere is no folder"),
+        (
+            ["o.xml", "--images", "nowhere"],
+            "--images nowhere does not exist",
+        ),
         (["no/such/o.xml"], "there is no folder"),
         ([".", "--to", "coco"], "is a folder: expected the name of a file"),
         (["o.csv", "--to", "warpmarks"], "our points have two files"),
@@ -257,3 +260,67 @@ def test_what_detect_writes_is_converted_with_its_scores(warpmarks, fish, tmp_pa
         "coords,x,y,likelihood,x,y,likelihood",
         "a.png,1.5,2,0.5,3,4,0.25",
     ]
+
+
+@pytest.fixture
+def film(tmp_path):
+    """Points on three frames of a video of 80 x 48."""
+    pytest.importorskip("av")
+    from made_videos import write_video
+
+    lines = ["frame,time,x1,y1", "0,0.00,1.5,2.0", "1,0.04,,", "2,0.08,5.0,6.0"]
+    (tmp_path / "points.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "points.csv", write_video(tmp_path / "film.mkv", 3)
+
+
+@pytest.mark.parametrize("format", ["tps", "label-studio", "coco"])
+def test_sizes_of_frames_are_taken_from_their_video(warpmarks, film, tmp_path, format):
+    source, video = film
+    target = tmp_path / f"o.{'tps' if format == 'tps' else 'json'}"
+    code, _, err = warpmarks("convert", source, target, "--to", format, "--images", video)
+    assert code == 0, err
+    if format == "tps":
+        assert target.read_text().startswith("LM=1\n1.5 46\nIMAGE=film.mkv#0\n")
+    else:
+        assert read(target).sizes[0].tolist() == [80, 48]
+
+
+@pytest.mark.parametrize("format", ["yolo", "pts"])
+def test_each_frame_has_a_file_of_its_own(warpmarks, film, tmp_path, format):
+    source, video = film
+    target = tmp_path / format
+    code, _, err = warpmarks("convert", source, target, "--to", format, "--images", video)
+    assert code == 0, err
+    ending = "txt" if format == "yolo" else "pts"
+    files = [path.name for path in target.rglob(f"*.{ending}") if path.name != "images.txt"]
+    assert sorted(files) == [f"film.mkv#{number}.{ending}" for number in range(3)]
+    code, out, err = warpmarks("convert", target, tmp_path / "o.tps", "--images", video)
+    assert (code, out) == (0, f"{tmp_path / 'o.tps'}: 1 point on 3 images\n"), err
+    if format == "pts":
+        assert read(target).images == ("film.mkv#0", "film.mkv#1", "film.mkv#2")
+
+
+def test_a_video_that_cannot_be_read_matters_where_its_size_is_needed(warpmarks, film, tmp_path):
+    source, video = film
+    video.write_bytes(b"nothing")
+    command = ["convert", source, tmp_path / "o.json", "--to"]
+    code, _, err = warpmarks(*command, "label-studio", "--images", video)
+    assert (code, "film.mkv cannot be read as a video" in err) == (2, True)
+    assert warpmarks(*command, "coco", "--images", video)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("no.mp4", "the video or the folder"), ("no", "the folder")]
+)
+def test_images_that_are_not_there(warpmarks, fish, tmp_path, name, what):
+    place = tmp_path / name
+    code, _, err = warpmarks("convert", fish, tmp_path / "o.xml", "--images", place)
+    assert code == 2
+    assert err == f"error: --images {place} does not exist: name {what} of the images\n"
+
+
+def test_a_source_that_is_not_there_is_told_first(warpmarks, tmp_path):
+    source = tmp_path / "nothing.csv"
+    code, _, err = warpmarks("convert", source, tmp_path / "o.csv")
+    assert code == 2
+    assert err == (f"error: {source} does not exist: give a file or folder with points on images\n")

@@ -144,7 +144,7 @@ def test_images_are_looked_for_around_the_file(tmp_path):
         assert images_beside(path).size("deep/i.png") == (5, 7)
     assert images_beside(tmp_path / "labels" / "deeper" / "a.tps").size("i.png") is None
     assert images_beside(tmp_path / "x", tmp_path).size("i.png") == (5, 7)
-    with pytest.raises(InputError, match=r"--images .*none is no folder"):
+    with pytest.raises(InputError, match=r"--images .*none does not exist"):
         images_beside(tmp_path, tmp_path / "none")
 
 

@@ -113,6 +113,7 @@ def test_frames_are_turned_as_the_file_says(tmp_path, quarter, mirrored):
     video = Video(path)
     size = np.abs(turn @ (WIDTH, HEIGHT))
     assert next(iter(video)).image.shape == (size[1], size[0], 3)
+    assert video.size == tuple(size)
     centre = (np.array([WIDTH, HEIGHT]) - 1) / 2
 
     def turned(points):

@@ -113,15 +113,19 @@ def convert(
 
     from warpmarks.cli.outputs import check_target
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.errors import InputError
     from warpmarks.formats.image_files import images_beside
     from warpmarks.formats.recognition import recognise_target
     from warpmarks.formats.registry import FORMATS, read, write
     from warpmarks.formats.table import rename_points, select_points
 
+    if not source.exists():
+        raise InputError(f"{source} does not exist: give a file or folder with points on images")
     to = target_format.value if target_format else recognise_target(target, flag="--to")
     check_target(target, files=FORMATS[to].files, overwrite=overwrite)
     with terminal_progress() as progress:
         files = images_beside(source, images, progress)
+        files.measure = frame_size
         table = read(source, source_format.value if source_format else None, files)
     normaliser = table.normaliser
     if names is not None:
@@ -145,6 +149,17 @@ def convert(
     print(
         f"{target}: {counted(len(table.names), 'point')} on {counted(len(table.images), 'image')}"
     )
+
+
+def frame_size(video: Path) -> tuple[int, int]:
+    """Width and height of a video's frames, upright.
+
+    Raises:
+        InputError: it is no video, or the library for videos is not installed.
+    """
+    from warpmarks.video.reading import Video
+
+    return Video(video).size
 
 
 def far_outside(table: "PointTable", files: "ImageFiles") -> str | None:

@@ -1,5 +1,6 @@
 """Finding image files, for the sizes that some formats need and do not hold."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -25,11 +26,13 @@ class ImageFiles:
         folders: in which images may be.
         video: whose frames the images are.
         progress: told of the images while they are gone through.
+        measure: gives width and height of a video's frames, upright; if None, they have no size.
     """
 
     folders: tuple[Path, ...] = ()
     video: Path | None = None
     progress: Progress = field(default_factory=SilentProgress)
+    measure: Callable[[Path], tuple[int, int]] | None = None
     _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
     _listings: dict[Path, dict[str, str]] = field(default_factory=dict)
 
@@ -79,14 +82,27 @@ class ImageFiles:
     def size(self, name: str) -> tuple[int, int] | None:
         """Width and height of an image, upright; None where it is not found.
 
+        Of a frame also where its video cannot be read.
+
         Raises:
             InputError: its file is no image.
         """
+        if frame := frame_of(name):
+            return self._frame_size(frame[0])
         if name not in self._sizes:
             path = self.find(name)
             height_and_width = read_size(path) if path else None
             self._sizes[name] = height_and_width and height_and_width[::-1]
         return self._sizes[name]
+
+    def _frame_size(self, video: str) -> tuple[int, int] | None:
+        if video not in self._sizes:
+            path = self.find(video)
+            try:
+                self._sizes[video] = self.measure(path) if path and self.measure else None
+            except InputError:
+                self._sizes[video] = None
+        return self._sizes[video]
 
     def needed_size(self, name: str, why: str) -> tuple[int, int]:
         """Width and height of an image.
@@ -96,10 +112,13 @@ class ImageFiles:
         """
         size = self.size(name)
         if size is None:
+            frame = frame_of(name)
+            if frame and self.measure and (path := self.find(frame[0])):
+                return self.measure(path)  # says why it cannot be read
             searched = " or ".join(dict.fromkeys(map(str, self.folders))) or "no folder"
             raise InputError(
                 f"{why} needs the size of {name!r}, which is not in {searched}: "
-                "name the folder of the images with --images"
+                f"name the {'video' if frame else 'folder of the images'} with --images"
             )
         return size
 
@@ -119,6 +138,9 @@ def images_beside(
     if given is not None:
         if is_video_name(given) and given.is_file():
             return ImageFiles((given.parent,), given, progress)
+        if not given.exists():
+            what = "the video or the folder" if is_video_name(given) else "the folder"
+            raise InputError(f"--images {given} does not exist: name {what} of the images")
         if not given.is_dir():
             raise InputError(f"--images {given} is no folder: name the folder of the images")
         inside = (given / "images",) if (given / "images").is_dir() else ()
@@ -142,7 +164,7 @@ def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -
     for row in one_by_one(files.progress, "Looking for images", range(len(table.images))):
         name = table.images[row]
         known = np.isfinite(sizes[row]).all()
-        found = files.size(name)
+        found = None if known and frame_of(name) else files.size(name)
         if known and found is not None and tuple(sizes[row]) != found:
             width, height = sizes[row]
             raise InputError(

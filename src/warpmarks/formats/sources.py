@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 
 MAX_BYTES = 512 * 2**20
@@ -127,6 +128,8 @@ def check_texts(
 def path_within(folder: Path, name: str, suffix: str) -> Path:
     """Where the file of an image goes: ``a/b.jpg`` becomes ``folder/a/b`` and ``suffix``.
 
+    The frames of a video have one each: ``a.mkv#12`` becomes ``folder/a.mkv#12`` and ``suffix``.
+
     Raises:
         InputError: the name would lead out of the folder.
     """
@@ -137,7 +140,7 @@ def path_within(folder: Path, name: str, suffix: str) -> Path:
             "for it would too, so take another format, or put the list of images into a folder "
             "that holds them all and name them from there"
         )
-    return folder / pure.parent / f"{pure.stem}{suffix}"
+    return folder / pure.parent / f"{pure.name if frame_of(name) else pure.stem}{suffix}"
 
 
 def make_folder(folder: Path) -> None:

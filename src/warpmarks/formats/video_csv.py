@@ -106,4 +106,4 @@ def _with_video_beside(path: Path, files: ImageFiles) -> ImageFiles:
     ]
     if len(videos) != 1:
         return files
-    return ImageFiles((path.parent, *files.folders), videos[0], files.progress)
+    return ImageFiles((path.parent, *files.folders), videos[0], files.progress, files.measure)

@@ -21,6 +21,7 @@ import numpy as np
 import yaml
 
 from warpmarks.datasets.image_set import find_images
+from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 from warpmarks.files import write_text
 from warpmarks.formats.image_files import ImageFiles
@@ -83,7 +84,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     names, named = _names(found, settings, count)
     images = _images(found, settings)
     check_room(len(images), count, source=str(found))
-    around = ImageFiles((root / "images", root, *files.folders))
+    around = ImageFiles((root / "images", root, *files.folders), measure=files.measure)
     rows = [
         _row(label, name, count, width, around)
         for name, label in one_by_one(files.progress, "Reading labels", list(images.items()))
@@ -279,4 +280,5 @@ def _name_and_label(image: Path, root: Path) -> tuple[str, Path]:
     if "images" in parts:
         parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
     name = inside.relative_to("images") if inside.parts[:1] == ("images",) else inside
-    return name.as_posix(), Path(*parts).with_suffix(".txt")
+    stem = image.name if frame_of(image.name) else image.stem
+    return name.as_posix(), Path(*parts).with_name(f"{stem}.txt")

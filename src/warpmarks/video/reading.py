@@ -75,6 +75,7 @@ class Video:
             that is not known.
         time_base: seconds per tick.
         orientation: how its stored frames are turned.
+        size: width and height of the upright frames, in stored pixels.
         pixel_aspect: width over height of a pixel of the upright frames.
 
     Raises:
@@ -94,6 +95,8 @@ class Video:
             self.length = self._length(container, stream)
             first = self._first_frame(container, stream)
             self.orientation = self._orientation_of(first)
+            size = (first.width, first.height)
+            self.size: tuple[int, int] = size[::-1] if self.orientation.transposed else size
             # 0 to something says that nobody knows.
             aspect = stream.sample_aspect_ratio or Fraction(1)
             self.pixel_aspect: Fraction = 1 / aspect if self.orientation.transposed else aspect
