@@ -64,7 +64,11 @@ def detect(
     allow_unreadable: AllowUnreadable = False,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on where a detection was stopped, from FILE.part."),
+        typer.Option(
+            "--resume",
+            help="Go on where a detection on images was stopped, from FILE.part; a video is read "
+            "in one go, so one that was stopped starts anew.",
+        ),
     ] = False,
     overwrite: Overwrite = False,
     device: DeviceChoice = Device.AUTO,
