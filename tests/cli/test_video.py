@@ -183,6 +183,7 @@ def test_videos_are_trained_on_as_images(warpmarks, tiny, no_pictures, tmp_path)
     assert code == 0, err
     code, _, err = warpmarks(*command, "--steps", 3, "--resume")
     assert (code, "these are not the 8 images" in err) == (2, True)
+    assert "give the same videos, and --frames and --frame-choice as before, to go on" in err
 
 
 def test_a_video_is_shown(warpmarks, trained_run, clip, tmp_path):

@@ -34,11 +34,13 @@ class ImageSet:
             outside of its folder; they keep the path that the list gives them.
         listed: the text list, the one image, or the video or its folder that was given; none for a
             folder of images.
+        of_videos: whether they are frames taken from videos.
     """
 
     root: Path
     names: tuple[str, ...]
     listed: Path | None = field(default=None, compare=False)
+    of_videos: bool = field(default=False, compare=False)
 
     @property
     def source(self) -> Path:

@@ -269,10 +269,13 @@ class Start:
                 f"{plan.fewest_images}, and better some hundreds, of one kind of object"
             )
         if self.record is not None and self.record.images.digest != cache.key:
+            same = "images"
+            if plan.images.of_videos:
+                same = "videos, and --frames and --frame-choice as before,"
             raise InputError(
                 f"{source}: these are not the {counted(self.record.images.count, 'image')} that "
                 f"{self.folder.path} was trained on{self._first_other_image(cache)}: give the same "
-                "images to go on with --resume"
+                f"{same} to go on with --resume"
             )
 
     def _first_other_image(self, cache: PictureCache) -> str:

@@ -77,9 +77,9 @@ def find_frames(
     ]
     given = Path(videos[0]) if len(videos) == 1 else None
     if len(folders) == 1:
-        return ImageSet(folders[0], tuple(_images(folders[0])), given)
+        return ImageSet(folders[0], tuple(_images(folders[0])), given, of_videos=True)
     names = {f"{folder.name}/{name}" for folder in folders for name in _images(folder)}
-    return ImageSet(home, tuple(sorted(names)), given)
+    return ImageSet(home, tuple(sorted(names)), given, of_videos=True)
 
 
 def _folder(file: Path, frames: int, choice: FrameChoice, home: Path, progress: Progress) -> Path:
