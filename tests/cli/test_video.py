@@ -186,6 +186,25 @@ def test_videos_are_trained_on_as_images(warpmarks, tiny, no_pictures, tmp_path)
     assert "give the same videos, and --frames and --frame-choice as before, to go on" in err
 
 
+def test_a_video_that_cannot_be_read_is_left_out_if_allowed(warpmarks, tiny, no_pictures, tmp_path):
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    write_video(folder / "one.mp4", 20)
+    (folder / "two.mp4").write_bytes(b"nothing")
+    run = tmp_path / "run"
+    command = ["train", folder, "--run", run, *tiny, "--frames", 8, "--steps", 1]
+    code, _, err = warpmarks(*command)
+    assert (code, f"{folder / 'two.mp4'} cannot be read as a video" in err) == (2, True)
+    assert err.endswith("or take it out of the videos; or go on with --allow-unreadable\n")
+    code, _, err = warpmarks(*command, "--allow-unreadable")
+    assert code == 0, err
+    assert err.count("it is left out") == 1
+    assert json.loads((run / "run.json").read_text())["images"]["count"] == 8
+    (folder / "one.mp4").write_bytes(b"nothing")
+    code, _, err = warpmarks(*command, "--allow-unreadable", "--overwrite")
+    assert (code, f"{folder / 'one.mp4'} cannot be read" in err) == (2, True)
+
+
 def test_a_video_is_shown(warpmarks, trained_run, clip, tmp_path):
     output = tmp_path / "shown"
     code, _, err = warpmarks("show", trained_run, clip, "--output", output, "--frames", 6)

@@ -95,6 +95,7 @@ def finetune(
             frames=frames,
             choice=frame_choice,
             cache=cache,
+            allow_unreadable=allow_unreadable,
             progress=progress,
         )
     train_and_report(

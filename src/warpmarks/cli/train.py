@@ -97,6 +97,7 @@ def train(
             frames=frames,
             choice=frame_choice,
             cache=cache,
+            allow_unreadable=allow_unreadable,
             progress=progress,
         )
     train_and_report(

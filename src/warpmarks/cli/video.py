@@ -146,6 +146,7 @@ def find_images_or_frames(
     frames: int | None,
     choice: FrameChoice | None,
     cache: Path | None = None,
+    allow_unreadable: bool | None = None,
     progress: "Progress | None" = None,
 ) -> "ImageSet":
     """The images that are meant, or frames of the videos that are meant.
@@ -179,6 +180,7 @@ def find_images_or_frames(
         frames=FRAMES if frames is None else frames,
         choice="even" if choice is None else choice.value,
         cache_dir=cache,
+        allow_unreadable=allow_unreadable,
         progress=progress,
     )
 

@@ -24,6 +24,7 @@ from warpmarks.errors import InputError
 from warpmarks.files import files_below
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.video.choosing import FrameChoice, choose_frames
+from warpmarks.video.library import pyav
 from warpmarks.video.reading import StoredFrame, Video
 
 FRAMES = 500
@@ -49,6 +50,7 @@ def find_frames(
     frames: int = FRAMES,
     choice: FrameChoice | str = FrameChoice.EVEN,
     cache_dir: Path | None = None,
+    allow_unreadable: bool | None = None,
     progress: Progress | None = None,
 ) -> ImageSet:
     """Frames of videos, as images to train on or to show.
@@ -60,10 +62,12 @@ def find_frames(
         frames: to take from each video, or all where it has fewer.
         choice: ``even`` or ``difference``, see `warpmarks.video.choosing`.
         cache_dir: where they are kept; `warpmarks.datasets.cache.default_cache_dir` if not given.
+        allow_unreadable: leave out files that cannot be read, where others can, and tell of them;
+            None where whoever asks offers no --allow-unreadable.
         progress: told of the frames taken.
 
     Raises:
-        InputError: a file is no video, or the frames cannot be kept.
+        InputError: a file is no video that can be read, or the frames cannot be kept.
     """
     if frames < 1:
         raise InputError(f"--frames is {frames}: expected at least 1")
@@ -72,9 +76,8 @@ def find_frames(
     files = [file for video in videos for file in find_videos(video) or [Path(video)]]
     home = folder_of_caches(cache_dir) / "frames"
     progress = progress or SilentProgress()
-    folders = [
-        _folder(file, frames, FrameChoice(choice), home, progress) for file in dict.fromkeys(files)
-    ]
+    opened = _opened(list(dict.fromkeys(files)), allow_unreadable, progress)
+    folders = [_folder(video, frames, FrameChoice(choice), home, progress) for video in opened]
     given = Path(videos[0]) if len(videos) == 1 else None
     if len(folders) == 1:
         return ImageSet(folders[0], tuple(_images(folders[0])), given, of_videos=True)
@@ -82,9 +85,33 @@ def find_frames(
     return ImageSet(home, tuple(sorted(names)), given, of_videos=True)
 
 
-def _folder(file: Path, frames: int, choice: FrameChoice, home: Path, progress: Progress) -> Path:
+def _opened(
+    files: Sequence[Path], allow_unreadable: bool | None, progress: Progress
+) -> list[Video]:
+    """The videos that can be read; what to do about another among several is said."""
+    pyav()  # without it none can
+    opened: list[Video] = []
+    failed: list[InputError] = []
+    for file in files:
+        try:
+            opened.append(Video(file))
+        except InputError as error:
+            if len(files) == 1:
+                raise
+            if not allow_unreadable:
+                advice = "" if allow_unreadable is None else "; or go on with --allow-unreadable"
+                raise InputError(f"{error}, or take it out of the videos{advice}") from error
+            failed.append(error)
+    if not opened and failed:
+        raise failed[0]
+    for reason in failed:
+        progress.message(f"{reason}; it is left out")
+    return opened
+
+
+def _folder(video: Video, frames: int, choice: FrameChoice, home: Path, progress: Progress) -> Path:
     """The folder with the frames of one video, made if it is not there."""
-    video = Video(file)
+    file = video.path
     folder = home / f"{file.name}-{_key(file, frames, choice)}"
     if folder.is_dir():
         return folder
