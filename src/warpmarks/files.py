@@ -105,6 +105,18 @@ def replace_folder(fresh: Path, target: Path, *, old: Path | None = None) -> Non
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, where they are not there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror or error})") from error
+
+
 def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
     """The files of a folder and its folders whose names are wanted.
 

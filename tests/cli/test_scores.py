@@ -2,25 +2,14 @@ from dataclasses import replace
 
 import pytest
 
-from evaluation.made_examples import SCHEME, made_examples
+from evaluation.made_examples import made_evaluation, made_examples
 from warpmarks.cli.scores import print_scores
-from warpmarks.evaluation.evaluate import Evaluation, evaluate_predictions
-from warpmarks.evaluation.predicting import predict_with
-from warpmarks.regression.fitting import fit_regressor
+from warpmarks.evaluation.evaluate import Evaluation
 
 
 @pytest.fixture(scope="module")
 def evaluation() -> Evaluation:
-    examples = made_examples(9)
-    fitted = fit_regressor(made_examples(30, seed=3), SCHEME).regressor
-    return evaluate_predictions(
-        examples,
-        SCHEME,
-        predict_with(fitted, examples, how="fitted for a test"),
-        set_name="faces val",
-        source="landmarks.csv",
-        threshold=0.1,
-    )
+    return made_evaluation(made_examples(9))
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 import numpy as np
 from numpy.random import default_rng
 
+from warpmarks.evaluation.evaluate import Evaluation, evaluate_predictions
+from warpmarks.evaluation.predicting import predict_with
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.examples import Examples
+from warpmarks.regression.fitting import fit_regressor
 
 NAMES = ("left eye", "right eye", "nose")
 SCHEME = PointScheme(NAMES, parse_normaliser("1:2", NAMES, source="test"))
@@ -31,4 +34,18 @@ def made_examples(count: int = 24, *, noise: float = 0.5, seed: int = 0) -> Exam
         generator.uniform(0.5, 1, landmarks.shape[:2]),
         points,
         np.tile([120.0, 90.0], (count, 1)),
+    )
+
+
+def made_evaluation(examples: Examples, *, both_ways: bool = False) -> Evaluation:
+    """Of a fit on other images; with ``both_ways`` the way back is measured as well."""
+    training = made_examples(30, seed=3)
+    return evaluate_predictions(
+        examples,
+        SCHEME,
+        predict_with(fit_regressor(training, SCHEME).regressor, examples, how="fitted for a test"),
+        set_name="faces val",
+        source="landmarks.csv",
+        threshold=0.1,
+        training=training if both_ways else None,
     )

@@ -5,18 +5,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.made_examples import SCHEME, made_examples
+from evaluation.made_examples import made_evaluation, made_examples
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.results import holds_results
 from warpmarks.errors import InputError
 from warpmarks.evaluation import pictures
-from warpmarks.evaluation.evaluate import evaluate_predictions
 from warpmarks.evaluation.pictures import exemplary
-from warpmarks.evaluation.predicting import predict_with
 from warpmarks.evaluation.record import evaluation_record, save_evaluation
 from warpmarks.metrics.by_score import errors_of_the_surest
 from warpmarks.plots.score_curve import draw_score_curve
-from warpmarks.regression.fitting import fit_regressor
 
 ERRORS = np.array([0.5, np.nan, 0.1, 0.9, 0.2, 0.7, 0.3, 0.4, 0.6])
 
@@ -33,18 +30,9 @@ def test_no_image_is_shown_twice_where_there_are_few():
 
 
 def evaluation():
-    training, examples = made_examples(30, seed=3), made_examples(9)
+    examples = made_examples(9)
     examples.annotations[2, 1] = np.nan
-    fitted = fit_regressor(training, SCHEME).regressor
-    return evaluate_predictions(
-        examples,
-        SCHEME,
-        predict_with(fitted, examples, how="fitted for a test"),
-        set_name="faces val",
-        source="landmarks.csv",
-        threshold=0.1,
-        training=training,
-    )
+    return made_evaluation(examples, both_ways=True)
 
 
 def test_the_record_is_in_percent_and_has_null_where_there_is_nothing():

@@ -34,15 +34,16 @@ from warpmarks.annotator.journal import Change, Journal
 from warpmarks.annotator.point_files import Rows, digest, write_table
 from warpmarks.datasets.annotated import scheme_record
 from warpmarks.datasets.layout import read_landmarks
+from warpmarks.datasets.project import RECORD
 from warpmarks.errors import InputError
-from warpmarks.files import write_json
+from warpmarks.files import make_folder, write_json
 from warpmarks.formats import own_csv
-from warpmarks.formats.sources import make_folder, read_json
+from warpmarks.formats.sources import read_json
 from warpmarks.locks import hold
 from warpmarks.wording import counted
 
 FORMAT = 2
-RECORD, HISTORY, LOCK = "project.json", "history.jsonl", ".lock"
+HISTORY, LOCK = "history.jsonl", ".lock"
 
 _FILES = (own_csv.TABLE, own_csv.SCHEME, RECORD, "landmarks.safetensors")
 

@@ -77,9 +77,8 @@ def find_images(
     Raises:
         InputError: there is no such source or split, no image in it, or a folder cannot be read.
     """
-    progress = progress or SilentProgress()
-    images = _find_images(Path(source), split, progress)
-    if several := _file_of_several_pages(images):
+    images = _find_images(Path(source), split, progress or SilentProgress())
+    if progress is not None and (several := _file_of_several_pages(images)):
         progress.message(
             f"{several} holds several pages, of which the first is the image: write the others as "
             "files of their own, and those of other such files, if they are to be used"

@@ -18,8 +18,8 @@ from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import decode
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
-from warpmarks.formats.whole_folder import whole_folder
 from warpmarks.points import numbered_names
+from warpmarks.whole_folder import whole_folder
 
 TABLE, SCHEME = "landmarks.csv", "points.json"
 _HEAD = 65_536

@@ -143,18 +143,6 @@ def path_within(folder: Path, name: str, suffix: str) -> Path:
     return folder / pure.parent / f"{pure.name if frame_of(name) else pure.stem}{suffix}"
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, where they are not there.
-
-    Raises:
-        InputError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder} cannot be made ({error.strerror or error})") from error
-
-
 def slashes(name: str) -> str:
     """An image's name with "/" between folders, where Windows wrote a backslash."""
     return name.replace("\\", "/")

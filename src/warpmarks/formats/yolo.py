@@ -23,13 +23,12 @@ import yaml
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
-from warpmarks.files import write_text
+from warpmarks.files import make_folder, write_text
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import (
     BREAKS,
     check_texts,
     decimal,
-    make_folder,
     number,
     path_within,
     read_text,
@@ -48,9 +47,9 @@ from warpmarks.formats.table import (
     empty_row,
 )
 from warpmarks.formats.telling import one_by_one
-from warpmarks.formats.whole_folder import whole_folder
 from warpmarks.points import numbered_names
 from warpmarks.progress import Progress, SilentProgress
+from warpmarks.whole_folder import whole_folder
 from warpmarks.wording import counted
 
 KIND = "a YOLO pose set: data.yaml with kpt_shape, and labels/"

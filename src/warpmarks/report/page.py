@@ -14,6 +14,8 @@ from warpmarks.report.embedding import embed_image
 from warpmarks.report.verdict import headline_facts, verdict_on
 from warpmarks.wording import counted
 
+PAGE = "report.html"
+
 _WIDE = 1000  # pixels: from there on a picture is pushed along on a phone rather than shrunk
 _MANY = 3  # links to sections of one kind, which would fill the page's beginning
 _SIGNS = {"good": "✓", "warning": "!", "bad": "✕"}
@@ -28,7 +30,7 @@ def build_report(run_folder: Path, summary: RunSummary, sections: tuple[Section,
     Raises:
         InputError: a picture is missing, or the page cannot be written.
     """
-    path = run_folder / "report.html"
+    path = run_folder / PAGE
     write_text(path, render_report(summary, sections))
     return path
 

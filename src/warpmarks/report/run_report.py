@@ -1,9 +1,6 @@
 """A run's pictures and report: which images are shown, how they are warped, what is drawn."""
 
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +15,12 @@ from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.average_image import AverageImage, average_image
-from warpmarks.files import files_below
 from warpmarks.plots.history import History
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.content import RunSummary, Section, ShownImages
 from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.learning_rate import scheduled_rates
-from warpmarks.report.page import build_report
+from warpmarks.report.page import PAGE, build_report
 from warpmarks.report.pictures import Deformations, Instances, Looks, draw_pictures
 from warpmarks.report.regressor import regressor_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
@@ -33,6 +29,7 @@ from warpmarks.run_record import RunRecord
 from warpmarks.training.naming import source_name
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import sample_view, to_float_images
+from warpmarks.whole_folder import whole_folder
 from warpmarks.wording import counted
 
 SHOWN_INSTANCES = 96
@@ -97,7 +94,7 @@ def report_run(
         shown = ShownImages(source_name(images.source), len(images.names), len(instances.images))
     summary = summarise(folder, ending=ending, advice=advice, shown=shown)
     progress.advance()
-    with _moved_when_complete(output) as fresh:
+    with whole_folder(output, last=PAGE) as fresh:  # where the page is, the pictures are as well
         sections: tuple[Section, ...] = draw_pictures(
             fresh / "pictures",
             instances,
@@ -114,33 +111,6 @@ def report_run(
     progress.advance()
     progress.finish()
     return output / page.name
-
-
-@contextmanager
-def _moved_when_complete(output: Path) -> Iterator[Path]:
-    """A hidden folder whose files go into ``output`` when the block ends well, else nowhere.
-
-    Files of other names that are there stay.
-
-    Raises:
-        InputError: the files cannot be written.
-    """
-    try:
-        fresh = Path(tempfile.mkdtemp(dir=output, prefix=".report."))
-        try:
-            yield fresh
-            # The page last: where it is, the pictures are as well.
-            for path in sorted(files_below(fresh, lambda _: True)):
-                place = output / path.relative_to(fresh)
-                place.parent.mkdir(exist_ok=True)
-                path.replace(place)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    except OSError as error:
-        raise InputError(
-            f"{output} cannot be written ({error.strerror or error}): choose another place or make "
-            "room"
-        ) from error
 
 
 def rebuild_report(
