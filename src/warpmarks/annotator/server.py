@@ -38,7 +38,6 @@ _PAGE_TYPES = {
 # What people label is nobody else's, whatever the environment says.
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 _LONGEST_NAME = 100  # bytes
-_CHECKED = {"cache-control": "private, no-cache"}
 
 
 class _Sent(BaseModel):
@@ -143,21 +142,19 @@ def _add_views(app: FastAPI, session: Session) -> None:
         width: Annotated[int | None, Query(ge=1, le=10_000)] = None,
     ) -> Any:
         session.name_of(index)
-        headers = {**_CHECKED, "etag": f'"{server}-{index}-{width}"'}
-        if request.headers.get("if-none-match") == headers["etag"]:
-            return Response(status_code=304, headers=headers)
+        etag = f'"{server}-{index}-{width}"'
+        if _is_known(request, etag):
+            return _still_so(etag)
         content, media_type = pictures.get(index, width)
-        return Response(content, media_type=media_type, headers=headers)
+        return Response(content, media_type=media_type, headers=_checked(etag))
 
     @app.get("/api/predictions")
     def predictions(request: Request) -> Any:
         etag = f'"{server}-{session.version}"'
-        headers = {**_CHECKED, "etag": etag}
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers=headers)
+        if _is_known(request, etag):
+            return _still_so(etag)
         told = session.predictions()
-        etag = f'"{server}-{told["version"]}"'
-        return JSONResponse(told, headers={**headers, "etag": etag})
+        return JSONResponse(told, headers=_checked(f'"{server}-{told["version"]}"'))
 
     @app.get("/api/progress")
     def progress() -> Any:
@@ -292,10 +289,22 @@ def _page_file(page: dict[str, tuple[bytes, str, str]], name: str, request: Requ
             return _error(503, "the page is not built: see CONTRIBUTING.md")
         return _error(404, "there is no such address")
     content, media_type, etag = page[name]
-    headers = {**_CHECKED, "etag": etag}
-    if request.headers.get("if-none-match") == etag:
-        return Response(status_code=304, headers=headers)
-    return Response(content, media_type=media_type, headers=headers)
+    if _is_known(request, etag):
+        return _still_so(etag)
+    return Response(content, media_type=media_type, headers=_checked(etag))
+
+
+def _checked(etag: str) -> dict[str, str]:
+    """Headers of what a browser keeps, and asks for each time whether it is still so."""
+    return {"cache-control": "private, no-cache", "etag": etag}
+
+
+def _is_known(request: Request, etag: str) -> bool:
+    return request.headers.get("if-none-match") == etag
+
+
+def _still_so(etag: str) -> Response:
+    return Response(status_code=304, headers=_checked(etag))
 
 
 def _etag(content: bytes) -> str:

@@ -198,18 +198,17 @@ def _upright(
     file: BinaryIO | io.BytesIO | None = None,
 ) -> _Opened:
     """Decode and turn an image stored at (width, height) ``full_size`` divided by ``scale``."""
-    in_rgb = _loaded(image, file)
+    upright = _loaded(image, file)
     orientation = orientation_of(image)  # as it is after the decoding, which may have turned it
-    image = in_rgb
     if orientation in _TO_UPRIGHT:
-        image = image.transpose(_TO_UPRIGHT[orientation])
+        upright = upright.transpose(_TO_UPRIGHT[orientation])
     if scale == 1:
-        return _Opened(image, (image.height, image.width))
+        return _Opened(upright, (upright.height, upright.width))
     width, height = reversed(full_size) if orientation in _SIDES_SWAPPED else full_size
     # A draft has whole pixels: its stored last ones may reach beyond the end of the original.
-    x = image.width - width / scale if orientation in _ENDS_LEFT else 0.0
-    y = image.height - height / scale if orientation in _ENDS_TOP else 0.0
-    return _Opened(image, (height, width), scale, (x, y))
+    x = upright.width - width / scale if orientation in _ENDS_LEFT else 0.0
+    y = upright.height - height / scale if orientation in _ENDS_TOP else 0.0
+    return _Opened(upright, (height, width), scale, (x, y))
 
 
 def _draft(image: Image.Image, target: tuple[int, int, str]) -> int:
