@@ -251,11 +251,14 @@ class LandmarkNetwork(nn.Module):
                 )
                 layer = [convolution]
             if not plain:
-                layer += [nn.BatchNorm2d(outputs[index]), ReLU()]
+                layer.append(nn.BatchNorm2d(outputs[index]))
+            if index == 0:
+                # Before the rectifier, which then has a quarter of the cells: the same maps.
+                layer.append(nn.MaxPool2d(2))
+            if not plain:
+                layer.append(ReLU())
             layers += layer
             inputs = outputs[index]
-            if index == 0:
-                layers.append(nn.MaxPool2d(2))
         self.layers = nn.Sequential(*layers)
         self._before_scores = len(layers) - len(layer)
         self.descriptors = nn.Conv2d(filters[-1], descriptors, 1) if descriptors else None
