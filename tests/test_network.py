@@ -1,3 +1,4 @@
+import copy
 import inspect
 
 import pytest
@@ -7,7 +8,15 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from warpmarks.configuration import NetworkConfig
-from warpmarks.network import DEVIATION, MEAN, BesideCoarse, Coarse, LandmarkNetwork, add_enlarged
+from warpmarks.network import (
+    DEVIATION,
+    MEAN,
+    BesideCoarse,
+    Coarse,
+    LandmarkNetwork,
+    ReLU,
+    add_enlarged,
+)
 
 COARSE = {
     "filters": (20, 48, 64, 256),
@@ -65,11 +74,26 @@ def test_layers_stand_in_the_paper_s_order():
     def kinds(**options):
         return [type(layer).__name__ for layer in LandmarkNetwork(7, **options).layers]
 
+    first = ["Conv2d", "BatchNorm2d", "MaxPool2d", "ReLU"]
     beside = ["Coarse", "BesideCoarse", *stage[1:]]
-    assert kinds(**COARSE) == [*stage, "MaxPool2d", *2 * stage, *beside, "Conv2d"]
-    assert kinds(**NEURIPS_2017) == [*stage, "MaxPool2d", *4 * stage, "Conv2d"]
+    assert kinds(**COARSE) == [*first, *2 * stage, *beside, "Conv2d"]
+    assert kinds(**NEURIPS_2017) == [*first, *4 * stage, "Conv2d"]
     literal = kinds(**NEURIPS_2017, last_layer="batchnorm_relu")
-    assert literal == [*stage, "MaxPool2d", *5 * stage]
+    assert literal == [*first, *5 * stage]
+
+
+def test_pooling_before_the_rectifier_is_pooling_after_it():
+    network = LandmarkNetwork(7, **COARSE, generator=generator()).double()
+    images = random_images(26, 34, batch=2)
+    late = copy.deepcopy(network)
+    late.layers[2], late.layers[3] = late.layers[3], late.layers[2]
+    assert isinstance(late.layers[2], ReLU)
+    for one in (network, late):
+        one(images).square().sum().backward()
+    for ours, theirs in zip(network.parameters(), late.parameters(), strict=True):
+        assert ours.grad is not None
+        assert ours.grad.abs().max() > 0
+        assert_close(ours.grad, theirs.grad, rtol=0, atol=0)
 
 
 def coarse_part(channels: int = 5) -> Coarse:
