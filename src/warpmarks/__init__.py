@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from warpmarks.datasets.image_set import find_images
     from warpmarks.detector import Detection, Detector
     from warpmarks.errors import InputError
+    from warpmarks.evaluation.fit_on_images import fit_on_images
     from warpmarks.evaluation.locating import locate_annotated
     from warpmarks.exported import ExportedDetector
     from warpmarks.point_detector import PointDetector
@@ -39,6 +40,7 @@ __all__ = [
     "find_frames",
     "find_images",
     "finetune",
+    "fit_on_images",
     "fit_regressor",
     "load_recipe",
     "load_regressor",
@@ -63,6 +65,7 @@ _HOME_OF = {
     "find_frames": "warpmarks.video.extracting",
     "find_images": "warpmarks.datasets.image_set",
     "finetune": "warpmarks.training",
+    "fit_on_images": "warpmarks.evaluation.fit_on_images",
     "fit_regressor": "warpmarks.regression.fitting",
     "load_recipe": "warpmarks.configuration",
     "load_regressor": "warpmarks.regression.storage",

@@ -7,6 +7,7 @@ import torch
 from numpy.testing import assert_allclose
 from PIL import Image
 
+import warpmarks
 from annotated_examples import COUNT
 from tiny_runs import tiny_config, tiny_record
 from warpmarks.datasets.annotated import read_annotated
@@ -122,6 +123,40 @@ def test_a_detector_that_knows_the_mirror_fits_on_images_in_it(detector, annotat
     assert_allclose(pool.fit(2, 0).fit.regressor.weights, fit.regressor.weights)
     without = fit_regressor(located, annotated.scheme)
     assert (fit.regressor.weights != without.regressor.weights).any()
+
+
+@pytest.mark.parametrize("detector", [0.5], indirect=True)
+@pytest.mark.parametrize("method", ["auto", "linear"])
+def test_what_fit_fits_is_one_call(detector, annotated_folder, method):
+    drawn = read_annotated(annotated_folder, normaliser="1:2").draw(4, 1)
+    located = locate_annotated(detector, drawn)
+    beside = {}
+    if method == "auto":
+        beside["warped"] = locate_warped_copies(detector, drawn, seed=1)
+        beside["mirrored"] = locate_mirrored(detector, drawn)
+    by_hand = fit_regressor(
+        located, drawn.scheme, method=method, bias=True, detector=detector.digest, **beside
+    )
+    found, given = (
+        warpmarks.fit_on_images(
+            detector, drawn, examples=examples, method=method, bias=True, seed=1
+        ).regressor
+        for examples in (None, located)
+    )
+    assert found.detector == given.detector == detector.digest
+    for fitted in (found, given):
+        assert_allclose(fitted.weights, by_hand.regressor.weights)
+        assert_allclose(fitted.offset, by_hand.regressor.offset)
+
+
+def test_a_draw_is_fitted_with_an_offset_and_without(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    pool = LabelledPool(detector, annotated, bias=True)
+    pool.locate([4], [1])
+    offsets = [pool.fit(4, 1, **given).fit.regressor.offset for given in ({}, {"bias": False})]
+    assert offsets[0] is not None
+    assert offsets[1] is None
+    assert pool.bias
 
 
 def test_many_copies_of_few_images_and_few_of_many():

@@ -31,7 +31,7 @@ from warpmarks.annotator.store import Project
 from warpmarks.annotator.suggestion import Suggester, Suggestion
 from warpmarks.detector import Detection, Detector
 from warpmarks.errors import InputError
-from warpmarks.evaluation.few_labels import takes_mirrored
+from warpmarks.evaluation.fit_on_images import takes_mirrored
 from warpmarks.evaluation.locating import ROOM
 from warpmarks.evaluation.mirrored_images import mirrored_examples
 from warpmarks.regression.examples import Examples

@@ -204,8 +204,7 @@ def _without_bias(pool: "LabelledPool", first: "LabelDraw", labels: int | None) 
     """What the same images promise without an offset."""
     from warpmarks.regression.promise import promise_of
 
-    pool.bias = False
-    plain = pool.fit(labels, first.seed)
+    plain = pool.fit(labels, first.seed, bias=False)
     return promise_of(plain.fit, plain.examples)
 
 

@@ -14,19 +14,14 @@ from jaxtyping import Float
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.evaluation.fit_on_images import fit_on_images
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.evaluation.mirrored_images import locate_mirrored
-from warpmarks.evaluation.warped_copies import locate_warped_copies
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.metrics.mean_shape import predict_mean_shape
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.regression.examples import Examples
-from warpmarks.regression.fitting import Fit, check_examples, fit_regressor
-from warpmarks.regression.geometric import FEWEST
+from warpmarks.regression.fitting import Fit
 from warpmarks.regression.regressor import Regressor
-
-FEW = 100
-"""Images up to which a geometric fit takes warped copies of them, and the images in the mirror."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +100,17 @@ class LabelledPool:
         drawn = self._draw(labels, seed).images.names
         return self._located.subset(np.array([rows[name] for name in drawn]))
 
-    def fit(self, labels: int | None, seed: int, *, progress: Progress | None = None) -> LabelDraw:
+    def fit(
+        self,
+        labels: int | None,
+        seed: int,
+        *,
+        bias: bool | None = None,
+        progress: Progress | None = None,
+    ) -> LabelDraw:
         """Draw and fit; ``progress`` is told of the images that are seen anew for it.
+
+        The map has an offset as the pool says, unless ``bias`` says otherwise.
 
         Raises:
             InputError: the images do not allow a fit, see `fit_regressor`.
@@ -116,9 +120,9 @@ class LabelledPool:
             fit = fit_on_images(
                 self.detector,
                 self._draw(labels, seed),
-                examples,
+                examples=examples,
                 method=self.method,
-                bias=self.bias,
+                bias=self.bias if bias is None else bias,
                 seed=seed,
                 progress=progress,
             )
@@ -142,67 +146,6 @@ class LabelledPool:
 
     def _draw(self, labels: int | None, seed: int) -> AnnotatedSet:
         return self.annotated if labels is None else self.annotated.draw(labels, seed)
-
-
-def fit_on_images(
-    detector: Detector,
-    annotated: AnnotatedSet,
-    examples: Examples,
-    *,
-    method: str = "auto",
-    bias: bool = False,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Fit:
-    """A fit on annotated images, and on what a fit on so few is better for: seen anew for it.
-
-    Args:
-        detector: of the landmarks.
-        annotated: the images.
-        examples: the landmarks that it found on them.
-        method: see `warpmarks.regression.fitting.fit_regressor`.
-        bias: whether the map has an offset.
-        seed: of the copies' warps.
-        progress: told of the images done.
-
-    Raises:
-        InputError: the images do not allow a fit, see `fit_regressor`.
-    """
-    check_examples(examples, annotated.scheme)
-    warped = mirrored = None
-    if takes_copies(method, len(examples)):
-        warped = locate_warped_copies(detector, annotated, seed=seed, progress=progress)
-    if takes_mirrored(detector, method, len(examples)):
-        mirrored = locate_mirrored(detector, annotated)
-    return fit_regressor(
-        examples,
-        annotated.scheme,
-        method=method,
-        bias=bias,
-        detector=detector.digest,
-        warped=warped,
-        mirrored=mirrored,
-    )
-
-
-def takes_copies(method: str, images: int) -> bool:
-    """Whether a fit on so many images is better for warped copies of them, or made of them.
-
-    The free part of a geometric map is held back from fewer images than leave-one-out needs, and
-    many images say themselves what copies would.
-    """
-    if method == "warps":
-        return True
-    return method in {"auto", "geometric"} and FEWEST <= images <= FEW
-
-
-def takes_mirrored(detector: Detector, method: str, images: int) -> bool:
-    """Whether a fit on so many images is better for the same images in the mirror.
-
-    It is if the detector's training has shown it mirrored pictures.
-    """
-    seen = detector.record.config.warps.mirror > 0
-    return seen and method in {"auto", "geometric"} and images <= FEW
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.reading import read_size
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
-from warpmarks.evaluation.few_labels import fit_on_images
+from warpmarks.evaluation.fit_on_images import fit_on_images
 from warpmarks.metrics.errors import checked_lengths
 from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
 from warpmarks.metrics.score import Score, score_predictions
@@ -75,7 +75,7 @@ class Scorer:
         return fit_on_images(
             self.detector(run),
             annotated,
-            examples,
+            examples=examples,
             method=method,
             seed=draw,
             progress=self._progress,

@@ -1,0 +1,80 @@
+"""A fit on annotated images, with what a fit on few of them takes from their pictures beside."""
+
+from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.detector import Detector
+from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.mirrored_images import locate_mirrored
+from warpmarks.evaluation.warped_copies import locate_warped_copies
+from warpmarks.progress import Progress
+from warpmarks.regression.examples import Examples
+from warpmarks.regression.fitting import Fit, check_examples, fit_regressor
+from warpmarks.regression.geometric import FEWEST
+
+FEW = 100
+"""Images up to which a geometric fit takes warped copies of them, and the images in the mirror."""
+
+
+def fit_on_images(
+    detector: Detector,
+    annotated: AnnotatedSet,
+    *,
+    examples: Examples | None = None,
+    method: str = "auto",
+    bias: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Fit:
+    """The map from landmarks to the points of annotated images, as ``warpmarks fit`` makes it.
+
+    A fit on few images is better for warped copies of them, and for the images in the mirror: the
+    detector sees them for it.
+
+    Args:
+        detector: of the landmarks.
+        annotated: the images.
+        examples: the landmarks that it found on them, if they are known; they are found if None.
+        method: see `warpmarks.regression.fitting.fit_regressor`.
+        bias: whether the map has an offset.
+        seed: of the copies' warps.
+        progress: told of the images done.
+
+    Raises:
+        InputError: an image cannot be read, or the images do not allow a fit, see `fit_regressor`.
+    """
+    if examples is None:
+        examples = locate_annotated(detector, annotated, progress=progress)
+    check_examples(examples, annotated.scheme)
+    warped = mirrored = None
+    if takes_copies(method, len(examples)):
+        warped = locate_warped_copies(detector, annotated, seed=seed, progress=progress)
+    if takes_mirrored(detector, method, len(examples)):
+        mirrored = locate_mirrored(detector, annotated)
+    return fit_regressor(
+        examples,
+        annotated.scheme,
+        method=method,
+        bias=bias,
+        detector=detector.digest,
+        warped=warped,
+        mirrored=mirrored,
+    )
+
+
+def takes_copies(method: str, images: int) -> bool:
+    """Whether a fit on so many images is better for warped copies of them, or made of them.
+
+    The free part of a geometric map is held back from fewer images than leave-one-out needs, and
+    many images say themselves what copies would.
+    """
+    if method == "warps":
+        return True
+    return method in {"auto", "geometric"} and FEWEST <= images <= FEW
+
+
+def takes_mirrored(detector: Detector, method: str, images: int) -> bool:
+    """Whether a fit on so many images is better for the same images in the mirror.
+
+    It is if the detector's training has shown it mirrored pictures.
+    """
+    seen = detector.record.config.warps.mirror > 0
+    return seen and method in {"auto", "geometric"} and images <= FEW
