@@ -521,6 +521,25 @@ def test_an_image_that_breaks_off_is_named_and_never_suggested(one_broken, tiny_
         assert notice.startswith("2 images could not be read and are left out, such as 00.jpg (")
 
 
+def test_the_terminal_is_told_of_an_image_that_breaks_off(one_broken):
+    told = []
+    one_broken.start(told.extend)
+    one_broken.locations.wait()
+    assert told == [("00.jpg", one_broken.locations.trouble[0])]
+
+
+def test_no_point_is_placed_on_an_image_that_breaks_off(one_broken, tiny_run):
+    with browser(one_broken, tiny_run) as client:
+        refused = put(client, 0, 0, (3, 4), None)
+        assert refused.status_code == 400
+        assert refused.json()["error"].startswith("00.jpg could not be read (")
+        assert one_broken.project.annotations.labels == {}
+        assert put(client, 1, 0, (3, 4), (5, 6)).status_code == 200
+        one_broken.locations.trouble[1] = "the file is not there any more"
+        assert put(client, 1, 1, (3, 5), (5, 6)).status_code == 400
+        assert put(client, 1, 1, None, (5, 6)).status_code == 200
+
+
 def test_landmarks_are_kept_until_an_image_changes(client, session, tmp_path, monkeypatch):
     locate_all(session)
     assert (session.project.path / CACHE).is_file()

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -59,6 +60,18 @@ def test_a_page_goes_on_after_the_server_was_killed_and_started_again(
     assert f"{project}: saved" in err
     assert "Traceback" not in err
     Project(project, image_folder).close()
+
+
+def test_an_image_that_breaks_off_is_named_in_the_terminal(trained_run, image_folder, tmp_path):
+    folder = shutil.copytree(image_folder, tmp_path / "pictures")
+    content = (folder / "03.png").read_bytes()
+    (folder / "03.png").write_bytes(content[:200])
+    process, _ = start(trained_run, folder, "--project", tmp_path / "project", "--threads", 1)
+    assert process.stderr is not None
+    lines = iter(process.stderr.readline, "")
+    assert "1 image could not be read and was left out:\n" in lines
+    assert next(lines).startswith("  03.png: ")
+    end(process, signal.SIGINT)
 
 
 def test_what_is_wrong_is_said_before_anything_is_made(

@@ -6,7 +6,7 @@ the size and time of its file: whatever has changed since is found anew.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -62,17 +62,30 @@ class Locations:
         """Images that were looked at."""
         return int(self.located.sum()) + len(self.trouble)
 
-    def start(self, first: Sequence[int], *, mirrored: bool = False) -> None:
+    def start(
+        self,
+        first: Sequence[int],
+        *,
+        mirrored: bool = False,
+        looked_at: Callable[[], None] | None = None,
+    ) -> None:
         """Find what is missing, in another thread, beginning with the images ``first``.
 
         Args:
             first: numbers of images.
             mirrored: look at their mirror images, too.
+            looked_at: is called when all were looked at, or it is stopped.
         """
         # Drawn at random, so that those found so far stand for all.
         rest = np.random.default_rng(0).permutation(self.total).tolist()
         seen = first if mirrored else ()
-        self._thread = threading.Thread(target=self._work, args=(first, seen, rest), daemon=True)
+
+        def work() -> None:
+            self._work(first, seen, rest)
+            if looked_at is not None:
+                looked_at()
+
+        self._thread = threading.Thread(target=work, daemon=True)
         self._thread.start()
 
     def stop(self) -> None:

@@ -44,7 +44,12 @@ def listen(host: str, port: int | None) -> socket.socket:
 
 
 def serve(
-    session: Session, run: Path, listening: socket.socket, host: str, ready: Callable[[str], None]
+    session: Session,
+    run: Path,
+    listening: socket.socket,
+    host: str,
+    ready: Callable[[str], None],
+    tell: Callable[[list[tuple[str, str]]], None] | None = None,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM.
 
@@ -54,6 +59,7 @@ def serve(
         listening: from `listen`.
         host: as given to `listen`.
         ready: is called with the address to open once it works.
+        tell: of images that could not be decoded, see `Session.start`.
     """
     port = listening.getsockname()[1]
     token = project_token(session.project.path / TOKEN)
@@ -73,7 +79,7 @@ def serve(
     reached = reached_at(host)
     shown_host = f"[{reached}]" if ":" in reached else reached
     ready(f"http://{shown_host}:{port}/?token={quote(token)}")
-    session.start()
+    session.start(tell)
     try:
         server.run(sockets=[listening])
     finally:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from typing import Any, NamedTuple
@@ -109,11 +109,21 @@ class Session:
         self._suggester: tuple[int, Suggester] | None = None
         self._progress: tuple[Examples, dict[str, Any]] | None = None
 
-    def start(self) -> None:
-        """Find the landmarks in the background, the labelled images first."""
+    def start(self, tell: Callable[[list[tuple[str, str]]], None] | None = None) -> None:
+        """Find the landmarks in the background, the labelled images first.
+
+        Args:
+            tell: is called in the end with names of the images that could not be decoded, each with
+                the reason, if there are any.
+        """
+
+        def looked_at() -> None:
+            if tell is not None and (trouble := sorted(self.locations.trouble.items())):
+                tell([(self.images.names[index], reason) for index, reason in trouble])
+
         labelled = self._labelled_in_order()
         seen = takes_mirrored(self.detector, "auto", len(labelled))
-        self.locations.start(labelled, mirrored=seen)
+        self.locations.start(labelled, mirrored=seen, looked_at=looked_at)
 
     def stop(self) -> None:
         """Leave off; everything is saved already."""
@@ -210,12 +220,14 @@ class Session:
 
         Raises:
             Conflict: somebody else has changed them.
-            InputError: a point lies far outside of the image, or it cannot be saved.
+            InputError: a point lies far outside of the image, which may not be readable at all, or
+                it cannot be saved.
         """
         name = self.name_of(index)
         labels = labels_from_json(values)
         self._check_inside(index, labels)
         self.locations.ensure(index)
+        self._check_readable(index, labels)
         self._look_in_mirror(index)
         with self._lock:
             what = f"{self._what(self.project.annotations.of(name), labels)} on {shown(name)}"
@@ -516,6 +528,19 @@ class Session:
                 f"a point lies far outside of the image, which has {size[0]:.0f} x {size[1]:.0f} "
                 "pixels: place it nearer"
             )
+
+    def _check_readable(self, index: int, labels: Labels) -> None:
+        """Points may still be taken away from an image that cannot be read any more."""
+        name, reason = self.images.names[index], self.locations.trouble.get(index)
+        known = self.project.annotations.of(name)
+        if reason is None or all(
+            new in (None, old) for new, old in zip(labels, known, strict=False)
+        ):
+            return
+        raise InputError(
+            f"{name} could not be read ({reason}): no points can be placed on it; mend the file "
+            "and start the annotator again"
+        )
 
     def _what(self, before: Labels, after: Labels) -> str:
         names = self.scheme.names

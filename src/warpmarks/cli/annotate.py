@@ -1,6 +1,7 @@
 """``warpmarks annotate``: label a few images in the browser, get the points of all."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Annotated
@@ -84,8 +85,12 @@ def annotate(
     scheme = starting_scheme(points) if points is not None else None
     with terminal_progress() as progress:
         shown_images = open_images(images, split=split, progress=progress)
-    for line in left_out(shown_images.left_out):
-        print(line, file=sys.stderr)
+
+    def tell(unreadable: Sequence[tuple[str, str]]) -> None:
+        for line in left_out(unreadable):
+            print(line, file=sys.stderr, flush=True)
+
+    tell(shown_images.left_out)
     folder = project or Path(f"{shown_images.title}-points")
 
     def ready(address: str) -> None:
@@ -115,5 +120,5 @@ def annotate(
         for notice in opened.notices:
             print(notice, file=sys.stderr)
         with suppress(KeyboardInterrupt):  # the usual way to stop
-            serve(session, run, listening, host, ready)
+            serve(session, run, listening, host, ready, tell)
     print(f"{folder}: saved", file=sys.stderr)
