@@ -300,6 +300,37 @@ def test_each_frame_has_a_file_of_its_own(warpmarks, film, tmp_path, format):
         assert read(target).images == ("film.mkv#0", "film.mkv#1", "film.mkv#2")
 
 
+def test_another_video_than_that_of_the_points_is_refused(warpmarks, film, tmp_path):
+    from made_videos import write_video
+
+    source, _ = film
+    shorter = write_video(tmp_path / "shorter.mp4", 2)
+    slower = write_video(tmp_path / "slower.mp4", 5, ticks=lambda index: 7 * index)
+    for video, sentence in [
+        (shorter, f"{source} has points on frame 2, but {shorter} has only 2 frames, from 0: name"),
+        (slower, f"{source} has points on a frame at 0.080 s, where {slower} has none: it is"),
+    ]:
+        code, _, err = warpmarks("convert", source, tmp_path / "o.xml", "--images", video)
+        assert (code, sentence in err) == (2, True), err
+    beside = source.rename(tmp_path / "slower.csv")
+    code, _, err = warpmarks("convert", beside, tmp_path / "o.xml")
+    assert (code, "it is another video" in err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.avi", "clip.ts", "clip.h264"])
+def test_times_of_a_table_are_those_of_its_video(warpmarks, tmp_path, name):
+    pytest.importorskip("av")
+    from made_videos import write_video
+    from warpmarks.video.reading import Video
+
+    video = write_video(tmp_path / name, 30)
+    lines = [f"{frame.index},{frame.time:.6f},9,8" for frame in Video(video)]
+    (tmp_path / "p.csv").write_text("\n".join(["frame,time,x1,y1", *lines]) + "\n")
+    command = ("convert", tmp_path / "p.csv", tmp_path / "o.json", "--images", video)
+    code, _, err = warpmarks(*command, "--to", "coco")
+    assert code == 0, err
+
+
 def test_a_video_that_cannot_be_read_matters_where_its_size_is_needed(warpmarks, film, tmp_path):
     source, video = film
     video.write_bytes(b"nothing")

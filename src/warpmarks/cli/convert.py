@@ -125,7 +125,7 @@ def convert(
     check_target(target, files=FORMATS[to].files, overwrite=overwrite)
     with terminal_progress() as progress:
         files = images_beside(source, images, progress)
-        files.measure = frame_size
+        files.measure, files.frame_times = frame_size, frame_times
         table = read(source, source_format.value if source_format else None, files)
     normaliser = table.normaliser
     if names is not None:
@@ -160,6 +160,17 @@ def frame_size(video: Path) -> tuple[int, int]:
     from warpmarks.video.reading import Video
 
     return Video(video).size
+
+
+def frame_times(video: Path) -> "list[float | None]":
+    """Seconds of each frame that a video stores, None of one without.
+
+    Raises:
+        InputError: see `frame_size`.
+    """
+    from warpmarks.video.reading import Video
+
+    return Video(video).stored_times()
 
 
 def far_outside(table: "PointTable", files: "ImageFiles") -> str | None:

@@ -1,6 +1,6 @@
 """Finding image files, for the sizes that some formats need and do not hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -27,12 +27,15 @@ class ImageFiles:
         video: whose frames the images are.
         progress: told of the images while they are gone through.
         measure: gives width and height of a video's frames, upright; if None, they have no size.
+        frame_times: gives the seconds of each frame that a video stores, None of one without; if
+            None, or where the video cannot be read, nothing is compared with them.
     """
 
     folders: tuple[Path, ...] = ()
     video: Path | None = None
     progress: Progress = field(default_factory=SilentProgress)
     measure: Callable[[Path], tuple[int, int]] | None = None
+    frame_times: Callable[[Path], Sequence[float | None]] | None = None
     _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
     _listings: dict[Path, dict[str, str]] = field(default_factory=dict)
 

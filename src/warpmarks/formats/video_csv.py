@@ -9,6 +9,7 @@ their numbers. The names of the points are read from points.json beside points.c
 import csv
 import io
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +32,8 @@ from warpmarks.wording import counted
 
 KIND = "a CSV file with the columns frame,time,x1,y1,..."
 _FIRST = ["frame", "time"]
+_SAME_TIME = 0.002  # seconds: times may be rounded to milliseconds
+_MOST_STRANGE = 0.1  # of the times may have no frame there
 _SMOOTHED = re.compile(r"smooth_[xy]\d+")
 
 
@@ -43,12 +46,13 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     """Read the points of all frames; of broken ones too, which have none.
 
     Raises:
-        InputError: a line is wrong; the message names it.
+        InputError: a line is wrong, which the message names, or the points are of another video.
     """
     reader = csv.reader(io.StringIO(read_text(path, KIND), newline=""), strict=True)
     if files.video is None:
         files = _with_video_beside(path, files)
     rows: list[ImagePoints] = []
+    frames: list[tuple[int, float]] = []
     smoothed: list[list[bool]] = []
     try:
         header = next(reader, [])
@@ -67,12 +71,16 @@ def read(path: Path, files: ImageFiles) -> PointTable:
             values = np.array([number(cell, where) if cell else np.nan for cell in cells])
             points = values[2 : 2 + 2 * count].reshape(count, 2)
             scores = values[2 + 2 * count : 2 + 3 * count] if scored else None
-            name = files.frame(str(whole(cells[0], where)))
+            frame = whole(cells[0], where)
+            if np.isfinite(points).any():
+                frames.append((frame, values[1]))
+            name = files.frame(str(frame))
             rows.append(ImagePoints(name, points, seen_where_placed(points), scores=scores))
             smoothed.append([column is not None and bool(cells[column]) for column in smooth])
             check_room(len(rows), count, source=str(path))
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}: expected {KIND}") from error
+    _check_video(path, frames, files)
     beside = scheme_path(path)
     scheme = read_scheme(beside, count) if beside.exists() else None
     table = assemble(
@@ -106,4 +114,40 @@ def _with_video_beside(path: Path, files: ImageFiles) -> ImageFiles:
     ]
     if len(videos) != 1:
         return files
-    return ImageFiles((path.parent, *files.folders), videos[0], files.progress, files.measure)
+    return replace(files, folders=(path.parent, *files.folders), video=videos[0])
+
+
+def _check_video(path: Path, frames: Sequence[tuple[int, float]], files: ImageFiles) -> None:
+    """Raise where the video cannot be the one that the points are of.
+
+    Args:
+        path: of the points.
+        frames: number and seconds of each that has points, and so was decoded.
+        files: the video.
+    """
+    if files.video is None or files.frame_times is None or not frames:
+        return
+    try:
+        stored = files.frame_times(files.video)
+    except InputError:
+        return  # told of where its size is needed
+    last = max(number for number, _ in frames)
+    name_it = "name the video that the points are of with --images"
+    if last >= len(stored):
+        raise InputError(
+            f"{path} has points on frame {last}, but {files.video} has only "
+            f"{counted(len(stored), 'frame')}, from 0: {name_it}"
+        )
+    times = [time for time in stored if time is not None]
+    if len(times) < len(stored):
+        return
+    known = np.array([-np.inf, *sorted(times), np.inf])
+    asked = np.array([time for _, time in frames if np.isfinite(time)])
+    after = np.searchsorted(known, asked)
+    nearest = np.minimum(asked - known[after - 1], known[after] - asked)
+    strange = asked[nearest > _SAME_TIME]
+    if len(strange) > _MOST_STRANGE * len(asked):
+        raise InputError(
+            f"{path} has points on a frame at {strange[0]:.3f} s, where {files.video} has none: "
+            f"it is another video, so {name_it}"
+        )

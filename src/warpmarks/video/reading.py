@@ -91,6 +91,8 @@ class Video:
             self.count: int | None = stream.frames or None
             if self.count is None and container.duration:
                 self.count = max(1, round(container.duration / self._av.time_base * self.rate))
+            start = container.start_time
+            self._start = Fraction(start, self._av.time_base) if start is not None else Fraction(0)
             self.indexed: bool = bool(stream.frames) and "mp4" in container.format.name
             self.length = self._length(container, stream)
             first = self._first_frame(container, stream)
@@ -120,6 +122,14 @@ class Video:
                 if packet.size and not packet.is_discard:
                     found.append(StoredFrame(packet.pts, bool(packet.is_keyframe)))
             return found
+
+    def stored_times(self) -> list[float | None]:
+        """Seconds at which the frames are shown, as they are stored; None of one without a time."""
+        ticks = [frame.tick for frame in self.stored()]
+        return [None if tick is None else self._seconds(tick) for tick in ticks]
+
+    def _seconds(self, tick: int) -> float:
+        return float(tick * self.time_base - self._start)
 
     def only(self, numbers: set[int], stored: Sequence[StoredFrame]) -> Iterator[VideoFrame]:
         """The frames of these numbers, in order; those that cannot be decoded are left out.
@@ -245,8 +255,6 @@ class _Walk:
         # Decoding several frames side by side would tell of an error with a later frame.
         stream.thread_type = "SLICE"
         self.errors = video._av.error.FFmpegError
-        start = container.start_time
-        self.start = Fraction(start, video._av.time_base) if start is not None else Fraction(0)
         self.index = 0
         self.trouble = ""
         self.pending: set[int] = set()  # sent to the decoder, and not yet shown
@@ -334,7 +342,7 @@ class _Walk:
     def _time(self, tick: int | None) -> float:
         if tick is None:
             return float(self.index / self.video.rate)
-        return float(tick * self.video.time_base - self.start)
+        return self.video._seconds(tick)
 
 
 def _groups_to_decode(stored: Sequence[StoredFrame], ticks: Container[int | None]) -> set[int]:
