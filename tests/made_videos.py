@@ -1,6 +1,6 @@
 """Small videos with a creature whose two points are known, and a detector that is right on them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ def write_video(
     options: dict[str, str] | None = None,
     draw: Callable[[int], np.ndarray] | None = None,
     sound: bool = False,
+    container_options: dict[str, str] | None = None,
 ) -> Path:
     """A film of the creature, with a key frame every ten frames.
 
@@ -57,11 +58,12 @@ def write_video(
         options: of the codec.
         draw: the picture of a frame, in place of the creature.
         sound: whether there is a second stream, of silence, before that of the pictures.
+        container_options: of FFmpeg.
     """
     import av
 
     width, height = size
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=container_options or {}) as container:
         audio: Any = container.add_stream("aac", rate=8000, layout="mono") if sound else None
         fine = {"crf": "12"} if codec == "libx264" else {}
         stream: Any = container.add_stream(codec, rate=RATE, options=fine | (options or {}))
@@ -102,6 +104,21 @@ def spoil(path: Path, number: int) -> Path:
     content[place + 4 : place + size] = bytes(size - 4)
     path.write_bytes(content)
     return path
+
+
+def without(path: Path, numbers: Container[int]) -> Path:
+    """The file again, of which some stored frames are lost."""
+    import av
+
+    other = path.with_stem("lost")
+    with av.open(str(path)) as source, av.open(str(other), "w") as target:
+        stream: Any = target.add_stream_from_template(source.streams.video[0])
+        packets = [packet for packet in source.demux(video=0) if packet.size]
+        for number, packet in enumerate(packets):
+            packet.stream = stream
+            if number not in numbers:
+                target.mux(packet)
+    return other
 
 
 class ColourDetector(ImageDetector):

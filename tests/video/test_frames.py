@@ -1,4 +1,5 @@
 import os
+import re
 import stat
 import time
 
@@ -7,7 +8,7 @@ import pytest
 from PIL import Image
 
 from listening import Listener
-from made_videos import ColourDetector, picture, place, spoil, write_video
+from made_videos import ColourDetector, picture, place, spoil, without, write_video
 from warpmarks.datasets.cache import load_pictures
 from warpmarks.errors import InputError
 from warpmarks.video import extracting
@@ -83,7 +84,7 @@ def test_frames_are_taken_once_and_known_by_the_videos_bytes(tmp_path, monkeypat
     first = find_frames([clip], frames=4, cache_dir=cache)
     taken = []
     take = extracting._take
-    monkeypatch.setattr(extracting, "_take", lambda *a: (taken.append(a), take(*a)))
+    monkeypatch.setattr(extracting, "_take", lambda *a: taken.append(a) or take(*a))
     assert find_frames([clip], frames=4, cache_dir=cache) == first
     assert not taken
     assert find_frames([clip], frames=5, cache_dir=cache) != first
@@ -130,7 +131,52 @@ def test_a_broken_frame_is_left_out_and_told_of(tmp_path):
     listener = Listener()
     images = find_frames([clip], frames=12, cache_dir=tmp_path / "cache", progress=listener)
     assert numbers(images) == [*range(9), 10, 11]
-    assert listener.messages == [f"{clip}: 1 of 12 frames cannot be decoded and were left out"]
+    told = [f"{clip}: 1 of 12 frames cannot be decoded and were left out"]
+    assert listener.messages == told
+    again = Listener()
+    assert find_frames([clip], frames=12, cache_dir=tmp_path / "cache", progress=again) == images
+    assert again.messages == told
+
+
+@pytest.mark.parametrize("choice", ["even", "difference"])
+def test_frames_that_a_file_no_longer_holds_are_told_of(tmp_path, choice):
+    clip = without(write_video(tmp_path / "clip.mkv", 60), range(20, 30))
+    listener = Listener()
+    find_frames([clip], frames=4, choice=choice, cache_dir=tmp_path / "c", progress=listener)
+    assert listener.messages == [
+        f"{clip}: about 10 frames are missing between 0.76 and 1.20 s: numbers after that are "
+        "lower by as many"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "sentence"),
+    [
+        ("clip.mkv", None, " s, where its head announces 4.00 s"),
+        (
+            "clip.mp4",
+            {"movflags": "faststart"},
+            r"frames, where its head announces \d+ frames more",
+        ),
+    ],
+)
+def test_the_end_that_a_file_lost_is_told_of(tmp_path, name, options, sentence):
+    clip = write_video(tmp_path / name, 100, container_options=options)
+    content = clip.read_bytes()
+    clip.write_bytes(content[: len(content) * 6 // 10])
+    listener = Listener()
+    find_frames([clip], frames=4, cache_dir=tmp_path / "cache", progress=listener)
+    *_, line = listener.messages
+    assert line.startswith(f"{clip}: the file ends a")
+    assert re.search(sentence + "$", line)
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.avi", "clip.ts", "clip.h264"])
+def test_of_a_whole_video_nothing_is_told(tmp_path, name):
+    clip = write_video(tmp_path / name, 40)
+    listener = Listener()
+    find_frames([clip], frames=4, cache_dir=tmp_path / "cache", progress=listener)
+    assert listener.messages == []
 
 
 def test_an_interrupted_taking_leaves_nothing(tmp_path, monkeypatch):

@@ -1,8 +1,7 @@
-import av
 import numpy as np
 import pytest
 
-from made_videos import spoil, write_video
+from made_videos import spoil, without, write_video
 from warpmarks.video.missing import Timeline
 from warpmarks.video.reading import Video
 
@@ -18,19 +17,6 @@ def told(path):
 def every(gaps):
     """Times in hundredths of a second, of 25 frames a second with frames left out after some."""
     return lambda index: 4 * (index + sum(left for after, left in gaps.items() if index > after))
-
-
-def without(path, numbers):
-    """The file again, of which some stored frames are lost."""
-    other = path.with_stem("lost")
-    with av.open(str(path)) as source, av.open(str(other), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
-        packets = [packet for packet in source.demux(video=0) if packet.size]
-        for number, packet in enumerate(packets):
-            packet.stream = stream
-            if number not in numbers:
-                target.mux(packet)
-    return other
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.avi", "clip.ts", "clip.h264"])

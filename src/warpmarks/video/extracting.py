@@ -1,6 +1,7 @@
 """Frames of videos as image files, made once and kept in the folder of the cache.
 
     CACHE/frames/clip.mp4-KEY/000123.jpg    the frame 123 of clip.mp4
+    CACHE/frames/clip.mp4-KEY/told.txt      if the video is damaged: a sentence a line on how
 
 The key hashes the bytes of the video, how many frames were asked for and how they are chosen. They
 are JPEG of quality 95 at full resolution and colour: a tenth of what PNG would take, and the video
@@ -25,11 +26,14 @@ from warpmarks.files import files_below
 from warpmarks.progress import Progress, SilentProgress
 from warpmarks.video.choosing import FrameChoice, choose_frames
 from warpmarks.video.library import pyav
+from warpmarks.video.missing import Timeline
 from warpmarks.video.reading import StoredFrame, Video
+from warpmarks.wording import counted
 
 FRAMES = 500
 _VERSION = 1  # part of every key: raise it when other frames or pixels would be taken
 _QUALITY = 95
+_TOLD = "told.txt"
 
 
 def find_videos(source: str | Path) -> list[Path]:
@@ -113,18 +117,28 @@ def _folder(video: Video, frames: int, choice: FrameChoice, home: Path, progress
     """The folder with the frames of one video, made if it is not there."""
     file = video.path
     folder = home / f"{file.name}-{_key(file, frames, choice)}"
-    if folder.is_dir():
-        return folder
+    if not folder.is_dir():
+        _make(folder, video, frames, choice, progress)
+    for line in _told(folder):
+        progress.message(f"{file}: {line}")
+    return folder
+
+
+def _make(folder: Path, video: Video, frames: int, choice: FrameChoice, progress: Progress) -> None:
+    file, home = video.path, folder.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
         remove_stale(home)
-        stored = video.stored()
+        stored, lost = video.stored_and_lost()
         # This may take long in which nothing is written, as if the folder were stale.
         chosen = choose_frames(video, stored, frames, choice)
         temporary = home / f".{secrets.token_hex(8)}{PARTIAL}"
         temporary.mkdir()
         try:
-            _take(video, stored, chosen, temporary, progress)
+            told = _take(video, stored, chosen, temporary, progress)
+            told += _missing(video, stored, lost)
+            if told:
+                (temporary / _TOLD).write_text("".join(f"{line}\n" for line in told), "utf-8")
             _move(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -133,7 +147,6 @@ def _folder(video: Video, frames: int, choice: FrameChoice, home: Path, progress
             f"the frames of {file} cannot be kept in {home} ({error.strerror or error}): make "
             "room, or set WARPMARKS_CACHE to another folder"
         ) from error
-    return folder
 
 
 def _take(
@@ -142,7 +155,8 @@ def _take(
     chosen: Sequence[int],
     folder: Path,
     progress: Progress,
-) -> None:
+) -> list[str]:
+    """What is to be told of frames that cannot be taken."""
     progress.start(f"Taking frames from {video.path.name}", len(chosen))
     taken = 0
     for frame in video.only(set(chosen), stored):
@@ -154,11 +168,25 @@ def _take(
     progress.finish()
     if not taken:
         raise InputError(f"{video.path}: none of its frames can be decoded: give another video")
-    if taken < len(chosen):
-        progress.message(
-            f"{video.path}: {len(chosen) - taken} of {len(chosen)} frames cannot be decoded and "
-            "were left out"
-        )
+    if taken == len(chosen):
+        return []
+    return [f"{len(chosen) - taken} of {len(chosen)} frames cannot be decoded and were left out"]
+
+
+def _missing(video: Video, stored: Sequence[StoredFrame], lost: int) -> list[str]:
+    timeline = Timeline(video)
+    timeline.note_stored(stored)
+    if not lost:
+        return timeline.lines()
+    where = f"the file ends after {counted(len(stored), 'frame')}"
+    return [f"{where}, where its head announces {counted(lost, 'frame')} more"]
+
+
+def _told(folder: Path) -> list[str]:
+    try:
+        return (folder / _TOLD).read_text("utf-8").splitlines()
+    except OSError:
+        return []  # nothing is to be told
 
 
 def _key(file: Path, frames: int, choice: FrameChoice) -> str:

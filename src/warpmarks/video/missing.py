@@ -6,11 +6,12 @@ that was cut short just ends.
 """
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from warpmarks.video.reading import Video
+from warpmarks.video.reading import StoredFrame, Video
 from warpmarks.wording import be, counted
 
 _FAR = 2.5  # distances between frames, beyond which some are missing
@@ -40,6 +41,13 @@ class Timeline:
     def lines(self) -> list[str]:
         """Sentences on what is missing; none where nothing is."""
         return [line for line in (self._between(), self._after()) if line]
+
+    def note_stored(self, stored: Sequence[StoredFrame]) -> None:
+        """Remember all frames of the file, of which none need be decoded."""
+        ticks = [frame.tick for frame in stored if frame.tick is not None]
+        if len(ticks) == len(stored):
+            self._times.extend(map(self._video.seconds, sorted(ticks)))
+            self._numbers.extend(range(len(ticks)))
 
     def _between(self) -> str | None:
         times, steps = np.array(self._times), np.diff(np.array(self._numbers))

@@ -115,20 +115,26 @@ class Video:
 
     def stored(self) -> list[StoredFrame]:
         """All frames in the order in which they are stored; nothing is decoded."""
+        return self.stored_and_lost()[0]
+
+    def stored_and_lost(self) -> tuple[list[StoredFrame], int]:
+        """As `stored`, and how many frames more an index in the file's head names."""
         with self._opened() as (container, stream):
-            found = []
+            found, packets = [], 0
             demuxed = container.demux(stream)
             while (packet := self._next(demuxed)) is not None:
+                packets += packet.size > 0
                 if packet.size and not packet.is_discard:
                     found.append(StoredFrame(packet.pts, bool(packet.is_keyframe)))
-            return found
+            return found, max(0, stream.frames - packets) if self.indexed else 0
 
     def stored_times(self) -> list[float | None]:
         """Seconds at which the frames are shown, as they are stored; None of one without a time."""
         ticks = [frame.tick for frame in self.stored()]
-        return [None if tick is None else self._seconds(tick) for tick in ticks]
+        return [None if tick is None else self.seconds(tick) for tick in ticks]
 
-    def _seconds(self, tick: int) -> float:
+    def seconds(self, tick: int) -> float:
+        """A tick as time from the beginning of the file."""
         return float(tick * self.time_base - self._start)
 
     def only(self, numbers: set[int], stored: Sequence[StoredFrame]) -> Iterator[VideoFrame]:
@@ -342,7 +348,7 @@ class _Walk:
     def _time(self, tick: int | None) -> float:
         if tick is None:
             return float(self.index / self.video.rate)
-        return self.video._seconds(tick)
+        return self.video.seconds(tick)
 
 
 def _groups_to_decode(stored: Sequence[StoredFrame], ticks: Container[int | None]) -> set[int]:
