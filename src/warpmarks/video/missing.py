@@ -73,10 +73,15 @@ class Timeline:
         )
 
     def _after(self) -> str | None:
-        length, rate = self._video.length, float(self._video.rate)
-        if length is None or not self._times:
+        rate = float(self._video.rate)
+        if not self._times:
             return None
-        end = max(self._times) + 1 / rate
+        if self._video.length is not None:
+            end, length = max(self._times) + 1 / rate, self._video.length
+        elif (ends := self._video.end_of_all()) is not None:
+            end, length = ends
+        else:
+            return None
         if length - end <= max(_EARLY, _EARLY_FRAMES / rate):
             return None
         return f"the file ends at {end:.2f} s, where its head announces {length:.2f} s"

@@ -128,6 +128,25 @@ class Video:
                     found.append(StoredFrame(packet.pts, bool(packet.is_keyframe)))
             return found, max(0, stream.frames - packets) if self.indexed else 0
 
+    def end_of_all(self) -> tuple[float, float] | None:
+        """Seconds to the end of what there is of all streams, and to where the head announces it.
+
+        None where the head tells nothing, or the end cannot be found.
+        """
+        with self._opened() as (container, _):
+            if not self._tells_length(container):
+                return None
+            start = max(0, container.start_time or 0) / self._av.time_base
+            try:
+                container.seek(container.duration)
+            except self._av.error.FFmpegError:
+                return None
+            demuxed, end = container.demux(), 0.0
+            while (packet := self._next(demuxed)) is not None:
+                if packet.size and packet.pts is not None:
+                    end = max(end, float((packet.pts + packet.duration) * packet.time_base))
+            return (end - start, container.duration / self._av.time_base - start) if end else None
+
     def stored_times(self) -> list[float | None]:
         """Seconds at which the frames are shown, as they are stored; None of one without a time."""
         ticks = [frame.tick for frame in self.stored()]
@@ -198,11 +217,14 @@ class Video:
                 )
             yield container, stream
 
+    @staticmethod
+    def _tells_length(container: Any) -> bool:
+        told = any(name in container.format.name for name in _TOLD_LENGTH)
+        return told and bool(container.duration)
+
     def _length(self, container: Any, stream: Any) -> float | None:
         """The least that the head tells, which may count from before the first frame."""
-        if not container.duration or not any(
-            name in container.format.name for name in _TOLD_LENGTH
-        ):
+        if not self._tells_length(container):
             return None
         whole = container.duration / self._av.time_base
         start = max(0, container.start_time or 0) / self._av.time_base
