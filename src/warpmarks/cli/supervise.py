@@ -81,15 +81,16 @@ def supervise(
     folder = check_flags(run, steps=steps, minutes=minutes, resume=resume, overwrite=overwrite)
     annotated = read_annotated(annotated_set, split=split, normaliser=normaliser)
     flags = setting_flags(image__size=image_size, batch_size=batch_size, seed=seed)
-    if resume and recipe is None:
-        config = folder.record().config
+    resumed = folder.record().config if resume else None
+    if resumed is not None and recipe is None:
+        config = resumed
     else:
         config = load_recipe(recipe or DEFAULT_RECIPE)
         points = {**config.model_dump(), "num_landmarks": annotated.scheme.count}
         config = build_config(points, source=str(annotated.source))
     config = override(config, flags + (settings or []))
-    if resume:
-        check_resumed_recipe(folder, recipe, config)
+    if resumed is not None:
+        check_resumed_recipe(folder, resumed, recipe, config)
     train_and_report(
         folder,
         annotated.images,

@@ -82,14 +82,15 @@ def train(
 
     folder = check_flags(run, steps=steps, minutes=minutes, resume=resume, overwrite=overwrite)
     flags = setting_flags(image__size=image_size, batch_size=batch_size, seed=seed)
+    resumed = folder.record().config if resume else None
     config = choose_config(
-        folder.record().config if resume else None,
+        resumed,
         recipe=recipe,
         settings=flags + (settings or []),
         landmarks=landmarks,
     )
-    if resume:
-        check_resumed_recipe(folder, recipe, config)
+    if resumed is not None:
+        check_resumed_recipe(folder, resumed, recipe, config)
     with terminal_progress() as progress:
         image_set = find_images_or_frames(
             images,

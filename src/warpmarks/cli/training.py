@@ -41,7 +41,9 @@ def check_flags(
     return folder
 
 
-def check_resumed_recipe(folder: "RunFolder", recipe: str | None, config: "TrainingConfig") -> None:
+def check_resumed_recipe(
+    folder: "RunFolder", resumed: "TrainingConfig", recipe: str | None, config: "TrainingConfig"
+) -> None:
     """Raise where a run that goes on was made with other settings than a recipe's.
 
     Raises:
@@ -49,7 +51,6 @@ def check_resumed_recipe(folder: "RunFolder", recipe: str | None, config: "Train
     """
     from warpmarks.training.naming import first_difference
 
-    resumed = folder.record().config
     if recipe is not None and config != resumed:
         raise InputError(
             f"--recipe {recipe} was given with --resume, but {folder.path} was made with other "
