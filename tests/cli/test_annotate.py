@@ -96,6 +96,20 @@ def test_what_is_wrong_is_said_before_anything_is_made(
     assert (code, "no annotation project" in err) == (2, True)
 
 
+def test_a_project_stands_for_its_images(warpmarks, trained_run, image_folder, tmp_path):
+    from warpmarks.annotator.new_scheme import starting_scheme
+
+    Project(tmp_path / "project", image_folder, starting_scheme("a,b")).close()
+    recorded = (tmp_path / "project" / "project.json").read_text()
+    output = tmp_path / "landmarks.csv"
+    code, out, err = warpmarks("detect", trained_run, tmp_path / "project", "--output", output)
+    assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n"), err
+    flags = ("--project", tmp_path / "project", "--threads", 1)
+    process, _ = start(trained_run, tmp_path / "project", *flags)
+    assert "12 images" in end(process, signal.SIGINT)
+    assert (tmp_path / "project" / "project.json").read_text() == recorded
+
+
 def test_other_points_than_the_projects_are_refused(warpmarks, trained_run, image_folder, tmp_path):
     from warpmarks.annotator.new_scheme import starting_scheme
 

@@ -254,3 +254,35 @@ def test_a_split_takes_in_its_parts(tmp_path):
     (tmp_path / "split.csv").write_text("\n".join(["image,split", *rows]))
     assert find_images(tmp_path, split="test").names == ("a.jpg", "b.jpg", "d.jpg")
     assert find_images(tmp_path, split="test/hard").names == ("b.jpg",)
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Of a set with a split; it has no images of its own."""
+    touch(tmp_path, "set/images/a.jpg", "set/images/b/c.png", "work/project/landmarks.csv")
+    (tmp_path / "set" / "split.csv").write_text("image,split\na.jpg,val\n")
+    (tmp_path / "work" / "project" / "project.json").write_text('{"images": "../../set"}')
+    return tmp_path / "work" / "project"
+
+
+def test_a_project_stands_for_its_images(project):
+    found = find_images(project)
+    assert found.names == ("a.jpg", "b/c.png")
+    assert found.root.resolve() == project.parents[1] / "set" / "images"
+    assert find_images(project, split="val").names == ("a.jpg",)
+
+
+def test_images_in_the_folder_come_before_what_a_project_says(project):
+    touch(project, "own.jpg")
+    assert find_images(project).names == ("own.jpg",)
+
+
+def test_projects_of_projects_end(project):
+    (project / "project.json").write_text('{"images": "../other"}')
+    touch(project.parent, "other/project.json")
+    (project.parent / "other" / "project.json").write_text('{"images": "../project"}')
+    with pytest.raises(InputError, match="holds no images"):
+        find_images(project)
+    (project / "project.json").write_text('{"images": "../gone"}')
+    with pytest.raises(InputError, match="gone, which does not exist: bring them there"):
+        find_images(project)

@@ -79,8 +79,10 @@ def annotate(
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.listing import left_out
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.datasets.project import home_of_images
     from warpmarks.detector import Detector
 
+    images = home_of_images(images)  # where a project is given
     detector = Detector.load(run, device=prepare(device, threads))
     scheme = starting_scheme(points) if points is not None else None
     with terminal_progress() as progress:

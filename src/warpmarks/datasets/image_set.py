@@ -13,6 +13,7 @@ from warpmarks.datasets.decoders import (
     unreadable_extensions,
 )
 from warpmarks.datasets.layout import read_split
+from warpmarks.datasets.project import home_of_images
 from warpmarks.datasets.results import holds_results
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
@@ -64,9 +65,11 @@ def find_images(
     A folder is searched with all its folders for files with the extension of an image, in upper or
     lower case; hidden files and folders are skipped, and so are runs, evaluations and pictures of
     reports that lie in it; links are followed, and each folder is visited once. If it has a folder
-    images/, only that is searched. A text list has one path per line, relative to the list; blank
-    lines and lines that begin with # are skipped. A split has the images/ that split.csv names for
-    it or for a part of it ("test/common" is a part of "test"), see `warpmarks.datasets.layout`.
+    images/, only that is searched. An annotation project, which holds no images itself, stands for
+    the images that it is of (see `warpmarks.datasets.project`). A text list has one path per line,
+    relative to the list; blank lines and lines that begin with # are skipped. A split has the
+    images/ that split.csv names for it or for a part of it ("test/common" is a part of "test"), see
+    `warpmarks.datasets.layout`.
 
     Args:
         source: the folder, list or image.
@@ -86,16 +89,21 @@ def find_images(
     return images
 
 
-def _find_images(source: Path, split: str | None, progress: Progress) -> ImageSet:
+def _find_images(
+    source: Path, split: str | None, progress: Progress, *, follow: bool = True
+) -> ImageSet:
     if not source.exists():
         raise InputError(
             f"{source} does not exist: give a folder of images or a text file that lists them"
         )
     if split is not None:
-        return _images_of_split(source, split)
+        home = source if (source / "split.csv").is_file() else home_of_images(source)
+        return _images_of_split(home, split)
     if source.is_dir():
         root = _images_folder(source)
         names, unreadable, videos = _search(root)
+        if not names and follow and (home := home_of_images(source)) != source:
+            return _find_images(home, None, progress, follow=False)
         if not names and unreadable:
             raise InputError(
                 f"{root} holds no images that can be read, but {_counted_files(unreadable)}: "

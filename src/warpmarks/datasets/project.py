@@ -17,7 +17,7 @@ def home_of_images(root: Path) -> Path:
     """What a project's images are found in, see `find_images`; of any other set the set itself.
 
     Args:
-        root: a folder with landmarks.csv.
+        root: a folder.
 
     Raises:
         InputError: project.json cannot be read, or the images are not where it says.
