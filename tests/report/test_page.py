@@ -207,6 +207,10 @@ def test_one_image_has_no_average(tmp_path: Path, count: int, drawn: bool):
     average = AverageImage(image, image, landmarks[0], count, 0.2, 0.4)
     sections = draw_pictures(tmp_path, instances, average=average)
     assert ("The category on average" in [section.title for section in sections]) is drawn
+    captions = " ".join(picture.caption for picture in sections[0].pictures)
+    assert ("mean over all of 2 images (" in captions) is drawn
+    assert ("is a landmark in one of 2 images, within" in captions) is drawn
+    assert "of 1 image" not in captions
 
 
 def test_line_drawings_are_embedded_without_loss(tmp_path: Path):

@@ -112,6 +112,10 @@ def _same_place_everywhere(
 ) -> Section:
     images, landmarks = instances.images, instances.landmarks
     count = min(len(images), _INSTANCES_SHOWN)
+    total = counted(len(images), "image")
+    all_of, one_of = (
+        ("the one image",) * 2 if len(images) == 1 else (f"all of {total}", f"one of {total}")
+    )
     grid = folder / "instances.png"
     save_figure(draw_instances(images[:count], landmarks[:count]), grid)
     patches = folder / "patches.png"
@@ -133,8 +137,8 @@ def _same_place_everywhere(
                 "Patch by patch",
                 "Each row belongs to one landmark: the patches around it, one image per column "
                 "(shown at its head). A good landmark's row shows the same part over and over. Its "
-                f"mean over all of {counted(len(images), 'image')} (contrast doubled) then looks "
-                "like that part; a grey blur means that the landmark wanders.",
+                f"mean over {all_of} (contrast doubled) then looks like that part; a grey blur "
+                "means that the landmark wanders.",
                 patches,
                 alt="For each landmark a row of image patches around it, from many images.",
             ),
@@ -143,8 +147,8 @@ def _same_place_everywhere(
                 "scatter",
                 partial(draw_scatter, landmarks, *images.shape[1:3]),
                 "Where the landmarks lie",
-                f"Each speck is a landmark in one of {counted(len(landmarks), 'image')}, within "
-                "the frame that the detector's first look sees; the numbered dot is the mean. "
+                f"Each speck is a landmark in {one_of}, within the frame that the detector's "
+                "first look sees; the numbered dot is the mean. "
                 "Every landmark should have a cloud: a dot without one is nailed to the frame and "
                 "does not look at the image. Two dots on one place are doubled.",
             ),
