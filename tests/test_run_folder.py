@@ -294,6 +294,7 @@ def test_unreadable_images_are_a_table_whatever_their_names(run: RunFolder) -> N
     images = [
         ("a,b.jpg", 'not "really" an image'),
         ("two\nlines.png", "truncated"),
+        ("Icon\r.png", "truncated"),
         ("Käfer.png", ""),
         (os.fsdecode(b"bad\xff.jpg"), "truncated"),
     ]

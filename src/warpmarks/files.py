@@ -1,5 +1,7 @@
 """Files and folders that are written whole or not at all, and the files of a folder."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -11,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any, TextIO
 
 from warpmarks.errors import InputError
 
@@ -72,6 +75,23 @@ def write_text(path: Path, text: str, *, sync: bool = True, errors: str = "stric
     """
     with atomic_path(path, sync=sync) as temporary:
         temporary.write_text(text, encoding="utf-8", errors=errors)
+
+
+class _Lines:
+    def __init__(self, file: TextIO | io.StringIO) -> None:
+        self._file = file
+
+    def write(self, line: str) -> int:
+        return self._file.write(line.removesuffix("\r\n") + "\n")
+
+
+def csv_writer(file: TextIO | io.StringIO) -> Any:
+    """Writes rows of comma-separated values, in lines that end with a line feed alone.
+
+    A name with a carriage return is put in quotes, which `csv.writer` does only where that may end
+    a line.
+    """
+    return csv.writer(_Lines(file), lineterminator="\r\n")
 
 
 def write_json(path: Path, value: object) -> None:

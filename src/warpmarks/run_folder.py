@@ -28,7 +28,7 @@ from pydantic import ValidationError
 
 from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
-from warpmarks.files import replace_folder, write_text
+from warpmarks.files import csv_writer, replace_folder, write_text
 from warpmarks.locks import held
 from warpmarks.run_record import FORMAT, ImageSource, RunRecord
 from warpmarks.validation import first_reason
@@ -272,7 +272,7 @@ def _unknown_settings(error: ValidationError) -> list[str]:
 
 def _write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv_writer(text).writerows(rows)
     write_text(path, text.getvalue(), errors="surrogateescape")
 
 

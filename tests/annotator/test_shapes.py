@@ -87,7 +87,7 @@ def test_the_table_has_a_line_per_image_and_quotes_names(shape):
     shapes = shape[:3] + generator.normal(0, 0.2, (4, 3, 2))
     aligned = align(shapes)
     modes = principal_modes(aligned)
-    images = ["a.png", "line\nbreak.png", "b,c.png", "d.png"]
+    images = ["a.png", "line\nbreak.png", "b,c.png", "Icon\r.png"]
     rows = list(csv.reader(io.StringIO(table(images, NAMES, aligned, modes))))
     assert rows[0][:4] == ["image", "centroid_size", "left x", "left y"]
     assert rows[0][6] == 'tip "of" it x'

@@ -78,7 +78,7 @@ def _checked(found: ImageSet, source: Path, inside_only: bool, progress: Progres
     root = found.root.resolve()
 
     def examine(name: str) -> tuple[Path, tuple[int, int]] | str:
-        if "\r" in name or "\0" in name:
+        if "\0" in name:
             return "its name has a character that landmarks.csv cannot hold"
         try:
             real = (found.root / name).resolve(strict=True)

@@ -4,7 +4,6 @@ Lines are kept from one time to the next, so that a click costs one of them; wha
 same as `warpmarks.datasets.layout.write_landmarks` gives.
 """
 
-import csv
 import hashlib
 import io
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import NamedTuple
 
 from warpmarks.annotator.annotations import Annotations, Labels, places
 from warpmarks.datasets.layout import landmark_columns, landmark_row
-from warpmarks.files import atomic_path
+from warpmarks.files import atomic_path, csv_writer
 
 
 class Row(NamedTuple):
@@ -77,5 +76,5 @@ def _row(image: str, labels: Labels) -> Row:
 
 def _line(cells: list[str]) -> bytes:
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerow(cells)
+    csv_writer(text).writerow(cells)
     return text.getvalue().encode("utf-8", "surrogateescape")

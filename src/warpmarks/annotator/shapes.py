@@ -5,13 +5,14 @@ to its centroid and scaled to centroid size 1 (the root of the summed squared di
 centroid), then turned onto the mean until the mean rests (Gower 1975). No shape is mirrored.
 """
 
-import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Complex, Float
+
+from warpmarks.files import csv_writer
 
 ROUNDS = 100
 STILL = 1e-12
@@ -101,7 +102,7 @@ def principal_modes(aligned: Aligned, most: int = MODES) -> Modes:
 def table(images: Sequence[str], names: Sequence[str], aligned: Aligned, modes: Modes) -> str:
     """Comma-separated: image, centroid size, Procrustes coordinates and mode scores."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv_writer(text)
     header = ["image", "centroid_size", *(f"{name} {axis}" for name in names for axis in "xy")]
     writer.writerow([*header, *(f"mode{number}" for number in range(1, len(modes.shares) + 1))])
     for image, size, shape, scores in zip(

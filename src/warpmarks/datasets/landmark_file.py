@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from warpmarks.datasets.layout import landmark_columns, landmark_row
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path
+from warpmarks.files import atomic_path, csv_writer
 from warpmarks.locks import held
 
 
@@ -75,11 +75,11 @@ class GrowingLandmarkFile:
             if resume and self.part.exists():
                 self.done = frozenset(self._whole_rows())
                 self._file = self._open("a")
-                self._writer = csv.writer(self._file, lineterminator="\n")
+                self._writer = csv_writer(self._file)
             else:
                 self._file = self._open("w")
                 self._file.write(self._about + "\n")
-                self._writer = csv.writer(self._file, lineterminator="\n")
+                self._writer = csv_writer(self._file)
                 self._writer.writerow(self._columns)
         except OSError as error:
             raise self._cannot(error) from error

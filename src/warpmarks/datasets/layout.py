@@ -30,7 +30,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path
+from warpmarks.files import atomic_path, csv_writer
 from warpmarks.wording import counted
 
 
@@ -101,7 +101,7 @@ def write_landmarks(
         atomic_path(Path(path)) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow(landmark_columns(landmarks.shape[1], scores=scores is not None))
         writer.writerows(landmark_row(name, row) for name, row in zip(names, values, strict=True))
 

@@ -76,7 +76,7 @@ def write(path: Path, table: PointTable) -> None:
     folder = path.parent if path.name == TABLE else path
     if folder.suffix.lower() == ".csv":
         raise InputError(f"{path}: our points have two files: name a folder or its {TABLE}")
-    if name := next((name for name in table.images if "\r" in name or "\0" in name), None):
+    if name := next((name for name in table.images if "\0" in name), None):
         raise InputError(f"the image {name!r} has a character that {TABLE} cannot hold: rename it")
     scores = table.scores
     with whole_folder(folder, last=TABLE) as fresh:

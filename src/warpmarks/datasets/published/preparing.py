@@ -11,7 +11,6 @@ All of it grows in ``.SET.preparing`` beside SET, which takes its name at the en
 interrupted process has written there is used by the next one, if it is asked for the same.
 """
 
-import csv
 import json
 import shutil
 from collections.abc import Iterable, Sequence
@@ -29,7 +28,7 @@ from warpmarks.datasets.published.crops import cut, to_crop
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.reading import open_stored
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, replace_folder, write_json
+from warpmarks.files import atomic_path, csv_writer, replace_folder, write_json
 from warpmarks.progress import Progress, SilentProgress
 
 SILENT = SilentProgress()
@@ -272,6 +271,6 @@ def _write_table(path: Path, header: tuple[str, ...], lines: Iterable[Iterable[o
         atomic_path(path) as temporary,
         temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
     ):
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv_writer(file)
         writer.writerow(header)
         writer.writerows(lines)
