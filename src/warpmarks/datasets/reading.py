@@ -24,7 +24,7 @@ from warpmarks.datasets.fit import Placement, place
 from warpmarks.datasets.rgb import array_to_image, deep_to_rgb, image_to_rgb
 from warpmarks.errors import InputError
 
-READING_VERSION = 2
+READING_VERSION = 3
 """Part of the key of every cache: raise it when the same file would give other pixels."""
 
 MAX_PIXELS = 100_000_000
