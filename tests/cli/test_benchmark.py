@@ -3,16 +3,11 @@ import math
 
 import pytest
 
-from warpmarks.benchmark import (
-    OBJECTIVE_LANDMARKS,
-    OBJECTIVE_SIZES,
-    STAGES,
-    BenchmarkResult,
-    DetectionTiming,
-    ObjectiveTiming,
-    Ratios,
-    StepTiming,
-)
+from warpmarks.benchmark.detection import DetectionTiming
+from warpmarks.benchmark.objective import OBJECTIVE_LANDMARKS, OBJECTIVE_SIZES, ObjectiveTiming
+from warpmarks.benchmark.ratios import Ratios
+from warpmarks.benchmark.run import BenchmarkResult
+from warpmarks.benchmark.training_step import STAGES, StepTiming
 from warpmarks.cli.benchmark import table
 
 

@@ -11,7 +11,7 @@ from warpmarks.cli.options import Device, DeviceChoice, Overwrite
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
-    from warpmarks.benchmark import BenchmarkResult
+    from warpmarks.benchmark.run import BenchmarkResult
 
 
 def benchmark(
@@ -44,7 +44,7 @@ def benchmark(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure training and detection on this machine, and how near they come to its limit."""
-    from warpmarks.benchmark import run_benchmark
+    from warpmarks.benchmark.run import run_benchmark
     from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.configuration import load_recipe
@@ -72,7 +72,7 @@ def benchmark(
 
 def table(result: "BenchmarkResult") -> str:
     """The figures, for stdout."""
-    from warpmarks.benchmark import STAGES
+    from warpmarks.benchmark.training_step import STAGES
 
     stages = " ".join(f"{stage:>{_width(stage)}}" for stage in STAGES)
     lines = [

@@ -1,0 +1,116 @@
+"""Training steps, stage by stage."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from warpmarks.benchmark.timing import Yardstick, of_convolutions, settle, time_once
+from warpmarks.configuration import TrainingConfig
+from warpmarks.datasets.synthetic import render
+from warpmarks.geometry import Geometry, plan_geometry
+from warpmarks.stages import StageClock
+from warpmarks.training.optimiser import make_optimiser
+from warpmarks.training.precision import choose_precision
+from warpmarks.training.step import (
+    BatchMaker,
+    objective_of_batch,
+    objective_unit,
+)
+from warpmarks.weights import build_network
+
+STAGES = ("pictures and warps", "network", "objective", "backward", "optimiser")
+
+
+@dataclass(frozen=True)
+class StepTiming:
+    """Training at one size: the middle one of the timed steps.
+
+    Attributes:
+        size: side of the view in pixels.
+        num_landmarks: K.
+        precision: of the network's arithmetic.
+        threads: of the CPU.
+        pairs_per_second: everything in.
+        stage_shares: of the step's time, in the order of ``STAGES``; they sum to 1.
+        gflops: billions of operations a second in the convolutions, forward and backward, over the
+            step's whole time.
+        convolution_gflops: of the yardstick, the middle one of as many runs as there were steps,
+            one after each step.
+        convolution_share: ``gflops`` over it.
+    """
+
+    size: int
+    num_landmarks: int
+    precision: str
+    threads: int
+    pairs_per_second: float
+    stage_shares: tuple[float, ...]
+    gflops: float
+    convolution_gflops: float
+    convolution_share: float
+
+
+def time_training(
+    config: TrainingConfig, device: torch.device, seconds: float, yardstick: Yardstick
+) -> StepTiming:
+    """Steps of discovery on the synthetic category, at least three of them.
+
+    Args:
+        config: of the training; its view's size is the one that is measured.
+        device: where to compute.
+        seconds: about how long.
+        yardstick: timed after each step.
+    """
+    geometry = plan_geometry(config.image, 1.0)
+    network = build_network(config).to(device)
+    optimiser = make_optimiser(network, config.optimiser)
+    batches = BatchMaker(_pictures(config, geometry), config, geometry, device=device)
+    precision = choose_precision(config.precision, device)
+    unit = objective_unit(config.loss, geometry).to(device)
+
+    def step(number: int) -> dict[str, float]:
+        clock = StageClock(settle=partial(settle, device))
+        with clock("pictures and warps"):
+            batch = batches.batch(number)
+        terms = objective_of_batch(network, batch, unit, config.loss, precision, clock)
+        total = terms.total(config.loss.diversity_weight, config.loss.exchange_weight)
+        with clock("backward"):
+            optimiser.zero_grad()
+            total.backward()
+        with clock("optimiser"):
+            optimiser.step()
+        return clock.seconds
+
+    with FlopCounterMode(display=False) as counter:
+        step(0)
+    step(1)
+    timings: list[dict[str, float]] = []
+    beside: list[float] = []
+    began = time.perf_counter()
+    while len(timings) < 3 or time.perf_counter() - began < seconds:
+        timings.append(step(2 + len(timings)))
+        beside.append(time_once(yardstick.run, device))
+    middle = sorted(timings, key=lambda stages: sum(stages.values()))[len(timings) // 2]
+    taken = sum(middle.values())
+    gflops = 1e-9 * of_convolutions(counter) / taken
+    convolution = 1e-9 * Yardstick.OPERATIONS / sorted(beside)[len(beside) // 2]
+    return StepTiming(
+        size=config.image.size,
+        num_landmarks=config.num_landmarks,
+        precision=str(precision).removeprefix("torch."),
+        threads=torch.get_num_threads(),
+        pairs_per_second=config.batch_size / taken,
+        stage_shares=tuple(middle[stage] / taken for stage in STAGES),
+        gflops=gflops,
+        convolution_gflops=convolution,
+        convolution_share=gflops / convolution,
+    )
+
+
+def _pictures(config: TrainingConfig, geometry: Geometry) -> np.ndarray:
+    count = 4 * config.batch_size
+    return np.stack([render(index, size=geometry.picture[0]).image for index in range(count)])
