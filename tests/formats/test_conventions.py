@@ -90,6 +90,34 @@ def test_yolo_counts_from_edge_to_edge(images):
     np.testing.assert_allclose(table.extras[0].box, (-0.5, -0.5, 13, 8))
 
 
+def test_without_visibility_yolo_takes_0_0_for_a_point_that_is_not_labelled(images):
+    (images / "labels").mkdir()
+    (images / "images").mkdir()
+    (images / "i.png").rename(images / "images" / "i.png")
+    (images / "data.yaml").write_text("kpt_shape: [2, 2]\ntrain: images\nnames: [fish]\n")
+    (images / "labels" / "i.txt").write_text(f"0 0.5 0.5 1 1 0 0 0 {7.5 / HEIGHT}\n")
+    table = read(images)
+    np.testing.assert_allclose(table.points[0], [[np.nan, np.nan], [-0.5, 7]], atol=1e-9)
+    assert table.visibility[0].tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("box", "written"),
+    [
+        ([-2, -3, 15, 11], "0 0.1625 0.13333333 0.325 0.26666667"),  # to 13, 8
+        ([10, 6, 50, 60], "0 0.625 0.6 0.75 0.8"),
+    ],
+)
+def test_a_box_over_the_edge_ends_there_in_yolo(images, box, written):
+    """Ultralytics leaves out all of a file with a number beyond 0 to 1."""
+    text = json.loads(coco())
+    text["annotations"][0]["bbox"] = box
+    (images / "i.json").write_text(json.dumps(text))
+    write(images / "set", "yolo", read(images / "i.json"), ImageFiles((images,)))
+    label = (images / "set" / "labels" / "i.txt").read_text()
+    assert label == f"{written} 0.0125 0.01666667 2 0.3125 0.25 2\n"
+
+
 @pytest.mark.parametrize("name", ["coco", "dlib"])
 def test_a_box_over_pixels_spans_their_edges(images, name):
     file, text = FILES[name]
