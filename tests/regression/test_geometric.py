@@ -7,7 +7,13 @@ from sklearn.linear_model import Ridge
 from warpmarks.regression.centres import centres
 from warpmarks.regression.choice import mean_distance
 from warpmarks.regression.geometric import NO_FREE_PART, fit_geometric
-from warpmarks.regression.interpolation import Interpolation, mean_landmarks, places_on
+from warpmarks.regression.interpolation import (
+    NOISE,
+    Interpolation,
+    choose_noise,
+    mean_landmarks,
+    places_on,
+)
 from warpmarks.regression.linear import fit_linear
 
 
@@ -48,6 +54,7 @@ def test_the_map_and_its_left_out_errors_are_those_of_refitting(bias, hidden):
         points[[1, 4], 2] = np.nan
     fit = fit_geometric(landmarks, points, bias=bias)
     shape, noise = mean_landmarks(landmarks), fit.chosen["noise"]
+    assert noise == choose_noise(shape, landmarks) != NOISE
     alpha = fit.chosen["ridge"] * (landmarks.reshape(9, -1) ** 2).sum(1).mean()
     ours = landmarks.reshape(9, -1) @ fit.weights.T + fit.offset
     for point in range(4):

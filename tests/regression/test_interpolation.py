@@ -124,6 +124,7 @@ def test_the_mean_shape_is_that_of_procrustes_whatever_the_turns():
     for _ in range(5):
         other = mean + generator.normal(0, 0.01, mean.shape)
         assert sum(procrustes(other, image)[2] for image in images) > about
+    assert_allclose(mean.mean(axis=0), images.mean(axis=(0, 1)))
     sizes = [np.linalg.norm(image - image.mean(0)) for image in images]
     assert np.linalg.norm(mean - mean.mean(0)) == pytest.approx(np.mean(sizes))
 

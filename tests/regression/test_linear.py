@@ -132,6 +132,17 @@ def test_the_linear_map_has_the_least_mean_distance(bias):
         assert mean_distance_by(squares.weights, squares.offset, point) > 1.03 * least
 
 
+def test_the_best_of_all_rounds_is_taken_and_not_the_last():
+    x, y = made(90, points=1, seed=11)
+    rounds = [PlainMaps.of(x, y, bias=False).best()]
+    for _ in range(2):
+        counts = counts_of(rounds[-1].errors[:, 0])
+        rounds.append(PlainMaps.of(x, y, bias=False, counts=counts).best())
+    first, second, third = (mean_distance(one.errors) for one in rounds)
+    assert second < third < first
+    assert_allclose(fit_linear(x, y, bias=False).weights, rounds[1].weights)
+
+
 def test_images_that_went_wrong_hardly_move_the_linear_map():
     x, y = made(300)
     wrong = y.copy()

@@ -54,6 +54,12 @@ def test_what_is_of_one_side_only_has_no_partner():
     assert_array_equal(found_partners(mirrored, found, 0.6), [NOBODY, 1])
 
 
+def test_partners_that_do_not_come_back_are_none():
+    """Each is found where another is, in a ring: in a mirror's mirror none would be itself."""
+    _, mirrored = seen()
+    assert_array_equal(found_partners(mirrored, mirrored[:, [1, 2, 0]], 0.6), [NOBODY] * 3)
+
+
 def test_what_is_half_way_between_two_is_not_sure():
     _, mirrored = seen(noise=0.0)
     found = mirrored[:, [1, 0, 2]].copy()

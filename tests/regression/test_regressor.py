@@ -13,6 +13,7 @@ from evaluation.made_examples import SCHEME, made_examples
 from warpmarks.coordinates import pixels_to_centred
 from warpmarks.datasets.results import holds_results
 from warpmarks.errors import InputError
+from warpmarks.regression import fitting
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.geometric import fit_geometric
@@ -75,6 +76,23 @@ def test_influences_are_l1_shares_of_the_four_coefficients():
     assert_allclose(regressor.influences(), [[0.75, 0.25, 0.0], [0.0, 0.0, 1.0]])
     assert_allclose(regressor.point_scores(np.array([0.8, 0.4, 0.1])), [0.7, 0.1])
     assert_allclose(regressor.point_scores(np.eye(3)), regressor.influences().T)
+
+
+@pytest.mark.parametrize(("count", "method"), [(100, "geometric"), (101, "linear")])
+def test_with_more_than_ten_images_for_each_input_the_map_is_linear(monkeypatch, count, method):
+    """Five landmarks are ten inputs; the annotations are too rough to prefer either way."""
+    examples = made_examples(count)
+    rough = default_rng(1).normal(0, 4, examples.annotations.shape)
+    examples = replace(examples, annotations=examples.annotations + rough)
+    ways = []
+
+    def fit_and_note(*arguments, **settings):
+        ways.append("geometric")
+        return fit_geometric(*arguments, **settings)
+
+    monkeypatch.setattr(fitting, "fit_geometric", fit_and_note)
+    assert fit_regressor(examples, SCHEME).regressor.method == method
+    assert ("geometric" in ways) == (method == "geometric")
 
 
 def test_warped_copies_belong_to_their_images_by_name():

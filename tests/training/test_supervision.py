@@ -45,6 +45,15 @@ def test_the_distance_is_that_of_a_loop() -> None:
     assert 3 < len(distances) < 12
 
 
+@pytest.mark.parametrize("place", [(0, 1), (2, 3)])
+def test_the_distance_of_one_annotation_is_its_own(place: tuple[int, int]) -> None:
+    landmarks, annotations = torch.zeros(3, 4, 2), torch.full((3, 4, 2), 1e6)
+    there = torch.zeros(3, 4, dtype=torch.bool)
+    annotations[place], there[place] = torch.tensor([2.0, 4.0]), True
+    found = annotation_distance(landmarks, annotations, there, torch.tensor([1.5, 1.0]))
+    assert found.item() == pytest.approx(5.0)
+
+
 def test_where_nothing_is_there_the_distance_is_zero_and_has_a_gradient() -> None:
     landmarks = torch.zeros(2, 3, 2, requires_grad=True)
     nowhere = torch.zeros(2, 3, dtype=torch.bool)
