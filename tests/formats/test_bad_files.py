@@ -81,7 +81,17 @@ WRONG = [
     (
         "deeplabcut",
         "scorer,A,A,A,A\nindividuals,m1,m1,m2,m2\nbodyparts,a,a,a,a\ncoords,x,y,x,y\ni,1,2,3,4\n",
-        "has the animals 'm1', 'm2'",
+        "has points of the animals 'm1', 'm2': expected one object on each image, so keep one",
+    ),
+    (
+        "deeplabcut",
+        "scorer,A,A,A,A\nindividuals,m1,m1,m2,m2\nbodyparts,a,a,a,a\ncoords,x,y,x,y\ni,,,,NaN\n",
+        "has no points of the animals 'm1', 'm2'",
+    ),
+    (
+        "deeplabcut",
+        "scorer,A,A,A,A\nindividuals,m1,m1,m2,m2\nbodyparts,a,a,a,a\ncoords,x,y,x,y\ni,1,2\n",
+        "line 5: 3 columns, where the header has 5",
     ),
     (
         "deeplabcut",

@@ -59,6 +59,28 @@ def test_we_read_what_pandas_writes_for_deeplabcut(tmp_path, levels):
     np.testing.assert_array_equal(table.points.reshape(2, 4), cells)
 
 
+@pytest.mark.parametrize("animal", ["m1", "m2"])
+def test_we_read_the_only_animal_that_has_points(tmp_path, animal):
+    """A project of DeepLabCut names all of its animals, and ``single``, in each file."""
+    columns = pandas.MultiIndex.from_tuples(
+        [
+            ("Ana", individual, part, coordinate)
+            for individual, parts in {"m1": "ab", "m2": "ab", "single": "c"}.items()
+            for part in parts
+            for coordinate in "xy"
+        ],
+        names=["scorer", "individuals", "bodyparts", "coords"],
+    )
+    paths = ["labeled-data/film/img001.png", "labeled-data/film/img002.png"]
+    frame = pandas.DataFrame(np.nan, columns=columns, index=paths)
+    frame.loc[paths[1], ("Ana", animal)] = [3, 4, 5, 6]
+    frame.to_csv(tmp_path / "c.csv")
+    table = read(tmp_path / "c.csv")
+    assert (table.names, table.images, table.scorer) == (("a", "b"), tuple(paths), "Ana")
+    np.testing.assert_array_equal(table.points[1], [[3, 4], [5, 6]])
+    assert np.isnan(table.points[0]).all()
+
+
 def test_lightning_pose_finds_its_columns(tmp_path):
     write(tmp_path / "l.csv", "lightning-pose", fish())
     frame = pandas.read_csv(tmp_path / "l.csv", header=[0, 1, 2], index_col=0)

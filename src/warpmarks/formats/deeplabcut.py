@@ -3,7 +3,8 @@
 Images stand in the first column as paths, or in the first three as labeled-data, video and image,
 which newer versions write; both are read, and the first is written, which every version reads.
 With ``likelihood`` beside x and y where there are scores. Files of several animals (a fourth header
-row) are read if only one of them has points. Frames of one video stand by their numbers, as in the
+row) are read if only one of them has points, on whatever images: a project names all its animals in
+every file. Frames of one video stand by their numbers, as in the
 files that DeepLabCut writes when it analyses a video. Other columns than x, y, likelihood and
 visible (those of ensembles) are skipped.
 
@@ -13,7 +14,8 @@ the maintainers count the first pixel as (0, 0) (DeepLabCut issue 2906).
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +57,13 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         InputError: the header or a cell is wrong; the message names the line.
     """
     lines = _lines(path)
-    header = _header(path, lines)
-    names, columns = _columns(path, header)
+    header, animals = _header(path, lines)
     index = _index_columns(header)
+    used = list(range(index, len(header[0])))
+    if len({animals[column] for column in used}) > 1:
+        lines, of_all = itertools.tee(lines)
+        used = _of_one_animal(path, header, animals, (cells for _, cells in of_all))
+    names, columns = _columns(path, header, used)
     rows = []
     for line, cells in lines:
         if not any(cells):
@@ -137,8 +143,10 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise InputError(f"{path}, line {reader.line_num}: {error}: expected {KIND}") from error
 
 
-def _header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> list[list[str]]:
-    """The rows scorer, bodyparts and coords; of several animals, the row between is checked."""
+def _header(
+    path: Path, lines: Iterator[tuple[int, list[str]]]
+) -> tuple[list[list[str]], list[str]]:
+    """The rows scorer, bodyparts and coords, and the animal of each column."""
     titles = ["scorer", "bodyparts", "coords"]
     rows = [next(lines, (0, [""]))[1] for _ in titles]
     if rows[1][:1] == ["individuals"]:
@@ -152,14 +160,35 @@ def _header(path: Path, lines: Iterator[tuple[int, list[str]]]) -> list[list[str
             )
     if len({len(cells) for cells in rows}) != 1:
         raise InputError(f"{path}: the header rows have different lengths: expected {KIND}")
-    if len(rows) == 4:
-        animals = sorted(set(rows.pop(1)[_index_columns(rows) :]))
-        if len(animals) > 1:
-            raise InputError(
-                f"{path} has the animals {', '.join(map(repr, animals))}: expected one object on "
-                "each image, so keep one of them"
-            )
-    return rows
+    animals = rows.pop(1) if len(rows) == 4 else [""] * len(rows[0])
+    return rows, animals
+
+
+def _of_one_animal(
+    path: Path, header: list[list[str]], animals: list[str], rows: Iterable[list[str]]
+) -> list[int]:
+    """The columns of the only animal with points."""
+    placed = {
+        column
+        for cells in rows
+        for column, (cell, coordinate) in enumerate(zip(cells, header[2], strict=False))
+        if coordinate in ("x", "y") and _filled(cell)
+    }
+    index = _index_columns(header)
+    found = {animals[column] for column in placed if column >= index}
+    if len(found) != 1:
+        named = sorted(found or set(animals[index:]))
+        raise InputError(
+            f"{path} has {'points' if found else 'no points'} of the animals "
+            f"{', '.join(map(repr, named))}: expected one object on each image, so keep one of them"
+        )
+    return [column for column in range(index, len(animals)) if animals[column] in found]
+
+
+def _filled(cell: str) -> str:
+    """What a cell says; nothing where pandas writes that there is nothing."""
+    text = cell.strip()
+    return "" if text.lower() in ("nan", "na") else text
 
 
 def _index_columns(header: list[list[str]]) -> int:
@@ -167,10 +196,12 @@ def _index_columns(header: list[list[str]]) -> int:
     return next((n for n, cell in enumerate(header[0]) if n and cell), len(header[0]))
 
 
-def _columns(path: Path, header: list[list[str]]) -> tuple[list[str], dict[tuple[str, str], int]]:
-    """Names of the points, and the column of each (point, coordinate)."""
+def _columns(
+    path: Path, header: list[list[str]], used: Sequence[int]
+) -> tuple[list[str], dict[tuple[str, str], int]]:
+    """Names of the points, and the column of each (point, coordinate), of those that are used."""
     columns: dict[tuple[str, str], int] = {}
-    for column in range(_index_columns(header), len(header[0])):
+    for column in used:
         key = (header[1][column], header[2][column])
         if header[0][column] != header[0][_index_columns(header)] or key in columns:
             raise InputError(
@@ -200,8 +231,7 @@ def _row(
 
     def cell(name: str, coordinate: str) -> str:
         column = columns.get((name, coordinate))
-        text = "" if column is None else cells[column].strip()
-        return "" if text.lower() in ("nan", "na") else text
+        return "" if column is None else _filled(cells[column])
 
     for point, name in enumerate(names):
         x, y = cell(name, "x"), cell(name, "y")
