@@ -217,7 +217,6 @@ def test_without_a_budget_self_training_follows_the_cooling_down() -> None:
     assert not schedule.over(300, 0.0)
     schedule.turn(300, 0.0)
     assert schedule.in_self_training
-    schedule.observe(350, 1e-9)
     assert schedule.factor(350, 0.0) == pytest.approx(0.5)
     assert not schedule.over(399, 0.0)
     assert schedule.over(400, 0.0)  # a hundred of four hundred

@@ -138,8 +138,11 @@ class Schedule:
         return self.config.kind == "plateau" or self.budget.share(0, 0.0) is None
 
     def observe(self, step: int, held_out_loss: float) -> None:
-        """Take note of the loss on the held-out pairs after ``step`` steps."""
-        if not self.follows_loss or self.in_self_training:
+        """Take note of the loss on the held-out pairs after ``step`` steps.
+
+        Once self-training has begun, nothing follows from it any more.
+        """
+        if not self.follows_loss:
             return
         watch = self.watch
         if watch.best is None or held_out_loss < watch.best * (1 - self.config.threshold):
