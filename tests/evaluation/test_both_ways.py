@@ -65,5 +65,6 @@ def test_images_that_lack_a_point_are_left_out_backward_only():
     examples.annotations[:, 1] = np.nan
     found = measure_both_ways(examples, LENGTHS, training, default_rng(0))
     assert np.isnan(found.backward)
+    assert np.isnan(found.landmarks).all()
     assert np.isfinite(found.forward)
     assert found.forward != complete.forward

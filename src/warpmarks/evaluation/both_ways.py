@@ -17,12 +17,13 @@ FOLDS = 5
 
 @dataclass(frozen=True)
 class BothWays:
-    """Errors over the normaliser; 0 is best; nan where no image has all the points.
+    """Errors over the normaliser; 0 is best.
 
     Attributes:
         forward: mean over annotated points, predicted from the landmarks.
-        backward: mean over landmarks, predicted from the annotated points.
-        landmarks: the backward error of each landmark.
+        backward: mean over landmarks, predicted from the annotated points of the images that have
+            all of them; nan where none has.
+        landmarks: the backward error of each landmark; nan likewise.
         how: what the maps were fitted on, as a clause.
     """
 

@@ -13,7 +13,12 @@ _TRAIL = 0.9  # opacity of the newest end
 
 
 def dot_diameter(height: int, width: int, num_points: int) -> float:
-    """Pixels across, in the measure of the other pictures (see `warpmarks.plots.markers`)."""
+    """Pixels across: smaller among many, as in other pictures, and never too small for a colour.
+
+    On a frame of the same size a dot is little more than half of what `warpmarks.plots.markers`
+    draws: those tiles are looked at small, side by side, and a film fills the screen, where a dot
+    should hide neither what it follows nor its trail.
+    """
     share = 0.034 * (10 / max(num_points, 10)) ** 0.3
     return max(5.0, share * min(height, width))
 
