@@ -70,6 +70,16 @@ def test_the_distance_is_that_of_the_sums_written_out(monkeypatch: pytest.Monkey
     assert_close(found, torch.from_numpy(by_hand(original, warped, targets, unit)))
 
 
+def test_one_cell_that_stays_in_x_counts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "PLACES", ROWS * COLUMNS)
+    original, warped = random_descriptors(3), random_descriptors(3, seed=1)
+    targets = unwarped(3) + 5
+    targets[:, 17] = torch.tensor([0.3, -0.6], dtype=torch.float64)
+    unit = view_unit(ROWS, COLUMNS).double()
+    found = exchange_distance(original, warped, targets, unit)
+    assert_close(found, torch.from_numpy(by_hand(original, warped, targets, unit)))
+
+
 def test_descriptors_that_all_objects_share_cost_nothing_and_own_ones_do() -> None:
     """Of an object that has nothing in common with the other, nothing can be rebuilt."""
     unit = view_unit(ROWS, COLUMNS).double()

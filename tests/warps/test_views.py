@@ -64,6 +64,17 @@ def test_a_view_through_no_warp_is_the_view() -> None:
     assert there.all()
 
 
+def test_what_a_folded_warp_shows_nowhere_is_not_there() -> None:
+    """Folded to x^2 + 0.3 x: left of -0.0225 nothing of the picture is seen."""
+    controls = control_grid(5, 5)
+    folded = torch.stack([controls[:, 0] ** 2 + 0.3 * controls[:, 0], controls[:, 1]], dim=-1)
+    warp = ThinPlateSpline.fit(controls, folded[None])
+    points = torch.tensor([[[-0.3, 0.0], [-0.2, 0.3], [0.5, 0.2]]], dtype=torch.float64)
+    seen, there = seen_points(points, warp)
+    assert there.tolist() == [[False, False, True]]
+    assert_close(warp(seen)[there], points[there])
+
+
 def test_points_out_of_view_and_unknown_ones_are_not_there() -> None:
     """Shifted by hand: g1(v) = v + 0.5 in x, so that a point is seen 0.5 further left."""
     controls = control_grid(3, 3)
