@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 
 from listening import Listener
 from warpmarks.datasets import cache as cache_module
+from warpmarks.datasets import reading
 from warpmarks.datasets.cache import default_cache_dir, load_pictures
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.reading import read_picture
@@ -174,6 +176,27 @@ def test_an_image_that_vanishes_is_unreadable(folder, load):
     (folder / "05.png").unlink()
     (folder / "05.png").symlink_to(folder / "nowhere.png")
     assert load().unreadable == (("05.png", "No such file or directory"),)
+
+
+@pytest.mark.parametrize("error", [AttributeError, MemoryError])
+def test_a_failure_of_ours_leaves_no_image_out(load, monkeypatch, error):
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "image_to_rgb", Mock(side_effect=[error, *[None] * COUNT]))
+        with pytest.raises(error):
+            load(workers=1)
+    assert load().unreadable == ()
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES])
+def test_a_failure_of_the_system_leaves_no_image_out(load, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "identify", fail)
+        with pytest.raises(InputError, match=rf"png cannot .*{os.strerror(number)}.*: try again"):
+            load()
+    assert load().unreadable == ()
 
 
 def remove_index(folder):

@@ -95,10 +95,11 @@ def load_pictures(
     settings = (height, width, fit)
     with Workers(max(1, workers or processors())) as threads:
         work = _Work(images, settings, threads, progress)
-        folder = cache_dir / _key(work)
+        key, not_opened = _key(work)
+        folder = cache_dir / key
         cache = _open(folder, settings)
         if cache is None:
-            _make(folder, work)
+            _make(folder, work, not_opened)
             cache = _open(folder, settings)
     if cache is None:
         raise InputError(f"the cache {folder} was damaged while it was made: try again")
@@ -142,24 +143,28 @@ class _Work:
     progress: Progress
 
 
-def _key(work: _Work) -> str:
+def _key(work: _Work) -> tuple[str, list[str]]:
+    """The key, and for each image why the system cannot read it; empty of one that it can."""
     whole = hashlib.blake2b(digest_size=16)
     whole.update(json.dumps([_FORMAT_VERSION, READING_VERSION, *work.settings]).encode())
     work.progress.start("Checking images", len(work.images.names))
     digests = work.workers.in_order(_digest, work.images.paths())
-    for name, digest in zip(work.images.names, digests, strict=True):
-        whole.update(json.dumps([name, digest]).encode())
+    reasons = []
+    for name, (digest, reason) in zip(work.images.names, digests, strict=True):
+        whole.update(json.dumps([name, digest or f"unreadable: {reason}"]).encode())
+        reasons.append(reason)
         work.progress.advance()
     work.progress.finish()
-    return whole.hexdigest()
+    return whole.hexdigest(), reasons
 
 
-def _digest(path: Path) -> str:
+def _digest(path: Path) -> tuple[str, str]:
+    """The digest of a file's bytes, or why there is none."""
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "blake2b").hexdigest()
+            return hashlib.file_digest(file, "blake2b").hexdigest(), ""
     except OSError as error:
-        return f"unreadable: {error.strerror}"
+        return "", error.strerror or str(error)
 
 
 def _open(folder: Path, settings: Settings) -> PictureCache | None:
@@ -179,7 +184,7 @@ def _open(folder: Path, settings: Settings) -> PictureCache | None:
     return PictureCache(pictures, names, sizes, unreadable, folder.name)
 
 
-def _make(folder: Path, work: _Work) -> None:
+def _make(folder: Path, work: _Work, not_opened: Sequence[str]) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         remove_stale(folder.parent)
@@ -188,7 +193,7 @@ def _make(folder: Path, work: _Work) -> None:
             tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=PARTIAL)
         )
         try:
-            _fill(temporary, work)
+            _fill(temporary, work, not_opened)
             _move(temporary, folder, work.settings)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -210,12 +215,13 @@ def _check_room(folder: Path, work: _Work) -> None:
         )
 
 
-def _fill(folder: Path, work: _Work) -> None:
+def _fill(folder: Path, work: _Work, not_opened: Sequence[str]) -> None:
     names, sizes, unreadable = [], [], []
     work.progress.start("Reading images", len(work.images.names))
     # Written, not mapped: a full disk is then an error, where a map would have the process killed.
     with (folder / _PICTURES).open("wb") as file:
-        results = work.workers.in_order(_Reader(*work.settings), work.images.paths())
+        asked = zip(work.images.paths(), not_opened, strict=True)
+        results = work.workers.in_order(_Reader(*work.settings), asked)
         for name, result in zip(work.images.names, results, strict=True):
             if isinstance(result, str):
                 unreadable.append((name, result))
@@ -240,10 +246,15 @@ class _Reader:
     width: int
     fit: str
 
-    def __call__(self, path: Path) -> tuple[np.ndarray, tuple[int, int]] | str:
+    def __call__(self, asked: tuple[Path, str]) -> tuple[np.ndarray, tuple[int, int]] | str:
+        path, not_opened = asked
+        if not_opened:
+            return not_opened
         try:
             return read_picture(path, self.height, self.width, self.fit)
         except UnreadableImage as error:
+            if error.system:  # it may pass, but the key would stay the same
+                raise InputError(f"{error}, though it could be a moment ago: try again") from error
             return error.reason
 
 

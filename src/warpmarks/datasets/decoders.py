@@ -5,6 +5,8 @@ import io
 import struct
 import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,6 +58,20 @@ def identify(file: BinaryIO | io.BytesIO) -> Image.Image:
         except (SyntaxError, IndexError, TypeError, struct.error):
             continue  # the ways in which plugins say that a file is not theirs
     raise ValueError(f"not an image in a format that can be read{missing}")
+
+
+@contextmanager
+def decoding() -> Iterator[None]:
+    """Decoders raise nearly every type on damaged data: inside, it becomes a ValueError.
+
+    An OSError stays one, and a lack of memory says nothing of the data.
+    """
+    try:
+        yield
+    except (OSError, ValueError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def holds_several_pages(path: Path) -> bool:

@@ -5,6 +5,7 @@ ignored. What pixel values mean, in deep, transparent or unusual modes, is told 
 `warpmarks.datasets.rgb`.
 """
 
+import errno
 import io
 import math
 import threading
@@ -18,7 +19,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
-from warpmarks.datasets.decoders import identify, orientation_of, quiet_pillow
+from warpmarks.datasets.decoders import decoding, identify, orientation_of, quiet_pillow
 from warpmarks.datasets.deep import load_deep
 from warpmarks.datasets.fit import Placement, place
 from warpmarks.datasets.rgb import array_to_image, deep_to_rgb, image_to_rgb
@@ -60,11 +61,12 @@ class UnreadableImage(InputError):  # noqa: N818
 
     Attributes:
         reason: why, without the name, in a few words.
+        system: whether the system could not read it, whatever its bytes are.
     """
 
-    def __init__(self, name: str, reason: str) -> None:
+    def __init__(self, name: str, reason: str, *, system: bool = False) -> None:
         super().__init__(f"{name} cannot be read as an image: {reason}")
-        self.reason = reason
+        self.reason, self.system = reason, system
 
 
 def open_image(source: ImageSource) -> Image.Image:
@@ -87,7 +89,8 @@ def open_stored(path: str | Path) -> Image.Image:
         UnreadableImage: it cannot be read, with the reason.
     """
     with _reasons(path), Path(path).open("rb") as file:
-        image = identify(file)
+        with decoding():
+            image = identify(file)
         _check_pixels(image, image.size)
         return _loaded(image, file)
 
@@ -116,7 +119,7 @@ def read_size(path: str | Path) -> tuple[int, int]:
     Raises:
         UnreadableImage: it is no image, with the reason.
     """
-    with _reasons(path), Path(path).open("rb") as file:
+    with _reasons(path), Path(path).open("rb") as file, decoding():
         image = identify(file)
         width, height = image.size
         if image.format == "TIFF":  # its plugin may have swapped the sides in advance
@@ -170,9 +173,10 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
         yield _upright(source, source.size)
     elif isinstance(source, str | Path | bytes):
         with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
-            image = identify(file)
-            full_size = image.size
-            scale = _draft(image, target) if target is not None else 1
+            with decoding():
+                image = identify(file)
+                full_size = image.size
+                scale = _draft(image, target) if target is not None else 1
             _check_pixels(image, full_size)
             with _one_large_image if _pixels(image) > _LARGE_PIXELS else nullcontext():
                 yield _upright(image, full_size, scale, file)
@@ -185,7 +189,12 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
 
 def _loaded(image: Image.Image, file: BinaryIO | io.BytesIO | None) -> Image.Image:
     """The pixels in RGB; of an image that is given without its file, as Pillow has them."""
-    deep = load_deep(image, file) if file is not None else None
+    deep = None
+    with decoding():
+        if file is None:
+            image.load()
+        else:
+            deep = load_deep(image, file)
     if deep is None:
         return image_to_rgb(image)
     return deep_to_rgb(deep, image.info.get("transparency"))
@@ -242,13 +251,16 @@ def _check_pixels(image: Image.Image, full_size: tuple[int, int]) -> None:
 
 @contextmanager
 def _reasons(source: ImageSource) -> Iterator[None]:
-    """Whatever goes wrong inside becomes one sentence that names the source."""
+    """What is wrong with the source becomes one sentence that names it."""
     name = str(source) if isinstance(source, str | Path) else "the image"
     try:
         with quiet_pillow:
             yield
     except InputError:
         raise
-    except Exception as error:  # decoders raise nearly every type on damaged data
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UnreadableImage(name, reason) from error
+        # Decoders raise errors of their own without a number; damaged ones seek to nowhere.
+        number = error.errno if isinstance(error, OSError) else None
+        system = number not in {None, errno.EINVAL}
+        raise UnreadableImage(name, reason, system=system) from error
