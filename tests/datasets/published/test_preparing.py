@@ -266,10 +266,25 @@ def test_what_was_begun_with_another_size_is_begun_anew(tmp_path):
     anew = Stop(None)
     prepare(*arguments, partial=True, size=40, progress=anew)
     assert anew.begun == 0
-    assert "was begun for another set or crop" in anew.messages[0]
+    assert "was begun for other images or another crop" in anew.messages[0]
     assert {copies.load(path).size for path in (tmp_path / "set" / "images").rglob("*.jpg")} == {
         (40, 40)
     }
+
+
+def test_corrected_points_are_cut_anew(tmp_path):
+    copies.cats(tmp_path / "copy", count=14)
+    arguments = (PUBLISHED["cats"], [tmp_path / "copy"], tmp_path / "set")
+    with pytest.raises(KeyboardInterrupt):
+        prepare(*arguments, partial=True, progress=Stop(6))
+    for path in (tmp_path / "copy").rglob("*.cat"):
+        count, *cells = path.read_text().split()
+        path.write_text(" ".join([count, *(str(int(cell) - 3) for cell in cells)]))
+    anew = Stop(None)
+    prepare(*arguments, partial=True, progress=anew)
+    assert anew.begun == 0
+    prepare(PUBLISHED["cats"], [tmp_path / "copy"], tmp_path / "at_once", partial=True)
+    assert contents(tmp_path / "set") == contents(tmp_path / "at_once")
 
 
 def test_only_a_prepared_set_is_replaced(tmp_path):

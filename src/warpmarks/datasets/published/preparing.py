@@ -11,6 +11,7 @@ All of it grows in ``.SET.preparing`` beside SET, which takes its name at the en
 interrupted process has written there is used by the next one, if it is asked for the same.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Sequence
@@ -93,13 +94,14 @@ def prepare(
             f"{found.gaps[0]}: complete the set, or use what is there with --partial"
             + (f" ({len(found.gaps) - 1} more such gaps)" if len(found.gaps) > 1 else "")
         )
+    boxes = _boxes(published, chosen, found.images)
     asked = {
         "set": published.name,
         "folders": [str(Path(folder).resolve()) for folder in folders],
         "crop": chosen,
         "size": size,
+        "sources": _digest(found.images, boxes),
     }
-    boxes = _boxes(published, chosen, found.images)
     work = output.with_name(f".{output.name}.preparing")
     try:
         _begin(work, asked, progress)
@@ -163,6 +165,12 @@ def _boxes(published: PublishedSet, crop: str, images: SourceImages) -> Int[np.n
     return rule(images.points, images.splits)
 
 
+def _digest(images: SourceImages, boxes: Int[np.ndarray, "images 4"]) -> str:
+    """What tells apart the images, their files and what is cut out of each."""
+    text = json.dumps([images.names, images.files, boxes.tolist()])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def _begin(work: Path, asked: dict[str, object], progress: Progress) -> None:
     """Make the folder that grows, or go on in the one that an interrupted process left."""
     settings = work / SETTINGS
@@ -172,7 +180,9 @@ def _begin(work: Path, asked: dict[str, object], progress: Progress) -> None:
         begun = None
     if begun != asked:
         if work.exists():
-            progress.message(f"{work} was begun for another set or crop, and is begun anew")
+            progress.message(
+                f"{work} was begun for other images or another crop, and is begun anew"
+            )
             shutil.rmtree(work)
         work.mkdir(parents=True)
         write_json(settings, asked)
