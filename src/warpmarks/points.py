@@ -1,6 +1,8 @@
 """What annotated points are called, and what their errors are divided by."""
 
 import re
+import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,8 +80,8 @@ class PointScheme:
     """The points of a set: names, what errors are divided by, and which are mirror images.
 
     Attributes:
-        names: of the N points, in the order of the columns of landmarks.csv; each once, also when
-            upper and lower case are not told apart.
+        names: of the N points, in the order of the columns of landmarks.csv; no two
+            of one `name_key`.
         normaliser: what errors are divided by.
         mirror: pairs of points, counted from 0, that change places when the image is mirrored left
             to right; a point in no pair is its own mirror image.
@@ -131,6 +133,33 @@ def parse_normaliser(text: str, names: tuple[str, ...], *, source: str) -> Norma
     return Normaliser("points", text, first, second)
 
 
+def distance_between(
+    first: Sequence[int], second: Sequence[int], names: tuple[str, ...], *, source: str
+) -> Normaliser:
+    """The distance between two groups of points, in words that `parse_normaliser` reads back.
+
+    A point goes by its name, or by its number where its name would be read as something else.
+
+    Raises:
+        InputError: so would its number; ``source`` names the flag or file.
+    """
+
+    def word(point: int) -> str:
+        for text in (names[point], str(point + 1)):
+            try:
+                if ":" not in text and _group(text, names, source) == (point,):
+                    return text
+            except InputError:
+                continue
+        raise InputError(
+            f"{source}: the point {names[point]!r} cannot be told by its name, and its number "
+            f"{point + 1} is the name of another point: rename one of the two"
+        )
+
+    text = ":".join("+".join(map(word, group)) for group in (first, second))
+    return Normaliser("points", text, tuple(first), tuple(second))
+
+
 def find_point(text: str, names: tuple[str, ...], *, source: str) -> int:
     """The point of that name, or of that number from 1, counted from 0; a name wins.
 
@@ -138,41 +167,53 @@ def find_point(text: str, names: tuple[str, ...], *, source: str) -> int:
         InputError: there is none; ``source`` names the flag or file.
     """
     word = text.strip()
-    by_name = {name.strip().casefold(): index for index, name in enumerate(names)}
-    if word.casefold() in by_name:
-        return by_name[word.casefold()]
+    by_name = _by_name(names)
+    if name_key(word) in by_name:
+        return by_name[name_key(word)]
     if re.fullmatch(r"[0-9]{1,9}", word) and 1 <= int(word) <= len(names):
         return int(word) - 1
     raise InputError(f"{source}: {_expected(word, names)}")
+
+
+def name_key(name: str) -> str:
+    """What two points cannot share: their names without what is easily taken for the same.
+
+    That is upper and lower case, spaces around, and how letters with accents are encoded.
+    """
+    return unicodedata.normalize("NFC", name.strip()).casefold()
 
 
 def check_names(names: tuple[str, ...], *, source: str) -> None:
     """Raise unless every name is there and stands alone.
 
     Raises:
-        InputError: an empty name, or two that differ at most in upper and lower case.
+        InputError: an empty name, or two of one `name_key`.
     """
     seen: dict[str, str] = {}
     for number, name in enumerate(names, start=1):
         if not name.strip():
             raise InputError(f"{source}: point {number} has an empty name: give it one")
-        key = name.strip().casefold()
+        key = name_key(name)
         if key in seen:
             raise InputError(
                 f"{source}: the points {seen[key]!r} and {name!r} have the same name but for upper "
-                "and lower case and spaces: rename one"
+                "and lower case, spaces and the encoding of accents: rename one"
             )
         seen[key] = name
 
 
+def _by_name(names: tuple[str, ...]) -> dict[str, int]:
+    return {name_key(name): index for index, name in enumerate(names)}
+
+
 def _group(text: str, names: tuple[str, ...], source: str) -> tuple[int, ...]:
-    by_name = {name.strip().casefold(): index for index, name in enumerate(names)}
+    by_name = _by_name(names)
     indices: list[int] = []
     for part in text.split("+"):
         word = part.strip()
         numbers = re.fullmatch(r"([0-9]{1,9})(?:-([0-9]{1,9}))?", word)
-        if word.casefold() in by_name:
-            indices.append(by_name[word.casefold()])
+        if name_key(word) in by_name:
+            indices.append(by_name[name_key(word)])
         elif numbers and 1 <= int(numbers[1]) <= int(numbers[2] or numbers[1]) <= len(names):
             indices += range(int(numbers[1]) - 1, int(numbers[2] or numbers[1]))
         else:

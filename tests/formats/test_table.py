@@ -119,7 +119,7 @@ def test_as_many_names_as_points():
         (["p"], [], "has no images"),
         (["p"], ["a", "a"], "has the image 'a' twice"),
         (["p", "P "], ["a"], "same name"),
-        (["Å", "A\u030a"], ["a"], "look the same"),
+        (["Å", "A\u030a"], ["a"], "same name"),
         (["p", " "], ["a"], "empty name"),
     ],
 )

@@ -2,7 +2,6 @@
 
 import math
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +11,7 @@ from jaxtyping import Float
 
 from warpmarks.errors import InputError
 from warpmarks.formats.table import HIDDEN, UNLABELLED, VISIBLE
-from warpmarks.points import Normaliser, PointScheme, check_names, parse_normaliser
+from warpmarks.points import Normaliser, PointScheme, check_names, distance_between
 from warpmarks.wording import counted
 
 MAX_POINTS = 1000
@@ -79,16 +78,7 @@ class Scheme:
         if self.normaliser is None:
             return Normaliser("box", "box")
         first, second = self.normaliser
-        by_name = f"{self.names[first]}:{self.names[second]}"
-        # A name may hold a colon, or be the number of another point: the text must be read back.
-        for text in (by_name, f"{first + 1}:{second + 1}"):
-            try:
-                read = parse_normaliser(text, self.names, source="normaliser")
-            except InputError:
-                continue
-            if (read.first, read.second) == ((first,), (second,)):
-                return read
-        return Normaliser("box", "box")
+        return distance_between((first,), (second,), self.names, source="the normaliser")
 
     def to_json(self) -> dict[str, Any]:
         """As the page and the project's files hold it."""
@@ -106,8 +96,9 @@ def check_scheme(scheme: Scheme, *, source: str) -> Scheme:
     """The scheme with its names trimmed, or an error.
 
     Raises:
-        InputError: a name that is empty, too long or like another one, a colour that is none, or a
-            point that is not there or in two pairs; ``source`` is where the scheme is from.
+        InputError: a name that is empty, too long or like another one, a colour that is none, a
+            point that is not there or in two pairs, or a normaliser that names cannot tell;
+            ``source`` is where the scheme is from.
     """
     names = tuple(name.strip() for name in scheme.names)
     if len(names) > MAX_POINTS:
@@ -115,16 +106,11 @@ def check_scheme(scheme: Scheme, *, source: str) -> Scheme:
             f"{source} has {counted(len(names), 'point')}: expected at most {MAX_POINTS}"
         )
     check_names(names, source=source)
-    alike: dict[str, str] = {}
     for name in names:
         if len(name) > MAX_NAME:
             raise InputError(f"{source}: a name has {len(name)} letters: expected up to {MAX_NAME}")
         if "\0" in name or any("\ud800" <= letter <= "\udfff" for letter in name):
             raise InputError(f"{source}: the name {name!r} has a character that is no text")
-        key = unicodedata.normalize("NFC", name).casefold()
-        if key in alike:
-            raise InputError(f"{source}: the points {alike[key]!r} and {name!r} look the same")
-        alike[key] = name
     colours = tuple(colour.lower() for colour in scheme.colours)
     for colour in colours:
         if not _COLOUR.fullmatch(colour):
@@ -141,6 +127,9 @@ def check_scheme(scheme: Scheme, *, source: str) -> Scheme:
         raise InputError(f"{source}: the distance of a point to itself is 0: choose two points")
     if any(not 0 <= point < len(names) for point in (*mirrored, *normaliser)):
         raise InputError(f"{source}: a pair or the normaliser names a point that is not there")
+    if scheme.normaliser is not None:
+        first, second = scheme.normaliser
+        distance_between((first,), (second,), names, source=f"{source}, normaliser")
     return Scheme(names, colours, scheme.mirror, scheme.normaliser)
 
 

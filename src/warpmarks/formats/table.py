@@ -4,7 +4,6 @@ Coordinates are the package's own pixels: x to the right, y downwards, centres a
 image of width W spans -0.5 to W - 0.5. Each format's module says how its file counts.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -13,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int8
 
 from warpmarks.errors import InputError
-from warpmarks.points import Normaliser, check_names, numbered_names, parse_normaliser
+from warpmarks.points import Normaliser, check_names, distance_between, name_key, parse_normaliser
 from warpmarks.wording import be, counted
 
 UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
@@ -131,12 +130,6 @@ def assemble(
     if not rows:
         raise InputError(f"{source} has no images: expected points on at least one")
     check_names(tuple(names), source=source)
-    alike: dict[str, str] = {}
-    for name in names:
-        if alike.setdefault(_key(name), name) != name:
-            raise InputError(
-                f"{source}: the points {alike[_key(name)]!r} and {name!r} look the same: rename one"
-            )
     check_room(len(rows), len(names), source=source)
     seen: set[str] = set()
     for row in rows:
@@ -238,10 +231,10 @@ def select_points(table: PointTable, names: Sequence[str], *, source: str) -> Po
     Raises:
         InputError: there is no such point, with the nearest one, or one is asked for twice.
     """
-    places = {_key(name): index for index, name in enumerate(table.names)}
+    places = {name_key(name): index for index, name in enumerate(table.names)}
     chosen: list[int] = []
     for name in names:
-        index = places.get(_key(name))
+        index = places.get(name_key(name))
         if index is None:
             raise InputError(f"{source}: there is no point {name!r}: {_nearest(name, table.names)}")
         if index in chosen:
@@ -268,7 +261,7 @@ def select_points(table: PointTable, names: Sequence[str], *, source: str) -> Po
 def _in_words_of(names: tuple[str, ...], table: PointTable, new: Mapping[int, int]) -> str | None:
     """The table's normaliser for points called ``names``.
 
-    As it is written where it means the same points, else by their names, else by their numbers.
+    As it is written where it means the same points, else as `distance_between` writes it.
 
     Args:
         names: of the points that there are to be.
@@ -285,15 +278,13 @@ def _in_words_of(names: tuple[str, ...], table: PointTable, new: Mapping[int, in
     if not {*old.first, *old.second} <= new.keys():
         return None
     first, second = ([new[index] for index in group] for group in (old.first, old.second))
-    by_name, by_number = (
-        ":".join("+".join(words[index] for index in group) for group in (first, second))
-        for words in (names, numbered_names(len(names)))
-    )
-    for written in (text, by_name, by_number):
-        said = _parsed(written, names)
-        if said and set(said.first) == set(first) and set(said.second) == set(second):
-            return written
-    return None
+    said = _parsed(text, names)
+    if said and set(said.first) == set(first) and set(said.second) == set(second):
+        return text
+    try:
+        return distance_between(first, second, names, source="the normaliser").text
+    except InputError:
+        return None
 
 
 def _parsed(text: str, names: tuple[str, ...]) -> Normaliser | None:
@@ -303,14 +294,10 @@ def _parsed(text: str, names: tuple[str, ...]) -> Normaliser | None:
         return None
 
 
-def _key(name: str) -> str:
-    return unicodedata.normalize("NFC", name.strip()).casefold()
-
-
 def _nearest(name: str, names: Sequence[str]) -> str:
-    close = get_close_matches(_key(name), [_key(known) for known in names], n=1)
+    close = get_close_matches(name_key(name), [name_key(known) for known in names], n=1)
     if close:
-        meant = next(known for known in names if _key(known) == close[0])
+        meant = next(known for known in names if name_key(known) == close[0])
         return f"did you mean {meant!r}?"
     listed = ", ".join(map(repr, names[:12])) + (", ..." if len(names) > 12 else "")
     return f"expected one of {listed}"
