@@ -66,6 +66,9 @@ WRONG = [
     ("coco", coco().replace("[1, 2, 2]", "[1, 1e999, 2]"), "inf is not a number"),
     ("coco", coco(annotations=[ANNOTATION | {"bbox": [1]}]), "expected left, top, width"),
     ("coco", coco(categories=[CATEGORY | {"skeleton": [[1, 2]]}]), "2 is not between 1 and 1"),
+    ("coco", coco(categories=[CATEGORY | {"skeleton": 5}]), "skeleton has 5: expected pairs"),
+    ("coco", coco(annotations=[ANNOTATION | {"image_id": [1]}]), r"id \[1\]: expected a number"),
+    ("coco", coco(images=[IMAGE | {"file_name": "\ud800.png"}]), "a character that is no text"),
     ("deeplabcut", "", "where its header row scorer begins"),
     ("deeplabcut", "image,x1,y1\n", "has 'image' where its header row scorer begins"),
     ("deeplabcut", dlc("i.png,1"), "line 4: 2 columns, where the header has 3"),
@@ -122,6 +125,8 @@ WRONG = [
     ("label-studio", task(keypoint(image_rotation=90)), "was turned in Label Studio"),
     ("label-studio", task(keypoint(original_width=None)), "needs the size of 'i.png'"),
     ("label-studio", task(annotations=5), "annotations is no list"),
+    ("label-studio", task(keypoint(), data={"image": "http://[bad"}), "is no address"),
+    ("label-studio", task(keypoint(score=7)), "the score of 'a' on 'i.png' is 7: expected 0"),
     ("pts", "", "is damaged"),
     ("pts", "version: 1\nn_points: 2\n{\n1 1\n}\n", "says that it has 2 points"),
     ("pts", "version: 1\nn_points: 1\n{\n1 b\n}\n", "'b' is not a number"),
@@ -137,6 +142,16 @@ WRONG = [
     ("tps", "LM=1\n1 2\nhello\n", "'hello' has no KEY="),
     ("tps", "LM=99999999999\n", "is not between 0 and"),
     ("warpmarks", "", "is empty"),
+    (
+        "warpmarks",
+        "image,x1,y1,score1\ni.png,1,2,7\n",
+        "the score of '1' on 'i.png' is 7: expected",
+    ),
+    (
+        "warpmarks",
+        "frame,time,x1,y1,score1\n3,0,1,2,-1\n",
+        "the score of '1' on '3' is -1: expected",
+    ),
     ("yolo", "kpt_shape: [", "is no YAML file"),
     ("yolo", "hello", "has no settings"),
     ("yolo", "kpt_shape: 5", "kpt_shape is 5"),
@@ -144,6 +159,8 @@ WRONG = [
     ("yolo", "kpt_shape: [1, 3]\nkpt_names: [a, b]\n", "does not name 1 point:"),
     ("yolo", "kpt_shape: [1, 3]\n", "has no images"),
     ("yolo", "kpt_shape: [2, 3]\ntrain: list.txt\nflip_idx: [0, 0]\n", "each of 0 to 1 once"),
+    ("yolo", f"kpt_shape: {'9' * 5000}", "is no YAML file"),
+    ("yolo", f"kpt_shape: [1, 3]\ntrain: {'x' * 5000}", "which is not there"),
     ("yolo", "kpt_shape: [3, 3]\ntrain: list.txt\nflip_idx: [1, 2, 0]\n", "that change places"),
 ]
 ENDING = {"dlib": "xml", "pts": "pts", "tps": "tps", "yolo": "yaml"}
@@ -159,6 +176,13 @@ def test_a_wrong_file_is_refused_with_one_sentence(tmp_path, name, text, sentenc
         read(path, name)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_yolo_flips_by_numbers_that_are_written_as_texts(tmp_path):
+    (tmp_path / "list.txt").write_text("./images/i.png\n")
+    text = 'kpt_shape: [3, 3]\ntrain: list.txt\nflip_idx: ["0", "2", "1"]\n'
+    (tmp_path / "data.yaml").write_text(text)
+    assert read(tmp_path).mirror == ((1, 2),)
 
 
 @pytest.mark.parametrize("name", sorted(set(FORMATS) - {"sleap"}))

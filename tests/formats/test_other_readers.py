@@ -269,7 +269,7 @@ def test_we_read_what_sleap_io_writes(tmp_path, images):
     video = sleap_io.Video(filename="film.mp4", open_backend=False)
     user = sleap_io.Instance.from_numpy(np.array([[1, 2], [np.nan, np.nan]]), skeleton=skeleton)
     guess = sleap_io.PredictedInstance.from_numpy(
-        np.array([[5, 6], [7, 8]]), skeleton=skeleton, point_scores=np.array([0.5, 0.75])
+        np.array([[5, 6], [7, 8]]), skeleton=skeleton, point_scores=np.array([0.5, 1.05])
     )
     frames = [
         sleap_io.LabeledFrame(video=video, frame_idx=7, instances=[guess, user]),
@@ -280,5 +280,9 @@ def test_we_read_what_sleap_io_writes(tmp_path, images):
     assert table.images == ("film.mp4#7", "film.mp4#9")
     np.testing.assert_array_equal(table.points[0], [[1, 2], [np.nan, np.nan]])
     np.testing.assert_array_equal(table.points[1], [[5, 6], [7, 8]])
-    np.testing.assert_array_equal(table.scores[1], [0.5, 0.75])
+    np.testing.assert_array_equal(table.scores[1], [0.5, 1])  # of a peak a little above 1
     assert (table.skeleton, table.category) == (((0, 1),), "fly")
+    guess.points["score"][0] = 7
+    sleap_io.Labels(frames).save(str(tmp_path / "w.slp"), embed=False, verbose=False)
+    with pytest.raises(InputError, match=r"the score of 'a' on 'film.mp4#9' is 7: expected 0"):
+        read(tmp_path / "w.slp")

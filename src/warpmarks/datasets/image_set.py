@@ -143,6 +143,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder, where the path may be one that no folder can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _images_folder(folder: Path) -> Path:
     return folder / "images" if (folder / "images").is_dir() else folder
 

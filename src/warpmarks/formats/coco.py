@@ -12,7 +12,6 @@ Visibility is COCO's: 0 not labelled (x = y = 0), 1 labelled but hidden, 2 visib
 (whose label must have the category's name), MMPose, sleap-io, pycocotools.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     check_room(len(images), len(names), source=str(path))
     rows: dict[int | str, ImagePoints | None] = dict.fromkeys(images)
     for annotation in annotations:
-        key = annotation.get("image_id")
+        key = _hashable(path, annotation.get("image_id"))
         if key not in images:
             raise InputError(f"{path}: an annotation has the image_id {key!r}, which no image has")
         if rows[key] is not None:
@@ -72,7 +71,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         names,
         [row or _row(path, images[key], None, len(names)) for key, row in rows.items()],
         source=str(path),
-        skeleton=_pairs(path, category.get("skeleton") or [], len(names)),
+        skeleton=_pairs(path, category.get("skeleton"), len(names)),
         category=str(category.get("name", "object")),
     )
 
@@ -214,9 +213,9 @@ def _category(
     return first
 
 
-def _pairs(path: Path, listed: Iterable[Any], count: int) -> tuple[tuple[int, int], ...]:
+def _pairs(path: Path, listed: Any, count: int) -> tuple[tuple[int, int], ...]:
     pairs = []
-    for pair in listed:
+    for pair in listed if isinstance(listed, list) else [listed] if listed else []:
         if not isinstance(pair, list) or len(pair) != 2:
             raise InputError(f"{path}: skeleton has {pair!r}: expected pairs of numbers from 1")
         first, second = (whole(end, f"{path}, skeleton", low=1, high=count) - 1 for end in pair)

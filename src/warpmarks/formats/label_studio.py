@@ -121,7 +121,10 @@ def _image_name(path: Path, task: dict[str, Any]) -> str:
     address = texts.get("image") or (next(iter(texts.values())) if len(texts) == 1 else "")
     if not address:
         raise InputError(f"{path}: the task {task.get('id')!r} names no image in data.image")
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError as error:
+        raise InputError(f"{path}: {address!r} is no address ({error}): correct it") from error
     if parts.path.endswith("/data/local-files/"):
         name = parse_qs(parts.query, errors="surrogateescape").get("d", [""])[0]
     elif parts.path.startswith("/data/upload/"):

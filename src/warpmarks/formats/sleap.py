@@ -7,6 +7,7 @@ Images are one sequence per size, with the places where they are found on this d
 does not look for them; they are read by their names relative to the folder of images. A frame of a
 video is called clip.mp4#12. A frame with scores becomes a prediction, in which points without one
 count as sure; any other an annotation, which is read before a prediction of the same frame.
+A score of SLEAP is the height of a peak, which may pass 1 a little (sleap issue 521) and is then 1.
 """
 
 from pathlib import Path
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     import sleap_io
 
 KIND = "a .slp file of SLEAP"
+_HIGHEST_PEAK = 1.2
 
 
 def read(path: Path, files: ImageFiles) -> PointTable:
@@ -173,7 +175,9 @@ def _row(
     visibility = np.where(placed, seen, UNLABELLED).astype(np.int8)
     scores = None
     if "score" in (found.dtype.names or ()):
-        scores = np.where(placed, found["score"].astype(np.float64), np.nan)
+        peaks = found["score"].astype(np.float64)
+        peaks[(peaks > 1) & (peaks <= _HIGHEST_PEAK)] = 1
+        scores = np.where(placed, peaks, np.nan)
     return ImagePoints(image, points, visibility, size, scores=scores)
 
 

@@ -4,7 +4,7 @@ Coordinates are the package's own pixels: x to the right, y downwards, centres a
 image of width W spans -0.5 to W - 0.5. Each format's module says how its file counts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -122,8 +122,8 @@ def assemble(
     """A table of rows that were read one after the other.
 
     Raises:
-        InputError: no image, no point, an image twice or two points of one name; ``source`` names
-            the file.
+        InputError: no image, no point, an image twice, two points of one name, a name that is no
+            text or a score that is none; ``source`` names the file.
     """
     if not names:
         raise InputError(f"{source} has no points: expected at least one")
@@ -139,17 +139,19 @@ def assemble(
                 "so keep one of the two"
             )
         seen.add(row.image)
+    _check_written((*names, *seen, category or "", scorer or ""), source=source)
     nowhere = np.full(len(names), np.nan)
-    scored = any(row.scores is not None for row in rows)
+    scores = None
+    if any(row.scores is not None for row in rows):
+        scores = np.stack([nowhere if row.scores is None else row.scores for row in rows])
+        _check_scores(scores, names, rows, source=source)
     return PointTable(
         names=tuple(names),
         images=tuple(row.image for row in rows),
         points=np.stack([row.points for row in rows]),
         visibility=np.stack([row.visibility for row in rows]),
         sizes=np.array([row.size or (np.nan, np.nan) for row in rows], dtype=np.float64),
-        scores=np.stack([nowhere if row.scores is None else row.scores for row in rows])
-        if scored
-        else None,
+        scores=scores,
         extras=tuple(row.extras for row in rows),
         named=named,
         skeleton=skeleton,
@@ -158,6 +160,31 @@ def assemble(
         category=category,
         scorer=scorer,
     )
+
+
+def _check_written(texts: Iterable[str], *, source: str) -> None:
+    for text in texts:
+        try:
+            text.encode(errors="surrogateescape")
+        except UnicodeEncodeError as error:
+            raise InputError(
+                f"{source}: the name {text!r} has a character that is no text: rename it"
+            ) from error
+
+
+def _check_scores(
+    scores: Float[np.ndarray, "images points"],
+    names: Sequence[str],
+    rows: Sequence[ImagePoints],
+    *,
+    source: str,
+) -> None:
+    for row, point in np.argwhere((scores < 0) | (scores > 1)):
+        raise InputError(
+            f"{source}: the score of {names[point]!r} on {rows[row].image!r} is "
+            f"{scores[row, point]:g}: expected 0 (not sure) to 1 (sure), so scale the scores or "
+            "leave them away"
+        )
 
 
 def check_room(images: int, points: int, *, source: str) -> None:

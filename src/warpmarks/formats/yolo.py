@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from warpmarks.datasets.image_set import find_images
+from warpmarks.datasets.image_set import find_images, is_file, is_folder
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 from warpmarks.files import make_folder, write_text
@@ -165,7 +165,7 @@ def _label(table: PointTable, row: int) -> str:
 
 def _row(path: Path, name: str, count: int, width: int, files: ImageFiles) -> ImagePoints:
     points, visibility = empty_row(count)
-    lines = read_text(path, KIND).split("\n") if path.is_file() else []
+    lines = read_text(path, KIND).split("\n") if is_file(path) else []
     lines = [line for line in lines if line.strip()]
     if not lines:
         return ImagePoints(name, points, visibility)
@@ -198,9 +198,10 @@ def _row(path: Path, name: str, count: int, width: int, files: ImageFiles) -> Im
 
 
 def _settings(path: Path) -> dict[str, Any]:
+    text = read_text(path, KIND)
     try:
-        settings = yaml.safe_load(read_text(path, KIND))
-    except (yaml.YAMLError, RecursionError) as error:
+        settings = yaml.safe_load(text)
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise InputError(f"{path} is no YAML file: expected {KIND}") from error
     if not isinstance(settings, dict):
         raise InputError(f"{path} has no settings: expected {KIND}")
@@ -233,10 +234,12 @@ def _category(settings: dict[str, Any]) -> str | None:
 
 
 def _mirror(path: Path, settings: dict[str, Any], count: int) -> tuple[tuple[int, int], ...]:
-    flip = settings.get("flip_idx")
-    if flip is None:
+    listed = settings.get("flip_idx")
+    if listed is None:
         return ()
-    if not isinstance(flip, list) or sorted(map(str, flip)) != sorted(map(str, range(count))):
+    where = f"{path}, flip_idx"
+    flip = [whole(each, where) for each in listed] if isinstance(listed, list) else listed
+    if not isinstance(flip, list) or sorted(flip) != list(range(count)):
         raise InputError(f"{path}: flip_idx is {flip!r}: expected each of 0 to {count - 1} once")
     pairs = [(first, second) for first, second in enumerate(flip) if first < second]
     if any(flip[second] != first for first, second in pairs):
@@ -248,7 +251,7 @@ def _images(path: Path, settings: dict[str, Any]) -> dict[str, Path]:
     """The images of all splits, from the lists or folders in data.yaml, and their labels."""
     root = path.parent
     given = settings.get("path")
-    base = root / given if isinstance(given, str) and (root / given).is_dir() else root
+    base = root / given if isinstance(given, str) and is_folder(root / given) else root
     images: dict[str, Path] = {}
     for split in _SPLITS:
         places = settings.get(split) or []
@@ -266,7 +269,7 @@ def _images(path: Path, settings: dict[str, Any]) -> dict[str, Path]:
 def _source(path: Path, base: Path, split: str, place: str) -> Path:
     # Roboflow writes ../train/images for a folder that lies beside data.yaml.
     for source in (base / place, base / place.removeprefix("../")):
-        if source.exists():
+        if is_file(source) or is_folder(source):
             return source
     raise InputError(f"{path}: {split} is {place!r}, which is not there: correct it")
 
