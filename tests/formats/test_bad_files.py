@@ -4,6 +4,7 @@ import json
 from itertools import pairwise
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -250,6 +251,33 @@ def test_a_yolo_label_with_a_wrong_number_of_numbers(tmp_path):
         read(tmp_path)
     label.write_text("\n")
     assert np.isnan(read(tmp_path).points).all()
+
+
+@pytest.mark.parametrize(
+    ("table", "changes", "sentence"),
+    [
+        ("frames", {"frame_idx": 9}, "has points on frame 9 of a video of 1 image"),
+        ("videos_json", {"shape": [1, 2]}, None),
+    ],
+)
+def test_a_damaged_file_of_sleap(tmp_path, table, changes, sentence):
+    path = tmp_path / "a.slp"
+    write(path, "sleap", fish())
+    with h5py.File(path, "r+") as file:
+        content = file[table][()]
+        for row in range(len(content)):
+            if table == "frames":
+                content[row]["frame_idx"] = changes["frame_idx"]
+            else:
+                video = json.loads(content[row])
+                video["backend"] |= changes
+                content[row] = json.dumps(video).encode()
+        file[table][...] = content
+    if sentence is None:
+        assert np.isnan(read(path).sizes).all()
+        return
+    with pytest.raises(InputError, match=sentence):
+        read(path)
 
 
 def test_pts_files_of_unlike_numbers_of_points(tmp_path):

@@ -19,7 +19,7 @@ from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path
 from warpmarks.formats.image_files import ImageFiles
-from warpmarks.formats.sources import check_texts, slashes
+from warpmarks.formats.sources import check_texts, slashes, whole
 from warpmarks.formats.table import (
     HIDDEN,
     UNLABELLED,
@@ -30,6 +30,7 @@ from warpmarks.formats.table import (
     check_room,
     empty_row,
 )
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     import sleap_io
@@ -158,7 +159,7 @@ def _instances(library: Any, table: PointTable, row: int, skeleton: Any) -> list
 def _row(
     path: Path, frame: "sleap_io.LabeledFrame", names: list[str], files: ImageFiles
 ) -> ImagePoints:
-    image, size = _image_and_size(frame, files)
+    image, size = _image_and_size(path, frame, files)
     points, visibility = empty_row(len(names))
     instances = list(frame.user_instances) or list(frame.predicted_instances)
     if len(instances) > 1:
@@ -182,11 +183,19 @@ def _row(
 
 
 def _image_and_size(
-    frame: "sleap_io.LabeledFrame", files: ImageFiles
+    path: Path, frame: "sleap_io.LabeledFrame", files: ImageFiles
 ) -> tuple[str, tuple[float, float] | None]:
     video, index = frame.video, int(frame.frame_idx)
     shape = video.shape
-    size = (float(shape[2]), float(shape[1])) if shape and shape[1] and shape[2] else None
+    size = None
+    if shape and len(shape) == 4 and shape[1] and shape[2]:
+        height, width = (whole(side, f"{path}, size of a video", low=1) for side in shape[1:3])
+        size = (float(width), float(height))
     if isinstance(video.filename, list):
+        if not 0 <= index < len(video.filename):
+            raise InputError(
+                f"{path} has points on frame {index} of a video of "
+                f"{counted(len(video.filename), 'image')}: expected {KIND}"
+            )
         return files.name(slashes(str(video.filename[index]))), size
     return f"{files.name(slashes(str(video.filename)))}#{index}", size
