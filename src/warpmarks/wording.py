@@ -17,6 +17,11 @@ def be(number: int) -> str:
     return "is" if number == 1 else "are"
 
 
+def have(number: int) -> str:
+    """The verb of what so many things own or have become."""
+    return "has" if number == 1 else "have"
+
+
 def do(number: int, verb: str) -> str:
     """The verb of so many things: one follows, two follow."""
     return f"{verb}s" if number == 1 else verb

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from annotator_requests import WRITES, browser, open_session, put
-from warpmarks.annotator.annotations import Scheme
+from warpmarks.annotator.annotations import Placed, Scheme, labels_to_json
 from warpmarks.annotator.locating import CACHE
 from warpmarks.configuration import build_config
+from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.reading import open_image
 from warpmarks.formats.registry import FORMATS, read
 from warpmarks.points import Normaliser, PointScheme
@@ -560,3 +561,83 @@ def test_landmarks_are_kept_until_an_image_changes(client, session, tmp_path, mo
     assert [bool(one) for one in changed.locations.located].index(False) == 3
     assert changed.locations.done == 11
     changed.stop()
+
+
+@pytest.fixture
+def replaced(tiny_run, image_folder, tmp_path):
+    """A folder of six images of 36 x 28 of a project with labels on two, the second halved."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for number in range(6):
+        shutil.copy(image_folder / f"{number:02}.png", folder)
+    first = open_session(tiny_run, folder, tmp_path / "project")
+    with browser(first, tiny_run) as client:
+        for image in range(2):
+            put(client, image, 0, (4, 9), (20, 13))
+    first.stop()
+    original = (folder / "01.png").read_bytes()
+    Image.open(folder / "01.png").resize((18, 14)).save(folder / "01.png")
+    return folder, original
+
+
+def test_labels_of_an_image_of_another_size_are_set_aside_until_they_are_placed_anew(
+    replaced, tiny_run, tmp_path
+):
+    folder, original = replaced
+    session = open_session(tiny_run, folder, tmp_path / "project")
+    session.check_labelled_images(str(folder))
+    (notice,) = session.state()["notices"]
+    assert "01.png (the first had 36 x 28, now 18 x 14)" in notice
+    assert "place the points anew" in notice
+    locate_all(session)
+    with browser(session, tiny_run) as client:
+        assert client.get("/api/predictions").json()["fitted_on"] == 1
+        assert client.get("/api/shapes").json()["count"] == 1
+        assert client.get("/api/images/1").json()["points"] == [None, None]
+        table = read_landmarks(tmp_path / "project" / "landmarks.csv")
+        assert table.points[1].tolist() == [[4, 9], [20, 13]], "they are kept"
+        assert put(client, 1, session.project.version_of("01.png"), (2, 4), None).is_success
+        assert client.get("/api/predictions").json()["fitted_on"] == 2
+        client.post("/api/undo", json={}, headers=WRITES)
+        assert client.get("/api/images/1").json()["points"] == [None, None]
+    session.stop()
+    (folder / "01.png").write_bytes(original)
+    again = open_session(tiny_run, folder, tmp_path / "project")
+    again.check_labelled_images(str(folder))
+    assert again.state()["notices"] == []
+    assert again.image(1)["points"] == labels_to_json((Placed(4, 9), Placed(20, 13)))
+    again.stop()
+
+
+def test_a_project_that_knows_no_sizes_takes_the_present_ones(replaced, tiny_run, tmp_path):
+    folder, original = replaced
+    record = tmp_path / "project" / "project.json"
+    old = {key: value for key, value in json.loads(record.read_text()).items() if key != "sizes"}
+    record.write_text(json.dumps(old))
+    history = tmp_path / "project" / "history.jsonl"
+    lines = [json.loads(line) for line in history.read_text().splitlines()]
+    for line in lines:
+        line.pop("size")
+    history.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    session = open_session(tiny_run, folder, tmp_path / "project")
+    session.check_labelled_images(str(folder))
+    assert session.state()["notices"] == []
+    assert session.image(1)["points"][0]["x"] == 4
+    session.stop()
+    assert json.loads(record.read_text())["sizes"] == {"00.png": [36, 28], "01.png": [18, 14]}
+    (folder / "01.png").write_bytes(original)
+    session = open_session(tiny_run, folder, tmp_path / "project")
+    assert session.image(1)["points"] == [None, None]
+    session.stop()
+
+
+def test_a_table_that_another_program_wrote_is_of_the_images_as_they_are(
+    replaced, tiny_run, tmp_path
+):
+    folder, _ = replaced
+    table = tmp_path / "project" / "landmarks.csv"
+    table.write_text(table.read_text().replace("01.png,4.000,9.000", "01.png,2.000,4.500"))
+    session = open_session(tiny_run, folder, tmp_path / "project")
+    session.check_labelled_images(str(folder))
+    assert session.image(1)["points"][0] == {"x": 2.0, "y": 4.5, "visible": True}
+    session.stop()

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from evaluation.made_examples import SCHEME, made_examples
 from warpmarks import PointDetector
@@ -90,6 +91,27 @@ def test_an_annotation_project_is_a_set(warpmarks, run_copy, annotated_set, proj
     fitted = [load_regressor(tmp_path / f"of {name}").weights for name in ("set", "project")]
     np.testing.assert_allclose(fitted[1], fitted[0], atol=0.02)
     assert len(read_annotated(project).images.names) == 12
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_images_of_a_project_that_are_gone_or_of_another_size_are_left_out(
+    warpmarks, run_copy, annotated_set, project, tmp_path
+):
+    first, second, *_ = read_annotated(project).images.paths()
+    first.unlink()
+    image = Image.open(second)
+    image.resize((image.width // 2, image.height)).save(second)
+    record = json.loads((project / "project.json").read_text())
+    record["sizes"] = {second.name: image.size}
+    (project / "project.json").write_text(json.dumps(record))
+    code, out, err = warpmarks("fit", run_copy, project, "--output", tmp_path / "new")
+    assert code == 0, err
+    assert "fitted on 10 annotated images" in out
+    assert f"1 labelled image is not in {first.parent} and left out: {first.name}\n" in err
+    assert "1 labelled image has another size than when labelled and is left out: " in err
+    assert f"{second.name}; bring back" in err
+    code, _, err = warpmarks("fit", run_copy, annotated_set, "--output", tmp_path / "strict")
+    assert (code, "is not there" in err) == (2, True)
 
 
 @pytest.mark.parametrize(

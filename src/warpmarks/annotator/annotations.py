@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,6 +133,10 @@ def check_scheme(scheme: Scheme, *, source: str) -> Scheme:
     return Scheme(names, colours, scheme.mirror, scheme.normaliser)
 
 
+Size = tuple[int, int]
+"""Width and height of an upright original."""
+
+
 @dataclass(frozen=True)
 class Annotations:
     """All that people said; a change makes a new one.
@@ -140,23 +144,46 @@ class Annotations:
     Attributes:
         scheme: the points.
         labels: of images by name; an image on which nothing is said has none.
+        sizes: of labelled images, as they were when they were labelled, where that is known.
     """
 
     scheme: Scheme = Scheme()
     labels: Mapping[str, Labels] = field(default_factory=dict)
+    sizes: Mapping[str, Size] = field(default_factory=dict)
 
     def of(self, image: str) -> Labels:
         """The points of one image."""
         return self.labels.get(image, (None,) * self.scheme.count)
 
-    def with_labels(self, image: str, labels: Labels) -> "Annotations":
-        """The same with other points on one image."""
-        changed = dict(self.labels)
+    def with_labels(self, image: str, labels: Labels, size: Size | None = None) -> "Annotations":
+        """The same with other points on one image, which has a size, or that which it had."""
+        changed, sizes = dict(self.labels), dict(self.sizes)
         if any(placed is not None for placed in labels):
             changed[image] = labels
+            if size is not None:
+                sizes[image] = size
         else:
             changed.pop(image, None)
-        return Annotations(self.scheme, changed)
+            sizes.pop(image, None)
+        return Annotations(self.scheme, changed, sizes)
+
+    def knowing(self, sizes: Mapping[str, Size]) -> "Annotations":
+        """The same with sizes for the labelled images of which none is known."""
+        unknown = [name for name in self.labels if name not in self.sizes and name in sizes]
+        if not unknown:
+            return self
+        found = {name: sizes[name] for name in unknown}
+        return Annotations(self.scheme, self.labels, {**self.sizes, **found})
+
+    def of_images(self, sizes: Mapping[str, Size]) -> "Annotations":
+        """The same without what is said of images that have another size now."""
+        gone = {name for name, size in self.sizes.items() if name in sizes and sizes[name] != size}
+        return self._without(gone) if gone else self
+
+    def _without(self, gone: Set[str]) -> "Annotations":
+        labels = {name: labels for name, labels in self.labels.items() if name not in gone}
+        sizes = {name: size for name, size in self.sizes.items() if name not in gone}
+        return Annotations(self.scheme, labels, sizes)
 
     def with_scheme(self, scheme: Scheme, was: Sequence[int | None]) -> "Annotations":
         """The same points under another scheme.
@@ -166,13 +193,13 @@ class Annotations:
             was: for each of its points, which of the old ones it was, or None for a new one.
         """
         if list(was) == list(range(self.scheme.count)):  # other names, colours or pairs only
-            return Annotations(scheme, self.labels)
+            return Annotations(scheme, self.labels, self.sizes)
         moved = {
             image: tuple(None if old is None else labels[old] for old in was)
             for image, labels in self.labels.items()
         }
-        kept = {image: labels for image, labels in moved.items() if any(labels)}
-        return Annotations(scheme, kept)
+        emptied = {image for image, labels in moved.items() if not any(labels)}
+        return Annotations(scheme, moved, self.sizes)._without(emptied)
 
     def labelled(self, point: int) -> int:
         """On how many images something is said of a point."""

@@ -3,7 +3,8 @@
 A change is made when its line is whole; a line that was cut off in the middle never was one. Undo
 and redo are lines too, so what can be undone is known after any restart:
 
-    {"kind": "labels", "image": ..., "before": [...], "after": [...], "what": "nose on 03.png"}
+    {"kind": "labels", "image": ..., "before": [...], "after": [...], "what": "nose on 03.png",
+     "size_before": [640, 480], "size": [640, 480]}   of the image then, where it is known
     {"kind": "scheme", "before": scheme, "after": scheme, "was": [0, null, 2],
      "gone": {image: {"1": point}}, "what": "the points' definition"}
     {"kind": "undo", "of": 12}     {"kind": "redo", "of": 12}

@@ -36,7 +36,7 @@ from warpmarks.evaluation.locating import ROOM
 from warpmarks.evaluation.mirrored_images import mirrored_examples
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
-from warpmarks.wording import be, counted, shown
+from warpmarks.wording import be, counted, first_of, have, shown
 
 _STEP = 1_000_000
 """Versions from one change to the next: landmarks that become known count in between."""
@@ -105,6 +105,12 @@ class Session:
         self.locations = Locations(detector, images, project.path / CACHE)
         self._lock = threading.RLock()
         self._numbers = {name: index for index, name in enumerate(images.names)}
+        self._sizes = {
+            name: (int(width), int(height))
+            for name, (width, height) in zip(images.names, images.sizes, strict=True)
+        }
+        project.know_sizes(self._sizes)
+        self._current: tuple[Annotations, Annotations] | None = None
         self._latest: _Known | None = None
         self._suggester: tuple[int, Suggester] | None = None
         self._progress: tuple[Examples, dict[str, Any]] | None = None
@@ -131,7 +137,9 @@ class Session:
         self.project.close()
 
     def check_labelled_images(self, source: str) -> None:
-        """Tell of labelled images that are not among those that can be shown; their points stay.
+        """Tell of labelled images that are not among those that can be shown, or not as they were.
+
+        Their points stay.
 
         Raises:
             InputError: none of them is: these are not the project's images.
@@ -148,6 +156,16 @@ class Session:
                 f"{counted(len(missing), 'labelled image')} {be(len(missing))} not in {source}, "
                 f"such as {shown(missing[0])}: the points there are kept, but not shown"
             )
+        others = sorted(labelled.keys() - self.annotations.labels.keys())
+        if others:
+            (was_width, was_height) = self.project.annotations.sizes[others[0]]
+            (width, height) = self._sizes[others[0]]
+            self.project.notices.append(
+                f"{counted(len(others), 'image')} {have(len(others))} another size than when "
+                f"labelled: {shown(first_of(others))} (the first had {was_width} x {was_height}, "
+                f"now {width} x {height}). The points there are kept, but neither shown nor used: "
+                "bring back the files that were labelled, or place the points anew"
+            )
 
     @property
     def version(self) -> int:
@@ -158,6 +176,14 @@ class Session:
     def scheme(self) -> Scheme:
         """The points."""
         return self.project.annotations.scheme
+
+    @property
+    def annotations(self) -> Annotations:
+        """What is said of the images as they are, without those that have another size now."""
+        said = self.project.annotations
+        if self._current is None or self._current[0] is not said:
+            self._current = (said, said.of_images(self._sizes))
+        return self._current[1]
 
     def state(self) -> dict[str, Any]:
         """What may change without this tab's doing."""
@@ -175,7 +201,7 @@ class Session:
     def overview(self) -> dict[str, Any]:
         """The project and all of its images."""
         with self._lock:
-            labels = self.project.annotations.labels
+            labels = self.annotations.labels
             listed = []
             for index, name in enumerate(self.images.names):
                 of_image = labels.get(name, ())
@@ -206,7 +232,7 @@ class Session:
             return {
                 **self._head(index),
                 "version": self.project.version_of(name),
-                "points": labels_to_json(self.project.annotations.of(name)),
+                "points": labels_to_json(self.annotations.of(name)),
                 **self._predicted(index),
                 "landmarks": _points(locations.landmarks[index]) if located else None,
                 "landmark_scores": _numbers(locations.scores[index], 3) if located else None,
@@ -230,8 +256,8 @@ class Session:
         self._check_readable(index, labels)
         self._look_in_mirror(index)
         with self._lock:
-            what = f"{self._what(self.project.annotations.of(name), labels)} on {shown(name)}"
-            self.project.set_labels(name, labels, base, what)
+            what = f"{self._what(self.annotations.of(name), labels)} on {shown(name)}"
+            self.project.set_labels(name, labels, base, what, self._sizes[name])
             version, begun = self.version, time.perf_counter()
             self._known()
             return {
@@ -281,7 +307,7 @@ class Session:
                     points[index] = _numbers(flat[index], 1)
                 doubt = _numbers(known.predicted.doubt, 3)
             placed: list[list[float | None] | None] = [None] * count
-            for name, labels in self.project.annotations.labels.items():
+            for name, labels in self.annotations.labels.items():
                 number = self._numbers.get(name)
                 if number is not None:
                     placed[number] = _numbers(places(labels).ravel(), DIGITS)
@@ -314,7 +340,7 @@ class Session:
 
         Where nothing is labelled yet, this waits until there are some landmarks to judge by.
         """
-        if not self.project.annotations.labels:
+        if not self.annotations.labels:
             self.locations.wait_for_some(PATIENCE)
         while True:
             with self._lock:
@@ -332,7 +358,7 @@ class Session:
             found: dict[int, np.ndarray] = {}
             labelled = sorted(self._labelled_in_order())
             for index in labelled:
-                points = places(self.project.annotations.of(self.images.names[index]))
+                points = places(self.annotations.of(self.images.names[index]))
                 if np.isfinite(points).all() and np.ptp(points, axis=0).any():
                     found[index] = points
         together = np.array(list(found.values())).reshape(len(found), count, 2)
@@ -359,7 +385,7 @@ class Session:
     def annotations_and_predictions(self) -> tuple[Annotations, Predicted | None]:
         """What people said and what follows from it, of one moment, as objects."""
         with self._lock:
-            return self.project.annotations, self._known().predicted
+            return self.annotations, self._known().predicted
 
     def name_of(self, index: int) -> str:
         """The name of an image.
@@ -404,7 +430,7 @@ class Session:
 
     def _look_in_mirror(self, index: int) -> None:
         """At an image that is being labelled; not under the lock, as others would wait."""
-        if takes_mirrored(self.detector, "auto", len(self.project.annotations.labels)):
+        if takes_mirrored(self.detector, "auto", len(self.annotations.labels)):
             self.locations.ensure_mirrored(index)
 
     def _with_version(self, moved: dict[str, Any]) -> dict[str, Any]:
@@ -454,7 +480,7 @@ class Session:
         return predicted
 
     def _examples(self, names: tuple[str, ...], rows: Sequence[int]) -> Examples:
-        labels = [places(self.project.annotations.of(name)) for name in names]
+        labels = [places(self.annotations.of(name)) for name in names]
         chosen = np.array(rows, dtype=int)
         return Examples(
             names,
@@ -477,8 +503,9 @@ class Session:
 
     def _labelled_in_order(self) -> list[int]:
         """Images with points, in the order in which they were first labelled."""
-        numbers = self._numbers
-        return [numbers[name] for name in self.project.labelled_in_order() if name in numbers]
+        numbers, labelled = self._numbers, self.annotations.labels
+        names = self.project.labelled_in_order()
+        return [numbers[name] for name in names if name in numbers and name in labelled]
 
     def _head(self, index: int) -> dict[str, Any]:
         width, height = self.images.sizes[index].astype(int).tolist()

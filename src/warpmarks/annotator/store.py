@@ -4,7 +4,8 @@
                             left out
     points.json             their names for the other commands, see `warpmarks.datasets.annotated`
     project.json            names, colours and pairs of the points, marks of points that are not
-                            visible, where the images are, relative to the folder
+                            visible, the sizes that labelled images had then, and where the images
+                            are, relative to the folder
     history.jsonl           every change, for undo and redo, see `warpmarks.annotator.journal`
     token                   the secret of the page's address
     landmarks.safetensors   what the detector found, see `warpmarks.annotator.locating`
@@ -25,6 +26,7 @@ from warpmarks.annotator.annotations import (
     Labels,
     Placed,
     Scheme,
+    Size,
     check_scheme,
     labels_from_json,
     labels_to_json,
@@ -34,7 +36,7 @@ from warpmarks.annotator.journal import Change, Journal
 from warpmarks.annotator.point_files import Rows, digest, write_table
 from warpmarks.datasets.annotated import scheme_record
 from warpmarks.datasets.layout import read_landmarks
-from warpmarks.datasets.project import RECORD
+from warpmarks.datasets.project import RECORD, SIZES, sizes_from_json
 from warpmarks.errors import InputError
 from warpmarks.files import make_folder, write_json
 from warpmarks.formats import own_csv
@@ -123,7 +125,23 @@ class Project:
         known = [image for image in self._versions if image in labels]
         return known + sorted(labels.keys() - set(known))
 
-    def set_labels(self, image: str, labels: Labels, base: int, what: str) -> None:
+    def know_sizes(self, sizes: Mapping[str, Size]) -> None:
+        """Take the present sizes of labelled images for those that they were labelled at.
+
+        Only where these are not known: of projects of earlier versions, and where another program
+        has written the table.
+
+        Raises:
+            InputError: it cannot be saved.
+        """
+        known = self.annotations.knowing(sizes)
+        if known is not self.annotations:
+            self._save(known)
+            self.annotations = known
+
+    def set_labels(
+        self, image: str, labels: Labels, base: int, what: str, size: Size | None = None
+    ) -> None:
         """Change the points of an image.
 
         Args:
@@ -131,6 +149,7 @@ class Project:
             labels: all of its points.
             base: the version of the image that they are made from.
             what: the change in words.
+            size: of the image that the points lie on.
 
         Raises:
             Conflict: the image has another version.
@@ -143,15 +162,17 @@ class Project:
                 f"{counted(len(labels), 'point')} sent, but the scheme has "
                 f"{self.annotations.scheme.count}"
             )
-        before = self.annotations.of(image)
-        if labels == before:
+        before, size_before = self.annotations.of(image), self.annotations.sizes.get(image)
+        if labels == before and (size in (None, size_before) or not any(labels)):
             return
+        sizes = {"size_before": size_before, "size": size}
         self._make(
             {
                 "kind": "labels",
                 "image": image,
                 "before": labels_to_json(before),
                 "after": labels_to_json(labels),
+                **{key: list(known) for key, known in sizes.items() if known is not None},
                 "what": what,
             }
         )
@@ -262,7 +283,8 @@ class Project:
         """
         match change["kind"]:
             case "labels":
-                return annotations.with_labels(change["image"], labels_from_json(change["after"]))
+                after_labels = labels_from_json(change["after"])
+                return annotations.with_labels(change["image"], after_labels, _size(change, "size"))
             case "scheme" if "was" in change:
                 after = scheme_from_json(change["after"], source=HISTORY)
                 return annotations.with_scheme(after, change["was"])
@@ -276,7 +298,8 @@ class Project:
     def _before(annotations: Annotations, change: Change) -> Annotations:
         """The annotations without a change that was made last."""
         if change["kind"] == "labels":
-            return annotations.with_labels(change["image"], labels_from_json(change["before"]))
+            before_labels, size = labels_from_json(change["before"]), _size(change, "size_before")
+            return annotations.with_labels(change["image"], before_labels, size)
         if "was" not in change:
             return _from_snapshot(change["before"])
         before = scheme_from_json(change["before"], source=HISTORY)
@@ -309,6 +332,7 @@ class Project:
                 "images": self._source,
                 **scheme.to_json(),
                 "not_visible": hidden,
+                SIZES: {image: list(size) for image, size in annotations.sizes.items()},
                 "changes": self.version,
                 "table": table,
             },
@@ -323,6 +347,7 @@ class Project:
                 str(image): {int(point) for point in points}
                 for image, points in record["not_visible"].items()
             }
+            sizes = sizes_from_json(record.get(SIZES, {}))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
@@ -343,7 +368,10 @@ class Project:
             self.annotations = self._annotations_of_table(scheme, not_visible)
             for number in pending:
                 self.annotations = self._after(self.annotations, journal.change(number))
-        if not pending and (not as_recorded or applied > journal.last):
+        written_elsewhere = not pending and (not as_recorded or applied > journal.last)
+        if not written_elsewhere:
+            self.annotations = self.annotations.knowing(sizes)
+        if written_elsewhere:
             if journal.last:
                 self.notices.append(
                     f"{self.path / own_csv.TABLE} was changed by another program: it is taken as "
@@ -473,13 +501,19 @@ def _with_labels_of(
         for point, placed in zip(of_image, labels_from_json(list(of_image.values())), strict=True):
             points[int(point)] = placed
         labels[image] = tuple(points)
-    return Annotations(annotations.scheme, labels)
+    return Annotations(annotations.scheme, labels, annotations.sizes)
+
+
+def _size(change: Change, key: str) -> Size | None:
+    known = change.get(key)
+    return (known[0], known[1]) if known else None
 
 
 def _snapshot(annotations: Annotations) -> dict[str, Any]:
     return {
         "scheme": annotations.scheme.to_json(),
         "labels": {image: labels_to_json(labels) for image, labels in annotations.labels.items()},
+        SIZES: {image: list(size) for image, size in annotations.sizes.items()},
     }
 
 
@@ -487,6 +521,7 @@ def _from_snapshot(value: Mapping[str, Any]) -> Annotations:
     return Annotations(
         scheme_from_json(value["scheme"], source=HISTORY),
         {image: labels_from_json(labels) for image, labels in value["labels"].items()},
+        sizes_from_json(value.get(SIZES, {})),
     )
 
 

@@ -141,10 +141,10 @@ def evaluate(
     """
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.label_curve import check_label_flags, tell_label_curve
+    from warpmarks.cli.listing import read_told
     from warpmarks.cli.outputs import check_output_file, check_output_folder, hand_over
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.scores import print_scores
-    from warpmarks.datasets.annotated import read_annotated
     from warpmarks.detector import Detector
     from warpmarks.evaluation.evaluate import evaluate_predictions
     from warpmarks.evaluation.locating import locate_annotated
@@ -165,8 +165,8 @@ def evaluate(
     if finds_points:
         _check_points_found(detector, bias=bias, method=method)
     saved = load_for(detector.digest, regressor, run) if regressor is not None else None
-    annotated = read_annotated(source, split=split, normaliser=normaliser)
-    fitted_on = read_annotated(source, split=fit_split) if fit_split is not None else None
+    annotated = read_told(source, split=split, normaliser=normaliser)
+    fitted_on = read_told(source, split=fit_split) if fit_split is not None else None
     if fitted_on is not None:
         _check_apart(fitted_on, annotated)
     if labels is not None:

@@ -114,10 +114,10 @@ def fit(
     import sys
 
     from warpmarks.cli.devices import prepare
+    from warpmarks.cli.listing import read_told
     from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.promise import print_draws, print_promise
-    from warpmarks.datasets.annotated import read_annotated
     from warpmarks.detector import Detector
     from warpmarks.evaluation.few_labels import LabelledPool
     from warpmarks.files import write_json
@@ -130,7 +130,7 @@ def fit(
     path = regressor_path(output, run)
     refuse_existing(path, overwrite=overwrite)
     detector = Detector.load(run, device=prepare(device, threads))
-    annotated = read_annotated(source, split=split, normaliser=normaliser)
+    annotated = read_told(source, split=split, normaliser=normaliser)
     seeds = range(seed, seed + draws)
     with terminal_progress() as progress:
         pool = LabelledPool(detector, annotated, method=method.value, bias=bias, progress=progress)

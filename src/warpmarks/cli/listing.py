@@ -1,8 +1,14 @@
 """Lists for people: long enough to act on, short enough to read."""
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from warpmarks.wording import counted, shown
+
+if TYPE_CHECKING:
+    from warpmarks.datasets.annotated import AnnotatedSet
 
 SHOWN = 20
 
@@ -18,3 +24,15 @@ def left_out(unreadable: Sequence[tuple[str, str]]) -> list[str]:
     if len(unreadable) > SHOWN:
         lines.append(f"  and {len(unreadable) - SHOWN} more")
     return lines
+
+
+def read_told(
+    root: Path, *, split: str | None = None, normaliser: str | None = None
+) -> "AnnotatedSet":
+    """As `read_annotated`; on stderr, what labelled images of a project are left out, and why."""
+    from warpmarks.datasets.annotated import read_annotated
+
+    annotated = read_annotated(root, split=split, normaliser=normaliser)
+    for notice in annotated.notices:
+        print(notice, file=sys.stderr)
+    return annotated

@@ -67,6 +67,7 @@ def supervise(
 ) -> None:
     """Train on annotated points, from scratch, as the paper's baseline; 3000 steps by default."""
     from warpmarks.cli.health import ErrorTable
+    from warpmarks.cli.listing import read_told
     from warpmarks.cli.train import DEFAULT_RECIPE
     from warpmarks.cli.training import (
         check_flags,
@@ -75,11 +76,10 @@ def supervise(
         train_and_report,
     )
     from warpmarks.configuration import build_config, load_recipe, override
-    from warpmarks.datasets.annotated import read_annotated
     from warpmarks.training import supervise as run_supervision
 
     folder = check_flags(run, steps=steps, minutes=minutes, resume=resume, overwrite=overwrite)
-    annotated = read_annotated(annotated_set, split=split, normaliser=normaliser)
+    annotated = read_told(annotated_set, split=split, normaliser=normaliser)
     flags = setting_flags(image__size=image_size, batch_size=batch_size, seed=seed)
     resumed = folder.record().config if resume else None
     if resumed is not None and recipe is None:

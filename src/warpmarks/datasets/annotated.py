@@ -23,7 +23,8 @@ from jaxtyping import Float
 
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import LandmarkTable, read_landmarks, read_split
-from warpmarks.datasets.project import home_of_images
+from warpmarks.datasets.project import home_of_images, is_project, sizes_when_labelled
+from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
 from warpmarks.points import (
@@ -33,7 +34,7 @@ from warpmarks.points import (
     numbered_names,
     parse_normaliser,
 )
-from warpmarks.wording import counted, shown
+from warpmarks.wording import be, counted, first_of, have, shown
 
 TABLE = "landmarks.csv"
 
@@ -52,6 +53,7 @@ class AnnotatedSet:
         source: the file that the points were read from, for messages.
         left_out: number of images of the set or split that have no annotated point.
         lines: of the source, for messages: where each image is; none where it is not a table.
+        notices: sentences for the user on labelled images of a project that are left out.
     """
 
     name: str
@@ -61,6 +63,7 @@ class AnnotatedSet:
     source: Path
     left_out: int = 0
     lines: tuple[int, ...] = ()
+    notices: tuple[str, ...] = ()
 
     def subset(self, indices: np.ndarray) -> "AnnotatedSet":
         """The images at ``indices``, in that order."""
@@ -105,7 +108,9 @@ def read_annotated(
 
     Args:
         root: the folder with images/, landmarks.csv, and perhaps points.json and split.csv; or an
-            annotation project, whose images and split.csv are where its project.json says.
+            annotation project, whose images and split.csv are where its project.json says; of such
+            a one, labelled images are left out that are not there or have another size than when
+            they were labelled.
         split: only the images of this split; all of them if not given.
         normaliser: in place of the one in points.json, see `warpmarks.points.parse_normaliser`.
         partial: pass over annotated images that are not there.
@@ -133,7 +138,8 @@ def read_annotated(
     if split is not None and missing:
         there |= set(find_images(home).names)
         missing = [name for name in missing if name not in there]
-    if missing and not partial:
+    project = is_project(root)
+    if missing and not partial and not project:
         first = missing[0]
         raise InputError(
             f"{table_path}, line {table.lines[rows[first]]}: it has points on {shown(first)}, but "
@@ -143,6 +149,11 @@ def read_annotated(
     names = [
         name for name in found.names if name in rows and np.isfinite(table.points[rows[name]]).any()
     ]
+    resized = _resized(root, found.root, names) if project else []
+    names = [name for name in names if name not in set(resized)]
+    notices = _notices(missing, resized, found.root) if project and not partial else ()
+    if not names and notices:
+        raise InputError(f"{root} has no labelled image that is as it was: {'; '.join(notices)}")
     if not names:
         where = f" of split {split!r}" if split is not None else ""
         others = "" if split is None else _annotated_splits(home / "split.csv", table)
@@ -156,7 +167,38 @@ def read_annotated(
         table_path,
         len(found.names) - len(names),
         tuple(table.lines[rows[name]] for name in names),
+        notices,
     )
+
+
+def _resized(root: Path, images: Path, names: Sequence[str]) -> list[str]:
+    """The images of a project whose size is another than when they were labelled."""
+    sizes = sizes_when_labelled(root)
+
+    def is_other(name: str) -> bool:
+        try:
+            height, width = read_size(images / name)
+        except UnreadableImage:
+            return False  # whoever reads its pixels says so
+        return sizes[name] != (width, height)
+
+    return [name for name in names if name in sizes and is_other(name)]
+
+
+def _notices(missing: Sequence[str], resized: Sequence[str], images: Path) -> tuple[str, ...]:
+    told = []
+    if missing:
+        told.append(
+            f"{counted(len(missing), 'labelled image')} {be(len(missing))} not in {images} and "
+            f"left out: {shown(first_of(missing))}"
+        )
+    if resized:
+        told.append(
+            f"{counted(len(resized), 'labelled image')} {have(len(resized))} another size than "
+            f"when labelled and {be(len(resized))} left out: {shown(first_of(resized))}; bring "
+            "back the files that were labelled, or place the points anew on the page"
+        )
+    return tuple(told)
 
 
 def _check_marks(table_path: Path, table: LandmarkTable, scheme: PointScheme) -> None:

@@ -1,16 +1,23 @@
-"""Where the images of an annotation project are: of its project.json only that is read.
+"""An annotation project as a set: where its images are, and how large they were when labelled.
 
-    {"images": "../pictures"}
+    {"images": "../pictures", "sizes": {"1.jpg": [640, 480]}}
 
-The path is relative to the project. See `warpmarks.annotator` for the rest.
+No more of its project.json is read. The path is relative to the project; the sizes are those of the
+upright originals. See `warpmarks.annotator` for the rest.
 """
 
 import json
 from pathlib import Path
+from typing import Any
 
 from warpmarks.errors import InputError
 
-RECORD = "project.json"
+RECORD, SIZES = "project.json", "sizes"
+
+
+def is_project(root: Path) -> bool:
+    """Whether a folder with landmarks.csv is an annotation project."""
+    return (root / RECORD).is_file()
 
 
 def home_of_images(root: Path) -> Path:
@@ -23,13 +30,9 @@ def home_of_images(root: Path) -> Path:
         InputError: project.json cannot be read, or the images are not where it says.
     """
     record = root / RECORD
-    if (root / "images").is_dir() or not record.is_file():
+    if (root / "images").is_dir() or not is_project(root):
         return root
-    try:
-        told = json.loads(record.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{record} cannot be read as JSON ({error}): correct it") from error
-    images = told.get("images") if isinstance(told, dict) else None
+    images = _read(record).get("images")
     if not isinstance(images, str):
         return root
     home = root / images
@@ -43,3 +46,29 @@ def home_of_images(root: Path) -> Path:
             f"or name their place with `warpmarks annotate RUN IMAGES --project {root}`"
         )
     return home
+
+
+def sizes_when_labelled(root: Path) -> dict[str, tuple[int, int]]:
+    """Width and height that images of a project had when they were labelled, where it knows them.
+
+    Raises:
+        InputError: project.json cannot be read, or a size is none.
+    """
+    record = root / RECORD
+    try:
+        return sizes_from_json(_read(record).get(SIZES, {}))
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{record}: {SIZES} is damaged: bring it back from a copy") from error
+
+
+def sizes_from_json(value: Any) -> dict[str, tuple[int, int]]:
+    """Sizes by image, as project.json holds them."""
+    return {str(image): (int(width), int(height)) for image, (width, height) in value.items()}
+
+
+def _read(record: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(record.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{record} cannot be read as JSON ({error}): correct it") from error
+    return told if isinstance(told, dict) else {}
