@@ -129,6 +129,20 @@ def test_images_in_another_folder(warpmarks, fish, tmp_path):
     assert code == 0
 
 
+def test_photographs_that_exif_turns_are_told_of(warpmarks, fish, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored 20 x 16, upright 16 x 20
+    Image.new("L", (20, 16)).save(tmp_path / "a.png", exif=exif)
+    code, _, err = warpmarks("convert", fish, tmp_path / "1", "--to", "warpmarks")
+    assert code == 0
+    assert "1 photograph is turned by EXIF, such as a.png: their points are taken to be" in err
+    assert "on the upright picture, as B counts them; if A counts on the stored one, give" in err
+    assert read(tmp_path / "1").points[0, 0].tolist() == [3, 10]
+    code, _, err = warpmarks("convert", fish, tmp_path / "2", "--to", "warpmarks", "--as-stored")
+    assert (code, "a.png: their points were turned upright with them" in err) == (0, True)
+    assert read(tmp_path / "2").points[0, 0].tolist() == [16 - 1 - (16 - 10), 3]
+
+
 def test_an_existing_target_is_kept_without_overwrite(warpmarks, fish, tmp_path):
     target = tmp_path / "o.xml"
     target.write_text("precious")
@@ -198,13 +212,19 @@ def test_progress_is_told_while_files_are_read_and_written(warpmarks, fish, tmp_
     assert warpmarks("convert", fish, tmp_path / "set", "--to", "yolo")[0] == 0
     assert told == [
         ["Reading specimens", 2, 2],
+        ["Comparing images", 2, 2],
         ["Looking for images", 2, 2],
         ["Writing labels", 2, 2],
     ]
     del told[:]
     source = tmp_path / "set"
     assert warpmarks("convert", source, tmp_path / "p", "--to", "pts", "--images", tmp_path)[0] == 0
-    assert told == [["Reading labels", 2, 2], ["Writing points", 2, 2], ["Checking points", 2, 2]]
+    assert told == [
+        ["Reading labels", 2, 2],
+        ["Comparing images", 2, 2],
+        ["Writing points", 2, 2],
+        ["Checking points", 2, 2],
+    ]
     del told[:]
     assert warpmarks("convert", tmp_path / "p", tmp_path / "o.xml")[0] == 0
     assert told == [["Reading points", 2, 2], ["Looking for images", 2, 2]]

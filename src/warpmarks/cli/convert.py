@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warpmarks.cli.options import Overwrite
-from warpmarks.wording import be, counted
+from warpmarks.wording import be, counted, shown
 
 if TYPE_CHECKING:
     from warpmarks.formats.image_files import ImageFiles
@@ -102,6 +102,14 @@ def convert(
             help="The scorer of a DeepLabCut project.",
         ),
     ] = None,
+    as_stored: Annotated[
+        bool,
+        typer.Option(
+            "--as-stored",
+            help="A counts on the pixels of the files as they are stored, not turned as their EXIF "
+            "says: its points are turned upright.",
+        ),
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Convert points on images between the formats of annotators, pose trackers and morphometrics.
@@ -125,7 +133,7 @@ def convert(
     check_target(target, files=FORMATS[to].files, overwrite=overwrite)
     with terminal_progress() as progress:
         files = images_beside(source, images, progress)
-        files.measure, files.frame_times = frame_size, frame_times
+        files.measure, files.frame_times, files.as_stored = frame_size, frame_times, as_stored
         table = read(source, source_format.value if source_format else None, files)
     normaliser = table.normaliser
     if names is not None:
@@ -142,8 +150,9 @@ def convert(
         files.progress = progress
         dropped = write(target, to, table, files)
         far = far_outside(table, files) if images is not None else None
-    if far:
-        print(far, file=sys.stderr)
+    for told in (far, turned_photographs(files, as_stored=as_stored)):
+        if told:
+            print(told, file=sys.stderr)
     if dropped:
         print(f"{FORMATS[to].title} does not keep: {', '.join(dropped)}", file=sys.stderr)
     print(
@@ -171,6 +180,26 @@ def frame_times(video: Path) -> "list[float | None]":
     from warpmarks.video.reading import Video
 
     return Video(video).stored_times()
+
+
+def turned_photographs(files: "ImageFiles", *, as_stored: bool) -> str | None:
+    """A sentence on the photographs that EXIF turns, of those that were opened; None without any.
+
+    Args:
+        files: the images.
+        as_stored: whether the points were counted on the pixels that are stored.
+    """
+    count = len(files.turned)
+    if not count:
+        return None
+    assumed = (
+        "their points were turned upright with them"
+        if as_stored
+        else "their points are taken to be counted on the upright picture, as B counts them; if A "
+        "counts on the stored one, give --as-stored"
+    )
+    turned = f"{counted(count, 'photograph')} {be(count)} turned by EXIF"
+    return f"{turned}, such as {shown(min(files.turned).name)}: {assumed}"
 
 
 def far_outside(table: "PointTable", files: "ImageFiles") -> str | None:

@@ -119,6 +119,19 @@ def read_size(path: str | Path) -> tuple[int, int]:
     Raises:
         UnreadableImage: it is no image, with the reason.
     """
+    (height, width), orientation = read_stored_size(path)
+    return (width, height) if orientation in _SIDES_SWAPPED else (height, width)
+
+
+def read_stored_size(path: str | Path) -> tuple[tuple[int, int], int]:
+    """(height, width) of the pixels as they are stored, and how EXIF turns them upright.
+
+    From the head of the file; nothing is decoded. The turn is as EXIF counts it: 1 to 8, where 1 is
+    none.
+
+    Raises:
+        UnreadableImage: it is no image, with the reason.
+    """
     with _reasons(path), Path(path).open("rb") as file, decoding():
         image = identify(file)
         width, height = image.size
@@ -126,9 +139,8 @@ def read_size(path: str | Path) -> tuple[int, int]:
             width, height = image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]
         # Asked for an orientation that its head does not tell, a PNG would be decoded.
         told = image.format != "PNG" or "exif" in image.info
-        return (
-            (width, height) if told and orientation_of(image) in _SIDES_SWAPPED else (height, width)
-        )
+        orientation = orientation_of(image) if told else 1
+        return (height, width), orientation if orientation in _TO_UPRIGHT else 1
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Finding image files, for the sizes that some formats need and do not hold."""
 
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -8,11 +9,13 @@ import numpy as np
 
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.image_set import is_file
-from warpmarks.datasets.reading import read_size
+from warpmarks.datasets.reading import read_stored_size
 from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
+from warpmarks.formats.sources import slashes
 from warpmarks.formats.table import PointTable
 from warpmarks.formats.telling import one_by_one
+from warpmarks.formats.turning import size_upright
 from warpmarks.progress import Progress, SilentProgress
 
 
@@ -20,7 +23,8 @@ from warpmarks.progress import Progress, SilentProgress
 class ImageFiles:
     """Folders in which images may be, in the order in which they are searched.
 
-    An image ``a/b.jpg`` is looked for as ``folder/a/b.jpg``, then as ``folder/b.jpg``.
+    An image ``a/b.jpg`` is looked for as ``folder/a/b.jpg``, then as ``folder/b.jpg``: paths of
+    other disks end in the same names. The ways to compose a letter are not told apart.
 
     Attributes:
         folders: in which images may be.
@@ -29,6 +33,9 @@ class ImageFiles:
         measure: gives width and height of a video's frames, upright; if None, they have no size.
         frame_times: gives the seconds of each frame that a video stores, None of one without; if
             None, or where the video cannot be read, nothing is compared with them.
+        given: whether the user named the folders.
+        as_stored: whether sizes are those of the pixels as they are stored, which EXIF may turn.
+        turned: of the images that were opened those that EXIF turns, with how, as it counts.
     """
 
     folders: tuple[Path, ...] = ()
@@ -36,17 +43,81 @@ class ImageFiles:
     progress: Progress = field(default_factory=SilentProgress)
     measure: Callable[[Path], tuple[int, int]] | None = None
     frame_times: Callable[[Path], Sequence[float | None]] | None = None
-    _sizes: dict[str, tuple[int, int] | None] = field(default_factory=dict)
-    _listings: dict[Path, dict[str, str]] = field(default_factory=dict)
+    given: bool = False
+    as_stored: bool = False
+    turned: dict[Path, int] = field(default_factory=dict)
+    _found: dict[str, tuple[Path, str] | None] = field(init=False, default_factory=dict)
+    _owners: dict[Path, tuple[str, bool]] = field(init=False, default_factory=dict)
+    _stored: dict[Path, tuple[int, int]] = field(init=False, default_factory=dict)
+    _frames: dict[str, tuple[int, int] | None] = field(init=False, default_factory=dict)
+    _listings: dict[Path, dict[str, str]] = field(init=False, default_factory=dict)
+    _spellings: dict[tuple[Path, Callable[[str], str]], dict[str, str]] = field(
+        init=False, default_factory=dict
+    )
 
     def find(self, name: str) -> Path | None:
-        """The file of an image."""
-        for folder in self.folders:
-            for tail in dict.fromkeys((name, PurePosixPath(name).name)):
-                path = folder / tail
-                if tail and "\0" not in tail and is_file(path):
-                    return path
+        """The file of an image.
+
+        Raises:
+            InputError: it is found by the end of its name only, and so is another image.
+        """
+        found = self._looked_up(name)
+        return found[0] / found[1] if found else None
+
+    def called(self, name: str) -> str:
+        """What an image is called in the folder in which it is found; its name if it is not.
+
+        Raises:
+            InputError: as `find`.
+        """
+        found = self._looked_up(name)
+        if found is None:
+            return name
+        return self.name(found[1]) if PurePosixPath(found[1]).is_absolute() else found[1]
+
+    def rename(self, names: dict[str, str]) -> None:
+        """Know images by other names from now on: those that they had by the new ones."""
+        self._found |= {new: self._looked_up(old) for new, old in names.items()}
+        self._owners.clear()
+
+    def _looked_up(self, name: str) -> tuple[Path, str] | None:
+        if name not in self._found:
+            found = self._search(name, None)
+            if found is None and not name.isascii():
+                found = self._search(name, _composed)
+            if found is not None:
+                self._claim(found[0] / found[1], name, shortened=found[1] != name)
+            self._found[name] = found
+        return self._found[name]
+
+    def _search(self, name: str, alike: Callable[[str], str] | None) -> tuple[Path, str] | None:
+        for tail in _tails(name):
+            for folder in self.folders:
+                spelt = tail if alike is None else self._spelt(folder, tail, alike)
+                if spelt is not None and is_file(folder / spelt):
+                    return folder, spelt
         return None
+
+    def _spelt(self, folder: Path, tail: str, alike: Callable[[str], str]) -> str | None:
+        """How a path in a folder is spelt on this disk, where names that are alike are one."""
+        spelt = PurePosixPath()
+        for part in PurePosixPath(tail).parts:
+            place = folder / spelt
+            if (place, alike) not in self._spellings:
+                self._spellings[place, alike] = {alike(name): name for name in _names_in(place)}
+            actual = self._spellings[place, alike].get(alike(part))
+            if actual is None:
+                return None
+            spelt /= actual
+        return spelt.as_posix()
+
+    def _claim(self, path: Path, name: str, *, shortened: bool) -> None:
+        owner, owner_shortened = self._owners.setdefault(path, (name, shortened))
+        if owner != name and (shortened or owner_shortened):
+            raise InputError(
+                f"{owner!r} and {name!r} would both be {path}: name with --images the folder that "
+                "holds both, each in its own folder"
+            )
 
     def place(self, name: str) -> str:
         """Where an image or the video of a frame is on this disk; its name if it is not found."""
@@ -92,20 +163,33 @@ class ImageFiles:
         """
         if frame := frame_of(name):
             return self._frame_size(frame[0])
-        if name not in self._sizes:
-            path = self.find(name)
-            height_and_width = read_size(path) if path else None
-            self._sizes[name] = height_and_width and height_and_width[::-1]
-        return self._sizes[name]
+        path = self.find(name)
+        if path is None:
+            return None
+        size = self.stored_size(path)
+        return size if self.as_stored else size_upright(size, self.turned.get(path, 1))
+
+    def stored_size(self, path: Path) -> tuple[int, int]:
+        """Width and height of an image as its pixels are stored; whether it is turned is noted.
+
+        Raises:
+            InputError: the file is no image.
+        """
+        if path not in self._stored:
+            (height, width), orientation = read_stored_size(path)
+            if orientation != 1:
+                self.turned[path] = orientation
+            self._stored[path] = (width, height)
+        return self._stored[path]
 
     def _frame_size(self, video: str) -> tuple[int, int] | None:
-        if video not in self._sizes:
+        if video not in self._frames:
             path = self.find(video)
             try:
-                self._sizes[video] = self.measure(path) if path and self.measure else None
+                self._frames[video] = self.measure(path) if path and self.measure else None
             except InputError:
-                self._sizes[video] = None
-        return self._sizes[video]
+                self._frames[video] = None
+        return self._frames[video]
 
     def needed_size(self, name: str, why: str) -> tuple[int, int]:
         """Width and height of an image.
@@ -119,9 +203,17 @@ class ImageFiles:
             if frame and self.measure and (path := self.find(frame[0])):
                 return self.measure(path)  # says why it cannot be read
             searched = " or ".join(dict.fromkeys(map(str, self.folders))) or "no folder"
+            missing = f"{why} needs the size of {name!r}, which is not in {searched}"
+            if like := self._search(name, _in_any_case):
+                raise InputError(
+                    f"{missing}, only {like[1]}, which differs in upper and lower case: rename one "
+                    "of the two"
+                )
+            what = "video" if frame else "folder of the images"
             raise InputError(
-                f"{why} needs the size of {name!r}, which is not in {searched}: "
-                f"name the {'video' if frame else 'folder of the images'} with --images"
+                f"{missing}: correct --images, or bring the image there"
+                if self.given and not frame
+                else f"{missing}: name the {what} with --images"
             )
         return size
 
@@ -140,14 +232,14 @@ def images_beside(
     progress = progress or SilentProgress()
     if given is not None:
         if is_video_name(given) and given.is_file():
-            return ImageFiles((given.parent,), given, progress)
+            return ImageFiles((given.parent,), given, progress, given=True)
         if not given.exists():
             what = "the video or the folder" if is_video_name(given) else "the folder"
             raise InputError(f"--images {given} does not exist: name {what} of the images")
         if not given.is_dir():
             raise InputError(f"--images {given} is no folder: name the folder of the images")
         inside = (given / "images",) if (given / "images").is_dir() else ()
-        return ImageFiles((given, *inside), progress=progress)
+        return ImageFiles((given, *inside), progress=progress, given=True)
     home = path if path.is_dir() else path.parent
     return ImageFiles((home, home / "images", home.parent / "images"), progress=progress)
 
@@ -168,13 +260,8 @@ def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -
         name = table.images[row]
         known = np.isfinite(sizes[row]).all()
         found = None if known and frame_of(name) else files.size(name)
-        if known and found is not None and tuple(sizes[row]) != found:
-            width, height = sizes[row]
-            raise InputError(
-                f"the points on {name!r} are of an image of {width:g} x {height:g}, but "
-                f"{files.find(name)} has {found[0]} x {found[1]}: bring the images that were "
-                "annotated"
-            )
+        if known and found is not None:
+            check_size(files, name, sizes[row], found)
         if found is not None:
             sizes[row] = found
         elif not known and needed_by is not None:
@@ -182,13 +269,58 @@ def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -
     return replace(table, sizes=sizes)
 
 
+def check_size(files: ImageFiles, name: str, told: np.ndarray, found: tuple[int, int]) -> None:
+    """Raise where a file has another size than its points are said to be of.
+
+    Raises:
+        InputError: it has.
+    """
+    width, height = told
+    if (width, height) == found:
+        return
+    path = files.find(name)
+    stored = path is not None and path in files.turned and files.stored_size(path)
+    what_to_do = (
+        "if the tool did not turn it as its EXIF says, give --as-stored"
+        if stored == (width, height) and not files.as_stored
+        else "bring the images that were annotated"
+    )
+    raise InputError(
+        f"the points on {name!r} are of an image of {width:g} x {height:g}, but {path} has "
+        f"{found[0]} x {found[1]}: {what_to_do}"
+    )
+
+
+def _tails(name: str) -> Iterator[str]:
+    """A name, and its ends from the longest to that without folders, with "/" between them."""
+    if "\0" in name or not name:
+        return
+    yield name
+    parts = PurePosixPath(slashes(name)).parts
+    for begin in range(len(parts)):
+        tail = "/".join(parts[begin:])
+        if tail not in (name, "/") and not tail.startswith("//"):
+            yield tail
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _in_any_case(name: str) -> str:
+    return _composed(name).casefold()
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except (OSError, ValueError):
+        return []
+
+
 def _image_stems(folder: Path) -> dict[str, str]:
     """Names of the images in a folder without their extensions, and these."""
-    try:
-        names = sorted((path.name for path in folder.iterdir()), reverse=True)
-    except (OSError, ValueError):
-        return {}
-    images = (PurePosixPath(name) for name in names)
+    images = (PurePosixPath(name) for name in reversed(_names_in(folder)))
     return {
         path.stem: path.suffix for path in images if path.suffix.lower() in readable_extensions()
     }

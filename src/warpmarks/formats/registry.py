@@ -21,6 +21,7 @@ from warpmarks.formats import (
 from warpmarks.formats.image_files import ImageFiles, images_beside, with_sizes
 from warpmarks.formats.losses import Keeps, lost
 from warpmarks.formats.recognition import recognise, recognise_target
+from warpmarks.formats.settling import settled
 from warpmarks.formats.table import PointTable
 
 
@@ -147,10 +148,11 @@ def read(
         path: what to read.
         format: its name in `FORMATS`; recognised from what is there if not given.
         images: the folder of the images, or where they are, for formats that do not hold their
-            sizes; around ``path`` if not given.
+            sizes; around ``path`` if not given. Images are called by their paths in it.
 
     Raises:
-        InputError: it is not in that format, or not recognised, or wrong.
+        InputError: it is not in that format, or not recognised, or wrong, or of images of another
+            size than those that are found.
     """
     path = Path(path)
     name = format or recognise(path, flag="--from")
@@ -160,7 +162,7 @@ def read(
     if path.is_dir() and not chosen.files:
         raise InputError(f"{path} is a folder: expected a file of {chosen.title}")
     files = images if isinstance(images, ImageFiles) else images_beside(path, images)
-    return chosen.read(path, files)
+    return settled(chosen.read(path, files), files, source=str(path))
 
 
 def write(

@@ -14,6 +14,7 @@ Ultralytics skip the whole file, so points outside of their image are written as
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +84,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     names, named = _names(found, settings, count)
     images = _images(found, settings)
     check_room(len(images), count, source=str(found))
-    around = ImageFiles((root / "images", root, *files.folders), measure=files.measure)
+    around = replace(files, folders=(root / "images", root, *files.folders))
     rows = [
         _row(label, name, count, width, around)
         for name, label in one_by_one(files.progress, "Reading labels", list(images.items()))

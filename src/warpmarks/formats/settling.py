@@ -1,0 +1,92 @@
+"""The images of a table that was read: whether they are as it says, and what they are called.
+
+An image is called by its path in the folder that the user named, for that is where the other
+commands look for it. Around the file only absolute paths are replaced, which are of another disk,
+and other ways to compose a letter.
+"""
+
+import unicodedata
+from dataclasses import replace
+from pathlib import PurePosixPath, PureWindowsPath
+
+import numpy as np
+
+from warpmarks.datasets.reading import UnreadableImage
+from warpmarks.datasets.videos import frame_of
+from warpmarks.errors import InputError
+from warpmarks.formats.image_files import ImageFiles, check_size
+from warpmarks.formats.table import PointTable
+from warpmarks.formats.telling import one_by_one
+from warpmarks.formats.turning import extras_upright, points_upright, size_upright
+
+
+def settled(table: PointTable, files: ImageFiles, *, source: str) -> PointTable:
+    """The table with its images called as they were found, and its points upright.
+
+    Raises:
+        InputError: an image has another size than the file says, two names lead to one image, or an
+            image that is to be turned is not there; ``source`` names the file.
+    """
+    rows = [row for row in range(len(table.images)) if _matters(table, row, files)]
+    names = {name: name for name in table.images}
+    for row in one_by_one(files.progress, "Comparing images", rows) if rows else ():
+        name = table.images[row]
+        if files.find(name) is not None:
+            _compare(table, row, files)
+            names[name] = _name(name, files)
+    if files.as_stored:
+        table = _turned(table, rows, files, source)
+    owners: dict[str, str] = {}
+    for old, new in names.items():
+        if owners.setdefault(new, old) != old:
+            raise InputError(
+                f"{source} has {owners[new]!r} and {old!r}, which are both {new!r} here: keep one "
+                "of the two"
+            )
+    files.rename({new: old for old, new in names.items() if new != old})
+    return replace(table, images=tuple(names[name] for name in table.images))
+
+
+def _matters(table: PointTable, row: int, files: ImageFiles) -> bool:
+    name = table.images[row]
+    if frame_of(name):
+        return False
+    told = np.isfinite(table.sizes[row]).all()
+    asked = files.given or files.as_stored
+    return bool(asked or told or _is_absolute(name) or not name.isascii())
+
+
+def _compare(table: PointTable, row: int, files: ImageFiles) -> None:
+    if not np.isfinite(table.sizes[row]).all():
+        return
+    try:
+        size = files.size(table.images[row])
+    except UnreadableImage:
+        return  # whoever needs its pixels says so
+    if size is not None:
+        check_size(files, table.images[row], table.sizes[row], size)
+
+
+def _name(name: str, files: ImageFiles) -> str:
+    called = files.called(name)
+    alike = unicodedata.normalize("NFC", called) == unicodedata.normalize("NFC", name)
+    return called if files.given or _is_absolute(name) or alike else name
+
+
+def _is_absolute(name: str) -> bool:
+    return PurePosixPath(name).is_absolute() or bool(PureWindowsPath(name).drive)
+
+
+def _turned(table: PointTable, rows: list[int], files: ImageFiles, source: str) -> PointTable:
+    """The table with what lies on stored pixels laid onto the upright images."""
+    points, sizes, extras = table.points.copy(), table.sizes.copy(), list(table.extras)
+    for row in rows:
+        name = table.images[row]
+        size = files.needed_size(name, f"{source}: --as-stored")
+        path = files.find(name)
+        turn = files.turned.get(path, 1) if path else 1
+        points[row] = points_upright(points[row], size, turn)
+        extras[row] = extras_upright(extras[row], size, turn)
+        sizes[row] = size_upright(size, turn)
+    files.as_stored = False
+    return replace(table, points=points, sizes=sizes, extras=tuple(extras))
