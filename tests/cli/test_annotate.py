@@ -110,6 +110,33 @@ def test_a_project_stands_for_its_images(warpmarks, trained_run, image_folder, t
     assert (tmp_path / "project" / "project.json").read_text() == recorded
 
 
+def test_a_project_is_begun_with_a_table_and_gone_on_with(
+    warpmarks, trained_run, image_folder, tmp_path
+):
+    table = tmp_path / "set" / "landmarks.csv"
+    table.parent.mkdir()
+    table.write_text("image,x1,y1,x2,y2\n02.png,3.5,4,20,9\n")
+    project = tmp_path / "project"
+    flags = ("--project", project, "--threads", 1, "--port", 0, "--from", table.parent)
+    process, address = start(trained_run, image_folder, *flags)
+    base, token = address.split("/?token=")
+    with httpx.Client(base_url=base, timeout=60) as tab:
+        tab.get("/", params={"token": token})
+        told = tab.get("/api/images/2").json()
+    end(process, signal.SIGINT)
+    assert told["points"][1] == {"x": 20, "y": 9, "visible": True}
+    code, _, err = warpmarks("annotate", trained_run, image_folder, *flags, "--no-browser")
+    assert (code, "is one already: leave --from away to go on with it" in err) == (2, True)
+    here = ("--project", table.parent, "--no-browser")
+    code, _, err = warpmarks("annotate", trained_run, image_folder, *here)
+    assert (code, f"begin it with these points by --from {table.parent}" in err) == (2, True)
+    table.write_text("image,x1,y1,x2,y2\n02.png,3.5,4,20,900\n")
+    other = ("--project", tmp_path / "other", "--no-browser", "--from", table)
+    code, _, err = warpmarks("annotate", trained_run, image_folder, *other)
+    assert (code, "1 point is far outside of its image" in err) == (2, True)
+    assert not (tmp_path / "other").exists()
+
+
 def test_other_points_than_the_projects_are_refused(warpmarks, trained_run, image_folder, tmp_path):
     from warpmarks.annotator.new_scheme import starting_scheme
 

@@ -1,4 +1,4 @@
-"""The points of a new project, from a list of names or a points.json."""
+"""The points of a new project, from a list of names, a points.json or a table of points."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ from warpmarks.annotator.annotations import Scheme, check_scheme
 from warpmarks.datasets.annotated import read_scheme
 from warpmarks.errors import InputError
 from warpmarks.formats.sources import read_json
+from warpmarks.formats.table import PointTable
 from warpmarks.plots.colours import colour_code, landmark_colours
+from warpmarks.points import parse_normaliser
 
 
 def starting_scheme(text: str, *, flag: str = "--points") -> Scheme:
@@ -37,6 +39,25 @@ def starting_scheme(text: str, *, flag: str = "--points") -> Scheme:
         normaliser = guess_normaliser(names, mirror)
     colours = tuple(colour_code(colour) for colour in landmark_colours(len(names)))
     return check_scheme(Scheme(tuple(names), colours, mirror, normaliser), source=flag)
+
+
+def scheme_of_table(table: PointTable, *, source: str) -> Scheme:
+    """The points of a table with our colours; what its format does not tell of them is guessed.
+
+    Raises:
+        InputError: a name is wrong; ``source`` names the file.
+    """
+    names, mirror = table.names, table.mirror
+    normaliser: tuple[int, int] | None = None
+    if table.normaliser is None:  # a points.json tells both
+        mirror = mirror or guess_mirror(names)
+        normaliser = guess_normaliser(names, mirror)
+    else:
+        read = parse_normaliser(table.normaliser, names, source=source)
+        if len(read.first) == len(read.second) == 1:
+            normaliser = (read.first[0], read.second[0])
+    colours = tuple(colour_code(colour) for colour in landmark_colours(len(names)))
+    return check_scheme(Scheme(names, colours, mirror, normaliser), source=source)
 
 
 # The page guesses in the same way, see web/src/scheme.ts.

@@ -61,20 +61,29 @@ class Project:
         path: the folder; it is made if it is not there.
         source: where the images are.
         scheme: the points of a project that is made.
+        labels: where they lie on its images, by name.
 
     Raises:
         InputError: the folder holds something else, is damaged, is open already, or cannot be
             written.
     """
 
-    def __init__(self, path: str | Path, source: str | Path, scheme: Scheme | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        source: str | Path,
+        scheme: Scheme | None = None,
+        labels: Mapping[str, Labels] | None = None,
+    ) -> None:
         self.path = Path(path)
         self.notices: list[str] = []
         """Sentences for the user on what was found when the project was opened."""
         new = not (self.path / RECORD).is_file()
         if self.path.exists() and new and (not self.path.is_dir() or _anything_in(self.path)):
+            points = (self.path / own_csv.TABLE).is_file()
             raise InputError(
                 f"{self.path} exists and is no annotation project: choose another --project"
+                + (f", and begin it with these points by --from {self.path}" if points else "")
             )
         make_folder(self.path)
         self._lock = hold(
@@ -92,8 +101,10 @@ class Project:
             self._versions: dict[str, int] = {}
             self.scheme_version = 0
             if new:
-                self.annotations = Annotations(scheme or Scheme())
+                self.annotations = Annotations(scheme or Scheme(), labels or {})
                 self._save(self.annotations)
+                if labels:
+                    self._make({"kind": "base", "after": _snapshot(self.annotations)})
             else:
                 self._open()
         except BaseException:

@@ -4,12 +4,16 @@ import sys
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Images, Run, Split, Threads
 from warpmarks.wording import counted
+
+if TYPE_CHECKING:
+    from warpmarks.annotator.beginning import Beginning
+    from warpmarks.annotator.image_files import ImageFiles
 
 
 def annotate(
@@ -22,6 +26,16 @@ def annotate(
             show_default="named on the page",
             help='Names of the points of a new project, e.g. "left eye,right eye,nose"; or a '
             "points.json.",
+        ),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="TABLE",
+            show_default=False,
+            help="Begin the new project with the points of a file or folder in any format of "
+            "`warpmarks convert`. It is read, never changed.",
         ),
     ] = None,
     project: Annotated[
@@ -58,7 +72,8 @@ def annotate(
 ) -> None:
     """Label points on a few images on a page in the browser, and get them on all images.
 
-    Everything is saved after each click. Ctrl-C stops the server; the same command goes on.
+    Everything is saved after each click. Ctrl-C stops the server; the same command, without --from,
+    goes on.
     """
     try:
         import fastapi  # noqa: F401
@@ -94,6 +109,9 @@ def annotate(
 
     tell(shown_images.left_out)
     folder = project or Path(f"{shown_images.title}-points")
+    begin = begin_project(table, folder, shown_images, points) if table is not None else None
+    if begin is not None:
+        scheme = begin.scheme
 
     def ready(address: str) -> None:
         print(
@@ -114,8 +132,9 @@ def annotate(
 
     with (
         closing(listen(host, port)) as listening,
-        closing(Project(folder, images, scheme)) as opened,
+        closing(Project(folder, images, scheme, begin.labels if begin else None)) as opened,
     ):
+        opened.notices.extend(begin.notices if begin else ())
         opened.refuse_other_points(scheme, flag="--points")
         session = Session(opened, shown_images, detector)
         session.check_labelled_images(str(images))
@@ -124,3 +143,31 @@ def annotate(
         with suppress(KeyboardInterrupt):  # the usual way to stop
             serve(session, run, listening, host, ready, tell)
     print(f"{folder}: saved", file=sys.stderr)
+
+
+def begin_project(
+    table: Path, folder: Path, images: "ImageFiles", points: str | None
+) -> "Beginning":
+    """What a new project begins with.
+
+    Raises:
+        InputError: there is a project already, or the table is wrong or of other images.
+    """
+    from warpmarks.annotator.beginning import begin_from
+    from warpmarks.cli.convert import far_outside
+    from warpmarks.cli.progress import terminal_progress
+    from warpmarks.datasets.project import is_project
+    from warpmarks.errors import InputError
+    from warpmarks.formats.image_files import ImageFiles
+
+    if is_project(folder):
+        raise InputError(
+            f"--from begins a new project, but {folder} is one already: leave --from away to go on "
+            "with it, or choose another --project"
+        )
+    with terminal_progress() as progress:
+        begin = begin_from(table, images, progress, points=points)
+        far = far_outside(begin.table, ImageFiles((images.root,), progress=progress))
+    if far:
+        raise InputError(f"{table}: {far}: correct them")
+    return begin

@@ -34,6 +34,7 @@ class ImageFiles:
         frame_times: gives the seconds of each frame that a video stores, None of one without; if
             None, or where the video cannot be read, nothing is compared with them.
         given: whether the user named the folders.
+        flag: with which they are named, for messages.
         as_stored: whether sizes are those of the pixels as they are stored, which EXIF may turn.
         turned: of the images that were opened those that EXIF turns, with how, as it counts.
     """
@@ -44,6 +45,7 @@ class ImageFiles:
     measure: Callable[[Path], tuple[int, int]] | None = None
     frame_times: Callable[[Path], Sequence[float | None]] | None = None
     given: bool = False
+    flag: str = "--images"
     as_stored: bool = False
     turned: dict[Path, int] = field(default_factory=dict)
     _found: dict[str, tuple[Path, str] | None] = field(init=False, default_factory=dict)
@@ -115,8 +117,8 @@ class ImageFiles:
         owner, owner_shortened = self._owners.setdefault(path, (name, shortened))
         if owner != name and (shortened or owner_shortened):
             raise InputError(
-                f"{owner!r} and {name!r} would both be {path}: name with --images the folder that "
-                "holds both, each in its own folder"
+                f"{owner!r} and {name!r} would both be {path}: give as {self.flag} the folder "
+                "that holds both, each in its own folder"
             )
 
     def place(self, name: str) -> str:
@@ -211,9 +213,9 @@ class ImageFiles:
                 )
             what = "video" if frame else "folder of the images"
             raise InputError(
-                f"{missing}: correct --images, or bring the image there"
+                f"{missing}: correct {self.flag}, or bring the image there"
                 if self.given and not frame
-                else f"{missing}: name the {what} with --images"
+                else f"{missing}: name the {what} with {self.flag}"
             )
         return size
 
@@ -281,7 +283,7 @@ def check_size(files: ImageFiles, name: str, told: np.ndarray, found: tuple[int,
     path = files.find(name)
     stored = path is not None and path in files.turned and files.stored_size(path)
     what_to_do = (
-        "if the tool did not turn it as its EXIF says, give --as-stored"
+        "if the tool did not turn it as its EXIF says, convert with --as-stored"
         if stored == (width, height) and not files.as_stored
         else "bring the images that were annotated"
     )
