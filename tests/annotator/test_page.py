@@ -657,6 +657,18 @@ def test_a_picture_that_cannot_be_read_is_marked_and_passed_over(
     assert visit.trouble == []
 
 
+def test_each_sentence_of_the_server_has_a_line_of_its_own(
+    serve: Callable[..., Server], visit: Visits, tmp_path: Path
+) -> None:
+    table = tmp_path / "landmarks.csv"
+    table.write_text("image,x1,y1,x2,y2,score1,score2\n00.png,9,9,5,5,0.5,\ngone.png,1,2,3,4,,\n")
+    notice = visit(serve("--from", str(table))).page.locator(".notice")
+    playwright.expect(notice).to_contain_text("gone.png")
+    first, second = notice.inner_text().splitlines()
+    assert first.endswith("a project begins with what people placed.")
+    assert second.endswith("the points there are kept, but not shown.")
+
+
 def test_the_page_begins_with_the_picture_that_it_recommends(
     serve: Callable[..., Server], visit: Visits
 ) -> None:

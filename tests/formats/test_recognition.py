@@ -34,15 +34,18 @@ def test_what_we_write_is_recognised(tmp_path, name):
     [
         ("a.json", "{}", "is in no format that is recognised: name it with --from"),
         ("a.json", "[]", "is in no format"),
+        ("a.csv", "frame,x,y\n", r"has the first columns of no table of points: expected image,x1"),
+        ("a.csv", "name,x1,y1\n", r"frame,time,x1,y1,..., or .*, name the format with --from"),
+        ("a.csv", " ,Label,X,Y\n1,a.jpg,1,2\n", r"a line for each image \(ImageJ has one for each"),
+        ("a.h5", "", "is an HDF5 file, as DeepLabCut writes beside its CSV: give the CSV file"),
         (
-            "a.csv",
-            "frame,x,y\n",
-            "first columns are neither image nor frame,time, .* it is in no",
+            "a.json",
+            '[{"id": 1, "image": "a.jpg", "kp-1": [{"x": 5, "keypointlabels": ["n"]}]}]',
+            "is Label Studio's JSON-MIN, which says too little: export as JSON",
         ),
-        ("a.csv", "name,x1,y1\n", "neither .*, so it is in no format .*: name it with --from"),
         ("a.csv", "", "is empty: expected a table"),
         ("a.csv", "\n\n", "is empty: expected a table"),
-        ("a.csv", "image quality,x1,y1\n", "so it is in no format"),
+        ("a.csv", "image quality,x1,y1\n", "first columns of no table"),
         ("a.txt", "LM=1", "is in no format"),
         ("a.json", "{", "is damaged"),
         ("folder/readme.md", "", "holds no landmarks.csv, no data.yaml of YOLO and no .pts"),
@@ -55,6 +58,13 @@ def test_what_is_not_recognised(tmp_path, file, content, sentence):
     with pytest.raises(InputError, match=sentence) as caught:
         recognise(path, flag="--from")
     assert str(path) in str(caught.value)
+
+
+def test_the_csv_beside_an_hdf5_file_is_named(tmp_path):
+    for ending in ("h5", "csv"):
+        (tmp_path / f"CollectedData_Ana.{ending}").touch()
+    with pytest.raises(InputError, match=r"give CollectedData_Ana.csv, which lies beside it"):
+        recognise(tmp_path / "CollectedData_Ana.h5", flag="--from")
 
 
 @pytest.mark.parametrize(

@@ -65,11 +65,12 @@ export const completeImages = computed(
 let noticeTimer = 0;
 const told = new Set<string>();
 
-/** Each sentence of the server once. */
+/** Each sentence of the server once, on lines of their own. */
 function tell(sentences: string[] | undefined): void {
   const fresh = sentences?.filter((sentence) => !told.has(sentence)) ?? [];
   for (const sentence of fresh) told.add(sentence);
-  if (fresh.length > 0) say(fresh.join(" "), "error");
+  const lines = fresh.map((sentence) => (/[.!?]$/.test(sentence) ? sentence : `${sentence}.`));
+  if (lines.length > 0) say(lines.join("\n"), "error");
 }
 
 export function say(text: string, kind: "plain" | "error" = "plain"): void {

@@ -53,6 +53,8 @@ class _Reader:
         raise InputError(f"{self.where()}: a DOCTYPE is not read: remove it")
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
+        if not self.open and tag == "annotations":
+            raise InputError(f"{self.path} is CVAT's own XML: export as COCO Keypoints there")
         if not self.open and tag != "dataset":
             raise InputError(f"{self.path} begins with <{tag}>: expected {KIND}")
         self.open.append(tag)

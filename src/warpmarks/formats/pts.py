@@ -91,8 +91,9 @@ def write(path: Path, table: PointTable, progress: Progress | None = None) -> No
     owners: dict[Path, str] = {}
     for target, name in zip(targets, table.images, strict=True):
         if owners.setdefault(target, name) is not name:
+            shared = target.relative_to(path).as_posix()
             raise InputError(
-                f"the images {owners[target]!r} and {name!r} would share {target}: rename one"
+                f"the images {owners[target]!r} and {name!r} would share {shared}: rename one"
             )
     with whole_folder(path) as fresh:
         for row in one_by_one(progress or SilentProgress(), "Writing points", range(len(targets))):

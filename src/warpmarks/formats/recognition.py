@@ -39,10 +39,37 @@ def recognise(path: Path, *, flag: str) -> str:
         return _BY_EXTENSION[extension]
     found = {".json": _json, ".csv": _csv}.get(extension, lambda _: None)(path)
     if found is None:
-        columns = "its first columns are neither image nor frame,time, nor scorer as DeepLabCut's"
-        it = f"{path}: {columns}, so it" if extension == ".csv" else path
-        raise InputError(f"{it} is in no format that is recognised: name it with {flag}")
+        raise InputError(f"{path} {_unknown(path, flag)}")
     return found
+
+
+def _unknown(path: Path, flag: str) -> str:
+    """What a file seems to be that is in none of the formats, and what to do; ends a sentence."""
+    if path.suffix.lower() in (".h5", ".hdf5"):
+        beside = path.with_suffix(".csv")
+        csv_file = f"{beside.name}, which lies beside it" if beside.is_file() else "the CSV file"
+        return f"is an HDF5 file, as DeepLabCut writes beside its CSV: give {csv_file}"
+    if path.suffix.lower() == ".json" and _is_json_min(read_json(path, "JSON")):
+        return "is Label Studio's JSON-MIN, which says too little: export as JSON there"
+    if path.suffix.lower() == ".csv":
+        return (
+            "has the first columns of no table of points: expected image,x1,y1,x2,y2,... with a "
+            "line for each image (ImageJ has one for each point), frame,time,x1,y1,..., or scorer "
+            f"as in DeepLabCut; if it is one of these, name the format with {flag}"
+        )
+    return f"is in no format that is recognised: name it with {flag}"
+
+
+def _is_json_min(content: object) -> bool:
+    """Whether these are tasks of Label Studio without their data: labels beside the image."""
+    return isinstance(content, list) and any(
+        isinstance(item, dict) and "keypointlabels" in item
+        for task in content
+        if isinstance(task, dict)
+        for value in task.values()
+        if isinstance(value, list)
+        for item in value
+    )
 
 
 def recognise_target(path: Path, *, flag: str) -> str:

@@ -69,6 +69,11 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     """
     blocks = _blocks(path)
     counts = {len(block.landmarks) for block in blocks}
+    if counts == {0} and any(any(block.lines.values()) for block in blocks):
+        raise InputError(
+            f"{path} has curves and outlines only, whose points do not count: expected LM= of one "
+            "landmark at least, so make landmarks of them first (tpsUtil appends curves to them)"
+        )
     if len(counts) > 1:
         raise InputError(
             f"{path} has specimens with {', '.join(map(str, sorted(counts)))} landmarks: expected "

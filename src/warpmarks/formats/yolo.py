@@ -115,7 +115,8 @@ def write(path: Path, table: PointTable, progress: Progress | None = None) -> No
         _, target = _name_and_label(path / "images" / name, path)
         if owners.setdefault(target, row) != row:
             other = table.images[owners[target]]
-            raise InputError(f"the images {other!r} and {name!r} would share {target}: rename one")
+            shared = target.relative_to(os.path.normpath(path)).as_posix()
+            raise InputError(f"the images {other!r} and {name!r} would share {shared}: rename one")
     flip = list(range(len(table.names)))
     for first, second in table.mirror:
         flip[first], flip[second] = second, first
