@@ -129,6 +129,21 @@ def test_images_in_another_folder(warpmarks, fish, tmp_path):
     assert code == 0
 
 
+def test_images_that_are_not_in_the_folder_that_was_named_are_told_of(warpmarks, fish, tmp_path):
+    source, photos = tmp_path / "c.json", tmp_path / "photos"
+    assert warpmarks("convert", fish, source, "--to", "coco")[0] == 0
+    photos.mkdir()
+    (tmp_path / "a.png").rename(photos / "a.png")
+    (tmp_path / "b.png").rename(photos / "B.png")
+    target = tmp_path / "set"
+    code, _, err = warpmarks("convert", source, target, "--to", "warpmarks", "--images", photos)
+    assert (code, err) == (
+        0,
+        f"1 image is not in {photos}, where fit would look: b.png (there is B.png, which differs "
+        "in upper and lower case)\nwarpmarks CSV does not keep: boxes (2)\n",
+    )
+
+
 def test_photographs_that_exif_turns_are_told_of(warpmarks, fish, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # stored 20 x 16, upright 16 x 20
@@ -239,6 +254,7 @@ def test_points_far_outside_of_their_images_are_told_of(warpmarks, fish, tmp_pat
     code, _, err = warpmarks("convert", table, tmp_path / "set", *arguments)
     assert (code, err) == (
         0,
+        f"1 image is not in {tmp_path}, where fit would look: no.png\n"
         "1 point is far outside of its image, which fit and evaluate refuse; the first is '1' of "
         "'b.png' at (99999, 3), where the image has 10 x 30 pixels\n",
     )

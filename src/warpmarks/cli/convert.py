@@ -150,7 +150,8 @@ def convert(
         files.progress = progress
         dropped = write(target, to, table, files)
         far = far_outside(table, files) if images is not None else None
-    for told in (far, turned_photographs(files, as_stored=as_stored)):
+    missing = missing_images(table, files) if images is not None else None
+    for told in (missing, far, turned_photographs(files, as_stored=as_stored)):
         if told:
             print(told, file=sys.stderr)
     if dropped:
@@ -180,6 +181,19 @@ def frame_times(video: Path) -> "list[float | None]":
     from warpmarks.video.reading import Video
 
     return Video(video).stored_times()
+
+
+def missing_images(table: "PointTable", files: "ImageFiles") -> str | None:
+    """A sentence on images that are not in the folder that was named; None where all are."""
+    from warpmarks.datasets.videos import frame_of
+
+    names = [name for name in table.images if not frame_of(name) and files.find(name) is None]
+    if not names:
+        return None
+    like = files.like(names[0])
+    hint = f" (there is {shown(like)}, which differs in upper and lower case)" if like else ""
+    are = f"{counted(len(names), 'image')} {be(len(names))}"
+    return f"{are} not in {files.folders[0]}, where fit would look: {shown(names[0])}{hint}"
 
 
 def turned_photographs(files: "ImageFiles", *, as_stored: bool) -> str | None:

@@ -77,6 +77,11 @@ class ImageFiles:
             return name
         return self.name(found[1]) if PurePosixPath(found[1]).is_absolute() else found[1]
 
+    def like(self, name: str) -> str | None:
+        """What an image that is not found differs from in upper and lower case only, if any."""
+        found = self._search(name, _in_any_case)
+        return found[1] if found else None
+
     def rename(self, names: dict[str, str]) -> None:
         """Know images by other names from now on: those that they had by the new ones."""
         self._found |= {new: self._looked_up(old) for new, old in names.items()}
@@ -206,10 +211,10 @@ class ImageFiles:
                 return self.measure(path)  # says why it cannot be read
             searched = " or ".join(dict.fromkeys(map(str, self.folders))) or "no folder"
             missing = f"{why} needs the size of {name!r}, which is not in {searched}"
-            if like := self._search(name, _in_any_case):
+            if like := self.like(name):
                 raise InputError(
-                    f"{missing}, only {like[1]}, which differs in upper and lower case: rename one "
-                    "of the two"
+                    f"{missing}, only {like}, which differs in upper and lower case: rename one of "
+                    "the two"
                 )
             what = "video" if frame else "folder of the images"
             raise InputError(
