@@ -631,6 +631,20 @@ def test_a_project_that_knows_no_sizes_takes_the_present_ones(replaced, tiny_run
     session.stop()
 
 
+def test_points_far_outside_of_their_image_are_of_another_size(replaced, tiny_run, tmp_path):
+    folder, _ = replaced
+    table = tmp_path / "project" / "landmarks.csv"
+    table.write_text(table.read_text().replace("01.png,4.000,9.000", "01.png,4.000,90.000"))
+    session = open_session(tiny_run, folder, tmp_path / "project")
+    session.check_labelled_images(str(folder))
+    assert "01.png (the first has points far outside, now 18 x 14)" in session.state()["notices"][1]
+    assert session.image(1)["points"] == [None, None]
+    with browser(session, tiny_run) as client:
+        assert put(client, 1, session.project.version_of("01.png"), (2, 4), None).is_success
+    assert session.image(1)["points"][0]["x"] == 2
+    session.stop()
+
+
 def test_a_table_that_another_program_wrote_is_of_the_images_as_they_are(
     replaced, tiny_run, tmp_path
 ):

@@ -175,9 +175,15 @@ class Annotations:
         found = {name: sizes[name] for name in unknown}
         return Annotations(self.scheme, self.labels, {**self.sizes, **found})
 
-    def of_images(self, sizes: Mapping[str, Size]) -> "Annotations":
-        """The same without what is said of images that have another size now."""
+    def of_images(self, sizes: Mapping[str, Size], doubted: Set[str]) -> "Annotations":
+        """The same without what is said of images that have another size now.
+
+        Args:
+            sizes: that images have now.
+            doubted: images whose labels are of another size as long as theirs is not known.
+        """
         gone = {name for name, size in self.sizes.items() if name in sizes and sizes[name] != size}
+        gone |= {name for name in doubted if name in self.labels and name not in self.sizes}
         return self._without(gone) if gone else self
 
     def _without(self, gone: Set[str]) -> "Annotations":

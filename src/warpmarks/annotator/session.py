@@ -109,7 +109,10 @@ class Session:
             name: (int(width), int(height))
             for name, (width, height) in zip(images.names, images.sizes, strict=True)
         }
-        project.know_sizes(self._sizes)
+        self._doubted = self._far_outside()
+        project.know_sizes(
+            {name: size for name, size in self._sizes.items() if name not in self._doubted}
+        )
         self._current: tuple[Annotations, Annotations] | None = None
         self._latest: _Known | None = None
         self._suggester: tuple[int, Suggester] | None = None
@@ -158,12 +161,13 @@ class Session:
             )
         others = sorted(labelled.keys() - self.annotations.labels.keys())
         if others:
-            (was_width, was_height) = self.project.annotations.sizes[others[0]]
-            (width, height) = self._sizes[others[0]]
+            width, height = self._sizes[others[0]]
+            was = self.project.annotations.sizes.get(others[0])
+            before = f"had {was[0]} x {was[1]}" if was else "has points far outside"
             self.project.notices.append(
                 f"{counted(len(others), 'image')} {have(len(others))} another size than when "
-                f"labelled: {shown(first_of(others))} (the first had {was_width} x {was_height}, "
-                f"now {width} x {height}). The points there are kept, but neither shown nor used: "
+                f"labelled: {shown(first_of(others))} (the first {before}, now {width} x "
+                f"{height}). The points there are kept, but neither shown nor used: "
                 "bring back the files that were labelled, or place the points anew"
             )
 
@@ -182,7 +186,7 @@ class Session:
         """What is said of the images as they are, without those that have another size now."""
         said = self.project.annotations
         if self._current is None or self._current[0] is not said:
-            self._current = (said, said.of_images(self._sizes))
+            self._current = (said, said.of_images(self._sizes, self._doubted))
         return self._current[1]
 
     def state(self) -> dict[str, Any]:
@@ -547,10 +551,17 @@ class Session:
             **self._history(),
         }
 
+    def _far_outside(self) -> frozenset[str]:
+        """Labelled images of no known size whose points cannot be of the present one."""
+        said = self.project.annotations
+        unknown = [name for name in said.labels if name in self._sizes and name not in said.sizes]
+        return frozenset(
+            name for name in unknown if _is_outside(said.of(name), np.array(self._sizes[name]))
+        )
+
     def _check_inside(self, index: int, labels: Labels) -> None:
         size = self.images.sizes[index]
-        points = places(labels)
-        if ((points < -ROOM * size) | (points > (1 + ROOM) * size)).any():
+        if _is_outside(labels, size):
             raise InputError(
                 f"a point lies far outside of the image, which has {size[0]:.0f} x {size[1]:.0f} "
                 "pixels: place it nearer"
@@ -574,6 +585,12 @@ class Session:
         both = zip(names, before, after, strict=False)
         changed = [name for name, old, new in both if old != new]
         return " and ".join(changed) if 1 <= len(changed) <= 2 else f"{len(changed)} points"
+
+
+def _is_outside(labels: Labels, size: np.ndarray) -> bool:
+    """Whether a point lies far outside of an image of that width and height."""
+    points = places(labels)
+    return bool(((points < -ROOM * size) | (points > (1 + ROOM) * size)).any())
 
 
 def _points(points: Float[np.ndarray, "points 2"]) -> list[list[float] | None]:
