@@ -387,7 +387,7 @@ def test_detecting_points_is_the_regressor_on_the_landmarks(points_csv, run_copy
 
 
 def test_names_lie_beside_the_points_and_travel_with_them(points_csv, warpmarks, tmp_path):
-    scheme = read_scheme(points_csv.with_suffix(".json"), 3)
+    scheme = read_scheme(points_csv.with_name("points.names.json"), 3)
     assert scheme.names == ("bright", "dark", "between")
     assert scheme.normaliser.text == "bright:dark"
     target = tmp_path / "other.csv"
@@ -400,11 +400,36 @@ def test_names_lie_beside_the_points_and_travel_with_them(points_csv, warpmarks,
 def test_nothing_beside_the_points_is_replaced(warpmarks, run_copy, annotated_set, points_csv):
     flags = ["detect", run_copy, annotated_set, "--regressor", "blobs", "--output", points_csv]
     points_csv.unlink()
-    points_csv.with_suffix(".json").write_text("precious")
+    names = points_csv.with_name("points.names.json")
+    names.write_text("precious")
     code, _, err = warpmarks(*flags)
-    assert (code, "points.json exists" in err) == (2, True)
-    assert points_csv.with_suffix(".json").read_text() == "precious"
+    assert (code, "points.names.json exists" in err) == (2, True)
+    assert names.read_text() == "precious"
     assert not points_csv.exists()
+
+
+def test_landmarks_beside_points_do_not_get_their_names(
+    points_csv, warpmarks, run_copy, annotated_set, tmp_path
+):
+    raw = tmp_path / "landmarks.csv"
+    assert warpmarks("detect", run_copy, annotated_set, "--output", raw)[0] == 0
+    target = tmp_path / "raw.csv"
+    assert warpmarks("convert", raw, target, "--to", "deeplabcut")[0] == 0
+    assert "bright" not in target.read_text()
+    code, _, err = warpmarks(
+        "detect", run_copy, annotated_set, "--output", points_csv, "--overwrite"
+    )
+    assert (code, "points.names.json names the points of" in err) == (2, True)
+
+
+def test_points_in_the_folder_of_a_set_leave_its_own_names(
+    warpmarks, run_copy, annotated_set, undrawn
+):
+    assert warpmarks("fit", run_copy, annotated_set, "--output", "blobs")[0] == 0
+    before = (annotated_set / "points.json").read_bytes()
+    flags = ["--regressor", "blobs", "--output", annotated_set / "points.csv", "--overwrite"]
+    assert warpmarks("detect", run_copy, annotated_set, *flags)[0] == 0
+    assert (annotated_set / "points.json").read_bytes() == before
 
 
 def test_a_regressor_of_another_detector_is_refused(warpmarks, run_copy, points_csv, tmp_path):

@@ -43,7 +43,7 @@ def detect(
             show_default=False,
             help="Write annotated points in the place of landmarks, by a regressor that "
             "`warpmarks fit` saved: its name inside the run, or its path. Their names go into a "
-            ".json file beside the CSV.",
+            ".names.json file beside the CSV.",
         ),
     ] = None,
     scores: Annotated[
@@ -107,8 +107,14 @@ def detect(
     check_output_file(output, overwrite=overwrite or begun)  # begun with --overwrite
     tables = ("landmarks.csv", "split.csv", "points.json")
     check_not_input(output, [images, *(images / table for table in tables)])
+    names = scheme_path(output)
+    if scheme is None and names.exists():
+        raise InputError(
+            f"{names} names the points of {output}, which landmarks would bear then: choose "
+            "another --output, or remove it"
+        )
     if scheme is not None and not resume:
-        check_output_file(scheme_path(output), overwrite=overwrite, flag="names beside --output:")
+        check_output_file(names, overwrite=overwrite, flag="names beside --output:")
     video = VideoOutput(overlay, trails, smooth)
     in_video = video.check(images, split=split, resume=resume, overwrite=overwrite)
     if in_video:

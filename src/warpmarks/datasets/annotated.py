@@ -275,8 +275,11 @@ def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> Poi
 
 
 def scheme_path(table: Path) -> Path:
-    """Where the scheme of a table of points lies: points.json of landmarks.csv, X.json of X.csv."""
-    return table.with_name("points.json" if table.name == TABLE else f"{table.stem}.json")
+    """Where the scheme of a table of points lies; no two tables share one.
+
+    That of landmarks.csv, as of a set, is points.json, and that of X.csv is X.names.json.
+    """
+    return table.with_name("points.json" if table.name == TABLE else f"{table.stem}.names.json")
 
 
 def write_scheme(path: Path, scheme: PointScheme) -> None:

@@ -2,8 +2,8 @@
 
 Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.annotated` for
 points.json, which is read where it lies beside landmarks.csv and names as many points. A table of
-another name, such as points.csv, has its names in points.json too: X.csv in X.json. Points on the
-frames of a video are read as well, see `warpmarks.formats.video_csv`.
+another name, such as points.csv, has its names in points.names.json. Points on the frames of a
+video are read as well, see `warpmarks.formats.video_csv`.
 """
 
 from pathlib import Path

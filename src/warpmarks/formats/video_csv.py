@@ -3,7 +3,8 @@
 Columns: frame, time, x1, y1, ..., score1, ..., smooth_x1, ... (see `warpmarks.video.points_csv`).
 The points as they were found are read; of the smoothed ones only which there are. Frames are called
 ``clip.mp4#12`` if the video is given, or lies beside the file under the same name, and else by
-their numbers. The names of the points are read from points.json beside points.csv, if it is there.
+their numbers. The names of the points are read from points.names.json beside points.csv, if it is
+there.
 """
 
 import csv
