@@ -53,11 +53,12 @@ class Detection:
 
 @dataclass(frozen=True)
 class NamedDetection:
-    """One image of a set: its landmarks, or why it could not be read."""
+    """One image of a set: its landmarks and the picture searched, or why it could not be read."""
 
     name: str
     detection: Detection | None
     reason: str | None = None
+    picture: UInt8[np.ndarray, "height width 3"] | None = None
 
 
 class ImageDetector(ABC):
@@ -176,7 +177,7 @@ class ImageDetector(ABC):
                         yield NamedDetection(name, None, read.reason)
                         continue
                     assert found is not None
-                    yield NamedDetection(name, found.of(place_in_found))
+                    yield NamedDetection(name, found.of(place_in_found), picture=read[0])
                     place_in_found += 1
                 if not allow_unreadable and failed > MAX_UNREADABLE * total:
                     raise TooManyUnreadable(

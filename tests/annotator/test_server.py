@@ -655,3 +655,22 @@ def test_a_table_that_another_program_wrote_is_of_the_images_as_they_are(
     session.check_labelled_images(str(folder))
     assert session.image(1)["points"][0] == {"x": 2.0, "y": 4.5, "visible": True}
     session.stop()
+
+
+def test_a_file_that_is_there_twice_does_not_tell_of_itself(tiny_run, image_folder, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("00.png", "again.png"):
+        (images / name).write_bytes((image_folder / "00.png").read_bytes())
+    (images / "other.png").write_bytes((image_folder / "01.png").read_bytes())
+    session = open_session(tiny_run, images, tmp_path / "project")
+    try:
+        locate_all(session)
+        with browser(session, tiny_run) as client:
+            for image in (0, 1):
+                put(client, image, 0, (10, 12), (20, 9))
+            assert client.get("/api/progress").json()["all"]["error_px"] is None
+            put(client, 2, 0, (15, 12), (20, 14))
+            assert client.get("/api/progress").json()["all"]["error_px"] > 1
+    finally:
+        session.stop()

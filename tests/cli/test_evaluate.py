@@ -301,6 +301,19 @@ def test_scoring_what_was_fitted_on_is_refused(warpmarks, run_copy, annotated_se
     assert (code, "8 images that are scored (blobs train and blobs, 00.png)" in err) == (2, True)
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_a_scored_picture_that_was_fitted_on_under_another_name(
+    warpmarks, run_copy, annotated_set, tmp_path
+):
+    copied = (annotated_set / "images" / "02.png").read_bytes()
+    (annotated_set / "images" / "09.png").write_bytes(copied)
+    flags = ["evaluate", run_copy, annotated_set, "--split", "val", "--fit-split", "train"]
+    code, out, err = warpmarks(*flags, "--pictures", tmp_path / "pictures")
+    assert code == 0, err
+    words = "1 of the 4 scored images shows the same picture as one that the regressor was fitted"
+    assert words in out
+
+
 def two_eyes_at_one_place(root):
     table = root / "landmarks.csv"
     lines = table.read_text().splitlines()

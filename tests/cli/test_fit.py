@@ -339,7 +339,10 @@ def test_one_point_has_no_box(text, told, capsys):
 
 @pytest.mark.parametrize(
     ("images", "told"),
-    [(1, "One annotated image is not"), (3, "3 annotated images of which no point is on two are")],
+    [
+        (1, "One annotated image is not"),
+        (3, "3 annotated images of which no point is on two pictures are"),
+    ],
 )
 def test_images_that_tell_no_error_are_counted(images, told, capsys):
     nothing = PointPromise("all", images, *[float("nan")] * 4)
@@ -463,3 +466,29 @@ def test_a_run_that_was_trained_on_annotations_promises_too_much(
     code, out, err = warpmarks("fit", supervised, annotated_set, "--output", tmp_path / "fitted")
     assert code == 0, err
     assert f"{supervised} was trained on annotations: where these images were among them" in out
+
+
+def test_a_picture_under_several_names_promises_nothing(
+    warpmarks, run_copy, annotated_set, undrawn
+):
+    rows = (annotated_set / "landmarks.csv").read_text().splitlines()
+    header, first = rows[0], rows[1]
+    table = [header]
+    for index in range(4):
+        open_image(annotated_set / "images" / "00.png").save(
+            annotated_set / "images" / f"again{index}.{'bmp' if index % 2 else 'png'}"
+        )
+        table.append(first.replace("00.png", f"again{index}.{'bmp' if index % 2 else 'png'}"))
+    (annotated_set / "landmarks.csv").write_text("\n".join([*table, first]) + "\n")
+    (annotated_set / "split.csv").unlink()
+    code, out, err = warpmarks("fit", run_copy, annotated_set, "--output", "one")
+    assert code == 0, err
+    assert "The 5 images show 1 picture: " in out
+    assert "0.00" not in out
+    (annotated_set / "landmarks.csv").write_text("\n".join([*table, *rows[1:4]]) + "\n")
+    flags = ["--output", "three", "--json", "-"]
+    code, out, err = warpmarks("fit", run_copy, annotated_set, *flags)
+    assert code == 0, err
+    assert json.loads(out)["different_pictures"] == 3
+    assert json.loads(out)["promise"]["leave_one_out"]["error_pixels"] > 0.5
+    assert "The 7 images show 3 pictures: " in err

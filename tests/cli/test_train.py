@@ -296,6 +296,16 @@ class TestImages:
         assert "letter.jpg" in listed
 
 
+def test_a_file_under_two_names_is_told_of(warpmarks, tmp_path, image_folder, tiny, no_pictures):
+    images = tmp_path / "images"
+    shutil.copytree(image_folder, images)
+    shutil.copy(images / "03.png", images / "again.png")
+    flags = ["--run", tmp_path / "run", "--steps", "1", *tiny]
+    code, out, err = warpmarks("train", images, *flags)
+    assert code == 0, err
+    assert "1 image is the same file as another of them under another name" in out
+
+
 def test_ctrl_c_ends_with_one_sentence_and_130(warpmarks, run_copy, image_folder, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt

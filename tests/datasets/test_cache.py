@@ -148,6 +148,17 @@ def test_unreadable_images_are_left_out_and_named_each_time(folder, load, reads)
     assert len(reads) == COUNT
 
 
+def test_files_that_are_there_under_several_names_are_counted(folder, load):
+    assert load().repeated == 0
+    for number in (1, 2, 5):
+        shutil.copy(folder / "00.png", folder / f"{number:02}.png")
+    shutil.copy(folder / "03.png", folder / "04.png")
+    for number in (7, 11):
+        (folder / f"{number:02}.png").write_bytes(b"")
+    for _ in range(2):
+        assert load(max_unreadable=0.1).repeated == 4
+
+
 def test_too_many_unreadable_images_are_refused_and_nothing_is_lost(folder, load, reads):
     for number in range(4):
         (folder / f"0{number}.png").write_bytes(b"")

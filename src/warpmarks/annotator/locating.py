@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from warpmarks.annotator.image_files import ImageFiles
+from warpmarks.datasets.cache import file_digest
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.detector import Detection, Detector
@@ -45,6 +46,7 @@ class Locations:
         self.mirrored: dict[int, Detection | None] = {}
         """Of the mirror images that were looked at; None of one that has changed or is gone."""
         self._detector, self._images, self._cache = detector, images, cache
+        self._pictures: dict[int, str] = {}
         self._writing = threading.Lock()
         self._stop = threading.Event()
         self._some = threading.Event()
@@ -123,6 +125,16 @@ class Locations:
             found = None
         as_opened = found is not None and (found.size == self._images.sizes[index]).all()
         self.mirrored[index] = found if as_opened else None
+
+    def picture(self, index: int) -> str:
+        """What tells an image's file from others: one that is there twice is the same twice."""
+        if index not in self._pictures:
+            try:
+                digest, _ = file_digest(self._images.path(index))
+            except UnreadableImage:
+                digest = ""
+            self._pictures[index] = digest or self._images.names[index]
+        return self._pictures[index]
 
     def _missing(self, index: int) -> bool:
         return not self.located[index] and index not in self.trouble

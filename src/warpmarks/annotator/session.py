@@ -492,6 +492,7 @@ class Session:
             self.locations.scores[chosen],
             np.array(labels).reshape(len(rows), self.scheme.count, 2),
             self.images.sizes[chosen],
+            pictures=tuple(self.locations.picture(row) for row in rows),
         )
 
     def _current_suggester(self) -> Suggester:

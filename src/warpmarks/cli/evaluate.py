@@ -358,6 +358,7 @@ def _predict(
     from warpmarks.evaluation.few_labels import LabelledPool
     from warpmarks.evaluation.predicting import points_found, predict_by_folds, predict_with
     from warpmarks.metrics.errors import checked_lengths
+    from warpmarks.regression.repeated import told_of_shared
     from warpmarks.run_folder import RunFolder
 
     if saved is not None:
@@ -375,7 +376,8 @@ def _predict(
         drawn = pool.fit(None, seed, progress=progress)
         training, fitted = drawn.examples, drawn.fit.regressor
         how = f"fitted on {counted(len(training), 'image')} of {fitted_on.name} ({fitted.method})"
-        return predict_with(fitted, examples, how=how), training
+        predicted = predict_with(fitted, examples, how=how)
+        return replace(predicted, caution=told_of_shared(examples, training)), training
     if cross_validation is None:
         return points_found(examples, RunFolder(run).read_names()), None
     generator = np.random.default_rng(seed)

@@ -1,6 +1,6 @@
 """``warpmarks fit``: annotated images to a regressor from the landmarks of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -168,18 +168,22 @@ def fit(
         write_json(json, record)
         print(f"figures: {json}", file=told)
     drawn = f" (seed {seed})" if labels is not None else ""
-    warning = _annotations_seen(run, detector)
-    print(f"{warning}regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
+    for note in _notes(run, detector, first):
+        print(note, file=told)
+    print(f"regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
 
 
-def _annotations_seen(run: Path, detector: "Detector") -> str:
-    """A line of warning about a run that was trained on annotations."""
-    if detector.record.kind != "supervised":
-        return ""
-    return (
-        f"{run} was trained on annotations: where these images were among them, the errors are too "
-        "low for others.\n"
-    )
+def _notes(run: Path, detector: "Detector", first: "LabelDraw") -> "Iterator[str]":
+    """Sentences on what may be wrong with the images or with what is promised."""
+    from warpmarks.regression.repeated import told_of_repeated
+
+    if repeated := told_of_repeated(first.examples):
+        yield repeated
+    if detector.record.kind == "supervised":
+        yield (
+            f"{run} was trained on annotations: where these images were among them, the errors are "
+            "too low for others."
+        )
 
 
 def _spreads(
@@ -218,11 +222,14 @@ def _record(
     drawn: bool,
 ) -> dict[str, Any]:
     """What is kept with the regressor and printed as JSON."""
+    from warpmarks.regression.repeated import first_alike
+
     normaliser = annotated.scheme.normaliser
     record = {
         "run": run.resolve().name,
         "set": annotated.name,
         "labels": len(first.examples),
+        "different_pictures": len(set(first_alike(first.examples))),
         "seed": first.seed if drawn else None,
         "method": first.fit.regressor.method,
         "chosen": dict(first.fit.chosen),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warpmarks.errors import InputError
-from warpmarks.wording import counted
+from warpmarks.wording import be, counted
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
@@ -134,6 +134,11 @@ def summary(result: "TrainingResult[Any]") -> str:
         "side under held-out warps",
         *left_out(result.unreadable),
     ]
+    if result.repeated:
+        lines.append(
+            f"{counted(result.repeated, 'image')} {be(result.repeated)} the same file as another "
+            "of them under another name: they bring nothing new."
+        )
     if found.training_error is not None:
         lines.append(f"error on the annotated images themselves: {found.training_error}")
     lines.append(verdict_on(found).sentence)

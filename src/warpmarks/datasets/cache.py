@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +52,7 @@ class PictureCache:
         sizes: (height, width) of the upright originals.
         unreadable: the images left out, each with its reason.
         key: hash of all that the pictures depend on; the cache folder's name.
+        repeated: number of images whose file has the same bytes as an earlier one's.
     """
 
     pictures: UInt8[np.ndarray, "images height width 3"]
@@ -59,6 +60,7 @@ class PictureCache:
     sizes: Int[np.ndarray, "images 2"]
     unreadable: tuple[tuple[str, str], ...]
     key: str
+    repeated: int = 0
 
 
 def load_pictures(
@@ -95,7 +97,7 @@ def load_pictures(
     settings = (height, width, fit)
     with Workers(max(1, workers or processors())) as threads:
         work = _Work(images, settings, threads, progress)
-        key, not_opened = _key(work)
+        key, contents, not_opened = _key(work)
         folder = cache_dir / key
         cache = _open(folder, settings)
         if cache is None:
@@ -104,7 +106,10 @@ def load_pictures(
     if cache is None:
         raise InputError(f"the cache {folder} was damaged while it was made: try again")
     _refuse_unreadable(images, cache.unreadable, max_unreadable)
-    return cache
+    unreadable = {name for name, _ in cache.unreadable}
+    known = zip(images.names, contents, strict=True)
+    different = {content for name, content in known if name not in unreadable}
+    return replace(cache, repeated=len(cache.names) - len(different))
 
 
 def folder_of_caches(asked: str | Path | None) -> Path:
@@ -143,23 +148,27 @@ class _Work:
     progress: Progress
 
 
-def _key(work: _Work) -> tuple[str, list[str]]:
-    """The key, and for each image why the system cannot read it; empty of one that it can."""
+def _key(work: _Work) -> tuple[str, list[int], list[str]]:
+    """What the pictures depend on, as a hash, and of each file what tells its bytes from others.
+
+    Of each file also why the system cannot read it, which is empty of one that it can.
+    """
     whole = hashlib.blake2b(digest_size=16)
     whole.update(json.dumps([_FORMAT_VERSION, READING_VERSION, *work.settings]).encode())
     work.progress.start("Checking images", len(work.images.names))
-    digests = work.workers.in_order(_digest, work.images.paths())
-    reasons = []
+    digests = work.workers.in_order(file_digest, work.images.paths())
+    contents, reasons = [], []
     for name, (digest, reason) in zip(work.images.names, digests, strict=True):
         whole.update(json.dumps([name, digest or f"unreadable: {reason}"]).encode())
+        contents.append(hash(digest))
         reasons.append(reason)
         work.progress.advance()
     work.progress.finish()
-    return whole.hexdigest(), reasons
+    return whole.hexdigest(), contents, reasons
 
 
-def _digest(path: Path) -> tuple[str, str]:
-    """The digest of a file's bytes, or why there is none."""
+def file_digest(path: Path) -> tuple[str, str]:
+    """The digest of a file's bytes and nothing, or nothing and why the system cannot read it."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "blake2b").hexdigest(), ""

@@ -1,5 +1,9 @@
 """A fit on annotated images, with what a fit on few of them takes from their pictures beside."""
 
+from dataclasses import replace
+
+import numpy as np
+
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
@@ -9,6 +13,7 @@ from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit, check_examples, fit_regressor
 from warpmarks.regression.geometric import FEWEST
+from warpmarks.regression.repeated import first_alike, merged
 
 FEW = 100
 """Images up to which a geometric fit takes warped copies of them, and the images in the mirror."""
@@ -46,7 +51,11 @@ def fit_on_images(
     check_examples(examples, annotated.scheme)
     warped = mirrored = None
     if takes_copies(method, len(examples)):
-        warped = locate_warped_copies(detector, annotated, seed=seed, progress=progress)
+        alike = first_alike(examples)
+        once = replace(
+            annotated.subset(np.unique(alike)), points=merged(examples, alike)[0].annotations
+        )
+        warped = locate_warped_copies(detector, once, seed=seed, progress=progress)
     if takes_mirrored(detector, method, len(examples)):
         mirrored = locate_mirrored(detector, annotated)
     return fit_regressor(

@@ -1,5 +1,7 @@
 """Landmarks of annotated images."""
 
+import hashlib
+
 import numpy as np
 
 from warpmarks.datasets.annotated import AnnotatedSet
@@ -22,7 +24,7 @@ def locate_annotated(
     Raises:
         InputError: an image cannot be read, or a point lies far outside its image.
     """
-    landmarks, scores, sizes = [], [], []
+    landmarks, scores, sizes, pictures = [], [], [], []
     found = detector.detect_images(annotated.images, allow_unreadable=True, progress=progress)
     for row, (points, one) in enumerate(zip(annotated.points, found, strict=True)):
         where = f"{annotated.source}{line_of(annotated.lines, row)}"
@@ -35,6 +37,9 @@ def locate_annotated(
         landmarks.append(one.detection.landmarks)
         scores.append(one.detection.scores)
         sizes.append(one.detection.size)
+        assert one.picture is not None
+        picture = hashlib.blake2b(one.picture.tobytes(), digest_size=16).hexdigest()
+        pictures.append(f"{picture} {one.detection.size.tolist()}")
     return Examples(
         annotated.images.names,
         np.stack(landmarks),
@@ -42,6 +47,7 @@ def locate_annotated(
         annotated.points,
         np.stack(sizes),
         lines=annotated.lines,
+        pictures=tuple(pictures),
     )
 
 

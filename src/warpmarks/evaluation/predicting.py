@@ -12,6 +12,7 @@ from warpmarks.points import PointScheme
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.repeated import first_alike, told_of_repeated
 from warpmarks.wording import be, counted
 
 FOLDS_SHARE = (
@@ -107,14 +108,18 @@ def predict_by_folds(
 ) -> Predictions:
     """Each part of the images with a regressor that was fitted on the others.
 
-    The folds are drawn over images: where several show one individual, the errors are too good.
+    The folds are drawn over pictures, and images of one picture stay together: where several show
+    one individual, the errors are too good.
 
     Raises:
-        InputError: fewer images than folds, or a fold leaves nothing to fit some point on.
+        InputError: fewer pictures than folds, or a fold leaves nothing to fit some point on.
     """
     points, means = np.empty_like(examples.annotations), np.empty_like(examples.annotations)
     scores = np.empty(points.shape[:2])
-    for training, held_out in split_folds(len(examples), folds, generator):
+    pictures, of_picture = np.unique(first_alike(examples), return_inverse=True)
+    for _, chosen in split_folds(len(pictures), folds, generator):
+        held = np.isin(of_picture, chosen)
+        training, held_out = np.flatnonzero(~held), np.flatnonzero(held)
         _check_points_left(examples, training, scheme)
         fit = fit_regressor(examples.subset(training), scheme, method=method, bias=bias)
         predicted = predict_with(fit.regressor, examples.subset(held_out), how="")
@@ -125,7 +130,7 @@ def predict_by_folds(
         scores,
         means,
         f"fitted by {folds}-fold cross-validation over these images",
-        FOLDS_SHARE,
+        " ".join(filter(None, (FOLDS_SHARE, told_of_repeated(examples)))),
     )
 
 

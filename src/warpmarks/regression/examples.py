@@ -18,6 +18,8 @@ class Examples:
         sizes: width and height of each image.
         lines: of the table of the annotations, for messages: where each image is; none where they
             are from elsewhere.
+        pictures: what tells the images' pictures apart, one text for each image; none where nobody
+            has compared them.
     """
 
     names: tuple[str, ...]
@@ -26,6 +28,7 @@ class Examples:
     annotations: Float[np.ndarray, "images points 2"]
     sizes: Float[np.ndarray, "images 2"]
     lines: tuple[int, ...] = field(default=(), kw_only=True)
+    pictures: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -40,4 +43,5 @@ class Examples:
             self.annotations[indices],
             self.sizes[indices],
             lines=tuple(self.lines[index] for index in indices) if self.lines else (),
+            pictures=tuple(self.pictures[index] for index in indices) if self.pictures else (),
         )

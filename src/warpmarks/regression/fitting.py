@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from threadpoolctl import threadpool_limits
 
-from warpmarks.coordinates import pixels_to_centred
+from warpmarks.coordinates import centred_to_pixels, pixels_to_centred
 from warpmarks.errors import InputError
 from warpmarks.metrics.mean_shape import mean_shape
 from warpmarks.points import PointScheme
@@ -19,6 +19,7 @@ from warpmarks.regression.linear import MANY, fit_linear
 from warpmarks.regression.mirrored import as_partners, partners_of, without_offset
 from warpmarks.regression.plain import LinearMap
 from warpmarks.regression.regressor import Regressor, short_hash
+from warpmarks.regression.repeated import first_alike, merged
 from warpmarks.regression.warped import fit_warped
 from warpmarks.wording import be, counted, line_of
 
@@ -32,15 +33,17 @@ class Fit:
 
     Attributes:
         regressor: fitted on all of the examples.
-        leave_one_out: distance in pixels between annotation and prediction on each image, by the
-            same fit without this image, and without any in the mirror; of a linear map of few
-            images by least squares without it (`linear`); nan where the point is not
-            annotated, or where the other images do not determine a fit, as where there is only one.
+        left_out: predictions in pixels on each image, by the same fit without this image, and
+            without any in the mirror; of a linear map of few images by least squares without it
+            (`linear`); nan where the point is not annotated, or where the other images do not
+            determine a fit, as where there is only one.
+        leave_one_out: distance in pixels of the annotations to these.
         lengths: of the normaliser on each image in pixels; nan where its points are not annotated.
         chosen: the weights of the penalties that were chosen, by name.
     """
 
     regressor: Regressor
+    left_out: Float[np.ndarray, "images points 2"]
     leave_one_out: Float[np.ndarray, "images points"]
     lengths: Float[np.ndarray, " images"]
     chosen: Mapping[str, float]
@@ -60,6 +63,8 @@ def fit_regressor(
     mirrored: Examples | None = None,
 ) -> Fit:
     """Fit points to landmarks; every weight is chosen by leave-one-out errors.
+
+    Images of one picture are fitted as one, see `warpmarks.regression.repeated`.
 
     Args:
         examples: annotated images; a point that is not annotated on one of them is fitted on the
@@ -89,6 +94,27 @@ def fit_regressor(
             f"{counted(len(examples), 'image')}: expected the same, in their order, with as many "
             "landmarks and points"
         )
+    alike = first_alike(examples)
+    if (alike < np.arange(len(examples))).any():
+        distinct, rows = merged(examples, alike)
+        names = set(distinct.names)
+        fit = fit_regressor(
+            distinct,
+            scheme,
+            method=method,
+            bias=bias,
+            detector=detector,
+            warped=None
+            if warped is None
+            else warped.subset(np.flatnonzero([name in names for name in warped.names])),
+            mirrored=None if mirrored is None else mirrored.subset(np.unique(alike)),
+        )
+        regressor = replace(
+            fit.regressor,
+            fitted_on=len(examples),
+            fitted_names=frozenset(map(short_hash, examples.names)),
+        )
+        return _fit_of(examples, regressor, fit.left_out[rows], fit.chosen)
     landmarks = pixels_to_centred(examples.landmarks, examples.sizes)
     annotations = pixels_to_centred(examples.annotations, examples.sizes)
     copies = None
@@ -106,21 +132,29 @@ def fit_regressor(
         )
     else:
         name, fitted = _fit_by(method, landmarks, annotations, bias, copies, mirrored, scheme)
-    units = np.sqrt(examples.sizes.prod(axis=1)) / 2
+    regressor = Regressor(
+        fitted.weights,
+        fitted.offset if bias else None,
+        scheme,
+        name,
+        detector,
+        len(examples),
+        mean_shape(examples.annotations, examples.sizes),
+        frozenset(map(short_hash, examples.names)),
+    )
+    left_out = centred_to_pixels(annotations - fitted.errors, examples.sizes)
+    return _fit_of(examples, regressor, left_out, fitted.chosen)
+
+
+def _fit_of(
+    examples: Examples, regressor: Regressor, left_out: np.ndarray, chosen: Mapping[str, float]
+) -> Fit:
     return Fit(
-        Regressor(
-            fitted.weights,
-            fitted.offset if bias else None,
-            scheme,
-            name,
-            detector,
-            len(examples),
-            mean_shape(examples.annotations, examples.sizes),
-            frozenset(map(short_hash, examples.names)),
-        ),
-        np.linalg.norm(fitted.errors, axis=-1) * units[:, None],
-        scheme.normaliser.lengths(examples.annotations, examples.sizes),
-        fitted.chosen,
+        regressor,
+        left_out,
+        np.linalg.norm(examples.annotations - left_out, axis=-1),
+        regressor.scheme.normaliser.lengths(examples.annotations, examples.sizes),
+        chosen,
     )
 
 

@@ -1,6 +1,7 @@
 """What a fit may promise: its leave-one-out errors, with the mean shape's beside them.
 
-The mean shape of an image is that of the others too, so the two can be compared.
+The mean shape of an image is that of the others too, so the two can be compared; images of one
+picture are left out together of both.
 """
 
 import math
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from warpmarks.coordinates import pixels_to_centred
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit
+from warpmarks.regression.repeated import first_alike, merged
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,13 @@ def mean_shape_left_out(examples: Examples) -> Float[np.ndarray, "images points"
 
     nan where it is not annotated, or on this image alone.
     """
+    distinct, rows = merged(examples, first_alike(examples))
     points = pixels_to_centred(examples.annotations, examples.sizes)
-    shown = np.isfinite(points).all(axis=-1, keepdims=True)
+    of_pictures = pixels_to_centred(distinct.annotations, distinct.sizes)
+    shown = np.isfinite(of_pictures).all(axis=-1, keepdims=True)
     counts = shown.sum(axis=0) - 1
-    others = np.where(shown, points, 0.0).sum(axis=0) - points
-    means = others / np.where(counts > 0, counts, np.nan)
+    others = np.where(shown, of_pictures, 0.0).sum(axis=0) - of_pictures
+    means = (others / np.where(counts > 0, counts, np.nan))[rows]
     units = np.sqrt(examples.sizes.prod(axis=1)) / 2
     distances: Float[np.ndarray, "images points"] = np.linalg.norm(points - means, axis=-1)
     return distances * units[:, None]

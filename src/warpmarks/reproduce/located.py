@@ -47,7 +47,8 @@ def locate_once(
             save_file(
                 {name: np.ascontiguousarray(getattr(found, name)) for name in ARRAYS}, temporary
             )
-        return found
+        # Published protocols fit on every image, and what is read again knows no pictures.
+        return replace(found, pictures=())
     return Examples(
         annotated.images.names,
         arrays["landmarks"],

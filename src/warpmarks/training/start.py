@@ -48,6 +48,7 @@ class TrainingResult(Generic[MeasuresT]):
         evaluation: the last one.
         problems: a sentence for each way in which the run has collapsed; empty for a healthy one.
         unreadable: images left out, with reasons.
+        repeated: number of images whose file has the same bytes as an earlier one's.
     """
 
     run: Path
@@ -56,6 +57,7 @@ class TrainingResult(Generic[MeasuresT]):
     evaluation: Evaluation[MeasuresT]
     problems: tuple[str, ...]
     unreadable: tuple[tuple[str, str], ...]
+    repeated: int = 0
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -224,6 +226,7 @@ class Start:
             evaluation=evaluation,
             problems=tuple(evaluation.measures.problems()),
             unreadable=cache.unreadable,
+            repeated=cache.repeated,
         )
 
     def _set_threads(self, processes: Processes) -> None:
