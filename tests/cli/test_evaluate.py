@@ -386,6 +386,52 @@ def test_a_set_without_names_takes_those_of_the_regressor(warpmarks, fitted, ann
     )
     assert code == 0, err
     assert json.loads(out)["points"] == ["bright", "dark", "between"]
+    assert "landmarks.csv have no names: they are taken in the order of the regressor blobs" in err
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_names_that_differ_in_case_are_the_same(warpmarks, fitted, annotated_set):
+    names = ["Bright", " dark", "BETWEEN"]
+    edit(annotated_set / "points.json", names=names, normaliser="1:2")
+    flags = ["--split", "val", "--regressor", "blobs", "--json", "-"]
+    code, out, err = warpmarks("evaluate", fitted, annotated_set, *flags)
+    assert code == 0, err
+    assert json.loads(out)["points"] == ["bright", "dark", "between"]
+    assert "no names" not in err
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_what_is_hardly_meant_is_told(warpmarks, fitted, annotated_set):
+    rows = (annotated_set / "landmarks.csv").read_text().splitlines()
+    rows[0] += ",score1,score2,score3"
+    rows[1:] = [f"{row},0.9,0.3,0.8" for row in rows[1:]]
+    name, x, y, _, _, *rest = rows[10].split(",")
+    rows[10] = ",".join([name, x, y, "0", "0", *rest])
+    (annotated_set / "landmarks.csv").write_text("\n".join(rows))
+    flags = ["--split", "val", "--regressor", "blobs"]
+    code, _, err = warpmarks("evaluate", fitted, annotated_set, *flags)
+    assert code == 0, err
+    assert "landmarks.csv: 1 point lies exactly at (0, 0), as other tools write" in err
+    assert "4 of 12 are below 0.5: they are not used" in err
+    code, _, err = warpmarks("fit", fitted, annotated_set, "--output", fitted / "new")
+    assert "12 of 36 are below 0.5" in err
+    assert "1 point lies exactly at (0, 0)" in err
+    code, _, err = warpmarks("fit", fitted, annotated_set, "--output", "t", "--split", "train")
+    assert (code, "(0, 0)" in err) == (0, False)
+
+
+def test_shares_of_width_and_height_are_refused(warpmarks, fitted, annotated_set, tmp_path):
+    rows = (annotated_set / "landmarks.csv").read_text().splitlines()
+    shares = [
+        ",".join([name, *(f"{float(cell) / 36:.4f}" for cell in cells)])
+        for name, *cells in (row.split(",") for row in rows[1:])
+    ]
+    (annotated_set / "landmarks.csv").write_text("\n".join([rows[0], *shares]))
+    code, _, err = warpmarks("fit", fitted, annotated_set, "--output", fitted / "new")
+    assert (code, "all points lie within a pixel of the image's corner" in err) == (2, True)
+    source, target = annotated_set / "landmarks.csv", tmp_path / "x.csv"
+    code, _, err = warpmarks("convert", source, target, "--to", "deeplabcut")
+    assert (code, "all points lie within a pixel of the image's corner" in err) == (0, True)
 
 
 @pytest.mark.usefixtures("undrawn")

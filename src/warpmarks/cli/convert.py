@@ -121,6 +121,7 @@ def convert(
 
     from warpmarks.cli.outputs import check_target
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.datasets.suspicions import told_of_origin, told_of_shares
     from warpmarks.errors import InputError
     from warpmarks.formats.image_files import images_beside
     from warpmarks.formats.recognition import recognise_target
@@ -151,9 +152,10 @@ def convert(
         dropped = write(target, to, table, files)
         far = far_outside(table, files) if images is not None else None
     missing = missing_images(table, files) if images is not None else None
-    for told in (missing, far, turned_photographs(files, as_stored=as_stored)):
-        if told:
-            print(told, file=sys.stderr)
+    turned = turned_photographs(files, as_stored=as_stored)
+    told = (told_of_shares(table.points), told_of_origin(table.points), missing, far, turned)
+    for sentence in filter(None, told):
+        print(sentence, file=sys.stderr)
     if dropped:
         print(f"{FORMATS[to].title} does not keep: {', '.join(dropped)}", file=sys.stderr)
     print(

@@ -1,5 +1,6 @@
 """``warpmarks evaluate``: what the landmarks of a run are worth on annotated images."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -313,18 +314,26 @@ def _scheme(
     """The set's scheme, or that of who predicts; the normaliser is the user's if one was given."""
     from dataclasses import replace
 
-    from warpmarks.points import numbered_names
+    from warpmarks.points import name_key, numbered_names
 
     if known is None:
         return annotated.scheme
+    numbers = numbered_names(known.count)
     here, there = annotated.scheme.names, known.names
     if len(here) != len(there):
         raise InputError(
             f"{who} predicts {counted(len(there), 'point')}, but {annotated.source} "
             f"has {len(here)}: score it on a set with its points, or fit a regressor to this one"
         )
-    if here != there and numbered_names(len(here)) not in (here, there):
-        first = next(i for i in range(len(here)) if here[i] != there[i])
+    differ = [i for i in range(len(here)) if name_key(here[i]) != name_key(there[i])]
+    if differ and numbers in (here, there):
+        nameless = annotated.source if here == numbers else who
+        print(
+            f"the points of {nameless} have no names: they are taken in the order of {who}",
+            file=sys.stderr,
+        )
+    elif differ:
+        first = differ[0]
         raise InputError(
             f"{who} predicts the point {there[first]!r} where {annotated.source} "
             f"has {here[first]!r}: bring the set's points into the same order and names"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from warpmarks.processes import is_first_process
 from warpmarks.wording import counted, shown
 
 if TYPE_CHECKING:
@@ -29,10 +30,11 @@ def left_out(unreadable: Sequence[tuple[str, str]]) -> list[str]:
 def read_told(
     root: Path, *, split: str | None = None, normaliser: str | None = None
 ) -> "AnnotatedSet":
-    """As `read_annotated`; on stderr, what labelled images of a project are left out, and why."""
+    """As `read_annotated`, with its notices on stderr."""
     from warpmarks.datasets.annotated import read_annotated
 
     annotated = read_annotated(root, split=split, normaliser=normaliser)
-    for notice in annotated.notices:
-        print(notice, file=sys.stderr)
+    if is_first_process():
+        for notice in annotated.notices:
+            print(notice, file=sys.stderr)
     return annotated

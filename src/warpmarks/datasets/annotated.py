@@ -25,6 +25,7 @@ from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import LandmarkTable, read_landmarks, read_split
 from warpmarks.datasets.project import home_of_images, is_project, sizes_when_labelled
 from warpmarks.datasets.reading import UnreadableImage, read_size
+from warpmarks.datasets.suspicions import told_of_origin, told_of_scores, told_of_shares
 from warpmarks.errors import InputError
 from warpmarks.files import write_json
 from warpmarks.points import (
@@ -53,7 +54,8 @@ class AnnotatedSet:
         source: the file that the points were read from, for messages.
         left_out: number of images of the set or split that have no annotated point.
         lines: of the source, for messages: where each image is; none where it is not a table.
-        notices: sentences for the user on labelled images of a project that are left out.
+        notices: sentences for the user: on labelled images of a project that are left out, and on
+            what is well formed but hardly meant.
     """
 
     name: str
@@ -159,15 +161,19 @@ def read_annotated(
         others = "" if split is None else _annotated_splits(home / "split.csv", table)
         raise InputError(f"{table_path}: no image{where} is annotated: annotate some{others}")
     _check_case(table_path, table, names)
+    chosen = [rows[name] for name in names]
+    points = table.points[chosen]
+    scores = None if table.scores is None else table.scores[chosen]
+    suspicions = filter(None, (told_of_origin(points), told_of_scores(points, scores)))
     return AnnotatedSet(
         f"{root.resolve().name} {split}" if split is not None else root.resolve().name,
         found.subset(names),
-        table.points[[rows[name] for name in names]],
+        points,
         scheme,
         table_path,
         len(found.names) - len(names),
-        tuple(table.lines[rows[name]] for name in names),
-        notices,
+        tuple(table.lines[row] for row in chosen),
+        (*notices, *(f"{table_path}: {suspicion}" for suspicion in suspicions)),
     )
 
 
@@ -202,7 +208,9 @@ def _notices(missing: Sequence[str], resized: Sequence[str], images: Path) -> tu
 
 
 def _check_marks(table_path: Path, table: LandmarkTable, scheme: PointScheme) -> None:
-    """Raise where a point is at -1,-1, as many tools write one that is missing."""
+    """Raise where a point is at -1,-1, as tools write one that is missing, or all are shares."""
+    if shares := told_of_shares(table.points):
+        raise InputError(f"{table_path}: {shares}")
     rows, points = np.nonzero((table.points == -1).all(axis=2))
     if len(rows):
         raise InputError(
