@@ -492,3 +492,21 @@ def test_a_picture_under_several_names_promises_nothing(
     assert json.loads(out)["different_pictures"] == 3
     assert json.loads(out)["promise"]["leave_one_out"]["error_pixels"] > 0.5
     assert "The 7 images show 3 pictures: " in err
+
+
+def test_an_image_whose_points_are_swapped_is_named(
+    warpmarks, run_copy, annotated_set, monkeypatch, undrawn
+):
+    monkeypatch.setattr("warpmarks.regression.standing_out.TIMES", 1.5)
+    rows = (annotated_set / "landmarks.csv").read_text().splitlines()
+    monkeypatch.setattr("warpmarks.cli.fit.STANDING_OUT", 1)
+    rows[3] = "02.png,35,27,0,0.5,30,1"
+    rows[5] = "04.png,35,27,0,0.5,30,1"
+    (annotated_set / "landmarks.csv").write_text("\n".join(rows))
+    code, out, err = warpmarks("fit", run_copy, annotated_set, "--output", "blobs")
+    assert code == 0, err
+    assert "times as much as the middle image" in out
+    assert "1 more image stands out: --json names them all." in out
+    record = json.loads((run_copy / "regressors" / "blobs" / "regressor.json").read_text())
+    told = {one["image"] for one in record["about"]["standing_out"]}
+    assert told == {"02.png", "04.png"}

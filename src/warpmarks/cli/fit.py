@@ -9,6 +9,7 @@ import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Run, Threads
 from warpmarks.errors import InputError
+from warpmarks.wording import counted, do
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from warpmarks.evaluation.few_labels import LabelDraw, LabelledPool, Spread
     from warpmarks.progress import Progress
     from warpmarks.regression.promise import Promise
+
+
+STANDING_OUT = 3
+"""Images that are named; of more, their number is told."""
 
 
 class Method(StrEnum):
@@ -168,15 +173,21 @@ def fit(
         write_json(json, record)
         print(f"figures: {json}", file=told)
     drawn = f" (seed {seed})" if labels is not None else ""
-    for note in _notes(run, detector, first):
+    for note in _notes(run, detector, first, record):
         print(note, file=told)
     print(f"regressor: {path}{drawn}" + (f"; report: {page}" if page else ""), file=told)
 
 
-def _notes(run: Path, detector: "Detector", first: "LabelDraw") -> "Iterator[str]":
+def _notes(
+    run: Path, detector: "Detector", first: "LabelDraw", record: dict[str, Any]
+) -> Iterator[str]:
     """Sentences on what may be wrong with the images or with what is promised."""
     from warpmarks.regression.repeated import told_of_repeated
 
+    found = record["standing_out"]
+    yield from (one["sentence"] for one in found[:STANDING_OUT])
+    if (more := len(found) - STANDING_OUT) > 0:
+        yield f"{counted(more, 'more image')} {do(more, 'stand')} out: --json names them all."
     if repeated := told_of_repeated(first.examples):
         yield repeated
     if detector.record.kind == "supervised":
@@ -223,6 +234,7 @@ def _record(
 ) -> dict[str, Any]:
     """What is kept with the regressor and printed as JSON."""
     from warpmarks.regression.repeated import first_alike
+    from warpmarks.regression.standing_out import standing_out
 
     normaliser = annotated.scheme.normaliser
     record = {
@@ -237,6 +249,7 @@ def _record(
         "normaliser": normaliser.text,
         "normaliser_words": normaliser.words,
         "promise": promise.record(),
+        "standing_out": [one.record() for one in standing_out(first.fit, first.examples)],
     }
     return record if without is None else record | {"promise_without_bias": without.record()}
 

@@ -8,6 +8,9 @@ from warpmarks.regression.storage import FOLDER, RECORD, RegressorRecord, read_r
 from warpmarks.report.content import Picture, Section
 from warpmarks.wording import counted
 
+STANDING_OUT = 3
+"""Images that a section names."""
+
 
 def regressor_sections(run: Path, detector: str) -> tuple[Section, ...]:
     """A section for each regressor that lies in the run folder, by name.
@@ -32,7 +35,7 @@ def _section(folder: Path, record: RegressorRecord) -> Section:
         f"Regressor {folder.name}",
         f"{counted(len(record.names), 'point')} from {counted(record.num_landmarks, 'landmark')} "
         f"by a linear map, fitted on {counted(record.fitted_on, 'annotated image')} "
-        f"({record.method}).{_promise(record)}",
+        f"({record.method}).{_promise(record)}{_standing_out(record)}",
         (
             Picture(
                 "Which landmark decides where a point is",
@@ -62,4 +65,12 @@ def _promise(record: RegressorRecord) -> str:
             f"(mean shape {plain:.2f} %)."
         )
     except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def _standing_out(record: RegressorRecord) -> str:
+    try:
+        told = [one["sentence"] for one in record.about["standing_out"][:STANDING_OUT]]
+        return "".join(f" {sentence}" for sentence in told)
+    except (KeyError, TypeError):
         return ""
