@@ -1,4 +1,5 @@
 import csv
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from warpmarks import detecting
+from warpmarks.datasets.file_marks import mark_of
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
 from warpmarks.detecting import Columns, Written, detect_to_file
@@ -47,8 +49,9 @@ def images(tmp_path: Path) -> ImageSet:
 @pytest.fixture
 def detected(images: ImageSet, tmp_path: Path) -> Callable[..., Written]:
     def run(detector: ImageDetector | None = None, **changes: object) -> Written:
-        arguments = {"columns": COLUMNS, "batch_size": 4, "images": images} | changes
-        return detect_to_file(detector or MeanColour(), output=tmp_path / "found.csv", **arguments)
+        arguments = {"columns": COLUMNS, "batch_size": 4, "images": images}
+        arguments |= {"output": tmp_path / "found.csv"} | changes
+        return detect_to_file(detector or MeanColour(), **arguments)
 
     return run
 
@@ -103,8 +106,11 @@ def test_what_is_left_of_an_interrupted_detection_is_not_lost_unasked(
     kept = (tmp_path / "found.csv.part").read_bytes()
     with pytest.raises(InputError, match=r"interrupted: go on with --resume, or start anew"):
         detected()
-    for other in (replace(COLUMNS, made_by="others"), replace(COLUMNS, scores=False)):
-        with pytest.raises(InputError, match="by another detector or with other flags"):
+    for other, reason in (
+        (replace(COLUMNS, made_by="others"), r"found\.csv\.part was made by another detector: "),
+        (replace(COLUMNS, scores=False), r"found\.csv\.part was made with other flags: repeat"),
+    ):
+        with pytest.raises(InputError, match=reason):
             detected(columns=other, resume=True)
         with pytest.raises(InputError, match=r"another detection that was .* another --output"):
             detected(columns=other)
@@ -125,7 +131,7 @@ def test_images_of_the_same_names_in_another_folder_are_others(
     kept = (tmp_path / "found.csv.part").read_bytes()
     shutil.copytree(images.root, tmp_path / "cropped")
     for other in (ImageSet(tmp_path / "cropped", images.names), replace(images, names=("00.png",))):
-        with pytest.raises(InputError, match=r"found\.csv\.part is of other images, or"):
+        with pytest.raises(InputError, match=r"found\.csv\.part is of other images: "):
             detected(images=other, resume=True)
         with pytest.raises(InputError, match=r"another detection that was .* another --output"):
             detected(images=other)
@@ -133,6 +139,44 @@ def test_images_of_the_same_names_in_another_folder_are_others(
     monkeypatch.chdir(tmp_path)
     same = ImageSet(Path("images"), images.names)
     assert detected(images=same, resume=True) == Written(23, ())
+
+
+def test_images_that_have_changed_since_are_not_mixed_with_others(
+    detected: Callable[..., Written], images: ImageSet, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        detected(MeanColour(stop_at=12))
+    kept = (tmp_path / "found.csv.part").read_bytes()
+    for name in ("02.png", "20.png"):  # one in the table and one that is not
+        Image.new("RGB", (50, 20), (9, 90, 200)).save(images.root / name)
+    with pytest.raises(InputError, match=r"1 image changed after .* such as 02\.png: give"):
+        detected(resume=True)
+    assert (tmp_path / "found.csv.part").read_bytes() == kept
+    first = images.root / "00.png"
+    first.write_bytes(first.read_bytes()[::-1])  # of the same size
+    with pytest.raises(InputError, match=r"2 images changed after .* such as 00\.png: give"):
+        detected(resume=True)
+
+
+def test_images_that_were_only_copied_back_are_the_same(
+    detected: Callable[..., Written], images: ImageSet
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        detected(MeanColour(stop_at=12))
+    for path in images.paths():
+        os.utime(path, (1e9, 1e9))
+    assert detected(resume=True) == Written(23, ())
+
+
+def test_what_was_left_goes_on_under_another_name(
+    detected: Callable[..., Written], tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        detected(MeanColour(stop_at=12))
+    shutil.copy(tmp_path / "found.csv.part", tmp_path / "copy.csv.part")
+    rest = MeanColour()
+    assert detected(rest, resume=True, output=tmp_path / "copy.csv") == Written(23, ())
+    assert rest.searched == 15
 
 
 def test_unreadable_images_are_counted_over_the_whole_set(
@@ -165,14 +209,20 @@ def test_a_full_disk_leaves_what_was_there(
 @pytest.mark.parametrize("flags", [{}, {"resume": True}, {"overwrite": True}], ids=str)
 def test_what_another_process_is_writing_is_left_to_it(
     detected: Callable[..., Written],
+    images: ImageSet,
     tmp_path: Path,
     flags: dict[str, bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(detecting, "_digest", lambda images: "of these images")
-    made = {"scores": True, "made_by": "these weights of these images"}
+    made_by = {
+        "is of other images": "of these images",
+        "was made by another detector": COLUMNS.made_by,
+    }
+    made = {"scores": True, "made_by": made_by}
     with GrowingLandmarkFile(tmp_path / "found.csv", 2, **made) as other:
-        other.write("00.png", np.ones((2, 2)), np.ones(2))
+        mark = mark_of(images.root / "00.png")
+        other.write("00.png", np.ones((2, 2)), np.ones(2), mark=mark)
         other.flush()
         before = other.part.read_bytes()
         with pytest.raises(InputError, match=r"found\.csv\.part is being written by another"):

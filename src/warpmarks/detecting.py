@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from warpmarks.datasets.file_marks import is_as_marked, mark_of
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
 from warpmarks.detection import Detection, ImageDetector, NamedDetection, TooManyUnreadable
@@ -39,16 +40,17 @@ class Columns:
     Attributes:
         count: number of points.
         scores: whether a score of each is written too.
-        made_by: what the points depend on, such as the detector's digest.
+        made_by: the detector, see `warpmarks.detection.ImageDetector.made_by`.
     """
 
     count: int
     scores: bool
     made_by: str
 
-    def write(self, file: GrowingLandmarkFile, name: str, detection: Detection) -> None:
-        """The line of one image."""
-        file.write(name, detection.landmarks, detection.scores if self.scores else None)
+    def write(self, file: GrowingLandmarkFile, name: str, detection: Detection, mark: str) -> None:
+        """The line of one image, and the mark of its file."""
+        scores = detection.scores if self.scores else None
+        file.write(name, detection.landmarks, scores, mark=mark)
 
 
 def detect_to_file(
@@ -74,7 +76,8 @@ def detect_to_file(
         columns: of the file.
         batch_size: images that are searched at a time.
         resume: go on with what an interrupted call with the same arguments has left; that of other
-            images, even of the same names in another folder, is refused.
+            images, even of the same names in another folder, is refused, and so is one with images
+            that have changed since.
         overwrite: discard it.
         allow_unreadable: go on however many images cannot be read.
         progress: told of the images.
@@ -88,10 +91,14 @@ def detect_to_file(
         output,
         columns.count,
         scores=columns.scores,
-        made_by=f"{columns.made_by} {_digest(images)}",
+        made_by={
+            "is of other images": _digest(images),
+            "was made by another detector": columns.made_by,
+        },
         resume=resume,
         overwrite=overwrite,
     ) as file:
+        _refuse_changed(images, file)
         left = tuple(name for name in images.names if name not in file.done)
         found = detector.detect_images(
             images.subset(left),
@@ -106,7 +113,8 @@ def detect_to_file(
                 if one.detection is None:
                     unreadable.append((one.name, one.reason or ""))
                 else:
-                    columns.write(file, one.name, one.detection)
+                    mark = mark_of(images.root / one.name)
+                    columns.write(file, one.name, one.detection, mark)
             file.flush()
 
         try:
@@ -136,6 +144,17 @@ def _digest(images: ImageSet) -> str:
     for text in (str(images.root.resolve()), *images.names):
         whole.update(f"{text}\0".encode(errors="surrogateescape"))
     return whole.hexdigest()
+
+
+def _refuse_changed(images: ImageSet, file: GrowingLandmarkFile) -> None:
+    """Raise unless the images that are in the file are still what they were."""
+    changed = [n for n, mark in file.done.items() if not is_as_marked(images.root / n, mark)]
+    if changed:
+        raise InputError(
+            f"{file.part}: {counted(len(changed), 'image')} changed after landmarks were found, "
+            f"such as {changed[0]}: give the same images to go on with --resume, or start anew "
+            "with --overwrite"
+        )
 
 
 class _Queue:

@@ -78,6 +78,11 @@ class ImageDetector(ABC):
         raise NotImplementedError
 
     @property
+    def made_by(self) -> str:
+        """What tells it from others that give other coordinates, if of the same weights."""
+        return self.digest
+
+    @property
     def num_landmarks(self) -> int:
         """How many landmarks, or points, it finds."""
         raise NotImplementedError

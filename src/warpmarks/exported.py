@@ -7,6 +7,7 @@ are met in the same way; the graph is given pictures, which it takes as they are
 """
 
 import base64
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -100,13 +101,16 @@ class ExportedDetector(ImageDetector):
     Args:
         session: of the file.
         record: what the file says of itself.
+        content: hash of the file.
     """
 
-    def __init__(self, session: "onnxruntime.InferenceSession", record: ExportRecord) -> None:
+    def __init__(
+        self, session: "onnxruntime.InferenceSession", record: ExportRecord, content: str = ""
+    ) -> None:
         super().__init__(record.picture, record.fit)
         self.record = record
         self.regressor = None if record.regressor is None else _unfold(record)
-        self._session = session
+        self._session, self._content = session, content
 
     @classmethod
     def load(
@@ -127,7 +131,10 @@ class ExportedDetector(ImageDetector):
         if not path.is_file():
             raise InputError(f"{path} does not exist: make it with `warpmarks export RUN`")
         session = _open_session(path, device, threads)
-        return cls(session, _read_record(path, session.get_modelmeta().custom_metadata_map))
+        record = _read_record(path, session.get_modelmeta().custom_metadata_map)
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        return cls(session, record, content)
 
     @property
     def num_landmarks(self) -> int:
@@ -138,6 +145,11 @@ class ExportedDetector(ImageDetector):
     def digest(self) -> str:
         """SHA-256 of the weights of the run: what a regressor knows its detector by."""
         return self.record.digest
+
+    @property
+    def made_by(self) -> str:
+        """Of the file: the run's weights in eight bits find other coordinates than in full."""
+        return f"{self.digest} {self._content}"
 
     def search(
         self, pictures: UInt8[np.ndarray, "batch height width 3"]

@@ -73,6 +73,11 @@ class PointDetector(ImageDetector):
             hashed.update(b"" if part is None else part.tobytes())
         return hashed.hexdigest()
 
+    @property
+    def made_by(self) -> str:
+        """Of the detector and the regressor, see `ImageDetector.made_by`."""
+        return f"{self.detector.made_by} {self.digest}"
+
     def search(
         self, pictures: UInt8[np.ndarray, "batch height width 3"]
     ) -> tuple[Float[np.ndarray, "batch landmarks 2"], Float[np.ndarray, "batch landmarks"]]:

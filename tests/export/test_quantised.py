@@ -48,6 +48,10 @@ def test_convolutions_in_bytes_find_nearly_the_same(detector, regressor, images,
     exported = ExportedDetector.load(path, threads=1)
     assert exported.record.precision == "int8"
     assert exported.digest == detector.digest
+    quantised.write_int8(detector, tmp_path / "other.onnx", images.subset(images.names[:4]))
+    other = ExportedDetector.load(tmp_path / "other.onnx", threads=1)
+    assert other.digest == exported.digest
+    assert len({other.made_by, exported.made_by, detector.made_by}) == 3
     pictures = images.paths()[:9]
     found, expected = exported(pictures), detector(pictures)
     errors = np.linalg.norm(found.landmarks - expected.landmarks, axis=-1)

@@ -201,6 +201,37 @@ def test_a_piece_that_is_there_is_not_done_again(
     assert second.exists()
 
 
+@pytest.mark.parametrize("kind", ["files", "tables"])
+def test_results_of_images_that_changed_are_not_gone_on_with(
+    tiny_run: Path, image_folder: Path, tmp_path: Path, kind: str
+) -> None:
+    source = tmp_path / "source"
+    if kind == "files":
+        shutil.copytree(image_folder, source)
+        changed = source / "08.png"
+    else:
+        source.mkdir()
+        changed = source / "b.parquet"
+        for name in ("a.parquet", changed.name):
+            table = pa.table({"image": [(image_folder / "00.png").read_bytes()] * 6})
+            pq.write_table(table, source / name)
+    work = find_work(str(source), images_per_piece=6)
+    done_alone(tiny_run, work, tmp_path / "out")
+    os.utime(changed, ns=(0, changed.stat().st_mtime_ns + 1000))
+    again = find_work(str(source), images_per_piece=6)
+    assert again.digest() == work.digest()
+    parts = Parts(str(tmp_path / "out"))
+    assert parts.done(0, again.pieces[0].state) == (6, 0)
+    with pytest.raises(InputError, match=r"part-000001.parquet: images changed after these land"):
+        parts.done(1, again.pieces[1].state)
+    worker = FleetWorker(
+        files_of(tiny_run, None), again, parts, batch_size=4, threads=1, device="cpu"
+    )
+    row = np.array([again.pieces[1].to_text()], dtype=object)
+    with pytest.raises(InputError, match="images changed after"):
+        worker({"index": np.array([1]), "piece": row})
+
+
 def some_regressor(detector: Detector, folder: Path) -> Regressor:
     scheme = read_annotated(make_annotated_set(folder / "blobs")).scheme
     weights = np.random.default_rng(0).normal(size=(4, 6))

@@ -138,7 +138,7 @@ def detect(
                 detector,
                 image_set,
                 output,
-                Columns(count, scores, made_by=detector.digest),
+                Columns(count, scores, made_by=detector.made_by),
                 batch_size=batch_size,
                 resume=resume,
                 overwrite=overwrite,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 FORMAT = 1
 ABOUT, COMPLETE = "_about.json", "_complete.json"
 
+_STATE = b"state of the images"
+"""In the metadata of a piece's file."""
+
 
 @dataclass(frozen=True)
 class About:
@@ -116,10 +119,17 @@ class Parts:
             raise InputError(f"--output {self.place} cannot be written ({error})") from error
         self._write(ABOUT, json.dumps(asdict(about), indent=2).encode())
 
-    def done(self, index: int) -> "tuple[int, int] | None":
+    def done(self, index: int, state: str = "") -> "tuple[int, int] | None":
         """Images in a piece's file, and how many of them failed; None if it is not there.
 
         Nor is one that cannot be read, as a machine that went down may leave it.
+
+        Args:
+            index: of the piece.
+            state: of the piece's images.
+
+        Raises:
+            InputError: the images were in another state when landmarks were found on them.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -132,12 +142,28 @@ class Parts:
                 table = pq.read_table(opened, columns=["error"])
         except (pa.ArrowException, OSError):
             return None
+        before = (table.schema.metadata or {}).get(_STATE, b"").decode()
+        if before and state and before != state:
+            raise InputError(
+                f"{path}: images changed after these landmarks were found: give the same images to "
+                "go on with --resume, remove this file to have their landmarks found anew, or "
+                "start anew with --overwrite"
+            )
         return len(table), len(table) - table["error"].null_count
 
-    def write(self, index: int, table: "pa.Table") -> None:
-        """A piece's file, whole or not at all; written again it replaces itself."""
+    def write(self, index: int, table: "pa.Table", state: str = "") -> None:
+        """A piece's file, whole or not at all; written again it replaces itself.
+
+        Args:
+            index: of the piece.
+            table: its results.
+            state: of its images.
+        """
         import pyarrow.parquet as pq
 
+        if state:
+            metadata = (table.schema.metadata or {}) | {_STATE: state.encode()}
+            table = table.replace_schema_metadata(metadata)
         encoded = io.BytesIO()
         pq.write_table(table, encoded)
         self._write(_part_name(index), encoded.getvalue())

@@ -6,9 +6,9 @@ source always has the same pieces, so that an interrupted detection can go on.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 NAME_COLUMNS = ("name", "file_name", "filename", "path", "__key__", "key", "id", "url")
 """Taken for the images' names, the first that is there, where none is said."""
 
+_CHANGES = ("ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "updated")
+"""What file systems tell of a file that is another when the file is."""
+
 _LISTING_THREADS = 16
 
 
@@ -38,6 +41,8 @@ class Piece:
         paths: of these on their file system, or the one of the Parquet file.
         row_group: of the Parquet file.
         first_row: of the row group in its file, counted from 0.
+        state: hash of the sizes and times of its files, where the file system tells them; no part
+            of what the piece is.
     """
 
     count: int
@@ -45,6 +50,7 @@ class Piece:
     paths: tuple[str, ...]
     row_group: int = -1
     first_row: int = 0
+    state: str = ""
 
     def to_text(self) -> str:
         """Plain JSON."""
@@ -95,7 +101,8 @@ class Work:
         if self.columns is not None:
             whole.update(json.dumps(asdict(self.columns)).encode())
         for piece in self.pieces:
-            whole.update(piece.to_text().encode(errors="surrogateescape"))
+            same = replace(piece, state="")
+            whole.update(same.to_text().encode(errors="surrogateescape"))
         return whole.hexdigest()
 
 
@@ -145,22 +152,50 @@ def find_work(
     if "://" not in source:
         images = find_images(source, split=split, progress=progress)
         paths = [str(path.absolute()) for path in images.paths()]
-        return Work(filesystem, _chunks(images.names, paths, images_per_piece), None)
+        states = [_local_state(path) for path in paths]
+        return Work(filesystem, _chunks(images.names, paths, states, images_per_piece), None)
     if split is not None:
         raise InputError("a split was asked for, but only image sets on local disks have splits")
-    paths = sorted(path for path in _visible(filesystem, root) if _is_image(path))
+    found = _visible(filesystem, root)
+    paths = sorted(path for path in found if _is_image(path))
     if not paths:
         raise InputError(
             f"{source} has neither images (.jpg, .png, ...) nor Parquet files: check the URL and "
             "the credentials"
         )
     names = [_below(path, root) for path in paths]
-    return Work(filesystem, _chunks(names, paths, images_per_piece), None)
+    states = [_state(found[path]) for path in paths]
+    return Work(filesystem, _chunks(names, paths, states, images_per_piece), None)
 
 
-def _chunks(names: Sequence[str], paths: Sequence[str], size: int) -> tuple[Piece, ...]:
+def _chunks(
+    names: Sequence[str], paths: Sequence[str], states: Sequence[str], size: int
+) -> tuple[Piece, ...]:
     parts = [slice(at, at + size) for at in range(0, len(names), size)]
-    return tuple(Piece(len(names[part]), tuple(names[part]), tuple(paths[part])) for part in parts)
+    return tuple(
+        Piece(
+            len(names[part]),
+            tuple(names[part]),
+            tuple(paths[part]),
+            state=hashlib.blake2b("\n".join(states[part]).encode(), digest_size=16).hexdigest(),
+        )
+        for part in parts
+    )
+
+
+def _local_state(path: str) -> str:
+    """Size and time of a file of this machine."""
+    try:
+        status = Path(path).stat()
+    except OSError:  # of a link that leads nowhere its line of results will tell
+        return ""
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
+def _state(listed: Mapping[str, Any]) -> str:
+    """Size and time, or what an object store has for it, by a file system's list."""
+    told = next((listed[key] for key in _CHANGES if listed.get(key)), "")
+    return f"{listed.get('size')} {told}"
 
 
 def _tables(filesystem: "AbstractFileSystem", root: str) -> list[str]:
@@ -176,17 +211,20 @@ def _tables(filesystem: "AbstractFileSystem", root: str) -> list[str]:
 
 def _visible(
     filesystem: "AbstractFileSystem", root: str, hidden: tuple[str, ...] = (".",)
-) -> list[str]:
-    """Files below a path, without those whose name, or a folder's, begins as hidden ones do."""
+) -> dict[str, Mapping[str, Any]]:
+    """Files below a path, without those whose name, or a folder's, begins as hidden ones do.
+
+    Each with what the file system tells of it as it is listed.
+    """
     try:
-        found = filesystem.find(root)
+        found = filesystem.find(root, detail=True)
     except Exception as error:  # each file system raises its own
         raise InputError(f"{root} cannot be searched for images ({error})") from error
-    return [
-        path
-        for path in found
+    return {
+        path: listed
+        for path, listed in found.items()
         if not any(part.startswith(hidden) for part in PurePosixPath(_below(path, root)).parts)
-    ]
+    }
 
 
 def _below(path: str, root: str) -> str:
@@ -206,12 +244,13 @@ def _work_of_tables(
 ) -> Work:
     import pyarrow.parquet as pq
 
-    def footer(path: str) -> "tuple[pa.Schema, list[int]]":
+    def footer(path: str) -> "tuple[pa.Schema, list[int], str]":
         try:
             with filesystem.open(path, "rb") as opened:
                 file = pq.ParquetFile(opened)
                 groups = range(file.metadata.num_row_groups)
-                return file.schema_arrow, [file.metadata.row_group(g).num_rows for g in groups]
+                sizes = [file.metadata.row_group(g).num_rows for g in groups]
+            return file.schema_arrow, sizes, _state(filesystem.info(path))
         except Exception as error:  # each file system raises its own
             reason = " ".join(str(error).split())[:200]
             raise InputError(f"{path} cannot be read as a Parquet file ({reason})") from error
@@ -220,13 +259,13 @@ def _work_of_tables(
         footers = list(pool.map(footer, paths))
     columns = _choose_columns(footers[0][0], paths[0], image_column, name_column)
     pieces = []
-    for path, (schema, sizes) in zip(paths, footers, strict=True):
+    for path, (schema, sizes, state) in zip(paths, footers, strict=True):
         if missing := {columns.image, columns.name or columns.image} - set(schema.names):
             raise InputError(f"{path} has no column {min(missing)!r}, as {paths[0]} has")
         first = 0
         for group, size in enumerate(sizes):
             if size:
-                pieces.append(Piece(size, (), (path,), group, first))
+                pieces.append(Piece(size, (), (path,), group, first, state))
             first += size
     if not pieces:
         raise InputError(f"{paths[0]} and the Parquet files beside it have no rows")

@@ -64,14 +64,14 @@ class FleetWorker:
         return counts
 
     def _do(self, index: int, piece: Piece) -> tuple[int, int]:
-        if (done := self.parts.done(index)) is not None:
+        if (done := self.parts.done(index, piece.state)) is not None:
             return done
         names: list[str] = []
         found: list[Detection | str] = []
         for batch_names, contents in self._batches(piece):
             names += batch_names
             found += self._find(contents)
-        self.parts.write(index, as_table(names, found, self.names))
+        self.parts.write(index, as_table(names, found, self.names), piece.state)
         return len(found), sum(isinstance(one, str) for one in found)
 
     def _find(self, contents: list[bytes | str]) -> list[Detection | str]:
