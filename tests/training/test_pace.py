@@ -1,3 +1,5 @@
+import pytest
+
 from warpmarks.training.pace import FIRST_SECONDS, LARGEST_SHARE, SECONDS, STEPS, Pace
 
 
@@ -28,6 +30,15 @@ def test_what_steers_does_not_go_by_the_clock() -> None:
 
 def test_costly_evaluations_come_seldom() -> None:
     pace = Pace(every=None, steers=False)
-    pace.told(cost=10.0)
+    for _ in range(2):
+        pace.told(cost=10.0)
     assert not pace.telling(1, 10 / LARGEST_SHARE - 1)
     assert pace.telling(1, 10 / LARGEST_SHARE)
+
+
+@pytest.mark.parametrize("costs", [[300.0], [0.5, 0.5, 300.0], [0.5, 300.0, 0.5, 0.5, 0.5, 300.0]])
+def test_one_that_met_a_stalled_machine_does_not_put_off_the_next(costs: list[float]) -> None:
+    pace = Pace(every=None, steers=False)
+    for cost in costs:
+        pace.told(cost)
+    assert pace.telling(1, SECONDS)

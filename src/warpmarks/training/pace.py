@@ -5,13 +5,19 @@ that it takes a notable share of the time. What steers the schedule comes by ste
 that was stopped goes on to the same weights as an unbroken one, bit for bit.
 """
 
-from dataclasses import dataclass
+import statistics
+from collections import deque
+from dataclasses import dataclass, field
 
 FIRST_SECONDS = 10.0
 SECONDS = 30.0
 
 LARGEST_SHARE = 0.05
 """Of the time that may go into evaluations that only people read."""
+
+RECENT = 5
+"""Evaluations whose cost is known; the next one is expected to cost what is usual among them, so
+that one that met a machine that stood still does not put it off."""
 
 STEPS = 100
 """Between evaluations that steer the schedule."""
@@ -29,7 +35,7 @@ class Pace:
     every: int | None
     steers: bool
     _told: int = 0
-    _cost: float = 0.0
+    _costs: deque[float] = field(default_factory=lambda: deque([0.0], maxlen=RECENT))
 
     def steering(self, step: int) -> bool:
         """Whether the schedule is to see an evaluation after ``step`` steps."""
@@ -40,9 +46,9 @@ class Pace:
         if self.every is not None:
             return step % self.every == 0
         least = SECONDS if self._told else FIRST_SECONDS
-        return seconds >= max(least, self._cost / LARGEST_SHARE)
+        return seconds >= max(least, statistics.median_low(self._costs) / LARGEST_SHARE)
 
     def told(self, cost: float) -> None:
         """An evaluation that people were told of took ``cost`` seconds."""
         self._told += 1
-        self._cost = cost
+        self._costs.append(cost)
