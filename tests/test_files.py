@@ -33,6 +33,17 @@ def test_a_file_takes_the_old_ones_place(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["notes.txt"]
 
 
+def test_a_link_stays_and_leads_to_the_new_file(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    target, link = tmp_path / "disk" / "large.csv", tmp_path / "notes.csv"
+    link.symlink_to(target)
+    for text in ("first", "second"):  # at first there is nothing at its end
+        write_text(link, text)
+        assert (link.is_symlink(), target.read_text()) == (True, text)
+    assert names_in(tmp_path) == ["disk", "notes.csv"]
+    assert names_in(tmp_path / "disk") == ["large.csv"]
+
+
 def test_what_killed_writers_left_is_removed_after_an_hour(tmp_path: Path) -> None:
     old = [".a[1].csv.88b626c9.csv", ".b.csv.88b626c9.csv", ".a[1].csv.notes.csv", "a[1].csv"]
     for name in [*old, ".a[1].csv.0daaa3a1.csv"]:

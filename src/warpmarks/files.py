@@ -24,6 +24,8 @@ _STALE_SECONDS = 3600.0  # a writer at work writes far more often
 def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that takes its place when the block ends well.
 
+    A symbolic link stays, and what it leads to is replaced.
+
     Args:
         path: where the file is to be.
         sync: wait until it is on the disk; thousands of files in a row do without.
@@ -32,7 +34,8 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
         InputError: the file cannot be written (no such folder, no permission, disk full); what
             stood at ``path`` before is untouched.
     """
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}{path.suffix}"
+    target = path.resolve() if path.is_symlink() else path
+    temporary = target.parent / f".{target.name}.{secrets.token_hex(4)}{path.suffix}"
     try:
         temporary.touch(exist_ok=False)
         # That of any new file here, whatever those who write it may make of it.
@@ -45,7 +48,7 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
             with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
         temporary.chmod(mode)
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
         raise InputError(_cannot_write(path, error)) from error
     finally:
