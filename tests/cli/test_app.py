@@ -1,4 +1,7 @@
 import re
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -51,3 +54,35 @@ def test_system_prints_what_a_bug_report_needs(warpmarks, tmp_path, monkeypatch)
     assert {"torch", "numpy", "pillow", "lightning-fabric", "python", "platform"} <= set(facts)
     assert {"processor", "cores", "torch threads", "memory"} <= set(facts)
     assert facts["cache"] == f"{tmp_path} (3 MiB)"
+
+
+def stopped_inside(place: str, *argv: object) -> tuple[int, str]:
+    """A command line in a process of its own that gets SIGTERM when it calls what is at a place."""
+    code = (
+        "import os, signal, sys; from unittest.mock import patch; from warpmarks.cli import main\n"
+        "def stop(*_, **__): os.kill(os.getpid(), signal.SIGTERM)\n"
+        f"with patch({place!r}, stop): sys.exit(main({[str(one) for one in argv]}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def test_sigterm_stops_a_detection_as_ctrl_c_does(trained_run, image_folder, tmp_path):
+    output = tmp_path / "l.csv"
+    argv = ("detect", trained_run, image_folder, "--output", output)
+    assert stopped_inside("warpmarks.detector.Detector.search", *argv) == (130, "stopped\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sigterm_stops_the_drawing_of_pictures_as_ctrl_c_does(image_folder, tmp_path, tiny):
+    argv = ("train", image_folder, "--run", tmp_path / "run", "--steps", 1, *tiny)
+    code, err = stopped_inside("warpmarks.report.run_report.report_run", *argv)
+    assert code == 130
+    told = "stopped; training is complete; draw the pictures with warpmarks show\n"
+    assert err.endswith(told)
+
+
+def test_sigterm_is_as_before_after_a_command(warpmarks):
+    before = signal.getsignal(signal.SIGTERM)
+    assert warpmarks("system")[0] == 0
+    assert signal.getsignal(signal.SIGTERM) == before

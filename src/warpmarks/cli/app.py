@@ -4,8 +4,11 @@ Every verb's module imports what it needs inside its function, so that ``--help`
 """
 
 import functools
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -49,8 +52,8 @@ app = typer.Typer(
 def main(argv: list[str] | None = None) -> int:
     """Run the command line.
 
-    The exit code is 2 where the user can mend it, 130 on Ctrl-C, and 3 where another process of the
-    run has ended.
+    The exit code is 2 where the user can mend it, 130 on Ctrl-C or SIGTERM, and 3 where another
+    process of the run has ended.
     """
     try:
         return _run(sys.argv[1:] if argv is None else argv)
@@ -97,12 +100,27 @@ def _stoppable(verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            verb(*args, **kwargs)
+            with _sigterm_as_ctrl_c():
+                verb(*args, **kwargs)
         except KeyboardInterrupt as stop:
             print(f"stopped{f'; {stop}' if str(stop) else ''}", file=sys.stderr)
             raise SystemExit(INTERRUPTED) from stop
 
     return run
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """SIGTERM, which schedulers send before they kill, stops a verb in order as Ctrl-C does."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _print_version(wanted: bool) -> bool:

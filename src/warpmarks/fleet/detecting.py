@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -229,7 +231,7 @@ def _started(ray: ModuleType, address: str | None, workers: int | None) -> Itera
                 logging.getLogger(name).setLevel(logging.ERROR)
             # It warns of restarts without what a worker is made from, which this process keeps.
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-            with _nothing_on_stderr():
+            with _nothing_on_stderr(), _same_sigterm():
                 ray.init(
                     address=address,
                     log_to_driver=False,
@@ -245,6 +247,15 @@ def _started(ray: ModuleType, address: str | None, workers: int | None) -> Itera
         context.enable_progress_bars = before
         if mine:
             ray.shutdown()
+
+
+@contextmanager
+def _same_sigterm() -> Iterator[None]:
+    """What SIGTERM does here stays, where somebody has said: Ray takes it for itself."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if callable(before) and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
