@@ -138,6 +138,13 @@ def test_a_recipe_of_the_users(tmp_path: Path) -> None:
     assert config.warps.first == TrainingConfig().warps.first
 
 
+def test_the_same_key_in_two_groups_is_no_repetition(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("warps:\n  first: &w {rotation: 3}\n  second: {<<: *w, rotation: 5}\n")
+    warps = load_recipe(path).warps
+    assert (warps.first.rotation, warps.second.rotation) == (3, 5)
+
+
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "{}"])
 def test_an_empty_recipe_is_the_defaults(tmp_path: Path, text: str) -> None:
     path = tmp_path / "mine.yaml"
@@ -167,6 +174,16 @@ def test_an_empty_recipe_is_the_defaults(tmp_path: Path, text: str) -> None:
         (b"image: 64", "image is 64: expected a group of settings"),
         (b"image:", "image is empty: expected a group of settings"),
         (b"1: 2", "there is no setting 1; did you mean"),
+        (
+            b"seed: 1\nimage: {size: 64}\n\nimage: {fit: pad}",
+            "image in line 4 is there already, in line 2: keep one of the two",
+        ),
+        (b"image: {size: 64, size: 80}", "size in line 1 is there already, in line 1: keep"),
+        (
+            b"image.size: 48",
+            "image.size is written with a dot: expected image: {size: 48}, or the same in",
+        ),
+        (b"warps: {first.rotation: 3}", "expected warps: {first: {rotation: 3}}, or the same"),
     ],
 )
 def test_a_recipe_that_is_none(tmp_path: Path, content: bytes, message: str) -> None:

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from warpmarks.errors import InputError
+from warpmarks.plain_yaml import RepeatedKey, read_yaml
 from warpmarks.validation import plain_reason
 from warpmarks.wording import counted, cut
 
@@ -257,7 +258,12 @@ def load_recipe(name: str | Path) -> TrainingConfig:
             f"recipe {name}: neither a file nor one of the recipes {', '.join(recipe_names())}"
         )
     try:
-        settings = yaml.safe_load(text)
+        settings = read_yaml(text)
+    except RepeatedKey as error:
+        raise InputError(
+            f"recipe {name}: {error.key} in line {error.line} is there already, in line "
+            f"{error.first_line}: keep one of the two"
+        ) from error
     except yaml.YAMLError as error:
         raise InputError(f"recipe {name}: not YAML ({cut(_one_line(error), 200)})") from error
     settings = {} if settings is None else settings
@@ -319,6 +325,12 @@ def build_config(settings: dict[Any, Any], *, source: str) -> TrainingConfig:
         first, *others = error.errors()
         key = _dotted(first["loc"])
         if first["type"] in {"extra_forbidden", "invalid_key"}:
+            if key in setting_names():  # image.size: 48
+                nested = key.replace(".", ": {") + f": {first['input']}" + "}" * key.count(".")
+                raise InputError(
+                    f"{source}: {key} is written with a dot: expected {nested}, or the same in "
+                    "indented lines"
+                ) from error
             raise InputError(f"{source}: {_unknown(key)}") from error
         value = first["input"]
         if not key or first["type"] == "value_error":
