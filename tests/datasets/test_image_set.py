@@ -1,11 +1,13 @@
 import json
 import os
+import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from listening import Listener
-from warpmarks.datasets.image_set import ImageSet, find_images
+from warpmarks.datasets.image_set import ImageSet, find_images, find_listed
 from warpmarks.errors import InputError
 
 
@@ -121,6 +123,53 @@ def test_a_way_back_from_a_link_is_where_the_link_leads(tmp_path):
         tmp_path / "set" / "a.jpg",
         tmp_path / "far" / "a.jpg",
     }
+
+
+def test_what_a_list_repeats_is_told(tmp_path):
+    touch(tmp_path, "a.jpg", "b.jpg")
+    listing = tmp_path / "all.txt"
+    listener = Listener()
+    listing.write_text("a.jpg\nb.jpg\n")
+    assert len(find_images(listing, progress=listener).names) == 2
+    assert listener.messages == []
+    listing.write_text("a.jpg\nb.jpg\n./b.jpg\n")
+    assert find_images(listing, progress=listener).names == ("a.jpg", "b.jpg")
+    listing.write_text("a.jpg\nb.jpg\na.jpg\na.jpg\n")
+    find_images(listing, progress=listener)
+    told = "an image that is listed already, such as"
+    assert listener.messages == [
+        f"{listing}: 1 line repeats {told} ./b.jpg: each image is taken once",
+        f"{listing}: 2 lines repeat {told} a.jpg: each image is taken once",
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names there are text")
+def test_names_that_no_table_can_have_are_left_out(tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    odd.touch()
+    with pytest.raises(
+        InputError, match=r"1 image in it has a name .* as caf\ufffd.jpg, and .* no"
+    ):
+        find_images(tmp_path)
+    touch(tmp_path, "caf\u00e9.jpg")
+    listing = tmp_path / "all.txt"
+    listing.write_bytes(b"caf\xe9.jpg\ncaf\xc3\xa9.jpg\n")
+    for source, home in ((tmp_path, tmp_path), (listing, listing)):
+        listener = Listener()
+        assert find_images(source, progress=listener).names == ("caf\u00e9.jpg",)
+        assert listener.messages == [
+            f"{home}: 1 image in it has a name that is not UTF-8, such as caf\ufffd.jpg, left out: "
+            "rename what is to be used"
+        ]
+
+
+def test_a_list_that_is_no_file_is_relative_to_where_we_stand(tmp_path, monkeypatch):
+    touch(tmp_path, "sub/a.jpg", "b.jpg")
+    monkeypatch.chdir(tmp_path)
+    images = find_listed(b"sub/a.jpg\n# no\nb.jpg\n")
+    assert (images.root, images.names) == (Path(), ("b.jpg", "sub/a.jpg"))
+    with pytest.raises(InputError, match=r"^-, line 2: c.jpg is not a file"):
+        find_listed(b"b.jpg\nc.jpg")
 
 
 def test_a_missing_line_is_named(tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from annotated_examples import make_annotated_set
@@ -125,7 +126,9 @@ def test_a_name_that_is_no_text_has_marks(
     for name in (b"caf\xe9.png", b"gone\xe9.png", b"z.png"):
         place = listed / os.fsdecode(name)
         place.write_bytes((image_folder / "03.png").read_bytes())
-    work = find_work(str(listed), images_per_piece=5)
+    paths = sorted(listed.iterdir())
+    piece = Piece(3, tuple(path.name for path in paths), tuple(map(str, paths)))
+    work = Work(LocalFileSystem(), (piece,), None)
     (listed / os.fsdecode(b"gone\xe9.png")).unlink()
     table, _ = done_alone(tiny_run, work, tmp_path / "out")
     assert table["image"].to_pylist() == ["caf\ufffd.png", "gone\ufffd.png", "z.png"]

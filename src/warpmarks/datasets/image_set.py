@@ -18,7 +18,7 @@ from warpmarks.datasets.results import holds_results
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.progress import Progress, SilentProgress
-from warpmarks.wording import be, counted, cut
+from warpmarks.wording import be, counted, cut, do, shown
 
 _OF_PAGES = {".tif", ".tiff", ".gif"}
 _OPENED = 100  # files that are looked into for further pages
@@ -71,16 +71,20 @@ def find_images(
     images/ that split.csv names for it or for a part of it ("test/common" is a part of "test"), see
     `warpmarks.datasets.layout`.
 
+    Images whose names are not UTF-8 are passed over: no table could name them.
+
     Args:
         source: the folder, list or image.
         split: of a set in our layout.
-        progress: told of what is passed over: photographs that are never read, videos, and the
-            further pages of files that hold several.
+        progress: told of what is passed over: photographs that are never read, videos, names that
+            are not UTF-8 or that a list has twice, and the further pages of files that hold
+            several.
 
     Raises:
         InputError: there is no such source or split, no image in it, or a folder cannot be read.
     """
-    images = _find_images(Path(source), split, progress or SilentProgress())
+    told = progress or SilentProgress()
+    images = _with_names_of_text(_find_images(Path(source), split, told), told)
     if progress is not None and (several := _file_of_several_pages(images)):
         progress.message(
             f"{several} holds several pages, of which the first is the image: write the others as "
@@ -124,10 +128,41 @@ def _find_images(
                 f"{root} holds images: its {counted(videos, 'video')} {be(videos)} left out"
             )
         return ImageSet(root, tuple(sorted(names)))
-    names = [source.name] if _is_image_name(source.name) else _read_list(source)
+    if _is_image_name(source.name):
+        return ImageSet(source.parent, (source.name,), source)
+    return _images_of_list(_read_list(source), source.parent, source, progress)
+
+
+def find_listed(content: bytes, *, progress: Progress | None = None) -> ImageSet:
+    """The images of a list that is no file, such as standard input: relative to where we stand.
+
+    Args:
+        content: as of a text list, see `find_images`.
+        progress: told of names that are not UTF-8 or that the list has twice.
+
+    Raises:
+        InputError: a line is no image, or there is none.
+    """
+    told = progress or SilentProgress()
+    text = content.decode("utf-8-sig", "surrogateescape")
+    return _with_names_of_text(_images_of_list(text, Path(), Path("-"), told), told)
+
+
+def _with_names_of_text(images: ImageSet, progress: Progress) -> ImageSet:
+    """Those whose names a table in UTF-8 can have."""
+    names = tuple(name for name in images.names if shown(name) == name)
+    if len(names) == len(images.names):
+        return images
+    left = len(images.names) - len(names)
+    first = next(name for name in images.names if shown(name) != name)
+    told = (
+        f"{shown(str(images.source))}: {counted(left, 'image')} in it "
+        f"{'has' if left == 1 else 'have'} a name that is not UTF-8, such as {shown(first)}"
+    )
     if not names:
-        raise InputError(f"{source} lists no images: expected one path per line")
-    return ImageSet(source.parent, tuple(sorted(set(names))), source)
+        raise InputError(f"{told}, and there are no others: rename the files")
+    progress.message(f"{told}, left out: rename what is to be used")
+    return images.subset(names)
 
 
 def in_split(its_split: str, asked: str) -> bool:
@@ -232,32 +267,48 @@ def _search(root: Path) -> tuple[list[str], tuple[tuple[str, int], ...], int]:
     return names, tuple(sorted(unreadable.items())), videos
 
 
-def _read_list(source: Path) -> list[str]:
+def _read_list(source: Path) -> str:
     try:
-        text = source.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        return source.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise InputError(f"{source} cannot be read ({error.strerror or error})") from error
+
+
+def _images_of_list(text: str, home: Path, source: Path, progress: Progress) -> ImageSet:
+    """What a list names, relative to a folder; ``source`` is where it is from."""
     if "\0" in text:
         raise InputError(
             f"{source} is neither an image that can be read nor a text file: "
             "give a folder of images or a text file that lists them"
         )
     names: dict[str, str] = {}
-    folder = os.path.join(os.path.abspath(source.parent), "")  # noqa: PTH100, PTH118
+    again: list[str] = []
+    folder = os.path.join(os.path.abspath(home), "")  # noqa: PTH100, PTH118
     for line, content in enumerate(text.split("\n"), start=1):
         listed = content.strip()
         if not listed or listed.startswith("#"):
             continue
-        path = source.parent / listed
+        path = home / listed
         if not is_file(path):
             raise InputError(
-                f"{source}, line {line}: {cut(listed, 200)} is not a file: expected the path of "
-                f"an image, relative to {source.parent}"
+                f"{source}, line {line}: {cut(shown(listed), 200)} is not a file: expected the "
+                f"path of an image, relative to {home}"
             )
         place = _without_detours(path)
+        if place in names:
+            again.append(listed)
+            continue
         name = place.removeprefix(folder) if place.startswith(folder) else listed
-        names.setdefault(place, PurePath(name).as_posix())
-    return list(names.values())
+        names[place] = PurePath(name).as_posix()
+    if not names:
+        raise InputError(f"{source} lists no images: expected one path per line")
+    if again:
+        lines = counted(len(again), "line")
+        progress.message(
+            f"{source}: {lines} {do(len(again), 'repeat')} an image that is listed already, such "
+            f"as {shown(cut(again[0], 200))}: each image is taken once"
+        )
+    return ImageSet(home, tuple(sorted(set(names.values()))), source)
 
 
 def _without_detours(path: Path) -> str:
