@@ -1,6 +1,9 @@
 import csv
+import io
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -206,7 +209,7 @@ def test_a_place_that_cannot_be_written(
     assert (code, sentence in err) == (2, True)
 
 
-@pytest.mark.parametrize("name", ["q.json", "-", "x.tps", "x.xlsx", "x"])
+@pytest.mark.parametrize("name", ["q.json", "x.tps", "x.xlsx", "x"])
 def test_only_a_name_of_a_csv_file_is_taken(
     warpmarks, trained_run, image_folder, tmp_path, monkeypatch, name
 ):
@@ -219,6 +222,43 @@ def test_only_a_name_of_a_csv_file_is_taken(
         "convert` makes other formats\n",
     )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_list_from_stdin_to_stdout(warpmarks, trained_run, image_folder, tmp_path, monkeypatch):
+    file = tmp_path / "l.csv"
+    assert warpmarks("detect", trained_run, image_folder, "--output", file)[0] == 0
+    header, *lines = file.read_text().splitlines()
+    file.unlink()
+    (tmp_path / "sub").symlink_to(image_folder)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"sub/07.png\nsub/02.png\n")))
+    code, out, err = warpmarks("detect", trained_run, "-", "--output", "-")
+    assert (code, err) == (0, "3 landmarks on 2 images\n")
+    assert out.splitlines() == [header, *(f"sub/{lines[index]}" for index in (2, 7))]
+    assert [path.name for path in tmp_path.iterdir()] == ["sub"]
+
+
+def test_what_stdout_cannot_have(warpmarks, trained_run, image_folder, tmp_path):
+    code, _, err = warpmarks("detect", trained_run, image_folder, "--output", "-", "--resume")
+    assert (code, "--output - leaves nothing to go on from: name a file" in err) == (2, True)
+    code, _, err = warpmarks("detect", trained_run, "clip.mp4", "--output", "-")
+    assert (code, "--output - is for images: name a .csv file" in err) == (2, True)
+    images = shutil.copytree(image_folder, tmp_path / "images")
+    (images / "letter.jpg").write_text("Dear reader")
+    arguments = ("detect", trained_run, images, "--output", "-", "--batch-size", 5)
+    code, out, err = warpmarks(*arguments)
+    assert (code, out) == (2, "")
+    assert err.endswith("or go on without them with --allow-unreadable\n")
+
+
+def test_a_reader_that_has_enough_is_no_error(trained_run, image_folder):
+    code = (
+        "import os, sys; from warpmarks.cli import main; reading, writing = os.pipe()\n"
+        "os.close(reading); os.dup2(writing, 1)\n"
+        f"sys.exit(main(['detect', {str(trained_run)!r}, {str(image_folder)!r}, '--output', '-']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"3 landmarks on 12 images\n")
 
 
 def test_a_name_in_upper_case_is_of_a_csv_file(warpmarks, trained_run, image_folder, tmp_path):

@@ -1,6 +1,7 @@
 """``warpmarks detect``: a run and images to a file of coordinates."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,7 +21,9 @@ from warpmarks.errors import InputError
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
+    from warpmarks.datasets.image_set import ImageSet
     from warpmarks.points import PointScheme
+    from warpmarks.progress import Progress
 
 
 def detect(
@@ -33,7 +36,8 @@ def detect(
             show_default="landmarks.csv, or points.csv with a regressor",
             help="CSV file to write: image,x1,y1,...,xK,yK in pixels of the original image; "
             "the centre of its first pixel is (0, 0). Of a video frame,time,x1,y1,... The name "
-            "ends in .csv; `warpmarks convert` makes other formats of it.",
+            "ends in .csv; `warpmarks convert` makes other formats of it. Of images, - is stdout, "
+            "written when all are done.",
         ),
     ] = None,
     regressor: Annotated[
@@ -77,20 +81,22 @@ def detect(
     """Find the landmarks of a run, or annotated points, on images or in a video."""
     from warpmarks.cli.detectors import load_detector
     from warpmarks.cli.listing import left_out
-    from warpmarks.cli.outputs import check_csv_name, check_not_input, check_output_file
+    from warpmarks.cli.outputs import STDOUT, check_csv_name, file_for_stdout
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.video import detect_in_video
-    from warpmarks.datasets.annotated import scheme_path
-    from warpmarks.datasets.image_set import find_images
     from warpmarks.datasets.landmark_file import part_of
     from warpmarks.detecting import Columns, detect_to_file
+    from warpmarks.detection import TooManyUnreadable
     from warpmarks.point_detector import PointDetector
 
     if resume and overwrite:
         raise InputError(
             "--resume and --overwrite were both given: one goes on, the other starts anew"
         )
-    if output is not None:
+    to_stdout = str(output) == STDOUT
+    if to_stdout:
+        _check_stdout(images, resume=resume)
+    elif output is not None:
         check_csv_name(output)
     detector = load_detector(run, regressor, device, threads)
     scheme = detector.regressor.scheme if isinstance(detector, PointDetector) else None
@@ -98,23 +104,8 @@ def detect(
     what = "landmark" if scheme is None else "point"
     if output is None:
         output = Path(f"{what}s.csv")
-    begun = resume and part_of(output).exists()
-    if resume and output.is_file() and not begun:
-        raise InputError(
-            f"--resume: {output} is whole and there is no {part_of(output)} to go on from: find "
-            "the landmarks anew with --overwrite, or choose another --output"
-        )
-    check_output_file(output, overwrite=overwrite or begun)  # begun with --overwrite
-    tables = ("landmarks.csv", "split.csv", "points.json")
-    check_not_input(output, [images, *(images / table for table in tables)])
-    names = scheme_path(output)
-    if scheme is None and names.exists():
-        raise InputError(
-            f"{names} names the points of {output}, which landmarks would bear then: choose "
-            "another --output, or remove it"
-        )
-    if scheme is not None and not resume:
-        check_output_file(names, overwrite=overwrite, flag="names beside --output:")
+    if not to_stdout:
+        _check_output(output, images, named=scheme is not None, resume=resume, overwrite=overwrite)
     video = VideoOutput(overlay, trails, smooth)
     in_video = video.check(images, split=split, resume=resume, overwrite=overwrite)
     if in_video:
@@ -130,14 +121,15 @@ def detect(
         )
         _name_points(output, scheme)
         return
-    with terminal_progress() as progress:
-        image_set = find_images(images, split=split, progress=progress)
-        check_not_input(output, image_set.paths())
+    with ExitStack() as stack:
+        progress = stack.enter_context(terminal_progress())
+        image_set = _find(images, split, output, progress)
+        file = stack.enter_context(file_for_stdout()) if to_stdout else output
         try:
             written = detect_to_file(
                 detector,
                 image_set,
-                output,
+                file,
                 Columns(count, scores, made_by=detector.made_by),
                 batch_size=batch_size,
                 resume=resume,
@@ -145,14 +137,74 @@ def detect(
                 allow_unreadable=allow_unreadable,
                 progress=progress,
             )
+        except TooManyUnreadable as error:
+            raise InputError(str(error).removesuffix(" --resume" if to_stdout else "")) from None
         except KeyboardInterrupt:
-            if part_of(output).exists():
+            if part_of(output).exists() and not to_stdout:
                 raise KeyboardInterrupt("go on with the same command and --resume") from None
             raise
     for line in left_out(written.unreadable):
         print(line, file=sys.stderr)
-    print(f"{output}: {counted(count, what)} on {counted(written.images, 'image')}")
+    found = f"{counted(count, what)} on {counted(written.images, 'image')}"
+    if to_stdout:
+        names = "" if scheme is None else f": {', '.join(scheme.names)}"
+        print(f"{found}{names}", file=sys.stderr)
+        return
+    print(f"{output}: {found}")
     _name_points(output, scheme)
+
+
+def _check_stdout(images: Path, *, resume: bool) -> None:
+    """Raise where points cannot go to stdout."""
+    from warpmarks.datasets.videos import is_video_name
+
+    if resume:
+        raise InputError(
+            "--resume was given, but --output - leaves nothing to go on from: name a "
+            "file, or leave --resume out"
+        )
+    if is_video_name(images):
+        raise InputError("--output - is for images: name a .csv file for the points of a video")
+
+
+def _check_output(
+    output: Path, images: Path, *, named: bool, resume: bool, overwrite: bool
+) -> None:
+    """Raise where the file, or that of the points' names beside it, may not be written."""
+    from warpmarks.cli.outputs import check_not_input, check_output_file
+    from warpmarks.datasets.annotated import scheme_path
+    from warpmarks.datasets.landmark_file import part_of
+
+    begun = resume and part_of(output).exists()
+    if resume and output.is_file() and not begun:
+        raise InputError(
+            f"--resume: {output} is whole and there is no {part_of(output)} to go on from: find "
+            "the landmarks anew with --overwrite, or choose another --output"
+        )
+    check_output_file(output, overwrite=overwrite or begun)  # begun with --overwrite
+    tables = ("landmarks.csv", "split.csv", "points.json")
+    check_not_input(output, [images, *(images / table for table in tables)])
+    names = scheme_path(output)
+    if not named and names.exists():
+        raise InputError(
+            f"{names} names the points of {output}, which landmarks would bear then: choose "
+            "another --output, or remove it"
+        )
+    if named and not resume:
+        check_output_file(names, overwrite=overwrite, flag="names beside --output:")
+
+
+def _find(images: Path, split: str | None, output: Path, progress: "Progress") -> "ImageSet":
+    """The images, of which the output is none."""
+    from warpmarks.cli.outputs import check_not_input
+    from warpmarks.datasets.image_set import find_images, find_listed
+
+    if str(images) == "-" and split is None:
+        found = find_listed(sys.stdin.buffer.read(), progress=progress)
+    else:
+        found = find_images(images, split=split, progress=progress)
+    check_not_input(output, found.paths())
+    return found
 
 
 def _name_points(output: Path, scheme: "PointScheme | None") -> None:

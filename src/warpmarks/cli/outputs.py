@@ -1,12 +1,32 @@
 """Checks of where results go, made before any work is done."""
 
 import os
+import shutil
 import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from warpmarks.errors import InputError
+
+STDOUT = "-"
+"""Stands for stdout where the name of a file is asked for."""
+
+
+@contextmanager
+def file_for_stdout() -> Iterator[Path]:
+    """A CSV file that is written to stdout, and removed, when the block has ended well."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "stdout.csv")
+        yield path
+        try:
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads has enough, as head does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def check_output_file(path: Path, *, overwrite: bool, flag: str = "--output") -> None:
@@ -117,7 +137,7 @@ def hand_over(
     from warpmarks.files import write_json
 
     told = sys.stdout
-    if json is not None and str(json) == "-":
+    if json is not None and str(json) == STDOUT:
         told = sys.stderr
         print(json_format.dumps(record, indent=2))
     elif json is not None:

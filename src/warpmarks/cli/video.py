@@ -41,8 +41,9 @@ ImagesOrVideo = Annotated[
     typer.Argument(
         metavar="IMAGES",
         show_default=False,
-        help="A folder of images (searched recursively), a text file with one path a line, an "
-        "image set (a folder with images/ and split.csv), or a video.",
+        help="A folder of images (searched recursively), a text file with one path a line (- is "
+        "stdin, with paths from here), an image set (a folder with images/ and split.csv), or a "
+        "video.",
     ),
 ]
 Frames = Annotated[
