@@ -30,6 +30,7 @@ _WORDS = {
     "a valid number": "a number",
     "a valid boolean": "true or false",
     "a valid tuple": "a list",
+    "a valid list": "a list",
     "a valid string": "a text",
     "a valid dictionary": "an object",
     "Extra inputs are not permitted": "it is not known",

@@ -1,10 +1,12 @@
 import hashlib
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import combinations_with_replacement
 from pathlib import Path
 
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mutants import other_tree
 from warpmarks.annotator.annotations import (
     Annotations,
     Placed,
@@ -423,6 +426,99 @@ def test_a_damaged_record_or_table_is_told_of(project):
     (project.path / "history.jsonl").write_text("{}\n")
     with pytest.raises(InputError, match="line 1 is damaged"):
         Project(project.path, ".")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"normaliser": "x"}, "normaliser: expected a list"),
+        ({"normaliser": [1.5, 1]}, r"normaliser\.0: expected a whole number"),
+        ({"mirror": [[1.5, 1]]}, r"mirror\.0\.0: expected a whole number"),
+        ({"changes": float("inf")}, "changes: expected a whole number"),
+        ({"not_visible": {"a.png": ["x"]}}, r"not_visible\.a\.png\.0: expected a whole number"),
+    ],
+)
+def test_a_record_with_something_else_in_it_is_refused(project, changes, reason):
+    project.close()
+    path = project.path / "project.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    with pytest.raises(InputError, match=rf"project.json is damaged \({reason}\): bring it back"):
+        Project(project.path, ".")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"before": None},
+        {"image": []},
+        {"image": "\ud800.png"},
+        {"after": [{"x": "1", "y": 1, "visible": True}, None, None]},
+        {"after": [{"x": None, "y": 1, "visible": True}, None, None]},
+    ],
+)
+def test_a_line_of_the_history_with_something_else_in_it_is_refused(project, changes):
+    project.set_labels("a.png", labels((1, 1), None, None), 0, "one")
+    project.close()
+    path = project.path / "history.jsonl"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes) + "\n")
+    with pytest.raises(InputError, match=r"history\.jsonl, line 1 is damaged"):
+        Project(project.path, ".")
+
+
+def test_a_change_of_other_points_is_refused_when_it_is_taken_back(project):
+    project.set_labels("a.png", labels((1, 1), None, None), 0, "one")
+    project.close()
+    path = project.path / "history.jsonl"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"before": [None]}) + "\n")
+    other = Project(project.path, ".")
+    with pytest.raises(InputError, match=r"history\.jsonl is damaged: .*of other points than"):
+        other.undo()
+    assert other.annotations.of("a.png") == labels((1, 1), None, None)
+    other.close()
+
+
+def use(project: Project) -> None:
+    while project.undo():
+        project.labelled_in_order()
+    while project.redo():
+        places(project.annotations.of("a.png"))
+    with suppress(Conflict):
+        unsaid = labels(*[None] * project.annotations.scheme.count)
+        project.set_labels("b.png", unsaid, project.version_of("b.png"), "cleared")
+
+
+@pytest.mark.parametrize("name", ["project.json", "history.jsonl"])
+def test_a_project_with_something_else_in_it_is_used_or_refused(project, monkeypatch, name):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    project.set_labels("a.png", labels((1, 1), None, (2, 3)), 0, "one")
+    project.set_labels("b.png", labels((1, 4), (2, 2), None), 0, "two")
+    only = Scheme(("nose", "chin"), COLOURS[:2])
+    project.set_scheme(only, (2, None), 2, drop_labels=True)
+    project.undo()
+    project.close()
+    kept = {path: path.read_bytes() for path in project.path.iterdir() if path.is_file()}
+    draw = random.Random(f"mutants of {name}")
+    refused = 0
+    for _ in range(150):
+        for path, content in kept.items():
+            path.write_bytes(content)
+        text = (project.path / name).read_text()
+        lines = [
+            json.loads(line)
+            for line in ([text] if name == "project.json" else text.split("\n")[:-1])
+        ]
+        changed = draw.randrange(len(lines))
+        lines[changed] = other_tree(lines[changed], draw)
+        (project.path / name).write_text("".join(json.dumps(line) + "\n" for line in lines))
+        try:
+            other = Project(project.path, ".")
+            try:
+                use(other)
+            finally:
+                other.close()
+        except InputError:
+            refused += 1
+    assert 0 < refused < 150
 
 
 def test_a_folder_with_other_things_or_an_open_project_is_refused(tmp_path, project):

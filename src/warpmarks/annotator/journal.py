@@ -24,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from warpmarks.annotator.records import check_change
 from warpmarks.errors import InputError
 
 Change = Mapping[str, Any]
@@ -133,10 +134,12 @@ class Journal:
             with self.path.open("rb") as file:
                 for line in file:
                     if line.endswith(b"\n"):  # else it was cut off
-                        self._take(json.loads(line), len(line))
+                        change = json.loads(line)
+                        check_change(change)
+                        self._take(change, len(line))
         except OSError as error:
             raise self._unreadable(error) from error
-        except (ValueError, KeyError, TypeError, IndexError) as error:
+        except (ValueError, IndexError, RecursionError) as error:
             raise self._damaged(self.last + 1) from error
 
     def _unreadable(self, error: OSError) -> InputError:

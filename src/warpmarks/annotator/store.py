@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from warpmarks.annotator.annotations import (
     Annotations,
@@ -34,6 +35,7 @@ from warpmarks.annotator.annotations import (
 )
 from warpmarks.annotator.journal import Change, Journal
 from warpmarks.annotator.point_files import Rows, digest, write_table
+from warpmarks.annotator.records import ProjectRecord
 from warpmarks.datasets.annotated import scheme_record
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.project import RECORD, SIZES, sizes_from_json
@@ -42,6 +44,7 @@ from warpmarks.files import make_folder, write_json
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import read_json
 from warpmarks.locks import hold
+from warpmarks.validation import first_reason
 from warpmarks.wording import counted
 
 FORMAT = 2
@@ -291,29 +294,43 @@ class Project:
         """The annotations after a change that is made on those before it.
 
         Labels, and whatever has all of them, may be there already.
+
+        Raises:
+            InputError: the change is one of other points than there are.
         """
+        try:
+            return self._changed(annotations, change)
+        except (IndexError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"{self._journal.path} is damaged: it has a change of other points than there are; "
+                "move the file away to go on without what can be undone"
+            ) from error
+
+    def _changed(self, annotations: Annotations, change: Change) -> Annotations:
         match change["kind"]:
             case "labels":
-                after_labels = labels_from_json(change["after"])
-                return annotations.with_labels(change["image"], after_labels, _size(change, "size"))
+                return _with_labels(annotations, change, "after", "size")
             case "scheme" if "was" in change:
-                after = scheme_from_json(change["after"], source=HISTORY)
-                return annotations.with_scheme(after, change["was"])
+                after, was = scheme_from_json(change["after"], source=HISTORY), change["was"]
+                _check_count(was, after)
+                return annotations.with_scheme(after, was)
             case "undo":
                 return self._before(annotations, self._journal.change(change["of"]))
             case "redo":
                 return self._after(annotations, self._journal.change(change["of"]))
-        return _from_snapshot(change["after"]) if "after" in change else annotations
+        return _from_snapshot(change["after"]) if change.get("after") else annotations
 
     @staticmethod
     def _before(annotations: Annotations, change: Change) -> Annotations:
         """The annotations without a change that was made last."""
         if change["kind"] == "labels":
-            before_labels, size = labels_from_json(change["before"]), _size(change, "size_before")
-            return annotations.with_labels(change["image"], before_labels, size)
+            return _with_labels(annotations, change, "before", "size_before")
         if "was" not in change:
             return _from_snapshot(change["before"])
         before = scheme_from_json(change["before"], source=HISTORY)
+        _check_count(change["was"], annotations.scheme)
         places_of = {old: new for new, old in enumerate(change["was"]) if old is not None}
         back = annotations.with_scheme(before, [places_of.get(old) for old in range(before.count)])
         return _with_labels_of(change["gone"], back)
@@ -351,18 +368,10 @@ class Project:
 
     def _open(self) -> None:
         record, journal = self._record(), self._journal
-        try:
-            scheme = scheme_from_json(record, source=str(self.path / RECORD))
-            applied, recorded = int(record["changes"]), record["table"]
-            not_visible = {
-                str(image): {int(point) for point in points}
-                for image, points in record["not_visible"].items()
-            }
-            sizes = sizes_from_json(record.get(SIZES, {}))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise self._damaged(str(error)) from error
+        scheme = scheme_from_json(record, source=str(self.path / RECORD))
+        applied, recorded = record["changes"], record["table"]
+        not_visible = {image: set(points) for image, points in record["not_visible"].items()}
+        sizes = sizes_from_json(record.get(SIZES, {}))
         for number in range(1, journal.last + 1):
             self._touch(number)
         pending = range(applied + 1, journal.last + 1)
@@ -441,6 +450,10 @@ class Project:
                 f"{self.path / RECORD}: written in format {record['format']} by a later warpmarks, "
                 f"this one reads up to {FORMAT}: upgrade warpmarks"
             )
+        try:
+            ProjectRecord.model_validate(record)
+        except ValidationError as error:
+            raise self._damaged(first_reason(error)) from error
         return record
 
     def _annotations_of_table(
@@ -483,6 +496,20 @@ def _placed(point: np.ndarray, *, visible: bool) -> Placed | None:
     if np.isfinite(point).all():
         return Placed(float(point[0]), float(point[1]), visible)
     return None if visible else Placed(None, None, visible=False)
+
+
+def _with_labels(
+    annotations: Annotations, change: Change, labels_key: str, size_key: str
+) -> Annotations:
+    values = change[labels_key]
+    _check_count(values, annotations.scheme)
+    labels, size = labels_from_json(values), _size(change, size_key)
+    return annotations.with_labels(change["image"], labels, size)
+
+
+def _check_count(values: Sequence[object], scheme: Scheme) -> None:
+    if len(values) != scheme.count:
+        raise ValueError(len(values))
 
 
 def _labels_of(points: Sequence[int], annotations: Annotations) -> dict[str, dict[str, Any]]:
@@ -529,8 +556,11 @@ def _snapshot(annotations: Annotations) -> dict[str, Any]:
 
 
 def _from_snapshot(value: Mapping[str, Any]) -> Annotations:
+    scheme = scheme_from_json(value["scheme"], source=HISTORY)
+    for labels in value["labels"].values():
+        _check_count(labels, scheme)
     return Annotations(
-        scheme_from_json(value["scheme"], source=HISTORY),
+        scheme,
         {image: labels_from_json(labels) for image, labels in value["labels"].items()},
         sizes_from_json(value.get(SIZES, {})),
     )
