@@ -265,7 +265,9 @@ def test_a_torn_last_line_is_left_out_and_then_written_over(run: RunFolder, torn
     assert [line["step"] for line in run.read_log()] == [5, 10, 15]
 
 
-@pytest.mark.parametrize("line", ['{"step": 7, "lo', "", "7", '{"loss": 1}', "\udcff\udcfe"])
+@pytest.mark.parametrize(
+    "line", ['{"step": 7, "lo', "", "7", '{"loss": 1}', '{"step": null}', "\udcff\udcfe"]
+)
 def test_a_damaged_line_before_the_last_is_told(run: RunFolder, line: str) -> None:
     text = f'{{"step": 5}}\n{line}\n{{"step": 10}}\n'
     run.log_path.write_text(text, encoding="utf-8", errors="surrogateescape")

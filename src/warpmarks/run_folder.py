@@ -297,7 +297,7 @@ def _evaluation(text: str) -> dict[str, Any] | None:
         line = json.loads(text)
     except ValueError:
         return None
-    return line if isinstance(line, dict) and "step" in line else None
+    return line if isinstance(line, dict) and type(line.get("step")) is int else None
 
 
 def _version(name: str) -> str:
