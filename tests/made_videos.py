@@ -124,7 +124,7 @@ def without(path: Path, numbers: Container[int]) -> Path:
 class ColourDetector(ImageDetector):
     """Finds the middle of what is red and of what is green; no network, no training."""
 
-    num_landmarks = 2
+    digest, num_landmarks = "colours", 2
 
     def __init__(self) -> None:
         super().__init__((HEIGHT, WIDTH), "stretch")

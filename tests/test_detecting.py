@@ -23,6 +23,8 @@ COLUMNS = Columns(2, scores=True, made_by="these weights")
 class MeanColour(ImageDetector):
     """Two landmarks that depend on the picture's mean colour; told after which image to stop."""
 
+    digest, num_landmarks = "mean", 2
+
     def __init__(self, stop_at: int | None = None) -> None:
         super().__init__((8, 12), "stretch")
         self.searched, self.stop_at = 0, stop_at

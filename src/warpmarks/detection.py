@@ -73,9 +73,9 @@ class ImageDetector(ABC):
         self.picture_size, self.fit = picture_size, fit
 
     @property
+    @abstractmethod
     def digest(self) -> str:
         """What tells the detector from others, as a regressor knows its own."""
-        raise NotImplementedError
 
     @property
     def made_by(self) -> str:
@@ -83,9 +83,9 @@ class ImageDetector(ABC):
         return self.digest
 
     @property
+    @abstractmethod
     def num_landmarks(self) -> int:
         """How many landmarks, or points, it finds."""
-        raise NotImplementedError
 
     @abstractmethod
     def search(
