@@ -674,3 +674,24 @@ def test_a_file_that_is_there_twice_does_not_tell_of_itself(tiny_run, image_fold
             assert client.get("/api/progress").json()["all"]["error_px"] > 1
     finally:
         session.stop()
+
+
+def test_where_the_detector_fails_people_label_by_hand(session, client, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("CUDA out of memory.\nTried to allocate")
+
+    for name in ("detect_images", "__call__", "in_mirror"):
+        monkeypatch.setattr(type(session.detector), name, fail)
+    told = []
+    session.locations.tell = told.append
+    session.start()
+    session.locations.wait()
+    state = client.get("/api/project").json()
+    assert state["locating"] == {"done": 0, "total": 0}
+    assert state["notices"] == told
+    assert "(CUDA out of memory. Tried to allocate): label by hand" in told[0]
+    assert session.suggestion(set()).index is not None
+    placed = [{"x": 3, "y": 4, "visible": True}, None]
+    assert session.put_labels(1, placed, 0)["version"] == 1
+    assert session.image(1)["points"][0] == placed[0]
+    assert len(told) == 1

@@ -43,6 +43,10 @@ class Locations:
         self.located = np.zeros(count, dtype=bool)
         self.trouble: dict[int, str] = {}
         """Why an image could not be decoded."""
+        self.failure = ""
+        """Why the detector does not work any more, as a sentence for the user."""
+        self.tell: Callable[[str], None] = lambda _: None
+        """Is called with the failure, once."""
         self.mirrored: dict[int, Detection | None] = {}
         """Of the mirror images that were looked at; None of one that has changed or is gone."""
         self._detector, self._images, self._cache = detector, images, cache
@@ -113,6 +117,8 @@ class Locations:
                 self._put(index, self._detector(self._images.path(index)))
             except UnreadableImage as error:
                 self.trouble[index] = error.reason
+            except Exception as error:  # the user goes on by hand
+                self._fail(error)
         return bool(self.located[index])
 
     def ensure_mirrored(self, index: int) -> None:
@@ -123,6 +129,9 @@ class Locations:
             found = self._detector.in_mirror(self._images.path(index))
         except UnreadableImage:
             found = None
+        except Exception as error:
+            self._fail(error)
+            return
         as_opened = found is not None and (found.size == self._images.sizes[index]).all()
         self.mirrored[index] = found if as_opened else None
 
@@ -136,6 +145,16 @@ class Locations:
             self._pictures[index] = digest or self._images.names[index]
         return self._pictures[index]
 
+    def _fail(self, error: Exception) -> None:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        told = bool(self.failure)
+        self.failure = (
+            f"landmarks can no longer be found ({reason}): label by hand, or stop and start "
+            "again, with --device cpu if the GPU has too little memory"
+        )
+        if not told:
+            self.tell(self.failure)
+
     def _missing(self, index: int) -> bool:
         return not self.located[index] and index not in self.trouble
 
@@ -146,13 +165,17 @@ class Locations:
             self.located[index] = True
 
     def _work(self, first: Sequence[int], mirrored: Sequence[int], rest: Sequence[int]) -> None:
-        self._find_all(first)
-        for index in mirrored:
-            if self._stop.is_set():
-                return
-            self.ensure_mirrored(index)
-        self._find_all(rest)
-        self._some.set()
+        try:
+            self._find_all(first)
+            for index in mirrored:
+                if self._stop.is_set() or self.failure:
+                    return
+                self.ensure_mirrored(index)
+            self._find_all(rest)
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._some.set()
 
     def _find_all(self, order: Sequence[int]) -> None:
         order = [index for index in order if self._missing(index)]

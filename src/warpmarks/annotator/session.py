@@ -194,11 +194,17 @@ class Session:
         with self._lock:
             return {
                 "version": self.version,
-                "locating": {"done": self.locations.done, "total": self.locations.total},
+                "locating": self._locating(),
                 **self._history(),
                 "labelled_images": len(self._labelled_in_order()),
                 "notices": [
-                    shown(notice) for notice in (*self.project.notices, *self._left_out_notice())
+                    shown(notice)
+                    for notice in (
+                        *self.project.notices,
+                        *self._left_out_notice(),
+                        self.locations.failure,
+                    )
+                    if notice
                 ],
             }
 
@@ -352,7 +358,7 @@ class Session:
                 labelled[self._labelled_in_order()] = True
                 labelled[list(self.locations.trouble)] = True
                 found = self._current_suggester().suggest(labelled, skip)
-            if found.index is None or self.locations.ensure(found.index):
+            if found.index is None or self.locations.ensure(found.index) or self.locations.failure:
                 return found
 
     def shapes(self) -> tuple[list[int], int, Aligned, Modes]:
@@ -516,6 +522,11 @@ class Session:
         width, height = self.images.sizes[index].astype(int).tolist()
         name = shown(self.images.names[index])
         return {"id": index, "name": name, "width": width, "height": height}
+
+    def _locating(self) -> dict[str, int]:
+        """How many images are looked at, and how many will be."""
+        done = self.locations.done
+        return {"done": done, "total": done if self.locations.failure else self.locations.total}
 
     def _left_out_notice(self) -> list[str]:
         """A sentence on the images that cannot be read, when all have been looked at."""

@@ -137,6 +137,7 @@ def annotate(
         opened.notices.extend(begin.notices if begin else ())
         opened.refuse_other_points(scheme, flag="--points")
         session = Session(opened, shown_images, detector)
+        session.locations.tell = lambda sentence: print(sentence, file=sys.stderr)
         session.check_labelled_images(str(images))
         for notice in opened.notices:
             print(notice, file=sys.stderr)
