@@ -73,6 +73,14 @@ def test_a_score_counts_what_is_within_two_and_a_half_cells():
     assert_close(concentration(maps, torch.zeros(1, 1, 2)), torch.tensor([[0.3]]))
 
 
+def test_a_cell_just_two_and_a_half_cells_away_counts():
+    """A landmark half way between two columns, at the middle of a row of a 16 x 32 map."""
+    maps = torch.zeros(1, 1, 16, 32)
+    maps[0, 0, 8 + 2, 16 + 1] = 0.25  # (1.5, 2) away
+    maps[0, 0, 8 + 2, 16 + 2] = 0.75
+    assert concentration(maps, torch.tensor([[[0.0, 1 / 16]]])).item() == 0.25
+
+
 def test_concentration_tells_a_peak_from_two_peaks_and_from_none():
     maps = torch.zeros(1, 3, 9, 21)
     maps[0, 0, 2, 17] = 1

@@ -23,6 +23,7 @@ from warpmarks.evaluation.few_labels import (
     mean_relative_error,
     parse_counts,
 )
+from warpmarks.evaluation.fit_on_images import takes_copies, takes_mirrored
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import copies_of_each, locate_warped_copies
@@ -157,6 +158,19 @@ def test_a_draw_is_fitted_with_an_offset_and_without(detector, annotated_folder)
     assert offsets[0] is not None
     assert offsets[1] is None
     assert pool.bias
+
+
+@pytest.mark.parametrize("detector", [0.5], indirect=True)
+def test_copies_are_of_3_to_100_images_and_the_mirror_of_up_to_100(detector):
+    counts = (1, 2, 3, 100, 101)
+    for method in ("auto", "geometric"):
+        copies = [takes_copies(method, count) for count in counts]
+        assert copies == [False, False, True, True, False]
+        mirrored = [takes_mirrored(detector, method, count) for count in counts]
+        assert mirrored == [True, True, True, True, False]
+    assert all(takes_copies("warps", count) for count in counts)
+    assert not any(takes_copies("linear", count) for count in counts)
+    assert not any(takes_mirrored(detector, method, 5) for method in ("warps", "linear"))
 
 
 def test_many_copies_of_few_images_and_few_of_many():

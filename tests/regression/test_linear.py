@@ -248,6 +248,8 @@ def test_the_simplest_that_is_not_clearly_worse_is_chosen():
     close = {1.0: base, 2.0: base + 0.01 + 0.3 * np.tile([[[1.0]], [[-1.0]]], (20, 1, 1))}
     assert simplest((2.0, 1.0), close.__getitem__, otherwise=9.0) == 2.0
     assert simplest((1.0, 2.0), close.__getitem__, otherwise=9.0) == 1.0
+    farther = {1.0: base, 2.0: close[2.0] + 0.02}  # by 0.03: more than half a standard error
+    assert simplest((2.0, 1.0), farther.__getitem__, otherwise=9.0) == 1.0
     unknown = np.full((40, 2, 2), np.nan)
     assert simplest((1.0, 2.0), {1.0: unknown, 2.0: base}.__getitem__, otherwise=9.0) == 2.0
     assert simplest((1.0,), {1.0: unknown}.__getitem__, otherwise=9.0) == 9.0
