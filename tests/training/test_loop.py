@@ -448,33 +448,64 @@ class Killed(BaseException):
     """What follows in the process does not happen."""
 
 
-@pytest.mark.parametrize("call", [1, 2, 3, 12, 13])
+@contextmanager
+def killed_at(monkeypatch: pytest.MonkeyPatch, name: str, nth: int) -> Iterator[None]:
+    """As a process ends that is killed when it renames a file to its ``name`` for the n-th time."""
+    replace, times = Path.replace, iter(range(1, 1000))
+
+    def replace_or_die(self: Path, target: Path) -> Path:
+        if Path(target).name == name and next(times) == nth:
+            raise Killed
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", replace_or_die)
+        with pytest.raises(Killed):
+            yield
+
+
+@pytest.mark.parametrize(
+    ("name", "nth"),
+    [
+        ("run.json", 1),
+        ("images.csv", 1),
+        ("training_state.safetensors", 1),
+        ("weights.safetensors", 1),
+        ("training_state.safetensors", 6),
+        ("weights.safetensors", 6),
+    ],
+)
 def test_killed_at_each_renaming_of_a_file(
     unbroken: RunFolder,
     image_folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    call: int,
+    name: str,
+    nth: int,
 ) -> None:
     """A file is there or not only by renaming: whichever was the last, the run goes on from it."""
-    replace, calls = Path.replace, iter(range(1, 1000))
-
-    def replace_or_die(self: Path, target: Path) -> Path:
-        if next(calls) == call:
-            raise Killed
-        return replace(self, target)
-
     run = RunFolder(tmp_path / "run")
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", replace_or_die)
-        with pytest.raises(Killed):
-            train_tiny(image_folder, run.path, steps=STEPS, checkpoint_seconds=0)
-    if call == 1:  # the record itself
+    with killed_at(monkeypatch, name, nth):
+        train_tiny(image_folder, run.path, steps=STEPS, checkpoint_seconds=0)
+    if name == "run.json":
         assert not run.path.exists()
         return
     (run.path / ".weights.safetensors.abc").write_bytes(b"what a killed process leaves")
     train_tiny(image_folder, run.path, steps=STEPS, resume=True)
     assert_same_outcome(run, unbroken)
+
+
+def test_a_replaced_run_is_kept_until_the_new_one_can_detect(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    train_tiny(image_folder, run.path, steps=1)
+    with killed_at(monkeypatch, "weights.safetensors", 1):
+        train_tiny(image_folder, run.path, config=tiny_config(seed=3), steps=1, overwrite=True)
+    assert RunFolder(run.replaced_path).weights_path.is_file()
+    train_tiny(image_folder, run.path, steps=2, resume=True)
+    assert run.record().config.seed == 3
+    assert not run.replaced_path.exists()
 
 
 def test_a_log_that_is_ahead_or_torn_is_brought_back(
