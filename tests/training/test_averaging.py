@@ -33,6 +33,14 @@ def test_the_average_is_the_sum_that_it_stands_for():
                 assert tensor == int(value)
 
 
+def test_after_ten_steps_the_average_is_half_of_what_it_was():
+    trained = network(1.0)
+    average = WeightAverage(trained, 0.999)
+    fill(trained, 3.0)
+    average.update(10)
+    assert_close(average.network.state_dict()["0.weight"], torch.full((1, 2), 2.0))
+
+
 def test_the_first_steps_are_soon_forgotten():
     trained = network(100.0)
     average = WeightAverage(trained, 0.999)

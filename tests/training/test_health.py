@@ -19,6 +19,7 @@ from warpmarks.training.health import (
     follow_slopes,
     locate,
     measure_health,
+    stiff,
 )
 from warpmarks.training.step import BatchMaker, objective_unit
 
@@ -134,6 +135,18 @@ def test_follow_slopes_are_those_of_a_loop() -> None:
         assert slope == pytest.approx(np.linalg.lstsq(x[:, None], y, rcond=None)[0][0])
 
 
+@pytest.mark.parametrize(("motion", "slope"), [(0.012, 0.0), (0.008, 1.0)])
+def test_a_motion_of_less_than_a_hundredth_says_nothing(motion: float, slope: float) -> None:
+    asked = motion * torch.tensor([0.6, -0.8]).expand(PAIRS, 1, 2)
+    assert follow_slopes(torch.zeros(PAIRS, 1, 2), asked).tolist() == [slope]
+
+
+def test_dead_landmarks_have_no_say_in_whether_the_others_are_a_grid() -> None:
+    follow = [0.1, 0.9, 0.1, 0.8, 0.1, 0.9, 0.1]
+    assert stiff(follow, []) == 0.1
+    assert stiff(follow, [0, 2, 4, 6]) is None
+
+
 def test_nobody_is_nailed_where_nothing_moves() -> None:
     warped, _ = followers(3)
     assert measure_health([landmark_pairs(warped, warped)]).nailed == []
@@ -155,6 +168,16 @@ def test_a_landmark_with_flat_maps_is_dead_and_only_that(off: float) -> None:
     assert health.dead == ([1] if is_dead else [])
     assert health.nailed == ([] if is_dead else [1])
     assert health.doubled == ([] if is_dead else [(0, 1)])
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_dead_landmark_is_nobodys_double(which: int) -> None:
+    warped, moved = followers(3)
+    warped[:, 1], moved[:, 1] = warped[:, 0], moved[:, 0]
+    flatness = torch.full((PAIRS, 3), 0.01)
+    assert measure_health([landmark_pairs(warped, moved, flatness=flatness)]).doubled == [(0, 1)]
+    flatness[:, which] = 0.9
+    assert measure_health([landmark_pairs(warped, moved, flatness=flatness)]).doubled == []
 
 
 @pytest.mark.parametrize(("percent", "doubled"), [(-0.05, [(1, 3)]), (0.05, [])])
@@ -198,8 +221,8 @@ def test_each_failure_is_told_with_its_count_and_what_to_try() -> None:
     (lagging,) = diagnose(health(lagging=[1, 2, 3, 4]), config)
     assert lagging.startswith("4 of 8 landmarks follow the object only in part (less than 50 %")
     assert diagnose(health(follow=[0.6, 0.6]), config) == []  # two make no grid
-    (stiff,) = diagnose(health(follow=[0.9, 0.9, 0.43, 0.43, 0.43, 0.42, 0.42, 0.9]), config)
-    assert stiff.startswith("the landmarks are a stiff grid: the middle one follows 43 % of the")
+    (grid,) = diagnose(health(follow=[0.9, 0.9, 0.43, 0.43, 0.43, 0.42, 0.42, 0.9]), config)
+    assert grid.startswith("the landmarks are a stiff grid: the middle one follows 43 % of the")
     (doubled,) = diagnose(health(doubled=[(0, 1), (0, 2), (1, 2), (4, 6)]), config)
     assert doubled.startswith("5 of 8 landmarks sit on top of another")
     assert "raise loss.diversity_weight" in doubled
