@@ -93,13 +93,14 @@ def test_a_frame_without_points_stays_without_and_its_neighbours_are_fitted_arou
     assert found[9][0, 0] == pytest.approx(parabola[-1], abs=1e-9)
 
 
+@pytest.mark.parametrize("missing", [3, 9])
 @pytest.mark.parametrize("way", ["broken frames", "a pause"])
-def test_nothing_is_smoothed_across_a_gap(way):
+def test_nothing_is_smoothed_across_a_gap(way, missing):
     first, second = walk(17, seed=1), 500 + walk(12, seed=2)
-    times = np.concatenate([np.arange(17), np.arange(12) + 17 + 9]) / 25
+    times = np.concatenate([np.arange(17), np.arange(12) + 17 + missing]) / 25
     items = samples([*first, *second], times)
     if way == "broken frames":
-        items[17:17] = [Sample((17 + n) / 25, None) for n in range(9)]
+        items[17:17] = [Sample((17 + n) / 25, None) for n in range(missing)]
     found = [points for points in smoothed(items) if points is not None]
     expected = [savgol_filter(part, 7, 2, axis=0, mode="interp") for part in (first, second)]
     np.testing.assert_allclose(np.stack(found), np.concatenate(expected), atol=1e-9)
