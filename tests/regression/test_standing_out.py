@@ -38,7 +38,9 @@ def test_a_point_in_a_wrong_place_is_not_called_swapped():
     for row in range(7, 20):
         examples.landmarks[row] = 3 * examples.landmarks[row] + 1
         examples.annotations[row] = 3 * examples.annotations[row] + 1
-    (one,) = _found(examples)
+    examples.annotations[11, :2] = examples.annotations[11, [1, 0]] + [0, 30]  # nor are these
+    other, one = _found(examples)
+    assert (other.image, other.swapped) == ("011.png", None)
     assert (one.image, one.swapped) == ("003.png", None)
     assert one.pixels == pytest.approx(np.hypot(30, 25) / 3, rel=0.3)
     assert one.sentence.endswith("the middle image: look at its points.")

@@ -23,9 +23,9 @@ FEWEST = 5
 TIMES = 5.0
 """The middle image's error, from which on an image stands out."""
 
-SWAPPED, FAR = 0.5, 2.0
-"""Share of the error of two points that is left when they are exchanged, at most, and how far off
-they are before, in the middle errors of these points, at least."""
+SWAPPED, FAR, NEAR = 0.5, 2.0, 3.0
+"""Share of the error of two points that is left when they are exchanged, at most; and in the middle
+errors of these points, how far off they are before, at least, and exchanged, at most."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,8 @@ def _swapped(
             exchanged = examples.annotations[row, [second, first]] - fit.left_out[row, pair]
             after = float(np.linalg.norm(exchanged, axis=-1).mean())
             gained = before - after
-            if after < SWAPPED * before and (row not in best or gained > gains[row]):
+            near = errors[row, pair].sum() * after / before < NEAR * middle[pair].sum()
+            if near and after < SWAPPED * before and (row not in best or gained > gains[row]):
                 best[row], gains[row] = (first, second, before, after), gained
     return best
 
