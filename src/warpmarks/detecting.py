@@ -1,6 +1,7 @@
 """Landmarks of many images into a file, in constant memory: reading, searching, writing overlap."""
 
 import hashlib
+import math
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,10 +28,12 @@ class Written:
     Attributes:
         images: with a line in the file.
         unreadable: images without one, each with its reason.
+        mean_score: of the points that this call found; nan where it found none.
     """
 
     images: int
     unreadable: tuple[tuple[str, str], ...]
+    mean_score: float
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def detect_to_file(
             what an interrupted call has left is of other images or columns.
     """
     unreadable: list[tuple[str, str]] = []
+    total = 0.0
     with GrowingLandmarkFile(
         output,
         columns.count,
@@ -109,12 +113,14 @@ def detect_to_file(
         )
 
         def write(batch: list[NamedDetection]) -> None:
+            nonlocal total
             for one in batch:
                 if one.detection is None:
                     unreadable.append((one.name, one.reason or ""))
                 else:
                     mark = mark_of(images.root / one.name)
                     columns.write(file, one.name, one.detection, mark)
+                    total += float(one.detection.scores.mean())
             file.flush()
 
         try:
@@ -135,7 +141,8 @@ def detect_to_file(
                 "read"
             )
         file.complete()
-        return Written(file.rows, tuple(unreadable))
+        new = file.rows - len(file.done)
+        return Written(file.rows, tuple(unreadable), total / new if new else math.nan)
 
 
 def _digest(images: ImageSet) -> str:

@@ -226,6 +226,13 @@ class RunFolder:
                 )
         return lines
 
+    def usual_score(self) -> float | None:
+        """Mean score on held-out warps of the run's own images; None where none was kept."""
+        try:
+            return float(self.read_log()[-1]["mean_concentration"])
+        except (OSError, InputError, IndexError, KeyError, TypeError, ValueError):
+            return None
+
     def truncate_log(self, step: int) -> list[dict[str, Any]]:
         """Forget evaluations after ``step``: training goes on from there and repeats them."""
         kept = [line for line in self.read_log() if line["step"] <= step]

@@ -54,6 +54,29 @@ def test_scores_are_left_out_by_default(warpmarks, trained_run, image_folder, tm
     assert {len(row) for row in read(output)} == {7}
 
 
+def test_scores_far_below_the_usual_ones_are_told_of(warpmarks, run_copy, image_folder, tmp_path):
+    def told() -> str:
+        flags = ["--output", tmp_path / "landmarks.csv", "--overwrite"]
+        code, _, err = warpmarks("detect", run_copy, image_folder, *flags)
+        assert code == 0
+        return err
+
+    assert told() == ""
+    found = Detector.load(run_copy)([image_folder / f"{index:02}.png" for index in range(12)])
+    mean = found.scores.mean()
+    log = run_copy / "log.jsonl"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    for usual, words in (
+        (1.6 * mean, f"the mean score is {mean:.2f}, where the"),
+        (1.3 * mean, ""),
+    ):
+        lines[-1]["mean_concentration"] = usual
+        log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        assert (words in told()) if words else told() == ""
+    log.unlink()
+    assert told() == ""
+
+
 def test_unreadable_images_are_left_out_and_named(warpmarks, trained_run, image_folder, tmp_path):
     listed = tmp_path / "list.txt"
     (tmp_path / "letter.jpg").write_text("Dear reader")

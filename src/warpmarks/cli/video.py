@@ -196,8 +196,11 @@ def detect_in_video(
     wanted: VideoOutput,
     what: str = "landmark",
     batch_size: int = 32,
-) -> None:
+) -> float:
     """Write the points on every frame, and what else is wanted, while the video is read once.
+
+    Returns:
+        The mean score of the points.
 
     Raises:
         InputError: it is no video, no frame of it can be decoded, or a file cannot be written.
@@ -222,6 +225,7 @@ def detect_in_video(
         remove_left_behind(file)
     broken: list[FramePoints] = []
     found = lost = 0
+    total = 0.0
     timeline = Timeline(video)
     with ExitStack() as stack:
         progress = stack.enter_context(terminal_progress())
@@ -251,6 +255,7 @@ def detect_in_video(
                 broken += [frame] if len(broken) < _NAMED else []
             else:
                 found += 1
+                total += 0.0 if frame.scores is None else float(frame.scores.mean())
         if not found:
             raise InputError(
                 f"{path}: none of its frames ({counted(lost, 'frame')}) can be decoded"
@@ -261,6 +266,7 @@ def detect_in_video(
     print(f"{output}: {counted(num_landmarks, what)} on {counted(found, 'frame')}")
     if wanted.overlay is not None:
         print(f"{wanted.overlay}: the video with its points")
+    return total / found
 
 
 _NAMED = 20
