@@ -391,3 +391,11 @@ def test_a_source_that_is_not_there_is_told_first(warpmarks, tmp_path):
     code, _, err = warpmarks("convert", source, tmp_path / "o.csv")
     assert code == 2
     assert err == (f"error: {source} does not exist: give a file or folder with points on images\n")
+
+
+def test_points_at_the_corner_are_counted(warpmarks, tmp_path):
+    table = tmp_path / "landmarks.csv"
+    table.write_text("image,x1,y1,x2,y2\na.png,0,0,20,31\nb.png,0,0,,\nc.png,0,7,4,0\n")
+    command = ["convert", table, tmp_path / "x.csv", "--to", "deeplabcut"]
+    code, _, err = warpmarks(*command)
+    assert (code, "2 points lie exactly at (0, 0), as other tools write" in err) == (0, True)

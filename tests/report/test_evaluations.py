@@ -10,6 +10,7 @@ from warpmarks.detector import Detector
 from warpmarks.report import run_report
 from warpmarks.report.content import Picture, Section, ShownImages
 from warpmarks.report.evaluation import evaluation_sections
+from warpmarks.report.regressor import regressor_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
 from warpmarks.weights import build_network
 
@@ -173,3 +174,28 @@ def test_the_report_is_made_again_without_drawing(tmp_path, content, monkeypatch
     assert [text.index(words) for words in order] == sorted(text.index(words) for words in order)
     assert "train longer" in text
     assert "<h1>run on dogs</h1>" in text
+
+
+def test_the_section_of_a_regressor_names_images_that_stand_out(tmp_path):
+    folder = tmp_path / "regressors" / "eyes"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (4, 3)).save(folder / "regressor.png")
+    record = {
+        "method": "linear",
+        "num_landmarks": 5,
+        "names": ["left eye", "right eye"],
+        "normaliser": "box",
+        "mirror": [],
+        "detector": "0123",
+        "fitted_on": 20,
+        "bias": False,
+    }
+    found = [{"sentence": f"{index}.png is off."} for index in range(5)]
+    for about, told in (({}, ""), ({"standing_out": found}, "0.png is off. 1.png is off. 2.png")):
+        (folder / "regressor.json").write_text(json.dumps(record | {"about": about}))
+        (section,) = regressor_sections(tmp_path, "0123")
+        assert told in section.introduction
+        assert ("3.png" in section.introduction, "0.png" in section.introduction) == (
+            False,
+            bool(about),
+        )
