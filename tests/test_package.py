@@ -6,6 +6,8 @@ import sys
 import pytest
 
 import warpmarks
+from tiny_runs import train_tiny
+from warpmarks.run_folder import RunFolder
 
 # The promises are 0.2 s for the package's own modules and 0.3 s for --help on an idle machine;
 # a test machine may be several times slower.
@@ -64,3 +66,82 @@ def test_help_is_quick():
     assert "detect" in done.stdout
     spent = after.children_user - before.children_user
     assert spent < 0.3 * BUSY
+
+
+MISUSE = """
+import sys
+import numpy as np
+import warpmarks
+from warpmarks.points import Normaliser, PointScheme
+from warpmarks.regression.examples import Examples
+
+run, images, folder = sys.argv[1:]
+detector = warpmarks.Detector.load(run, device="cpu")
+points = np.random.default_rng(0).uniform(0, 20, (6, 3, 2))
+examples = Examples(tuple("abcdef"), points, np.ones((6, 3)), points[:, :2], np.full((6, 2), 30.0))
+scheme = PointScheme(("a", "b"), Normaliser("image", "image"))
+fit = warpmarks.fit_regressor(examples, scheme)
+belonging = warpmarks.fit_regressor(examples, scheme, detector=detector.digest)
+for call in (
+    lambda: warpmarks.find_images([images]),
+    lambda: warpmarks.train([images], folder + "/new"),
+    lambda: warpmarks.train(images, folder + "/new", {"seed": 1}),
+    lambda: warpmarks.supervise(images, folder + "/new"),
+    lambda: warpmarks.report_run(run, 7),
+    lambda: warpmarks.locate_annotated(detector, images),
+    lambda: warpmarks.locate_annotated(run, images),
+    lambda: warpmarks.fit_on_images(detector, images),
+    lambda: detector.probability_maps(images + "/00.png"),
+    lambda: warpmarks.PointDetector(detector, belonging),
+    lambda: warpmarks.PointDetector(detector, fit.regressor),
+    lambda: warpmarks.save_regressor(belonging, folder + "/saved"),
+    lambda: warpmarks.save_regressor(fit.regressor, folder + "/saved"),
+    lambda: warpmarks.save_regressor("eyes", folder + "/saved"),
+):
+    try:
+        call()
+    except warpmarks.InputError as error:
+        print(error)
+warpmarks.save_regressor(belonging.regressor, folder + "/saved")
+warpmarks.PointDetector.load(run, folder + "/saved", device="cpu")
+"""
+
+
+def test_what_is_of_the_wrong_kind_is_told_with_what_to_give(image_folder, tmp_path):
+    train_tiny(image_folder, tmp_path / "run", steps=1)
+    done = run_python("-c", MISUSE, str(tmp_path / "run"), str(image_folder), str(tmp_path))
+    assert done.stderr == ""
+    folder = repr(str(image_folder))
+    lists = "one path; write several images into a text file, one a line"
+    annotated = "what read_annotated(folder, split=...) gives"
+    without = "fit_regressor(..., detector=detector.digest)"
+    assert done.stdout.splitlines() == [
+        f"source is of the type list: expected {lists}",
+        "images is of the type list: expected a path, or what find_images(path) gives",
+        "config is of the type dict: expected a recipe's name, or what load_recipe(name) gives",
+        f"annotated is {folder}: expected {annotated}",
+        "images is of the type int: expected a path, or what find_images(path) gives",
+        f"annotated is {folder}: expected {annotated}",
+        f"detector is {str(tmp_path / 'run')!r}: expected what Detector.load(run) gives",
+        f"annotated is {folder}: expected {annotated}",
+        "probability_maps was given one image: expected a list, [image]",
+        "regressor is of the type Fit: expected the fit's .regressor",
+        "the regressor that was given does not say which detector it was fitted with: fit it "
+        f"again with {without}",
+        "regressor is of the type Fit: expected the fit's .regressor",
+        f"{tmp_path}/saved would belong to no detector: fit the regressor with {without}",
+        "regressor is 'eyes': expected what load_regressor(path) gives",
+    ]
+
+
+def test_a_path_stands_for_its_images_and_a_name_for_its_recipe(image_folder, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "{num_landmarks: 3, batch_size: 4, image: {size: 16}, loss: {pooling: 2}, "
+        "network: {filters: [4, 6, 6, 6, 8]}}"
+    )
+    run = tmp_path / "run"
+    result = warpmarks.train(str(image_folder), run, str(mine), steps=1, device="cpu", threads=1)
+    assert RunFolder(result.run).record().recipe == str(mine)
+    assert warpmarks.Detector.load(run).num_landmarks == 3
+    assert warpmarks.report_run(run, image_folder) == run / "report.html"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from warpmarks.evaluation.locating import locate_annotated
     from warpmarks.exported import ExportedDetector
     from warpmarks.point_detector import PointDetector
-    from warpmarks.regression.fitting import fit_regressor
+    from warpmarks.regression.fitting import Fit, fit_regressor
     from warpmarks.regression.regressor import Regressor
     from warpmarks.regression.storage import load_regressor, save_regressor
     from warpmarks.report.run_report import report_run
@@ -30,6 +30,7 @@ __all__ = [
     "Detection",
     "Detector",
     "ExportedDetector",
+    "Fit",
     "FramePoints",
     "InputError",
     "PointDetector",
@@ -56,6 +57,7 @@ _HOME_OF = {
     "Detection": "warpmarks.detector",
     "Detector": "warpmarks.detector",
     "ExportedDetector": "warpmarks.exported",
+    "Fit": "warpmarks.regression.fitting",
     "FramePoints": "warpmarks.video.detecting",
     "InputError": "warpmarks.errors",
     "PointDetector": "warpmarks.point_detector",

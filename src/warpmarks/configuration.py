@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
+from warpmarks.arguments import expect
 from warpmarks.errors import InputError
 from warpmarks.plain_yaml import RepeatedKey, read_yaml
 from warpmarks.validation import plain_reason
@@ -272,6 +273,21 @@ def load_recipe(name: str | Path) -> TrainingConfig:
             f"recipe {name}: found {cut(repr(settings))}, expected settings as `key: value`"
         )
     return build_config(settings, source=f"recipe {name}")
+
+
+def as_config(config: TrainingConfig | str | Path | None) -> TrainingConfig | None:
+    """Settings, or those of a recipe, see `load_recipe`.
+
+    Raises:
+        InputError: it is neither, or see `load_recipe`.
+    """
+    if config is None or isinstance(config, TrainingConfig):
+        return config
+    if isinstance(config, str | Path):
+        return load_recipe(config)
+    return expect(
+        config, TrainingConfig, "config", "a recipe's name, or what load_recipe(name) gives"
+    )
 
 
 def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:

@@ -61,6 +61,13 @@ class NamedDetection:
     picture: UInt8[np.ndarray, "height width 3"] | None = None
 
 
+def is_single(images: object) -> bool:
+    """Whether what a detector is given is one image and not several."""
+    if isinstance(images, np.ndarray):
+        return images.ndim < 4
+    return isinstance(images, str | Path | bytes | Image.Image)
+
+
 class ImageDetector(ABC):
     """Reads images into pictures, has them searched, and tells of pixels of the originals.
 
@@ -104,9 +111,7 @@ class ImageDetector(ABC):
         Raises:
             InputError: an image cannot be read or is of another kind.
         """
-        single = isinstance(images, str | Path | bytes | Image.Image) or (
-            isinstance(images, np.ndarray) and images.ndim < 4
-        )
+        single = is_single(images)
         if not single and not isinstance(images, Sequence | np.ndarray):
             raise InputError(
                 f"the detector was given {type(images).__name__}: expected a path, a PIL image, an "

@@ -10,8 +10,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source
+from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source, is_single
 from warpmarks.devices import choose_device
+from warpmarks.errors import InputError
 from warpmarks.folding import folded
 from warpmarks.heatmaps import spatial_softmax
 from warpmarks.looking import Looking, Sight
@@ -110,7 +111,13 @@ class Detector(ImageDetector):
     ) -> tuple[
         UInt8[np.ndarray, "batch height width 3"], Float[np.ndarray, "batch k rows columns"]
     ]:
-        """The views that the last look saw of the images, and p(u | x, r) over their cells."""
+        """The views that the last look saw of the images, and p(u | x, r) over their cells.
+
+        Raises:
+            InputError: one image was given, and not a list, or one cannot be read.
+        """
+        if is_single(images):
+            raise InputError("probability_maps was given one image: expected a list, [image]")
         pictures = torch.from_numpy(np.stack([self._read(source)[0] for source in images]))
         sight = self.look(pictures)
         pixels = (sight.views.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from warpmarks.arguments import expect
 from warpmarks.detection import Detection, ImageDetector, ReadImage, Source
-from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.regressor import Regressor, expect_regressor
 from warpmarks.regression.storage import load_regressor, regressor_path
 
 
@@ -35,6 +36,8 @@ class PointDetector(ImageDetector):
     def __init__(
         self, detector: ImageDetector, regressor: Regressor, *, name: str = "that was given"
     ) -> None:
+        expect(detector, ImageDetector, "detector", "what Detector.load(run) gives")
+        regressor = expect_regressor(regressor)
         super().__init__(detector.picture_size, detector.fit)
         regressor.check_detector(detector.digest, name=name)
         self.detector, self.regressor = detector, regressor

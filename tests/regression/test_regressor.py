@@ -194,7 +194,7 @@ def test_one_of_an_earlier_version_does_not_know_its_images(saved):
 
 
 def test_what_is_there_is_not_replaced(saved):
-    other = fit_regressor(made_examples(6), SCHEME).regressor
+    other = fit_regressor(made_examples(6), SCHEME, detector="d").regressor
     with pytest.raises(InputError, match="holds a regressor already"):
         save_regressor(other, saved)
     assert load_regressor(saved).fitted_on == 5
@@ -215,7 +215,7 @@ def test_one_that_cannot_be_replaced_is_as_it_was(saved, monkeypatch, failing):
         return rename(self, target)
 
     monkeypatch.setattr(Path, "rename", rename_or_fail)
-    other = fit_regressor(made_examples(6), SCHEME).regressor
+    other = fit_regressor(made_examples(6), SCHEME, detector="d").regressor
     with pytest.raises(InputError, match=r"eyes cannot be written \(No space left.*make room"):
         save_regressor(other, saved, overwrite=True)
     assert load_regressor(saved).fitted_on == 5
@@ -227,7 +227,7 @@ def test_a_failure_beside_it_leaves_nothing(tmp_path):
         (folder / "half.png").write_text("half")
         raise InputError("no picture")
 
-    regressor = fit_regressor(made_examples(5), SCHEME).regressor
+    regressor = fit_regressor(made_examples(5), SCHEME, detector="d").regressor
     with pytest.raises(InputError, match="no picture"):
         save_regressor(regressor, tmp_path / "eyes", beside=fail)
     assert list(tmp_path.iterdir()) == []

@@ -42,6 +42,10 @@ TABLE = "landmarks.csv"
 KEYS = ("names", "normaliser", "mirror")
 
 
+ANNOTATED = "what read_annotated(folder, split=...) gives"
+"""Of functions that take an `AnnotatedSet`, for their messages."""
+
+
 @dataclass(frozen=True)
 class AnnotatedSet:
     """Images of which at least one point is annotated.

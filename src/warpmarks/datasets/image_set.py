@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
+from warpmarks.arguments import expect
 from warpmarks.datasets.decoders import (
     holds_several_pages,
     readable_extensions,
@@ -83,6 +84,8 @@ def find_images(
     Raises:
         InputError: there is no such source or split, no image in it, or a folder cannot be read.
     """
+    if not isinstance(source, Path):
+        expect(source, str, "source", "one path; write several images into a text file, one a line")
     told = progress or SilentProgress()
     images = _with_names_of_text(_find_images(Path(source), split, told), told)
     if progress is not None and (several := _file_of_several_pages(images)):
@@ -131,6 +134,17 @@ def _find_images(
     if _is_image_name(source.name):
         return ImageSet(source.parent, (source.name,), source)
     return _images_of_list(_read_list(source), source.parent, source, progress)
+
+
+def as_images(images: "ImageSet | str | Path") -> ImageSet:
+    """An image set, or what `find_images` finds at a path.
+
+    Raises:
+        InputError: it is neither, or see `find_images`.
+    """
+    if isinstance(images, str | Path):
+        return find_images(images)
+    return expect(images, ImageSet, "images", "a path, or what find_images(path) gives")
 
 
 def find_listed(content: bytes, *, progress: Progress | None = None) -> ImageSet:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.arguments import expect
+from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
@@ -46,6 +47,8 @@ def fit_on_images(
     Raises:
         InputError: an image cannot be read, or the images do not allow a fit, see `fit_regressor`.
     """
+    expect(detector, Detector, "detector", "what Detector.load(run) gives")
+    expect(annotated, AnnotatedSet, "annotated", ANNOTATED)
     if examples is None:
         examples = locate_annotated(detector, annotated, progress=progress)
     check_examples(examples, annotated.scheme)

@@ -4,7 +4,8 @@ import hashlib
 
 import numpy as np
 
-from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.arguments import expect
+from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.detection import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
@@ -21,9 +22,16 @@ def locate_annotated(
 ) -> Examples:
     """The landmarks of a set's annotated images, beside their annotations.
 
+    Args:
+        detector: of the landmarks.
+        annotated: the images, as `read_annotated` gives them.
+        progress: told of the images done.
+
     Raises:
         InputError: an image cannot be read, or a point lies far outside its image.
     """
+    expect(detector, ImageDetector, "detector", "what Detector.load(run) gives")
+    expect(annotated, AnnotatedSet, "annotated", ANNOTATED)
     landmarks, scores, sizes, pictures = [], [], [], []
     found = detector.detect_images(annotated.images, allow_unreadable=True, progress=progress)
     for row, (points, one) in enumerate(zip(annotated.points, found, strict=True)):

@@ -75,12 +75,16 @@ def fit_regressor(
             it and a free rest; ``auto``, geometric, unless linear is clearly better by
             leave-one-out errors or there are more than MANY images for each input.
         bias: whether the map has an offset.
-        detector: digest of the detector that the landmarks are from.
+        detector: digest of the detector that the landmarks are from: without it the regressor can
+            be neither saved nor given to a detector.
         warped: copies of the images, each under the name of its image: needed by ``warps``, and of
             use to ``geometric`` and ``auto`` where there are few images.
         mirrored: the images in the mirror, each under its name, their points numbered as before:
             of use to ``geometric`` and ``auto`` where there are few images. Which points change
             places the scheme says, or else a first fit.
+
+    Returns:
+        The regressor, as ``regressor``, and its leave-one-out errors.
 
     Raises:
         InputError: no images, no such method, no warped copies, other images in the mirror, a point

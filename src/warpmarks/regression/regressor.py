@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.arguments import expect
 from warpmarks.centred import centred_to_pixels, pixels_to_centred
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
@@ -23,7 +24,8 @@ class Regressor:
         scheme: of the points.
         method: the way it was fitted: linear, warps or geometric.
         detector: digest of the detector whose landmarks it takes, see
-            `warpmarks.detector.Detector.digest`.
+            `warpmarks.detector.Detector.digest`; empty where nobody has said, and then no detector
+            takes it.
         fitted_on: number of annotated images.
         mean_shape: mean of their annotations in centred coordinates: what a prediction that knows
             nothing of the image would be, to judge errors by.
@@ -104,11 +106,27 @@ class Regressor:
         Raises:
             InputError: it belongs to another detector; ``name`` is the regressor's.
         """
+        if not self.detector:
+            raise InputError(
+                f"the regressor {name} does not say which detector it was fitted with: fit it "
+                "again with fit_regressor(..., detector=detector.digest)"
+            )
         if digest != self.detector:
             raise InputError(
                 f"the regressor {name} was fitted with another detector (weights "
                 f"{self.detector[:12]}, here {digest[:12]}): fit it again with this run"
             )
+
+
+def expect_regressor(given: Regressor) -> Regressor:
+    """What was given, if it is a regressor.
+
+    Raises:
+        InputError: it is none, or a fit with one in it.
+    """
+    inside = isinstance(getattr(given, "regressor", None), Regressor)
+    how = "the fit's .regressor" if inside else "what load_regressor(path) gives"
+    return expect(given, Regressor, "regressor", how)
 
 
 def short_hash(name: str) -> str:

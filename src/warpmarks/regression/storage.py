@@ -21,7 +21,7 @@ from warpmarks.datasets.results import REGRESSOR
 from warpmarks.errors import InputError
 from warpmarks.files import atomic_path, replace_folder, write_json
 from warpmarks.points import PointScheme, check_names, parse_normaliser
-from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.regressor import Regressor, expect_regressor
 from warpmarks.validation import first_reason
 
 FORMAT = 1
@@ -92,9 +92,15 @@ def save_regressor(
         beside: is called with the folder, under a name for the time being, to put more into it.
 
     Raises:
-        InputError: something is there that may not be replaced, or it cannot be written.
+        InputError: something is there that may not be replaced, it cannot be written, or the
+            regressor does not say which detector it belongs to.
     """
-    path = Path(path)
+    path, regressor = Path(path), expect_regressor(regressor)
+    if not regressor.detector:
+        raise InputError(
+            f"{path} would belong to no detector: fit the regressor with "
+            "fit_regressor(..., detector=detector.digest)"
+        )
     refuse_existing(path, overwrite=overwrite)
     scheme = regressor.scheme
     record = RegressorRecord(

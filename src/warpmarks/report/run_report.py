@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from warpmarks.coordinates import pixel_centres, to_pixels
-from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.detector import Detector
 from warpmarks.errors import InputError
@@ -49,7 +49,7 @@ DEFORMATIONS = (
 
 def report_run(
     run: str | Path,
-    images: ImageSet,
+    images: ImageSet | str | Path,
     *,
     output: Path | None = None,
     ending: str = "",
@@ -61,7 +61,7 @@ def report_run(
 
     Args:
         run: the run folder.
-        images: what the pictures show.
+        images: what the pictures show; a path stands for what `find_images` finds there.
         output: folder for ``pictures/`` and ``report.html``; the run folder if not given.
         ending: why training ended, as a clause; if not given, as the run's report has it.
         detector: the run's, if at hand.
@@ -74,7 +74,7 @@ def report_run(
     Raises:
         InputError: no run, no weights, no readable image, or the output cannot be written.
     """
-    progress = progress or SilentProgress()
+    progress, images = progress or SilentProgress(), as_images(images)
     folder = RunFolder(run)
     detector = detector or Detector.load(run)
     output = folder.path if output is None else output

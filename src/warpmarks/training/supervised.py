@@ -7,8 +7,9 @@ from typing import Unpack
 
 import numpy as np
 
-from warpmarks.configuration import TrainingConfig, for_annotations, load_recipe
-from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.arguments import expect
+from warpmarks.configuration import TrainingConfig, as_config, for_annotations, load_recipe
+from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.errors import InputError
 from warpmarks.run_record import AnnotationSource
 from warpmarks.training.annotated_batches import AnnotatedPictures
@@ -25,7 +26,7 @@ DEFAULT_STEPS = 3000
 def supervise(
     annotated: AnnotatedSet,
     run: str | Path,
-    config: TrainingConfig | None = None,
+    config: TrainingConfig | str | Path | None = None,
     *,
     labels: int | None = None,
     recipe: str = "default",
@@ -36,11 +37,12 @@ def supervise(
     The images are all trained on, none is held out: without a budget it is ``DEFAULT_STEPS`` steps.
 
     Args:
-        annotated: images and annotations.
+        annotated: images and annotations, as `read_annotated` gives them.
         run: the folder to make, or with ``resume`` to go on in.
-        config: all settings, with a landmark for each point; those of ``recipe`` if not given, and
-            with ``resume`` the run's own. Its seed also draws the ``labels``. There is
-            neither exchange of descriptors nor self-training, whatever it says.
+        config: all settings, with a landmark for each point, or a recipe's name; those of
+            ``recipe`` if not given, and with ``resume`` the run's own. Its seed also draws the
+            ``labels``. There is neither exchange of descriptors nor self-training, whatever it
+            says.
         labels: so many of the annotated images, drawn at random; all of them if not given, and with
             ``resume`` as many as before.
         recipe: name for the record.
@@ -51,6 +53,10 @@ def supervise(
         InputError: see its sentence; nothing that was there before has been lost.
         KeyboardInterrupt: Ctrl-C, after a checkpoint.
     """
+    expect(annotated, AnnotatedSet, "annotated", ANNOTATED)
+    if isinstance(config, str | Path):
+        recipe, config = str(config), None
+    asked = as_config(config)
     start = Start(run, conduct)
     record = start.record
     if record is not None:
@@ -61,7 +67,7 @@ def supervise(
         labels = record.annotations.labels if labels is None else labels
     count = annotated.scheme.count
     settings = start.settings(
-        None if config is None else for_annotations(config),
+        None if asked is None else for_annotations(asked),
         lambda: TrainingConfig.model_validate(
             for_annotations(load_recipe(recipe)).model_dump() | {"num_landmarks": count}
         ),

@@ -5,8 +5,8 @@ from typing import Unpack
 
 from torch import Tensor
 
-from warpmarks.configuration import TrainingConfig, load_recipe
-from warpmarks.datasets.image_set import ImageSet
+from warpmarks.configuration import TrainingConfig, as_config, load_recipe
+from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.errors import InputError
 from warpmarks.run_folder import RunFolder
 from warpmarks.run_record import SourceRun
@@ -25,9 +25,9 @@ FINETUNING_RATE = 0.3
 
 
 def train(
-    images: ImageSet,
+    images: ImageSet | str | Path,
     run: str | Path,
-    config: TrainingConfig | None = None,
+    config: TrainingConfig | str | Path | None = None,
     *,
     recipe: str = "default",
     **conduct: Unpack[Conduct],
@@ -37,9 +37,10 @@ def train(
     Without a budget training goes on until the schedule says that it has converged.
 
     Args:
-        images: what to learn from.
+        images: what to learn from; a path stands for what `find_images` finds there.
         run: the folder to make, or with ``resume`` to go on in.
-        config: all settings; those of ``recipe`` if not given, and with ``resume`` the run's own.
+        config: all settings, or a recipe's name; those of ``recipe`` if not given, and with
+            ``resume`` the run's own.
         recipe: name for the record.
         **conduct: ``steps``, ``minutes``, ``resume``, ``overwrite``, ``device``, ``progress`` and
             more, see `warpmarks.training.Conduct`.
@@ -48,20 +49,24 @@ def train(
         InputError: see its sentence; nothing that was there before has been lost.
         KeyboardInterrupt: Ctrl-C, after a checkpoint.
     """
+    images = as_images(images)
+    if isinstance(config, str | Path):
+        recipe = str(config)
+    asked = as_config(config)
     start = Start(run, conduct)
     if start.record is not None and start.record.kind != "unsupervised":
         raise InputError(
             f"{run} was trained on annotations: go on with warpmarks supervise --resume"
         )
-    settings = start.settings(config, lambda: load_recipe(recipe))
+    settings = start.settings(asked, lambda: load_recipe(recipe))
     return start.carry_out(Plan(images, settings, recipe, discovery_on, FEWEST_IMAGES))
 
 
 def finetune(
     source: str | Path,
-    images: ImageSet,
+    images: ImageSet | str | Path,
     run: str | Path,
-    config: TrainingConfig | None = None,
+    config: TrainingConfig | str | Path | None = None,
     **conduct: Unpack[Conduct],
 ) -> TrainingResult[PairMeasures]:
     """Go on with a run's network on other images, without annotations, in a run folder of its own.
@@ -72,11 +77,11 @@ def finetune(
 
     Args:
         source: the run to begin from; it is only read. Not needed to ``resume`` from a checkpoint.
-        images: what to adapt to.
+        images: what to adapt to; a path stands for what `find_images` finds there.
         run: the folder to make, or with ``resume`` to go on in.
-        config: all settings; ``finetuning_config`` of the source if not given, and with ``resume``
-            the run's own. Its network is the source's, but may have more landmarks, which begin
-            with random weights.
+        config: all settings, or a recipe's name; ``finetuning_config`` of the source if not given,
+            and with ``resume`` the run's own. Its network is the source's, but may have more
+            landmarks, which begin with random weights.
         **conduct: ``steps``, ``minutes``, ``resume``, ``overwrite``, ``device``, ``progress`` and
             more, see `warpmarks.training.Conduct`.
 
@@ -84,13 +89,14 @@ def finetune(
         InputError: see its sentence; nothing that was there before has been lost.
         KeyboardInterrupt: Ctrl-C, after a checkpoint.
     """
+    images, asked = as_images(images), as_config(config)
     start = Start(run, conduct)
     record = start.record
     if record is not None and record.source is None:
         raise InputError(
             f"{run} was not made by warpmarks finetune: go on with the verb it is from"
         )
-    settings = start.settings(config, lambda: finetuning_config(source))
+    settings = start.settings(asked, lambda: finetuning_config(source))
     began = record.source if record is not None else None
     weights = None
     if not (began and start.folder.state_path.exists()):

@@ -1,0 +1,26 @@
+"""Whether what a program gives to the public functions is of the kind that they take."""
+
+from typing import Any, TypeVar
+
+from warpmarks.errors import InputError
+from warpmarks.wording import cut
+
+Given = TypeVar("Given")
+
+
+def expect(given: Given, kind: type[Any], name: str, expected: str) -> Given:
+    """What was given, if it is of a kind.
+
+    Args:
+        given: the argument.
+        kind: that it should be of.
+        name: of the argument.
+        expected: to end the sentence with: what to give, and how to come by it.
+
+    Raises:
+        InputError: it is of another kind.
+    """
+    if isinstance(given, kind):
+        return given
+    told = repr(given) if isinstance(given, str) else f"of the type {type(given).__name__}"
+    raise InputError(f"{name} is {cut(told, 100)}: expected {expected}")
