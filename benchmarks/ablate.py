@@ -20,12 +20,15 @@ A training that was stopped is gone on with, a finished cell is read again. DIR 
     SET/VARIANT/SEED/       the run, and cell.json with its figures
     table.md, table.json    a row a set and variant: mean and spread over seeds
     errors-SET.png          error against annotated images, a curve for each of three variants
+
+Where fit and score share images, their errors are not those of new images, which is told.
 """
 
 import argparse
 import json
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,7 @@ from warpmarks.metrics.errors import checked_lengths
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
+from warpmarks.wording import counted
 
 COLUMNS = ("all", "equivariance", "dead", "nailed", "doubled", "pairs/s", "pairs")
 
@@ -178,6 +182,8 @@ def score(run: Path, plan: Plan, chosen: ScoredSet) -> dict[str, list[float]]:
         training = locate_annotated(detector, fitted, progress=progress)
         scored = locate_annotated(detector, held_out, progress=progress)
     scheme = fitted.scheme
+    if caution := shared_images(fitted.images.names, held_out.images.names, chosen):
+        print(caution, file=sys.stderr)
     lengths = checked_lengths(
         scheme.normaliser.lengths(scored.annotations, scored.sizes),
         scored.annotations,
@@ -203,6 +209,18 @@ def score(run: Path, plan: Plan, chosen: ScoredSet) -> dict[str, list[float]]:
     return errors
 
 
+def shared_images(fitted: Sequence[str], scored: Sequence[str], chosen: ScoredSet) -> str:
+    """A caution where a regressor is scored on images that it is fitted on; else nothing."""
+    both = set(fitted) & set(scored)
+    if not both:
+        return ""
+    return (
+        f"{chosen.path}: fit ({chosen.fit}) and score ({chosen.score}) share "
+        f"{counted(len(both), 'image')} of {len(scored)}: errors on images that were fitted on are "
+        "lower than on new ones"
+    )
+
+
 def write_summary(output: Path, plan: Plan, cells: list[dict[str, Any]]) -> None:
     """The tables and the picture of the cells that there are."""
     labels = sorted({int(n) for cell in cells for n in cell["errors"] if n != "all"})
@@ -224,7 +242,7 @@ def write_summary(output: Path, plan: Plan, cells: list[dict[str, Any]]) -> None
     write_json(output / "table.json", rows)
     with atomic_path(output / "table.md") as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    for set_name in plan.sets:
+    for set_name, chosen in plan.sets.items():
         series = [
             LabelSeries(
                 row["variant"],
@@ -237,7 +255,11 @@ def write_summary(output: Path, plan: Plan, cells: list[dict[str, Any]]) -> None
         ]
         # The drawing takes three curves: the first three variants that are done.
         if series:
-            figure = draw_label_curve(series[:3], normaliser="the normaliser")
+            scored = warpmarks.read_annotated(
+                chosen.path, split=chosen.score, normaliser=chosen.normaliser
+            )
+            normaliser = scored.scheme.normaliser.words
+            figure = draw_label_curve(series[:3], normaliser=normaliser)
             with atomic_path(output / f"errors-{_slug(set_name)}.png") as temporary:
                 figure.savefig(temporary, format="png", dpi=100)
 
