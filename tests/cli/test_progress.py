@@ -26,7 +26,12 @@ def test_lines_tell_rate_and_time_left_every_ten_seconds():
         "Reading images: 80 of 400 (20 %), 4/s, 0:01:20 left",
     ]
     progress.finish()
-    assert told[-1] == "Reading images: 100 in 0:00:25"
+    assert told[-1] == "Reading images: 100 of 400 in 0:00:25"  # what was left is not done
+    progress.start("Reading images", 4)
+    clock.now += 20
+    progress.advance(4)
+    progress.finish()
+    assert told[-1] == "Reading images: 4 in 0:00:20"
 
 
 def test_short_work_is_silent_in_a_log():

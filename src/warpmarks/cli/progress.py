@@ -63,10 +63,12 @@ class LineProgress:
         self._tell(text)
 
     def finish(self) -> None:
-        """The piece of work is done; only one that took long enough to be told of says so."""
+        """The piece of work is over; only one that took long enough to be told of says so."""
         now = self._clock()
         if self._told > self._begun:
-            self.message(f"{self._description}: {self._done} in {clock_time(now - self._begun)}")
+            whole = self._total is None or self._done >= self._total
+            done = f"{self._done}" if whole else f"{self._done} of {self._total}"
+            self.message(f"{self._description}: {done} in {clock_time(now - self._begun)}")
         self._begun = self._told = now
 
     def _state(self, now: float) -> str:
