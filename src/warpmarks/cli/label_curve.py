@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from warpmarks.cli.scores import with_spread
+from warpmarks.cli.tables import print_table
 from warpmarks.errors import InputError
 from warpmarks.wording import counted
 
@@ -160,7 +161,7 @@ def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = N
             errors = [100 * each.error for each in curve.supervised if each.labels == labels]
             row.append(with_spread(Spread.of(errors)) if errors else "")
         table.add_row(*row)
-    console.print(table)
+    print_table(console, table)
     for other in curve.supervised:
         if other.caution:
             console.print(f"{other.run}: {other.caution}", markup=False)

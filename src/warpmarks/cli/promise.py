@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from warpmarks.cli.scores import beside_mean_shape, number, with_spread
+from warpmarks.cli.tables import print_table
 from warpmarks.wording import be, counted
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def print_promise(
         table.add_row(*_row(point, other))
     table.add_section()
     table.add_row(*_row(promise.overall, without.overall if without else None), style="bold")
-    console.print(table)
+    print_table(console, table)
     console.print("Each image predicted by the same fit on the others (leave-one-out).")
     if regressor.num_points == 1 and regressor.scheme.normaliser.kind in {"box", "box-side"}:
         console.print(

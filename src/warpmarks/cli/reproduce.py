@@ -10,6 +10,7 @@ from rich.table import Table
 
 from warpmarks.cli.fit import Method, MethodOption
 from warpmarks.cli.options import Device, DeviceChoice, ImageSize, Recipe, Threads
+from warpmarks.cli.tables import print_table
 from warpmarks.errors import InputError
 from warpmarks.reproduce.sources import FLAGS
 
@@ -232,7 +233,7 @@ def print_outcome(
             table.add_row(
                 *(cells[column] for column in columns), style="dim" if row.by_others else None
             )
-        console.print(table)
+        print_table(console, table)
     else:
         console.print(title(protocol, ""), markup=False)
     for note in outcome.notes:

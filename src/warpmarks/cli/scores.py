@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from warpmarks.cli.tables import print_table
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def print_scores(
         _percent(mean_shape.mean),
         style="bold",
     )
-    console.print(table)
-    console.print(_summary(evaluation))
+    print_table(console, table)
+    print_table(console, _summary(evaluation))
     if warning := beside_mean_shape(landmarks.mean, mean_shape.mean, without_bias=without_bias):
         console.print(warning)
     if evaluation.both_ways is not None:
