@@ -50,6 +50,42 @@ def test_curves_can_be_drawn_of_any_log(panel: Panel, lines: list[dict[str, obje
     assert rendered(draw_panel(panel, History.from_lines(lines))).std() > 1
 
 
+@pytest.mark.parametrize("top", [1.003, 1.4, 2.93, 40.0, 5e4])
+@pytest.mark.parametrize("least", [0.057, 0.7, 1.1, 23.0])
+def test_an_axis_of_losses_has_two_numbers_at_least(top: float, least: float):
+    lines = [
+        line(step, **dict.fromkeys(("loss", "equivariance", "diversity"), value))
+        for step, value in ((0, least * top), (9, least))
+    ]
+    figure = draw_panel(PANELS[1], History.from_lines(lines))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    low, high = axes.get_ylim()
+    labels = [
+        tick.label1.get_text()
+        for tick in axes.yaxis.get_major_ticks()
+        if low <= tick.get_loc() <= high
+    ]
+    assert len(set(filter(None, labels))) >= 2
+
+
+def test_many_landmarks_are_a_band_with_the_extremes_named():
+    spreads = np.linspace(2, 9, 50)
+    spreads[[7, 30]] = 0.1, 20
+    lines = [line(100 * step, spread_percent=list(spreads * (1 + step))) for step in range(3)]
+    lines.append(line(300, spread_percent=[NAN] * 50))
+    figure = draw_panel(PANELS[3], History.from_lines(lines))
+    (axes,) = figure.axes
+    named = {text.get_text(): text.xy for text in axes.texts}
+    assert named == {"landmark 8": (200, pytest.approx(0.3)), "landmark 31": (200, 60)}
+    assert len(axes.lines) == 3
+    whole, half = (one.get_paths()[0].vertices[:, 1] for one in axes.collections)
+    assert (np.nanmin(whole), np.nanmax(whole)) == pytest.approx((0.1, 60))
+    assert 3 < np.nanmin(half) < 4
+    few = draw_panel(PANELS[3], History.from_lines([line(0, spread_percent=list(spreads[:16]))]))
+    assert len(few.axes[0].lines) == 16
+
+
 def test_self_training_is_tinted_from_where_it_began():
     lines = [line(100 * i, self_training_from=120 if i > 1 else None) for i in range(4)]
     history = History.from_lines(lines)

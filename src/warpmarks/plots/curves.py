@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 _FEW = 25  # evaluations up to which each one gets a dot
+_LINES = 16  # landmarks up to which each one gets a line
+_TICKS = 2  # with a number at least, on an axis of losses
 _PANEL_WIDTH, _PANEL_HEIGHT = 680, 420
 
 
@@ -112,11 +114,47 @@ def _draw_troubles(axes: "matplotlib.axes.Axes", history: History, theme: Theme)
 
 
 def _draw_spread(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
-    colours = landmark_colours(history.spread_percent.shape[1])
-    for values, colour in zip(history.spread_percent.T, colours, strict=True):
-        _draw_line(axes, history, values, colour=tuple(colour / 255), width=1.8, rim=theme.soft_ink)
+    spreads = history.spread_percent
+    shown: list[int] = list(range(spreads.shape[1]))
+    known = np.flatnonzero(np.isfinite(spreads).all(axis=1))
+    if len(shown) > _LINES and len(known):
+        _draw_band(axes, history, theme)
+        last = spreads[known[-1]]
+        shown = [int(last.argmin()), int(last.argmax())]
+        room_below = last.min() > 0.2 * last.max()
+        for index, above in zip(shown, (-20 if room_below else 8, 8), strict=True):
+            axes.annotate(
+                f"landmark {index + 1}",
+                (history.steps[known[-1]], last[index]),
+                xytext=(0, in_points(above)),
+                textcoords="offset points",
+                ha="right",
+                color=theme.ink,
+                fontsize=in_points(FONT),
+            )
+    colours = landmark_colours(spreads.shape[1])
+    for index in shown:
+        _draw_line(
+            axes,
+            history,
+            spreads[:, index],
+            colour=tuple(colours[index] / 255),
+            width=1.8,
+            rim=theme.soft_ink,
+        )
     axes.set_ylabel("% of the shorter side")
-    _from_zero(axes, history.spread_percent)
+    _from_zero(axes, spreads)
+
+
+def _draw_band(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
+    """Range, middle half and middle one of the landmarks."""
+    least, low, middle, high, most = np.percentile(
+        history.spread_percent, [0, 25, 50, 75, 100], axis=1
+    )
+    for bottom, top, alpha in ((least, most, 0.2), (low, high, 0.45)):
+        colour = theme.series[0]
+        axes.fill_between(history.steps, bottom, top, color=colour, alpha=alpha, linewidth=0)
+    _draw_line(axes, history, middle, colour=theme.series[0])
 
 
 def _draw_learning_rate(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -> None:
@@ -166,8 +204,9 @@ PANELS: tuple[Panel, ...] = (
         "spread",
         "Spread per landmark",
         "How much each landmark's place varies between images, in % of the view's shorter side, "
-        "one line per landmark in its colour. A line near zero is a landmark that does not look at "
-        "the image.",
+        "one line per landmark in its colour; of more than 16 landmarks the range, the middle "
+        "half, the middle one, and the lines of the two that end lowest and highest. A landmark "
+        "near zero does not look at the image.",
         _draw_spread,
     ),
     Panel(
@@ -277,14 +316,19 @@ def _draw_line(
 def _logarithmic_if_possible(
     axes: "matplotlib.axes.Axes", columns: list[Float[np.ndarray, " evaluations"]]
 ) -> None:
-    from matplotlib.ticker import LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
     values = np.concatenate(columns)
     finite = values[np.isfinite(values)]
     if len(finite) and (finite > 0).all():
         axes.set_yscale("log")
         few_decades = finite.max() < 1e3 * finite.min()
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if few_decades else (1,)))
+        finer = (LogLocator(subs=(1, 2, 5)), LogLocator(subs=range(1, 10)), MaxNLocator(4))
+        for locator in finer if few_decades else (LogLocator(subs=(1,)), *finer):
+            axes.yaxis.set_major_locator(locator)
+            low, high = axes.get_ylim()
+            if sum(low <= tick <= high for tick in axes.get_yticks()) >= _TICKS:
+                break
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
     elif not len(finite):
