@@ -41,11 +41,11 @@ from warpmarks.cli.progress import terminal_progress
 from warpmarks.configuration import load_recipe, override
 from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.files import atomic_path, write_json
 from warpmarks.metrics.errors import checked_lengths
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
+from warpmarks.system.files import atomic_path, write_json
 from warpmarks.wording import counted
 
 COLUMNS = ("all", "equivariance", "dead", "nailed", "doubled", "pairs/s", "pairs")

@@ -31,7 +31,7 @@ from warpmarks.annotator.serving import listen
 from warpmarks.annotator.session import Session
 from warpmarks.annotator.store import Project
 from warpmarks.datasets.annotated import read_annotated
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 
 HOST, TOKEN = "127.0.0.1", "benchmark"

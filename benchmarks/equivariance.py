@@ -22,9 +22,9 @@ import warpmarks
 from warpmarks.configuration import TrainingConfig, load_recipe
 from warpmarks.datasets.reading import read_picture
 from warpmarks.errors import InputError
-from warpmarks.geometry import Geometry, warps_of
 from warpmarks.heatmaps import flatness
 from warpmarks.losses import view_unit
+from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.training.health import LandmarkPairs, measure_health
 from warpmarks.training.randomness import generator_for
 from warpmarks.warps import ThinPlateSpline

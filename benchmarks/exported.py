@@ -18,11 +18,11 @@ import torch
 
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.reading import read_picture
-from warpmarks.detection import ImageDetector
-from warpmarks.detector import Detector
+from warpmarks.detectors.base import ImageDetector
+from warpmarks.detectors.detector import Detector
+from warpmarks.detectors.exported import ExportedDetector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.exported import ExportedDetector
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.regression.fitting import fit_regressor
 

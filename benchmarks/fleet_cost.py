@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 
 from warpmarks.datasets.image_set import find_images
 from warpmarks.errors import InputError
-from warpmarks.files import write_json
 from warpmarks.fleet.carried import files_of
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
 from warpmarks.fleet.worker import FleetWorker
+from warpmarks.system.files import write_json
 
 ROWS, BATCH = 250, 32
 """Of a row group; and what `warpmarks fleet-detect` has the network see at a time."""

@@ -24,7 +24,7 @@ from warpmarks.annotator.predicting import fit_placed, percent
 from warpmarks.annotator.suggestion import Suggester
 from warpmarks.centred import pixels_to_centred
 from warpmarks.datasets.annotated import read_annotated
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.regression.examples import Examples

@@ -21,10 +21,10 @@ from sklearn.metrics import roc_auc_score
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.synthetic import EYES, read_visibility
+from warpmarks.detectors.point_detector import PointDetector
 from warpmarks.errors import InputError
-from warpmarks.files import write_json
 from warpmarks.metrics.by_score import errors_by_score
-from warpmarks.point_detector import PointDetector
+from warpmarks.system.files import write_json
 
 BAD = 0.2
 """A point further off than this share of the eyes' distance is found badly."""

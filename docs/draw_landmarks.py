@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from warpmarks.datasets.image_set import find_images
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.plots.instances import draw_instances
 from warpmarks.plots.saving import save_figure
 from warpmarks.report.run_report import survey

@@ -8,8 +8,8 @@ from PIL import Image
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import to_pixels
-from warpmarks.geometry import Geometry, plan_geometry
 from warpmarks.points import Normaliser, PointScheme
+from warpmarks.runs.geometry import Geometry, plan_geometry
 from warpmarks.training.annotated_batches import AnnotatedPictures
 
 SIZES = np.array([[60, 120], [90, 100], [80, 81]])

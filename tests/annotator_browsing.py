@@ -39,7 +39,7 @@ def free_port() -> int:
 # Importing torch takes longer than all that a server does in a test: it is done once, and each
 # server is a fork of that.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["warpmarks.annotator.serving", "warpmarks.detector"])
+_FORKS.set_forkserver_preload(["warpmarks.annotator.serving", "warpmarks.detectors.detector"])
 
 
 def _annotate(arguments: list[str], said: Connection, log: Path) -> None:

@@ -9,7 +9,7 @@ from warpmarks.annotator.new_scheme import starting_scheme
 from warpmarks.annotator.server import build_app
 from warpmarks.annotator.session import Session
 from warpmarks.annotator.store import Project
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 
 with warnings.catch_warnings():
     # It works as well with httpx as with the successor that it asks for.

@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 
 from tiny_runs import tiny_config, tiny_record
-from warpmarks.run_folder import RunFolder
-from warpmarks.weights import build_network, write_tensors
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.weights import build_network, write_tensors
 
 WIDTH, HEIGHT = 208, 160
 COLOURS = np.array([[200, 40, 40], [40, 200, 40], [60, 60, 230]])

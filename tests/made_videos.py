@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from warpmarks.coordinates import pixel_centres
-from warpmarks.detection import ImageDetector
+from warpmarks.detectors.base import ImageDetector
 
 HEIGHT, WIDTH = 48, 80
 RATE = 25

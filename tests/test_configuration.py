@@ -16,7 +16,7 @@ from warpmarks.configuration import (
     setting_names,
 )
 from warpmarks.errors import InputError
-from warpmarks.weights import build_network
+from warpmarks.runs.weights import build_network
 
 PAPER = {  # what section 4.1 and equation 6 state
     "network.filters": (20, 48, 64, 80, 256),

@@ -7,7 +7,7 @@ import pytest
 
 import warpmarks
 from tiny_runs import train_tiny
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
 
 # The promises are 0.2 s for the package's own modules and 0.3 s for --help on an idle machine;
 # a test machine may be several times slower.

@@ -19,6 +19,6 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 # After `checked`, which the import of any module of the package asks for.
-from warpmarks.progress import Progress  # noqa: E402
+from warpmarks.system.progress import Progress  # noqa: E402
 
 runtime_checkable(Progress)

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig, load_recipe
     from warpmarks.datasets.annotated import read_annotated
     from warpmarks.datasets.image_set import find_images
-    from warpmarks.detector import Detection, Detector
+    from warpmarks.detectors.detector import Detection, Detector
+    from warpmarks.detectors.exported import ExportedDetector
+    from warpmarks.detectors.point_detector import PointDetector
     from warpmarks.errors import InputError
     from warpmarks.evaluation.fit_on_images import fit_on_images
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.exported import ExportedDetector
-    from warpmarks.point_detector import PointDetector
     from warpmarks.regression.fitting import Fit, fit_regressor
     from warpmarks.regression.regressor import Regressor
     from warpmarks.regression.storage import load_regressor, save_regressor
@@ -54,13 +54,13 @@ __all__ = [
 ]
 
 _HOME_OF = {
-    "Detection": "warpmarks.detector",
-    "Detector": "warpmarks.detector",
-    "ExportedDetector": "warpmarks.exported",
+    "Detection": "warpmarks.detectors.detector",
+    "Detector": "warpmarks.detectors.detector",
+    "ExportedDetector": "warpmarks.detectors.exported",
     "Fit": "warpmarks.regression.fitting",
     "FramePoints": "warpmarks.video.detecting",
     "InputError": "warpmarks.errors",
-    "PointDetector": "warpmarks.point_detector",
+    "PointDetector": "warpmarks.detectors.point_detector",
     "Regressor": "warpmarks.regression.regressor",
     "TrainingConfig": "warpmarks.configuration",
     "detect_video": "warpmarks.video.detecting",

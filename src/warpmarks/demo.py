@@ -19,13 +19,13 @@ from warpmarks.configuration import build_config, load_recipe, override
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.datasets.synthetic import EYES, read_visibility, render, write_image_set
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.run_report import report_run
+from warpmarks.runs.weights import build_network
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.training import Evaluation, PairMeasures, TrainingResult, train
 from warpmarks.training.schedule import Budget
-from warpmarks.weights import build_network
 
 IMAGE_SIZE = 128
 VIEW_SIZE = 64

@@ -9,7 +9,7 @@ from warpmarks.annotator.beginning import begin_from
 from warpmarks.annotator.image_files import open_images
 from warpmarks.annotator.store import Project
 from warpmarks.errors import InputError
-from warpmarks.progress import SilentProgress
+from warpmarks.system.progress import SilentProgress
 
 NAMES = ["left eye", "right eye", "tail"]
 

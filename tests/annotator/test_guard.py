@@ -22,7 +22,7 @@ from warpmarks.annotator.guard import Guard, is_loopback, project_token
 from warpmarks.annotator.image_files import open_images
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.errors import InputError
-from warpmarks.progress import SilentProgress
+from warpmarks.system.progress import SilentProgress
 
 BODY = {"base_version": 0, "points": placed((1, 1), (2, 2))}
 

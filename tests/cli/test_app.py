@@ -70,7 +70,10 @@ def stopped_inside(place: str, *argv: object) -> tuple[int, str]:
 def test_sigterm_stops_a_detection_as_ctrl_c_does(trained_run, image_folder, tmp_path):
     output = tmp_path / "l.csv"
     argv = ("detect", trained_run, image_folder, "--output", output)
-    assert stopped_inside("warpmarks.detector.Detector.search", *argv) == (130, "stopped\n")
+    assert stopped_inside("warpmarks.detectors.detector.Detector.search", *argv) == (
+        130,
+        "stopped\n",
+    )
     assert list(tmp_path.iterdir()) == []
 
 

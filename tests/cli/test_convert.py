@@ -8,7 +8,7 @@ from PIL import Image
 from warpmarks.cli import progress as cli_progress
 from warpmarks.cli.convert import FormatName
 from warpmarks.formats.registry import FORMATS, read
-from warpmarks.progress import SilentProgress
+from warpmarks.system.progress import SilentProgress
 
 TPS = (
     "LM=3\n3 10\n12.5 4\n-1 -1\nIMAGE=a.png\nID=A1\nSCALE=0.25\n"

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 
 
 def read(path):

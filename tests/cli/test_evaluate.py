@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from warpmarks.datasets.annotated import read_annotated
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.storage import save_regressor

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.storage import save_regressor

@@ -14,7 +14,7 @@ from warpmarks.cli.promise import print_promise
 from warpmarks.datasets.annotated import read_annotated, read_scheme
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.reading import open_image
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import locate_warped_copies

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from warpmarks.datasets.annotated import read_annotated
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.regression.fitting import fit_regressor

@@ -8,7 +8,7 @@ import pytest
 from warpmarks.cli.train import choose_config
 from warpmarks.configuration import load_recipe
 from warpmarks.errors import InputError
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
 
 
 def log_steps(run):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from made_videos import HEIGHT, WIDTH, spoil, write_video
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.formats.registry import read as read_points
 from warpmarks.points import Normaliser, PointScheme
 from warpmarks.regression.regressor import Regressor

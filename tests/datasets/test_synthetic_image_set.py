@@ -6,7 +6,7 @@ from PIL import Image
 
 from warpmarks.datasets.synthetic import POINT_NAMES, read_visibility, render, write_image_set
 from warpmarks.errors import InputError
-from warpmarks.progress import SilentProgress
+from warpmarks.system.progress import SilentProgress
 
 
 def rows_of(path):

@@ -12,7 +12,7 @@ from annotated_examples import COUNT
 from tiny_runs import tiny_config, tiny_record
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.results import holds_results
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation import label_curve
 from warpmarks.evaluation.few_labels import (
@@ -27,9 +27,9 @@ from warpmarks.evaluation.fit_on_images import takes_copies, takes_mirrored
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import copies_of_each, locate_warped_copies
-from warpmarks.progress import SilentProgress
 from warpmarks.regression.fitting import fit_regressor
-from warpmarks.weights import build_network
+from warpmarks.runs.weights import build_network
+from warpmarks.system.progress import SilentProgress
 
 
 class BlobDetector(Detector):

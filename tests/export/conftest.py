@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from tiny_runs import tiny_config, tiny_record
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
-from warpmarks.weights import build_network
+from warpmarks.runs.weights import build_network
 
 NAMES = ("snout", "left ear", "right ear", "tail")
 

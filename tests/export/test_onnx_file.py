@@ -11,11 +11,11 @@ from PIL import Image
 
 import warpmarks
 from textured_pictures import textured
-from warpmarks.detection import ImageDetector
+from warpmarks.detectors.base import ImageDetector
+from warpmarks.detectors.exported import ExportedDetector
+from warpmarks.detectors.point_detector import PointDetector
 from warpmarks.errors import InputError
 from warpmarks.export import onnx_file as module
-from warpmarks.exported import ExportedDetector
-from warpmarks.point_detector import PointDetector
 
 PIXELS = 1e-3
 

@@ -5,9 +5,9 @@ from PIL import Image
 
 from textured_pictures import textured
 from warpmarks.datasets.image_set import find_images
+from warpmarks.detectors.exported import ExportedDetector
 from warpmarks.errors import InputError
 from warpmarks.export import quantised
-from warpmarks.exported import ExportedDetector
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from warpmarks.cli import main
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.fleet import detect_on_fleet
-from warpmarks.progress import SilentProgress
+from warpmarks.system.progress import SilentProgress
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 

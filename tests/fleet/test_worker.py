@@ -16,14 +16,14 @@ from fsspec.implementations.memory import MemoryFileSystem
 from annotated_examples import make_annotated_set
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.image_set import find_images
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
+from warpmarks.detectors.point_detector import PointDetector
 from warpmarks.errors import InputError
 from warpmarks.export.onnx_file import write_onnx
 from warpmarks.fleet.carried import digest_of, files_of, load, load_carried, names_of
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Piece, Work, find_work
 from warpmarks.fleet.worker import FleetWorker
-from warpmarks.point_detector import PointDetector
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.storage import save_regressor
 

@@ -6,13 +6,13 @@ from PIL import Image
 
 from tiny_runs import tiny_record
 from warpmarks.datasets.image_set import ImageSet
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.report import run_report
 from warpmarks.report.content import Picture, Section, ShownImages
 from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.regressor import regressor_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
-from warpmarks.weights import build_network
+from warpmarks.runs.weights import build_network
 
 SCORE = {
     "error_percent": 10.523,

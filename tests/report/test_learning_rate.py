@@ -3,7 +3,7 @@ import pytest
 
 from tiny_runs import tiny_config, tiny_record
 from warpmarks.report.learning_rate import scheduled_rates
-from warpmarks.run_record import RunBudget, RunRecord
+from warpmarks.runs.record import RunBudget, RunRecord
 from warpmarks.training.schedule import Budget, Schedule
 
 SHARE = 0.8

@@ -18,17 +18,17 @@ from annotated_examples import make_annotated_set
 from blob_experiment import PROTOCOL, run
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.results import holds_results
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelledPool
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.progress import SilentProgress
 from warpmarks.reproduce.carry_out import Outcome, carry_out
 from warpmarks.reproduce.copies import find_copies
 from warpmarks.reproduce.located import locate_once
 from warpmarks.reproduce.plan import Training
 from warpmarks.reproduce.protocol import load_protocol
 from warpmarks.reproduce.settings import choose_settings
+from warpmarks.system.progress import SilentProgress
 from warpmarks.training import supervised
 
 

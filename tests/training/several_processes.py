@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.errors import InputError, LostProcess
-from warpmarks.processes import LOST, is_first_process
+from warpmarks.system.processes import LOST, is_first_process
 from warpmarks.training import Evaluation
 
 WAITS_AT = 5

@@ -9,11 +9,11 @@ from torch import nn
 from tiny_runs import tiny_config, tiny_record
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.weights import build_network, read_tensors, write_tensors
 from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from warpmarks.training.optimiser import make_optimiser
-from warpmarks.weights import build_network, read_tensors, write_tensors
 
 SCHEDULE = {"best": None, "reductions": 1, "converged": False}
 

@@ -19,14 +19,14 @@ from tiny_runs import tiny_config, train_tiny
 from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.reading import read_picture
-from warpmarks.detector import Detector
-from warpmarks.geometry import Geometry
+from warpmarks.detectors.detector import Detector
 from warpmarks.losses import ObjectiveTerms
+from warpmarks.runs.geometry import Geometry
+from warpmarks.runs.weights import build_network
 from warpmarks.training import Health, discovery
 from warpmarks.training.health import locate, measure_health
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.step import BatchMaker, objective_of_batch, objective_unit
-from warpmarks.weights import build_network
 
 COLOURS = np.array([[200, 40, 40], [40, 200, 40], [60, 60, 230]])
 GEOMETRY = Geometry(picture=(35, 45), view=(28, 36))

@@ -10,12 +10,12 @@ from PIL import Image
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.configuration import TrainingConfig, override
 from warpmarks.datasets.image_set import find_images
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.weights import read_tensors, write_tensors
 from warpmarks.training import PairMeasures, TrainingResult, finetune, finetuning_config
 from warpmarks.training.unsupervised import FINETUNING_RATE
-from warpmarks.weights import read_tensors, write_tensors
 
 STEPS = 12
 

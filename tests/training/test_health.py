@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tiny_runs import TINY_NETWORK, tiny_config
-from warpmarks.geometry import Geometry
+from warpmarks.runs.geometry import Geometry
 from warpmarks.training.health import (
     DEAD_FLATNESS,
     DOUBLED_DISTANCE,

@@ -22,14 +22,14 @@ from torch import nn
 from listening import Listener
 from tiny_runs import AS_BY_DEFAULT, TINY_NETWORK, tiny_config, train_tiny
 from warpmarks.configuration import override
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError, ToldElsewhere
 from warpmarks.losses import ObjectiveTerms
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.weights import read_tensors
 from warpmarks.training import Evaluation, discovery, loop, pace
 from warpmarks.training.checkpoint import save_checkpoint
 from warpmarks.training.processes import Processes
-from warpmarks.weights import read_tensors
 
 SCRIPT = Path(__file__).parent / "interrupted_run.py"
 STEPS = 22  # not a multiple of the evaluations' 5

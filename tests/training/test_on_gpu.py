@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from tiny_runs import TINY_NETWORK, tiny_config, tiny_record
-from warpmarks.detector import Detector
-from warpmarks.geometry import plan_geometry
+from warpmarks.detectors.detector import Detector
+from warpmarks.runs.geometry import plan_geometry
+from warpmarks.runs.weights import build_network
 from warpmarks.training.discovery import Discovery
 from warpmarks.training.self_training import ViewMaker
 from warpmarks.training.step import BatchMaker, pictures_on_device
 from warpmarks.warps.views import seen_points
-from warpmarks.weights import build_network
 
 pytestmark = [
     pytest.mark.gpu,

@@ -4,8 +4,8 @@ from torch import nn
 
 from tiny_runs import tiny_config
 from warpmarks.configuration import OptimiserConfig
+from warpmarks.runs.weights import build_network
 from warpmarks.training.optimiser import make_optimiser, set_learning_rate
-from warpmarks.weights import build_network
 
 
 def network_of_ones() -> nn.Module:

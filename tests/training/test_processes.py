@@ -17,12 +17,12 @@ from PIL import Image
 from textured_pictures import textured
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.errors import InputError
-from warpmarks.processes import LOST, PARENT, Place, given, is_first_process, place
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.weights import read_tensors
+from warpmarks.system.processes import LOST, PARENT, Place, given, is_first_process, place
 from warpmarks.training import Evaluation
 from warpmarks.training import processes as module
 from warpmarks.training.processes import Processes, count_processes
-from warpmarks.weights import read_tensors
 
 SCRIPT = Path(__file__).parent / "several_processes.py"
 STEPS = 15

@@ -6,9 +6,9 @@ from torch.testing import assert_close
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
-from warpmarks.geometry import plan_geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import landmark_diversity, view_unit
+from warpmarks.runs.geometry import plan_geometry
 from warpmarks.training.discovery import Discovery
 from warpmarks.training.self_training import (
     ViewMaker,

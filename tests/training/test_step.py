@@ -6,8 +6,9 @@ from torch.testing import assert_close
 import reference
 from warpmarks.configuration import LossConfig, TrainingConfig
 from warpmarks.exchange import exchange_distance
-from warpmarks.geometry import Geometry, plan_geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.runs.geometry import Geometry, plan_geometry
+from warpmarks.runs.weights import build_network
 from warpmarks.training.step import (
     HELD_OUT_PAIRS,
     Batch,
@@ -18,7 +19,6 @@ from warpmarks.training.step import (
     objective_unit,
 )
 from warpmarks.warps import ThinPlateSpline, control_grid
-from warpmarks.weights import build_network
 
 ASPECT = 1.5
 

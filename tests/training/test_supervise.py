@@ -10,12 +10,12 @@ import torch
 from tiny_runs import tiny_config, train_tiny
 from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.annotated import AnnotatedSet, read_annotated
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.weights import read_tensors
 from warpmarks.training import PointMeasures, TrainingResult, supervise
-from warpmarks.weights import read_tensors
 
 STEPS = 12
 NETWORK = {"filters": [8, 12, 12, 12, 16]}

@@ -15,7 +15,7 @@ from warpmarks.errors import InputError
 from warpmarks.formats import image_files
 from warpmarks.formats.registry import read
 from warpmarks.formats.table import UNLABELLED, VISIBLE, PointTable
-from warpmarks.progress import Progress
+from warpmarks.system.progress import Progress
 from warpmarks.wording import be, counted, have, shown
 
 

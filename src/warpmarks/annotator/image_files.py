@@ -11,7 +11,7 @@ from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.wording import counted
 
 READERS = 8

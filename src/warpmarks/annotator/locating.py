@@ -16,9 +16,9 @@ from warpmarks.annotator.image_files import ImageFiles
 from warpmarks.datasets.cache import file_digest
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage
-from warpmarks.detector import Detection, Detector
+from warpmarks.detectors.detector import Detection, Detector
 from warpmarks.errors import InputError
-from warpmarks.weights import read_tensors, write_tensors
+from warpmarks.runs.weights import read_tensors, write_tensors
 
 CACHE = "landmarks.safetensors"
 SAVE_EVERY = 10.0

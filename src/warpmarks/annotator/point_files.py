@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from warpmarks.annotator.annotations import Annotations, Labels, places
 from warpmarks.datasets.layout import landmark_columns, landmark_row
-from warpmarks.files import atomic_path, csv_writer
+from warpmarks.system.files import atomic_path, csv_writer
 
 
 class Row(NamedTuple):

@@ -29,7 +29,7 @@ from warpmarks.annotator.predicting import Fitted, fit_placed
 from warpmarks.annotator.shapes import Aligned, Modes, align, principal_modes
 from warpmarks.annotator.store import Project
 from warpmarks.annotator.suggestion import Suggester, Suggestion
-from warpmarks.detector import Detection, Detector
+from warpmarks.detectors.detector import Detection, Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.fit_on_images import takes_mirrored
 from warpmarks.evaluation.locating import ROOM

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float
 
-from warpmarks.files import csv_writer
+from warpmarks.system.files import csv_writer
 
 ROUNDS = 100
 STILL = 1e-12

@@ -40,10 +40,10 @@ from warpmarks.datasets.annotated import scheme_record
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.project import RECORD, SIZES, sizes_from_json
 from warpmarks.errors import InputError
-from warpmarks.files import make_folder, write_json
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import read_json
-from warpmarks.locks import hold
+from warpmarks.system.files import make_folder, write_json
+from warpmarks.system.locks import hold
 from warpmarks.validation import first_reason
 from warpmarks.wording import counted
 

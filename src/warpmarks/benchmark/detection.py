@@ -17,10 +17,10 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.reading import read_picture
 from warpmarks.datasets.synthetic import write_image_set
-from warpmarks.detector import Detector
-from warpmarks.geometry import plan_geometry
-from warpmarks.run_folder import ImageSource, RunRecord, provenance
-from warpmarks.weights import build_network
+from warpmarks.detectors.detector import Detector
+from warpmarks.runs.folder import ImageSource, RunRecord, provenance
+from warpmarks.runs.geometry import plan_geometry
+from warpmarks.runs.weights import build_network
 
 
 @dataclass(frozen=True)

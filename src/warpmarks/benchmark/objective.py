@@ -8,8 +8,8 @@ from torch import Tensor
 
 from warpmarks.benchmark.timing import best_time
 from warpmarks.configuration import TrainingConfig, override
-from warpmarks.geometry import plan_geometry
 from warpmarks.heatmaps import spatial_softmax
+from warpmarks.runs.geometry import plan_geometry
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.step import (
     BatchMaker,

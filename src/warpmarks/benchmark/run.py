@@ -17,9 +17,9 @@ from warpmarks.benchmark.ratios import Ratios, middle_size, ratios_of
 from warpmarks.benchmark.timing import Yardstick, product_gflops
 from warpmarks.benchmark.training_step import StepTiming, time_training
 from warpmarks.configuration import TrainingConfig, load_recipe, override
-from warpmarks.devices import choose_device
-from warpmarks.memory import keep_freed_memory
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.devices import choose_device
+from warpmarks.system.memory import keep_freed_memory
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.training.precision import choose_precision
 
 Value = TypeVar("Value")

@@ -11,8 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from warpmarks.benchmark.timing import Yardstick, of_convolutions, settle, time_once
 from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.synthetic import render
-from warpmarks.geometry import Geometry, plan_geometry
-from warpmarks.stages import StageClock
+from warpmarks.runs.geometry import Geometry, plan_geometry
+from warpmarks.runs.weights import build_network
+from warpmarks.system.stages import StageClock
 from warpmarks.training.optimiser import make_optimiser
 from warpmarks.training.precision import choose_precision
 from warpmarks.training.step import (
@@ -20,7 +21,6 @@ from warpmarks.training.step import (
     objective_of_batch,
     objective_unit,
 )
-from warpmarks.weights import build_network
 
 STAGES = ("pictures and warps", "network", "objective", "backward", "optimiser")
 

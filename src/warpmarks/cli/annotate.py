@@ -95,7 +95,7 @@ def annotate(
     from warpmarks.cli.listing import left_out
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.datasets.project import home_of_images
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
 
     images = home_of_images(images)  # where a project is given
     detector = Detector.load(run, device=prepare(device, threads))

@@ -34,7 +34,7 @@ from warpmarks.cli import (
     usage,
 )
 from warpmarks.errors import InputError, LostProcess, ToldElsewhere
-from warpmarks.processes import LOST, is_first_on_its_machine
+from warpmarks.system.processes import LOST, is_first_on_its_machine
 
 USER_ERROR = 2
 INTERRUPTED = 130

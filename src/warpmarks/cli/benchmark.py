@@ -48,8 +48,8 @@ def benchmark(
     from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.configuration import load_recipe
-    from warpmarks.devices import choose_device
-    from warpmarks.files import write_json
+    from warpmarks.system.devices import choose_device
+    from warpmarks.system.files import write_json
 
     if json is not None:
         check_output_file(json, overwrite=overwrite, flag="--json")

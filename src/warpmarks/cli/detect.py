@@ -23,7 +23,7 @@ from warpmarks.wording import counted
 if TYPE_CHECKING:
     from warpmarks.datasets.image_set import ImageSet
     from warpmarks.points import PointScheme
-    from warpmarks.progress import Progress
+    from warpmarks.system.progress import Progress
 
 
 LOW = 0.6
@@ -91,9 +91,9 @@ def detect(
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.video import detect_in_video
     from warpmarks.datasets.landmark_file import part_of
-    from warpmarks.detecting import Columns, detect_to_file
-    from warpmarks.detection import TooManyUnreadable
-    from warpmarks.point_detector import PointDetector
+    from warpmarks.detectors.base import TooManyUnreadable
+    from warpmarks.detectors.point_detector import PointDetector
+    from warpmarks.detectors.to_csv import Columns, detect_to_file
 
     if resume and overwrite:
         raise InputError(
@@ -234,7 +234,7 @@ def _tell_low_scores(run: Path, mean_score: float) -> None:
 
     There is nothing to compare them with of an exported file and of a run that kept none.
     """
-    from warpmarks.run_folder import RunFolder
+    from warpmarks.runs.folder import RunFolder
 
     usual = RunFolder(run).usual_score()
     if usual is not None and mean_score < LOW * usual:

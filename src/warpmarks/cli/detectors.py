@@ -20,7 +20,7 @@ def load_detector(
     Raises:
         InputError: there is none, it cannot be used, or a GPU was asked for and there is none.
     """
-    from warpmarks.exported import is_exported
+    from warpmarks.detectors.exported import is_exported
     from warpmarks.fleet.carried import load
 
     if is_exported(run):

@@ -15,8 +15,8 @@ def prepare(device: Device, threads: int | None) -> "torch.device":
     Raises:
         InputError: a GPU was asked for and there is none.
     """
-    from warpmarks.devices import choose_device
-    from warpmarks.threads import choose_threads
+    from warpmarks.system.devices import choose_device
+    from warpmarks.system.threads import choose_threads
 
     where = choose_device(device.value)
     choose_threads(threads)

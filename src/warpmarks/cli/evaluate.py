@@ -13,12 +13,12 @@ from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
     from warpmarks.evaluation.predicting import Predictions
     from warpmarks.points import PointScheme
-    from warpmarks.progress import Progress
     from warpmarks.regression.examples import Examples
     from warpmarks.regression.regressor import Regressor
+    from warpmarks.system.progress import Progress
 
 DRAWS, THRESHOLD = 10, 10.0
 """Where --draws and --threshold are not given."""
@@ -146,7 +146,7 @@ def evaluate(
     from warpmarks.cli.outputs import check_output_file, check_output_folder, hand_over
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.scores import print_scores
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
     from warpmarks.evaluation.evaluate import evaluate_predictions
     from warpmarks.evaluation.locating import locate_annotated
     from warpmarks.evaluation.place import holds_evaluation, key_of, place_in
@@ -368,7 +368,7 @@ def _predict(
     from warpmarks.evaluation.predicting import points_found, predict_by_folds, predict_with
     from warpmarks.metrics.errors import checked_lengths
     from warpmarks.regression.repeated import told_of_shared
-    from warpmarks.run_folder import RunFolder
+    from warpmarks.runs.folder import RunFolder
 
     if saved is not None:
         how = f"fitted on {counted(saved.fitted_on, 'image')} (regressor {name}, {saved.method})"

@@ -11,7 +11,7 @@ from warpmarks.errors import InputError
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
     from warpmarks.regression.regressor import Regressor
 
 
@@ -74,7 +74,7 @@ def export(
 ) -> None:
     """Write a trained run as one file, or a page, that does without this package."""
     from warpmarks.cli.outputs import check_output_file, check_output_folder
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
     from warpmarks.regression.storage import load_for
 
     if (calibrate is None) == (form is Format.ONNX_INT8):

@@ -13,10 +13,10 @@ from warpmarks.wording import counted, do
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
     from warpmarks.evaluation.few_labels import LabelDraw, LabelledPool, Spread
-    from warpmarks.progress import Progress
     from warpmarks.regression.promise import Promise
+    from warpmarks.system.progress import Progress
 
 
 STANDING_OUT = 3
@@ -123,11 +123,11 @@ def fit(
     from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.promise import print_draws, print_promise
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
     from warpmarks.evaluation.few_labels import LabelledPool
-    from warpmarks.files import write_json
     from warpmarks.regression.promise import promise_of
     from warpmarks.regression.storage import refuse_existing, regressor_path
+    from warpmarks.system.files import write_json
 
     to_stdout = json is not None and str(json) == "-"
     if json is not None and not to_stdout:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from warpmarks.cli.progress import clock_time
 
 if TYPE_CHECKING:
-    from warpmarks.progress import Progress
+    from warpmarks.system.progress import Progress
     from warpmarks.training import Evaluation, Health, PairMeasures, PointMeasures
 
 HEADER_EVERY = 20

@@ -15,7 +15,7 @@ from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
     from warpmarks.evaluation.label_curve import LabelCurve
 
 

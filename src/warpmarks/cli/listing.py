@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from warpmarks.processes import is_first_process
+from warpmarks.system.processes import is_first_process
 from warpmarks.wording import counted, shown
 
 if TYPE_CHECKING:

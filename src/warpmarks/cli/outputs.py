@@ -134,7 +134,7 @@ def hand_over(
     """
     import json as json_format
 
-    from warpmarks.files import write_json
+    from warpmarks.system.files import write_json
 
     told = sys.stdout
     if json is not None and str(json) == STDOUT:

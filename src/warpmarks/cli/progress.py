@@ -10,8 +10,8 @@ from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from warpmarks.processes import is_first_process
-from warpmarks.progress import IN_SECONDS, Progress, SilentProgress
+from warpmarks.system.processes import is_first_process
+from warpmarks.system.progress import IN_SECONDS, Progress, SilentProgress
 
 
 @contextmanager

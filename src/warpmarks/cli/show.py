@@ -28,7 +28,7 @@ def show(
     from warpmarks.cli.outputs import check_output_folder
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.video import find_images_or_frames
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
     from warpmarks.report.run_report import report_run
 
     detector = Detector.load(run, device=prepare(device, threads))

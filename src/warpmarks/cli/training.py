@@ -10,10 +10,10 @@ from warpmarks.wording import be, counted
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
     from warpmarks.datasets.image_set import ImageSet
-    from warpmarks.progress import Progress
-    from warpmarks.run_folder import RunFolder
-    from warpmarks.run_record import RunBudget
-    from warpmarks.stages import StageClock
+    from warpmarks.runs.folder import RunFolder
+    from warpmarks.runs.record import RunBudget
+    from warpmarks.system.progress import Progress
+    from warpmarks.system.stages import StageClock
     from warpmarks.training import Conduct, Evaluation, TrainingResult
 
 
@@ -25,7 +25,7 @@ def check_flags(
     Raises:
         InputError: two budgets, going on and starting anew, or nothing to go on with.
     """
-    from warpmarks.run_folder import RunFolder
+    from warpmarks.runs.folder import RunFolder
 
     if steps is not None and minutes is not None:
         raise InputError("--steps and --minutes were both given: give one of them")
@@ -76,10 +76,10 @@ def train_and_report(
     """
     from warpmarks.cli.devices import settling
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.files import write_json
-    from warpmarks.processes import is_first_process
     from warpmarks.report.run_report import report_run
-    from warpmarks.stages import StageClock
+    from warpmarks.system.files import write_json
+    from warpmarks.system.processes import is_first_process
+    from warpmarks.system.stages import StageClock
 
     clock = StageClock(running=profile, settle=settling())
     conduct = {**conduct, "clock": clock}
@@ -125,7 +125,7 @@ def summary(result: "TrainingResult[Any]") -> str:
     from warpmarks.cli.progress import clock_time
     from warpmarks.report.run_report import summarise
     from warpmarks.report.verdict import verdict_on
-    from warpmarks.run_folder import RunFolder
+    from warpmarks.runs.folder import RunFolder
 
     found = summarise(RunFolder(result.run))
     lines = [

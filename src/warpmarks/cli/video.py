@@ -15,8 +15,8 @@ from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.image_set import ImageSet
-    from warpmarks.detection import ImageDetector
-    from warpmarks.progress import Progress
+    from warpmarks.detectors.base import ImageDetector
+    from warpmarks.system.progress import Progress
     from warpmarks.video.detecting import FramePoints
 
 
@@ -160,7 +160,7 @@ def find_images_or_frames(
     """
     from warpmarks.datasets.image_set import find_images
     from warpmarks.datasets.videos import is_video_name
-    from warpmarks.progress import SilentProgress
+    from warpmarks.system.progress import SilentProgress
     from warpmarks.video.extracting import FRAMES, find_frames, find_videos
 
     progress = progress or SilentProgress()
@@ -206,7 +206,7 @@ def detect_in_video(
         InputError: it is no video, no frame of it can be decoded, or a file cannot be written.
     """
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.files import remove_left_behind
+    from warpmarks.system.files import remove_left_behind
     from warpmarks.video.detecting import detect_video
     from warpmarks.video.missing import Timeline
     from warpmarks.video.overlay import overlay_writer

@@ -27,7 +27,6 @@ from warpmarks.datasets.project import home_of_images, is_project, sizes_when_la
 from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.datasets.suspicions import told_of_origin, told_of_scores, told_of_shares
 from warpmarks.errors import InputError
-from warpmarks.files import write_json
 from warpmarks.points import (
     PointScheme,
     check_names,
@@ -35,6 +34,7 @@ from warpmarks.points import (
     numbered_names,
     parse_normaliser,
 )
+from warpmarks.system.files import write_json
 from warpmarks.wording import be, counted, first_of, have, shown
 
 TABLE = "landmarks.csv"

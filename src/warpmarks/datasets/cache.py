@@ -29,7 +29,7 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_picture
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress
 
 PARTIAL = ".partial"
 """Ends the name of a folder that is being made, which begins with a dot."""

@@ -18,7 +18,7 @@ from warpmarks.datasets.project import home_of_images
 from warpmarks.datasets.results import holds_results
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.wording import be, counted, cut, do, shown
 
 _OF_PAGES = {".tif", ".tiff", ".gif"}

@@ -19,8 +19,8 @@ from jaxtyping import Float
 
 from warpmarks.datasets.layout import landmark_columns, landmark_row
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, csv_writer
-from warpmarks.locks import held
+from warpmarks.system.files import atomic_path, csv_writer
+from warpmarks.system.locks import held
 
 _MARK = "mark"
 

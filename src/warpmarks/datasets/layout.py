@@ -30,7 +30,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, csv_writer
+from warpmarks.system.files import atomic_path, csv_writer
 from warpmarks.wording import counted
 
 

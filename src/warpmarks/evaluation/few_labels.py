@@ -12,16 +12,16 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.annotated import AnnotatedSet
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.fit_on_images import fit_on_images
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.metrics.mean_shape import predict_mean_shape
-from warpmarks.progress import Progress, SilentProgress
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit
 from warpmarks.regression.regressor import Regressor
+from warpmarks.system.progress import Progress, SilentProgress
 
 
 @dataclass(frozen=True)

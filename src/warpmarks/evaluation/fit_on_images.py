@@ -6,15 +6,15 @@ import numpy as np
 
 from warpmarks.arguments import expect
 from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.evaluation.warped_copies import locate_warped_copies
-from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit, check_examples, fit_regressor
 from warpmarks.regression.geometric import FEWEST
 from warpmarks.regression.repeated import first_alike, merged
+from warpmarks.system.progress import Progress
 
 FEW = 100
 """Images up to which a geometric fit takes warped copies of them, and the images in the mirror."""

@@ -9,19 +9,19 @@ import numpy as np
 
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.results import LABEL_CURVE
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelCount, Spread
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.predicting import seen_in_training
 from warpmarks.evaluation.record import begin_anew
-from warpmarks.files import write_json
 from warpmarks.metrics.errors import checked_lengths, mean_error, point_distances, relative_errors
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.plots.saving import save_figure
 from warpmarks.plots.themes import DARK, LIGHT
-from warpmarks.progress import Progress
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
+from warpmarks.system.files import write_json
+from warpmarks.system.progress import Progress
 from warpmarks.wording import counted
 
 CURVE, RECORD = "label_curve", LABEL_CURVE

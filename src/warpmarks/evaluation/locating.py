@@ -6,11 +6,11 @@ import numpy as np
 
 from warpmarks.arguments import expect
 from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
-from warpmarks.detection import ImageDetector
+from warpmarks.detectors.base import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
-from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
+from warpmarks.system.progress import Progress
 from warpmarks.wording import line_of
 
 ROOM = 0.25

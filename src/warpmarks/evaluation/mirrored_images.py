@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.annotated import AnnotatedSet
-from warpmarks.detector import Detection, Detector
+from warpmarks.detectors.detector import Detection, Detector
 from warpmarks.regression.examples import Examples
 
 

@@ -13,8 +13,8 @@ from warpmarks.datasets.results import EVALUATION
 from warpmarks.errors import InputError
 from warpmarks.evaluation.evaluate import Evaluation
 from warpmarks.evaluation.pictures import draw_evaluation
-from warpmarks.files import write_json
 from warpmarks.metrics.score import PointScore, Score
+from warpmarks.system.files import write_json
 
 RECORD = EVALUATION
 """The file with the figures, beside the pictures."""

@@ -9,7 +9,7 @@ from warpmarks.coordinates import to_normalised, to_pixels
 from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import read_picture
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.average_image import average_image
 from warpmarks.plots.regressor import draw_regressor
 from warpmarks.plots.saving import save_figure

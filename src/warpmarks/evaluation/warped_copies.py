@@ -13,10 +13,10 @@ from torch import Tensor
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.fit import Placement, place
 from warpmarks.datasets.reading import read_picture
-from warpmarks.detector import Detector
-from warpmarks.geometry import Geometry, warps_of
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.detectors.detector import Detector
 from warpmarks.regression.examples import Examples
+from warpmarks.runs.geometry import Geometry, warps_of
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.warps import RandomWarps, ThinPlateSpline
 from warpmarks.warps.sampling import picture_to_view, view_to_picture
 from warpmarks.warps.views import TOLERANCE

@@ -3,8 +3,8 @@
 from importlib.metadata import version
 from typing import Literal
 
-from warpmarks.detector import Detector
-from warpmarks.exported import ExportRecord, fold
+from warpmarks.detectors.detector import Detector
+from warpmarks.detectors.exported import ExportRecord, fold
 from warpmarks.regression.regressor import Regressor
 
 

@@ -5,11 +5,11 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from warpmarks.coordinates import pixel_centres
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
+from warpmarks.detectors.folding import folded
+from warpmarks.detectors.looking import Looking
 from warpmarks.export.placing import Axis, lay_in, place_axes
-from warpmarks.folding import folded
 from warpmarks.heatmaps import spatial_softmax
-from warpmarks.looking import Looking
 from warpmarks.regression.regressor import Regressor
 from warpmarks.warps.sampling import sample, sample_view, view_to_picture
 

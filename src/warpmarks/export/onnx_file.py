@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
+from warpmarks.detectors.exported import KEY, ExportedDetector, ExportRecord
 from warpmarks.errors import InputError
 from warpmarks.export.about import describe
 from warpmarks.export.graph import DetectorGraph
 from warpmarks.export.tracing import quiet, trace
-from warpmarks.exported import KEY, ExportedDetector, ExportRecord
-from warpmarks.files import atomic_path
 from warpmarks.regression.regressor import Regressor
+from warpmarks.system.files import atomic_path
 
 if TYPE_CHECKING:
     import onnx

@@ -14,14 +14,14 @@ import numpy as np
 
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage, read_picture
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.export.about import describe
 from warpmarks.export.onnx_file import build_model, describe_model, require_onnx, save_model
 from warpmarks.export.tracing import quiet
-from warpmarks.progress import Progress, SilentProgress
 from warpmarks.regression.regressor import Regressor
 from warpmarks.spreading import spread_evenly
+from warpmarks.system.progress import Progress, SilentProgress
 
 MOST = 128
 """Images that calibrate: on more, the ranges hardly change."""

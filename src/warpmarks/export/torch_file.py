@@ -4,13 +4,13 @@ from pathlib import Path
 
 import torch
 
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
+from warpmarks.detectors.exported import KEY
 from warpmarks.export.about import describe
 from warpmarks.export.graph import DetectorGraph
 from warpmarks.export.tracing import quiet, trace
-from warpmarks.exported import KEY
-from warpmarks.files import atomic_path
 from warpmarks.regression.regressor import Regressor
+from warpmarks.system.files import atomic_path
 
 
 def write_torch(detector: Detector, path: Path, regressor: Regressor | None = None) -> None:

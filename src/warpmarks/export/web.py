@@ -17,13 +17,13 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.export.onnx_file import write_onnx
 from warpmarks.export.web_runtime import cdn_runtime, copy_runtime, integrity_of
-from warpmarks.files import write_text
 from warpmarks.plots.colours import colour_code, landmark_colours
 from warpmarks.regression.regressor import Regressor
+from warpmarks.system.files import write_text
 from warpmarks.wording import counted
 
 CHECK_SIZE, CHECK_TOLERANCE = 64, 0.05

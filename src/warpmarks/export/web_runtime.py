@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path
+from warpmarks.system.files import atomic_path
 
 VERSION = "1.30.0"
 """The pinned release, of npm."""

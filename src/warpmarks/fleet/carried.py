@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from warpmarks.datasets.results import RUN
+from warpmarks.detectors.exported import ExportedDetector, is_exported
+from warpmarks.detectors.point_detector import PointDetector
 from warpmarks.errors import InputError
-from warpmarks.exported import ExportedDetector, is_exported
-from warpmarks.point_detector import PointDetector
 from warpmarks.regression.storage import RECORD, WEIGHTS, load_regressor, regressor_path
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
 
 FleetDetector: TypeAlias = "Detector | ExportedDetector | PointDetector"
 
@@ -75,7 +75,7 @@ def load(
 
     import torch
 
-    from warpmarks.detector import Detector
+    from warpmarks.detectors.detector import Detector
 
     if threads is not None:
         torch.set_num_threads(threads)

@@ -19,7 +19,7 @@ from warpmarks.fleet.libraries import ray_library
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
 from warpmarks.fleet.worker import FleetWorker
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress
 
 _MOST_TASKS = 10_000
 """Tasks that Ray keeps account of; more pieces than that are handed out several at a time."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path
 from warpmarks.fleet.pieces import filesystem_of
+from warpmarks.system.files import atomic_path
 
 if TYPE_CHECKING:
     import pyarrow as pa

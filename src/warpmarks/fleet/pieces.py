@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.image_set import find_images
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress
+from warpmarks.system.progress import Progress
 from warpmarks.wording import first_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from warpmarks.detection import Detection
+from warpmarks.detectors.base import Detection
 from warpmarks.fleet.carried import load_carried, names_of
 from warpmarks.fleet.parts import Parts
 from warpmarks.fleet.pieces import Piece, Work

@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 
 from warpmarks.errors import InputError
-from warpmarks.files import write_json
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import number, read_json, whole
 from warpmarks.formats.table import (
@@ -33,6 +32,7 @@ from warpmarks.formats.table import (
     check_room,
     empty_row,
 )
+from warpmarks.system.files import write_json
 from warpmarks.wording import counted
 
 KIND = "COCO keypoints: a JSON object with images, annotations and categories"

@@ -22,7 +22,6 @@ import numpy as np
 
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
-from warpmarks.files import write_text
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import (
     check_texts,
@@ -42,6 +41,7 @@ from warpmarks.formats.table import (
     check_room,
     empty_row,
 )
+from warpmarks.system.files import write_text
 from warpmarks.wording import counted
 
 KIND = "a CSV file with the header rows scorer, bodyparts and coords"

@@ -16,7 +16,6 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from warpmarks.errors import InputError
-from warpmarks.files import write_text
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import check_texts, decode, number, read_bytes, whole
 from warpmarks.formats.table import (
@@ -29,6 +28,7 @@ from warpmarks.formats.table import (
     empty_row,
     seen_where_placed,
 )
+from warpmarks.system.files import write_text
 
 KIND = "an XML file of dlib's imglab: dataset, images, image, box, part"
 

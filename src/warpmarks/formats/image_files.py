@@ -16,7 +16,7 @@ from warpmarks.formats.sources import slashes
 from warpmarks.formats.table import PointTable
 from warpmarks.formats.telling import one_by_one
 from warpmarks.formats.turning import size_upright
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress
 
 
 @dataclass

@@ -19,7 +19,6 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 import numpy as np
 
 from warpmarks.errors import InputError
-from warpmarks.files import write_json
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import number, read_json, whole
 from warpmarks.formats.table import (
@@ -30,6 +29,7 @@ from warpmarks.formats.table import (
     empty_row,
     seen_where_placed,
 )
+from warpmarks.system.files import write_json
 
 KIND = "a JSON list of Label Studio's tasks, each with data and annotations or predictions"
 LOCAL_FILES = "/data/local-files/?d="

@@ -13,13 +13,13 @@ import numpy as np
 from warpmarks.datasets.annotated import read_scheme, scheme_path, scheme_record
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.errors import InputError
-from warpmarks.files import write_json
 from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import decode
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
 from warpmarks.points import numbered_names
-from warpmarks.whole_folder import whole_folder
+from warpmarks.system.files import write_json
+from warpmarks.system.whole_folder import whole_folder
 
 TABLE, SCHEME = "landmarks.csv", "points.json"
 _HEAD = 65_536

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from warpmarks.errors import InputError
-from warpmarks.files import files_below, make_folder, write_text
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import (
     check_texts,
@@ -31,8 +30,9 @@ from warpmarks.formats.sources import (
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
 from warpmarks.formats.telling import one_by_one
 from warpmarks.points import numbered_names
-from warpmarks.progress import Progress, SilentProgress
-from warpmarks.whole_folder import whole_folder
+from warpmarks.system.files import files_below, make_folder, write_text
+from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.whole_folder import whole_folder
 from warpmarks.wording import counted
 
 KIND = "a .pts file: version, n_points and points in braces"

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 from warpmarks.errors import InputError
-from warpmarks.files import files_below
 from warpmarks.formats.own_csv import TABLE
 from warpmarks.formats.pts import is_pts_name
 from warpmarks.formats.sources import decode, read_json
 from warpmarks.formats.video_csv import is_of_frames
 from warpmarks.formats.yolo import find_yaml
+from warpmarks.system.files import files_below
 
 _HEAD = 65_536
 _BY_EXTENSION = {

@@ -17,7 +17,6 @@ import numpy as np
 
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import check_texts, slashes, whole
 from warpmarks.formats.table import (
@@ -30,6 +29,7 @@ from warpmarks.formats.table import (
     check_room,
     empty_row,
 )
+from warpmarks.system.files import atomic_path
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from warpmarks.progress import Progress
+from warpmarks.system.progress import Progress
 
 Item = TypeVar("Item")
 

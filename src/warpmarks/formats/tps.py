@@ -27,13 +27,13 @@ from pathlib import Path
 import numpy as np
 
 from warpmarks.errors import InputError
-from warpmarks.files import write_text
 from warpmarks.formats.deeplabcut import check_slashes
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import check_texts, decimal, number, read_text, slashes, whole
 from warpmarks.formats.table import Extras, ImagePoints, PointTable, assemble, seen_where_placed
 from warpmarks.formats.telling import one_by_one
 from warpmarks.points import numbered_names
+from warpmarks.system.files import write_text
 
 KIND = "a TPS file: LM=, coordinates, IMAGE="
 _KEY = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=(.*)")

@@ -24,7 +24,6 @@ import yaml
 from warpmarks.datasets.image_set import find_images, is_file, is_folder
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
-from warpmarks.files import make_folder, write_text
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import (
     BREAKS,
@@ -49,8 +48,9 @@ from warpmarks.formats.table import (
 )
 from warpmarks.formats.telling import one_by_one
 from warpmarks.points import numbered_names
-from warpmarks.progress import Progress, SilentProgress
-from warpmarks.whole_folder import whole_folder
+from warpmarks.system.files import make_folder, write_text
+from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.whole_folder import whole_folder
 from warpmarks.wording import counted
 
 KIND = "a YOLO pose set: data.yaml with kpt_shape, and labels/"

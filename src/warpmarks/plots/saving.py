@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
-from warpmarks.files import atomic_path
+from warpmarks.system.files import atomic_path
 
 if TYPE_CHECKING:
     import matplotlib.figure

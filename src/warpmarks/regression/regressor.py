@@ -24,8 +24,8 @@ class Regressor:
         scheme: of the points.
         method: the way it was fitted: linear, warps or geometric.
         detector: digest of the detector whose landmarks it takes, see
-            `warpmarks.detector.Detector.digest`; empty where nobody has said, and then no detector
-            takes it.
+            `warpmarks.detectors.detector.Detector.digest`; empty where nobody has said, and then no
+            detector takes it.
         fitted_on: number of annotated images.
         mean_shape: mean of their annotations in centred coordinates: what a prediction that knows
             nothing of the image would be, to judge errors by.

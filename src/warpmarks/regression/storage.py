@@ -19,9 +19,9 @@ from safetensors.numpy import load_file, save_file
 
 from warpmarks.datasets.results import REGRESSOR
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, replace_folder, write_json
 from warpmarks.points import PointScheme, check_names, parse_normaliser
 from warpmarks.regression.regressor import Regressor, expect_regressor
+from warpmarks.system.files import atomic_path, replace_folder, write_json
 from warpmarks.validation import first_reason
 
 FORMAT = 1

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.configuration import TrainingConfig
-from warpmarks.run_record import RunRecord
+from warpmarks.runs.record import RunRecord
 from warpmarks.training.schedule import Budget, Schedule, ScheduleState
 
 _POINTS = 400

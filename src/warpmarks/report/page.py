@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import Path
 from string import Template
 
-from warpmarks.files import write_text
 from warpmarks.plots.colours import colour_code, ink_on, landmark_colours
 from warpmarks.report.content import Fact, Picture, RunSummary, Section, Verdict
 from warpmarks.report.embedding import embed_image
 from warpmarks.report.verdict import headline_facts, verdict_on
+from warpmarks.system.files import write_text
 from warpmarks.wording import counted
 
 PAGE = "report.html"

@@ -12,11 +12,10 @@ from torch import Tensor
 from warpmarks.coordinates import pixel_centres, to_pixels
 from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.datasets.reading import UnreadableImage, read_picture
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.average_image import AverageImage, average_image
 from warpmarks.plots.history import History
-from warpmarks.progress import Progress, SilentProgress
 from warpmarks.report.content import RunSummary, Section, ShownImages
 from warpmarks.report.evaluation import evaluation_sections
 from warpmarks.report.learning_rate import scheduled_rates
@@ -24,12 +23,13 @@ from warpmarks.report.page import PAGE, build_report
 from warpmarks.report.pictures import Deformations, Instances, Looks, draw_pictures
 from warpmarks.report.regressor import regressor_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
-from warpmarks.run_folder import RunFolder
-from warpmarks.run_record import RunRecord
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.record import RunRecord
+from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.whole_folder import whole_folder
 from warpmarks.training.naming import source_name
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import sample_view, to_float_images
-from warpmarks.whole_folder import whole_folder
 from warpmarks.wording import counted
 
 SHOWN_INSTANCES = 96

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from warpmarks.datasets.results import REPORT
-from warpmarks.files import write_json
 from warpmarks.report.content import Picture, Section, ShownImages
+from warpmarks.system.files import write_json
 
 NAME = REPORT
 

@@ -9,8 +9,6 @@ from typing import Any
 from warpmarks.datasets.parallel import processors
 from warpmarks.datasets.results import DRAWING
 from warpmarks.errors import InputError
-from warpmarks.files import replace_folder, write_json
-from warpmarks.progress import Progress, SilentProgress
 from warpmarks.reproduce.copies import Copy
 from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.notes import make_notes
@@ -29,7 +27,9 @@ from warpmarks.reproduce.store import Store
 from warpmarks.reproduce.table import TableRow, make_rows
 from warpmarks.reproduce.trainings import carry_out_training
 from warpmarks.reproduce.wordless import WordlessProgress
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
+from warpmarks.system.files import replace_folder, write_json
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.training import Conduct
 
 

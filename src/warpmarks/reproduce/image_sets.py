@@ -12,10 +12,10 @@ from warpmarks.datasets.published.places import Places
 from warpmarks.datasets.published.preparing import prepare
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.registry import published_set
-from warpmarks.progress import Progress
 from warpmarks.reproduce.copies import Copy
 from warpmarks.reproduce.sources import SOURCES
 from warpmarks.spreading import spread_evenly
+from warpmarks.system.progress import Progress
 from warpmarks.wording import be, counted
 
 

@@ -15,11 +15,11 @@ from safetensors.numpy import load_file, save_file
 
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.image_set import ImageSet
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.files import atomic_path
-from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
+from warpmarks.system.files import atomic_path
+from warpmarks.system.progress import Progress
 
 ARRAYS = ("landmarks", "scores", "sizes")
 

@@ -14,13 +14,13 @@ from warpmarks.plots.instances import draw_instances
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.plots.saving import save_figure
 from warpmarks.plots.themes import DARK, LIGHT
-from warpmarks.progress import Progress
 from warpmarks.report.run_report import survey
 from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.plan import Drawing
 from warpmarks.reproduce.protocol import Protocol
 from warpmarks.reproduce.scoring import THRESHOLD, Scorer
 from warpmarks.reproduce.table import TableRow
+from warpmarks.system.progress import Progress
 from warpmarks.wording import counted
 
 SHOWN = 24

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from warpmarks.files import write_json, write_text
 from warpmarks.reproduce.copies import Copy
 from warpmarks.reproduce.protocol import Protocol
 from warpmarks.reproduce.settings import Settings
 from warpmarks.reproduce.table import TableRow
-from warpmarks.run_folder import provenance
+from warpmarks.runs.folder import provenance
+from warpmarks.system.files import write_json, write_text
 
 HEADER = ("", "paper", "here", "± draws", "± seeds", "95 % interval")
 

@@ -6,19 +6,19 @@ import numpy as np
 
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.reading import read_size
-from warpmarks.detector import Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.fit_on_images import fit_on_images
 from warpmarks.metrics.errors import checked_lengths
 from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
 from warpmarks.metrics.score import Score, score_predictions
-from warpmarks.progress import Progress
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
 from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.located import locate_once
 from warpmarks.reproduce.plan import Cell
 from warpmarks.reproduce.store import Store
+from warpmarks.system.progress import Progress
 from warpmarks.wording import be, counted
 
 THRESHOLD = 0.1

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from warpmarks.errors import InputError
-from warpmarks.files import write_json
+from warpmarks.system.files import write_json
 
 
 class Store:

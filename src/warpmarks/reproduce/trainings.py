@@ -6,7 +6,7 @@ from typing import Any
 from warpmarks.reproduce.image_sets import ImageSets
 from warpmarks.reproduce.plan import Training
 from warpmarks.reproduce.settings import Settings
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
 from warpmarks.training import Conduct, TrainingResult, finetune, supervise, train
 
 

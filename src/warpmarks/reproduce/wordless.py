@@ -1,6 +1,6 @@
 """Progress without words, for smoke runs: networks of 20 steps have collapsed, which is no news."""
 
-from warpmarks.progress import Progress
+from warpmarks.system.progress import Progress
 
 
 class WordlessProgress:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.fit import place
-from warpmarks.geometry import Geometry, warps_of
 from warpmarks.points import PointScheme
+from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.randomness import ShuffledOrder, generator_for
 from warpmarks.training.step import Share, picked

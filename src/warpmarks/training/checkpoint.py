@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from warpmarks.datasets.parallel import processors
 from warpmarks.errors import InputError
-from warpmarks.run_folder import RunFolder
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.weights import load_weights, read_about, read_tensors, write_tensors
 from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.schedule import ScheduleState
-from warpmarks.weights import load_weights, read_about, read_tensors, write_tensors
 
 
 @dataclass

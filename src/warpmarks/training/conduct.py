@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress
-from warpmarks.stages import StageClock
+from warpmarks.system.progress import Progress
+from warpmarks.system.stages import StageClock
 from warpmarks.training.task import Evaluation
 
 
@@ -26,7 +26,7 @@ class Conduct(TypedDict, total=False):
         nodes: machines; 1, or as many as torchrun or srun has started on.
         device: auto, cpu or cuda.
         threads: of each process's CPU arithmetic; if not given those of the run that goes on, or
-            as many as a short trial finds fastest, see ``warpmarks.threads``.
+            as many as a short trial finds fastest, see ``warpmarks.system.threads``.
         clock: told of the stages of the run, as for a profile.
         cache_dir: where decoded pictures are kept.
         allow_unreadable: go on however many images cannot be read.

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from warpmarks.configuration import TrainingConfig
-from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax
 from warpmarks.losses import view_unit
+from warpmarks.runs.geometry import Geometry
 from warpmarks.spreading import spread_evenly
 from warpmarks.training.health import Health, diagnose, locate, measure_health
 from warpmarks.training.precision import choose_precision

@@ -10,9 +10,9 @@ from torch import nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError, ToldElsewhere
-from warpmarks.progress import IN_SECONDS, Progress
-from warpmarks.run_folder import RunFolder
-from warpmarks.stages import STOPPED, StageClock
+from warpmarks.runs.folder import RunFolder
+from warpmarks.system.progress import IN_SECONDS, Progress
+from warpmarks.system.stages import STOPPED, StageClock
 from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
 from warpmarks.training.interruption import stop_requested

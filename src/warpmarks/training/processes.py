@@ -23,9 +23,9 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from warpmarks.devices import choose_device
 from warpmarks.errors import InputError, LostProcess, ToldElsewhere
-from warpmarks.processes import LOST, PARENT, Place, given, place
+from warpmarks.system.devices import choose_device
+from warpmarks.system.processes import LOST, PARENT, Place, given, place
 from warpmarks.training.alone import Alone
 
 if TYPE_CHECKING:

@@ -28,10 +28,10 @@ from torch import Tensor, nn
 
 from warpmarks.configuration import SelfTrainingConfig, TrainingConfig
 from warpmarks.coordinates import pixel_centres
-from warpmarks.geometry import Geometry, warps_of
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import annotation_distance, landmark_diversity, roomy_distance
-from warpmarks.stages import STOPPED, StageClock
+from warpmarks.runs.geometry import Geometry, warps_of
+from warpmarks.system.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import generator_for

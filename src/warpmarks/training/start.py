@@ -14,13 +14,14 @@ from warpmarks.datasets.aspect import middle_aspect
 from warpmarks.datasets.cache import PictureCache, load_pictures
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.errors import InputError, LostProcess
-from warpmarks.geometry import Geometry, plan_geometry, require_room_for_padding
-from warpmarks.memory import keep_freed_memory
-from warpmarks.progress import Progress, SilentProgress
-from warpmarks.run_folder import RunFolder, provenance
-from warpmarks.run_record import FORMAT, ImageSource, RunBudget, RunRecord
-from warpmarks.stages import STOPPED
-from warpmarks.threads import choose_threads
+from warpmarks.runs.folder import RunFolder, provenance
+from warpmarks.runs.geometry import Geometry, plan_geometry, require_room_for_padding
+from warpmarks.runs.record import FORMAT, ImageSource, RunBudget, RunRecord
+from warpmarks.runs.weights import build_network, load_weights
+from warpmarks.system.memory import keep_freed_memory
+from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.stages import STOPPED
+from warpmarks.system.threads import choose_threads
 from warpmarks.training.checkpoint import Progressed, threads_of
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
@@ -30,7 +31,6 @@ from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Budget, Schedule
 from warpmarks.training.step import Share
 from warpmarks.training.task import Evaluation, MeasuresT, Task
-from warpmarks.weights import build_network, load_weights
 from warpmarks.wording import be, counted
 
 FEW_STEPS = 1000

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from warpmarks.configuration import LossConfig, TrainingConfig
 from warpmarks.exchange import exchange_distance
-from warpmarks.geometry import Geometry, warps_of
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import (
     ObjectiveTerms,
@@ -22,8 +21,9 @@ from warpmarks.losses import (
     roomy_pooling,
     view_unit,
 )
+from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.spreading import spread_evenly
-from warpmarks.stages import STOPPED, StageClock
+from warpmarks.system.stages import STOPPED, StageClock
 from warpmarks.training.ahead import Ahead
 from warpmarks.training.health import HeldOutPairs
 from warpmarks.training.photometric import change_colours, draw_colours

@@ -11,7 +11,7 @@ from warpmarks.arguments import expect
 from warpmarks.configuration import TrainingConfig, as_config, for_annotations, load_recipe
 from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.errors import InputError
-from warpmarks.run_record import AnnotationSource
+from warpmarks.runs.record import AnnotationSource
 from warpmarks.training.annotated_batches import AnnotatedPictures
 from warpmarks.training.conduct import Conduct
 from warpmarks.training.schedule import Budget

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.fit import place
-from warpmarks.geometry import Geometry
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import annotation_distance, view_unit
+from warpmarks.runs.geometry import Geometry
 from warpmarks.spreading import spread_evenly
 from warpmarks.training.annotated_batches import (
     AnnotatedBatch,

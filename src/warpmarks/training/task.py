@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from warpmarks.stages import STOPPED, StageClock
+from warpmarks.system.stages import STOPPED, StageClock
 
 
 class Measures(ABC):

@@ -8,15 +8,15 @@ from torch import Tensor
 from warpmarks.configuration import TrainingConfig, as_config, load_recipe
 from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.errors import InputError
-from warpmarks.run_folder import RunFolder
-from warpmarks.run_record import SourceRun
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.record import SourceRun
+from warpmarks.runs.weights import build_network, read_tensors, tensors_digest
 from warpmarks.training.conduct import Conduct
 from warpmarks.training.discovery import Discovery, PairMeasures
 from warpmarks.training.naming import first_difference
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.start import Materials, Plan, Start, TrainingResult
 from warpmarks.training.widening import widen
-from warpmarks.weights import build_network, read_tensors, tensors_digest
 
 FEWEST_IMAGES = 2
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from warpmarks.detection import ImageDetector
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.detectors.base import ImageDetector
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.video.ahead import ahead
 from warpmarks.video.reading import Video, VideoFrame
 from warpmarks.video.smoothing import Smoother
@@ -58,7 +58,7 @@ def detect_video(
     ...     print(frame.time, frame.points[0], frame.smoothed[0])
 
     Args:
-        detector: of a run, or of annotated points (`warpmarks.point_detector`).
+        detector: of a run, or of annotated points (`warpmarks.detectors.point_detector`).
         video: a file.
         smooth: number of frames, odd, that points are smoothed over (see
             `warpmarks.video.smoothing`); not at all if None.

@@ -22,8 +22,8 @@ from warpmarks.datasets.cache import PARTIAL, folder_of_caches, remove_stale
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
-from warpmarks.files import files_below
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.files import files_below
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.video.choosing import FrameChoice, choose_frames
 from warpmarks.video.library import pyav
 from warpmarks.video.missing import Timeline

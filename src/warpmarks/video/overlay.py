@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path
+from warpmarks.system.files import atomic_path
 from warpmarks.video.detecting import FramePoints
 from warpmarks.video.drawing import dot_diameter, draw_dots, draw_trails
 from warpmarks.video.library import pyav

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from warpmarks.files import atomic_path
+from warpmarks.system.files import atomic_path
 from warpmarks.video.detecting import FramePoints
 
 

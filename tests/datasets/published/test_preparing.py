@@ -15,7 +15,7 @@ from warpmarks.datasets.published import preparing
 from warpmarks.datasets.published.preparing import prepare, prepared_name
 from warpmarks.datasets.published.registry import PUBLISHED
 from warpmarks.errors import InputError
-from warpmarks.progress import SilentProgress
+from warpmarks.system.progress import SilentProgress
 
 BUILDERS = {
     "celeba": copies.celeba,

@@ -29,8 +29,8 @@ from warpmarks.datasets.published.crops import cut, to_crop
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.reading import open_stored
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path, csv_writer, replace_folder, write_json
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.files import atomic_path, csv_writer, replace_folder, write_json
+from warpmarks.system.progress import Progress, SilentProgress
 
 SILENT = SilentProgress()
 SETTINGS = "preparing.json"

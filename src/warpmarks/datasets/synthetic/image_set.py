@@ -8,7 +8,7 @@ from pathlib import Path
 from warpmarks.datasets.synthetic.anatomy import POINT_NAMES
 from warpmarks.datasets.synthetic.rendering import render
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress
 
 SILENT = SilentProgress()
 

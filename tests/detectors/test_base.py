@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from warpmarks.detection import ImageDetector
+from warpmarks.detectors.base import ImageDetector
 
 
 @pytest.mark.parametrize("module", ["detecting", "exported", "point_detector", "cli.video"])

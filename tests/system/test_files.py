@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from warpmarks.errors import InputError
-from warpmarks.files import (
+from warpmarks.system.files import (
     atomic_path,
     files_below,
     remove_left_behind,

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
-from warpmarks.files import atomic_path
 from warpmarks.network import LandmarkNetwork
+from warpmarks.system.files import atomic_path
 
 
 def build_network(

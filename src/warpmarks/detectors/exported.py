@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from warpmarks.detection import ImageDetector
+from warpmarks.detectors.base import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
@@ -66,7 +66,7 @@ class ExportRecord(_Entry):
     margin: float
     fit: Literal["stretch", "crop", "pad"]
     digest: str
-    """Of the run's weights, see `warpmarks.detector.Detector.digest`."""
+    """Of the run's weights, see `warpmarks.detectors.detector.Detector.digest`."""
     regressor: FoldedRegressor | None = None
 
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from warpmarks import detecting
 from warpmarks.datasets.file_marks import mark_of
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
-from warpmarks.detecting import Columns, Written, detect_to_file
-from warpmarks.detection import ImageDetector
+from warpmarks.detectors import to_csv
+from warpmarks.detectors.base import ImageDetector
+from warpmarks.detectors.to_csv import Columns, Written, detect_to_file
 from warpmarks.errors import InputError
 
 COLUMNS = Columns(2, scores=True, made_by="these weights")
@@ -223,7 +223,7 @@ def test_what_another_process_is_writing_is_left_to_it(
     flags: dict[str, bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(detecting, "_digest", lambda images: "of these images")
+    monkeypatch.setattr(to_csv, "_digest", lambda images: "of these images")
     made_by = {
         "is of other images": "of these images",
         "was made by another detector": COLUMNS.made_by,

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 import warpmarks
 from tiny_runs import tiny_config
 from warpmarks.errors import InputError
-from warpmarks.weights import build_network, load_weights, read_tensors, write_tensors
+from warpmarks.runs.weights import build_network, load_weights, read_tensors, write_tensors
 
 
 def some_tensors() -> dict[str, torch.Tensor]:

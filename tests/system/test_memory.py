@@ -4,12 +4,12 @@ import sys
 
 import pytest
 
-from warpmarks.memory import keep_freed_memory
+from warpmarks.system.memory import keep_freed_memory
 
 PAGE_FAULTS = """
 import resource, sys
 import numpy as np
-from warpmarks.memory import keep_freed_memory
+from warpmarks.system.memory import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 for _ in range(3):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from warpmarks.errors import InputError
-from warpmarks.files import make_folder
+from warpmarks.system.files import make_folder
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from warpmarks.errors import InputError
 from warpmarks.formats import pts, yolo
 from warpmarks.formats.registry import read, write
 from warpmarks.formats.table import select_points
-from warpmarks.whole_folder import whole_folder
+from warpmarks.system.whole_folder import whole_folder
 
 
 def content(folder):

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from warpmarks import threads
-from warpmarks.threads import choose_threads, pick
+from warpmarks.system import threads
+from warpmarks.system.threads import choose_threads, pick
 
 
 @pytest.fixture(autouse=True)

@@ -41,7 +41,7 @@ class SourceRun(Entry):
     name: str
     """Of its folder, without its path."""
     digest: str
-    """Of its weights, see `warpmarks.weights.tensors_digest`: its detector's digest."""
+    """Of its weights, see `warpmarks.runs.weights.tensors_digest`: its detector's digest."""
     steps: int
     """That it had been trained for."""
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from warpmarks.arguments import expect
-from warpmarks.detection import Detection, ImageDetector, ReadImage, Source
+from warpmarks.detectors.base import Detection, ImageDetector, ReadImage, Source
 from warpmarks.regression.regressor import Regressor, expect_regressor
 from warpmarks.regression.storage import load_regressor, regressor_path
 
@@ -51,7 +51,7 @@ class PointDetector(ImageDetector):
         Raises:
             InputError: one of them is not there or is damaged, or they do not belong together.
         """
-        from warpmarks.detector import Detector
+        from warpmarks.detectors.detector import Detector
 
         detector = Detector.load(run, device=device)
         saved = load_regressor(regressor_path(regressor, run))

@@ -1,7 +1,7 @@
 import torch
 from torch import nn
 
-from warpmarks.folding import folded
+from warpmarks.detectors.folding import folded
 from warpmarks.network import LandmarkNetwork
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tiny_runs import tiny_config, tiny_record
-from warpmarks import run_folder
 from warpmarks.errors import InputError
-from warpmarks.run_folder import RunFolder, provenance
-from warpmarks.run_record import FORMAT
+from warpmarks.runs import folder
+from warpmarks.runs.folder import RunFolder, provenance
+from warpmarks.runs.record import FORMAT
 
 
 @pytest.fixture
@@ -327,7 +327,7 @@ def test_provenance_names_the_commit_of_the_packages_own_checkout(
 ) -> None:
     module = tmp_path / "run_folder.py"
     module.write_text("# a copy\n")
-    monkeypatch.setattr(run_folder, "__file__", str(module))
+    monkeypatch.setattr(folder, "__file__", str(module))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
 
     def git(*words: str) -> None:
@@ -352,7 +352,7 @@ def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
     def hangs(*_: object, **__: object) -> None:
         raise subprocess.TimeoutExpired("git", 10)
 
-    monkeypatch.setattr(run_folder.subprocess, "run", hangs)
+    monkeypatch.setattr(folder.subprocess, "run", hangs)
     assert provenance()[2] is None
-    monkeypatch.setattr(run_folder.shutil, "which", lambda _: None)
+    monkeypatch.setattr(folder.shutil, "which", lambda _: None)
     assert provenance()[2] is None

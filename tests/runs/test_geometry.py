@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from warpmarks.configuration import ImageConfig, NetworkConfig
 from warpmarks.errors import InputError
-from warpmarks.geometry import Geometry, plan_geometry, require_room_for_padding
 from warpmarks.network import LandmarkNetwork
+from warpmarks.runs.geometry import Geometry, plan_geometry, require_room_for_padding
 
 
 def test_a_square_view_inside_its_margin():

@@ -10,15 +10,15 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from warpmarks.detection import Detection, ImageDetector, NamedDetection, Source, is_single
-from warpmarks.devices import choose_device
+from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, Source, is_single
+from warpmarks.detectors.folding import folded
+from warpmarks.detectors.looking import Looking, Sight
 from warpmarks.errors import InputError
-from warpmarks.folding import folded
 from warpmarks.heatmaps import spatial_softmax
-from warpmarks.looking import Looking, Sight
-from warpmarks.run_folder import RunFolder, RunRecord
+from warpmarks.runs.folder import RunFolder, RunRecord
+from warpmarks.runs.weights import build_network, load_weights, read_tensors, weights_digest
+from warpmarks.system.devices import choose_device
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
-from warpmarks.weights import build_network, load_weights, read_tensors, weights_digest
 
 __all__ = ["Detection", "Detector", "NamedDetection"]
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from warpmarks.errors import InputError
-from warpmarks.locks import held, hold
+from warpmarks.system.locks import held, hold
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from warpmarks.locks import hold
+from warpmarks.system.locks import hold
 lock = hold(Path(sys.argv[1]), "busy")
 print("held", flush=True)
 time.sleep(60)

@@ -1,7 +1,7 @@
 import pytest
 
-from warpmarks import stages
-from warpmarks.stages import STOPPED, StageClock
+from warpmarks.system import stages
+from warpmarks.system.stages import STOPPED, StageClock
 
 
 def test_seconds_add_up_by_stage(monkeypatch):

@@ -19,7 +19,7 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress
 
 Source: TypeAlias = str | Path | bytes | Image.Image | np.ndarray
 

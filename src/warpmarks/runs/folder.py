@@ -28,9 +28,9 @@ from pydantic import ValidationError
 
 from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
-from warpmarks.files import csv_writer, replace_folder, write_text
-from warpmarks.locks import held
-from warpmarks.run_record import FORMAT, ImageSource, RunRecord
+from warpmarks.runs.record import FORMAT, ImageSource, RunRecord
+from warpmarks.system.files import csv_writer, replace_folder, write_text
+from warpmarks.system.locks import held
 from warpmarks.validation import first_reason
 
 __all__ = ["ImageSource", "RunFolder", "RunRecord", "provenance"]

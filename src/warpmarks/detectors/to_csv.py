@@ -12,9 +12,9 @@ from pathlib import Path
 from warpmarks.datasets.file_marks import is_as_marked, mark_of
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
-from warpmarks.detection import Detection, ImageDetector, NamedDetection, TooManyUnreadable
+from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, TooManyUnreadable
 from warpmarks.errors import InputError
-from warpmarks.progress import Progress
+from warpmarks.system.progress import Progress
 from warpmarks.wording import counted
 
 _WAITING = 4
@@ -43,7 +43,7 @@ class Columns:
     Attributes:
         count: number of points.
         scores: whether a score of each is written too.
-        made_by: the detector, see `warpmarks.detection.ImageDetector.made_by`.
+        made_by: the detector, see `warpmarks.detectors.base.ImageDetector.made_by`.
     """
 
     count: int

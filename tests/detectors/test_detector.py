@@ -13,15 +13,15 @@ from tiny_runs import tiny_config, tiny_record
 from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.image_set import ImageSet
-from warpmarks.detector import Detection, Detector
+from warpmarks.detectors.detector import Detection, Detector
 from warpmarks.errors import InputError
 from warpmarks.losses import view_unit
 from warpmarks.network import LandmarkNetwork
-from warpmarks.run_folder import RunFolder, RunRecord
+from warpmarks.runs.folder import RunFolder, RunRecord
+from warpmarks.runs.weights import build_network, write_tensors
 from warpmarks.warps.bend import Bends, BentPose
 from warpmarks.warps.pose import pose_of
 from warpmarks.warps.sampling import sample_view, to_float_images
-from warpmarks.weights import build_network, write_tensors
 
 VIEW, PICTURE, MARGIN = (32, 40), (40, 50), 0.1  # (height, width)
 BLOBS = {"bright": (61.3, 30.8), "dark": (38.4, 45.1)}  # (x, y) in pixels of the original

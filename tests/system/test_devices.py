@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from warpmarks.devices import choose_device
 from warpmarks.errors import InputError
+from warpmarks.system.devices import choose_device
 
 
 @pytest.mark.parametrize(("there", "expected"), [(True, "cuda"), (False, "cpu")])

@@ -1,0 +1,1 @@
+"""Landmarks of images: detectors of every kind, and what they share."""

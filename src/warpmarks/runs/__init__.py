@@ -1,0 +1,1 @@
+"""A run on disk: its folder, its record, its weights and its geometry."""
