@@ -38,7 +38,7 @@ def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_
             "detect", detector, image_folder, "--output", output, "--scores", *flags
         )
         assert code == 0, err
-        names = output.with_suffix(".json")
+        names = output.with_suffix(".names.json")
         assert out == f"{output}: 2 points on 12 images\n{names}: their names\n"
         tables.append((coordinates(output), names.read_text()))
     assert tables[0][0].shape == (12, 6)

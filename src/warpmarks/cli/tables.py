@@ -12,10 +12,15 @@ _WORDS = 16
 def print_table(console: Console, table: Table) -> None:
     """Print a table; where there is no room the first column is folded, and then lines run on.
 
+    Its title stands above it on the width of the terminal: Rich would fold it to the table's.
+
     Args:
         console: where to print.
         table: words in its first column, numbers in the others.
     """
+    if table.title:
+        console.print(table.title, style="table.title")
+        table.title = None
     for index, column in enumerate(table.columns):
         widest = max(cell_len(str(cell)) for cell in (column.header, *column.cells))
         column.min_width, column.no_wrap = widest, True
