@@ -39,4 +39,8 @@ def read_yaml(text: str) -> Any:
         RepeatedKey: see its attributes.
         yaml.YAMLError: it is not YAML, or has values of other kinds.
     """
-    return yaml.load(text, _Loader)
+    loader = _Loader(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()

@@ -281,15 +281,15 @@ def test_names_are_data(tmp_path, image_folder, tiny_run):
         "\U0001f41f.png",
         "n" * 250 + ".png",
     ]
-    names += ["quo\"te'.png", os.fsdecode(b"bytes\xff.png"), "=1+1,2;.png", "%2e%2e.png"]
-    for name in names:
+    names += ["quo\"te'.png", "=1+1,2;.png", "%2e%2e.png"]
+    for name in (*names, os.fsdecode(b"bytes\xff.png")):  # which no table can name
         shutil.copy(image_folder / "00.png", folder / "b" / name)
     points = f"<img src=x onerror=alert(1)>,{'é' * 300},\U0001f600 eye"
     session = open_session(tiny_run, folder, tmp_path / "project", points)
     with browser(session, tiny_run) as client:
         told = client.get("/api/project").json()
         shown = {image["name"] for image in told["images"]}
-        assert shown == {f"b/{name}".replace("\udcff", "\ufffd") for name in names}
+        assert shown == {f"b/{name}" for name in names}
         for image in told["images"]:
             assert put(client, image["id"], 0, (3, 4), (5, 6), (7, 8)).status_code == 200
         assert client.get("/api/shapes.csv").status_code == 200
