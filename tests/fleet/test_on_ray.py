@@ -1,5 +1,6 @@
 """Two processes of a Ray on this machine."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from warpmarks.cli import main
 from warpmarks.detectors.detector import Detector
+from warpmarks.errors import InputError
 from warpmarks.fleet import detect_on_fleet
 from warpmarks.system.progress import SilentProgress
 
@@ -104,3 +106,30 @@ def test_the_command(
     assert len(pq.read_table(output)) == 12
     assert main(command) == 2
     assert "holds a detection: go on with --resume" in capsys.readouterr().err
+
+
+def test_images_that_were_touched_are_gone_on_with(
+    tiny_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    images = Path(shutil.copytree(image_folder, tmp_path / "images"))
+    ways = {"images_per_part": 6, "workers": 1, "device": "cpu"}
+    detect_on_fleet(tiny_run, images, tmp_path / "out", **ways)
+    (tmp_path / "out" / "part-000001.parquet").unlink()
+    for path in images.iterdir():
+        os.utime(path, (1e9, 1e9))
+    assert detect_on_fleet(tiny_run, images, tmp_path / "out", **ways, resume=True).images == 12
+
+
+def test_what_a_worker_meets_is_told_in_its_own_words(
+    tiny_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    class Spoiler(SilentProgress):
+        """Puts a folder in the way of a part, once the workers are to start."""
+
+        def start(self, description: str, total: int | None, done: int = 0) -> None:
+            (tmp_path / "out" / "part-000000.parquet" / "in the way").mkdir(parents=True)
+
+    with pytest.raises(InputError, match=r"part-000000.parquet cannot be written \("):
+        detect_on_fleet(
+            tiny_run, image_folder, tmp_path / "out", workers=1, device="cpu", progress=Spoiler()
+        )

@@ -51,7 +51,7 @@ def points_in(table: pa.Table) -> np.ndarray:
 def test_the_numbers_of_the_local_path(tiny_run: Path, mixed_folder: Path, tmp_path: Path) -> None:
     work = find_work(str(mixed_folder), images_per_piece=5)
     table, counts = done_alone(tiny_run, work, tmp_path / "out")
-    assert counts == {"images": [5, 5, 2], "failed": [0, 2, 0]}
+    assert counts == {"images": [5, 5, 2], "failed": [0, 2, 0], "refused": ["", "", ""]}
     assert table.column_names == [
         *("image", "x1", "y1", "x2", "y2", "x3", "y3", "score1", "score2", "score3"),
         *("width", "height", "error"),
@@ -111,7 +111,7 @@ def test_a_file_that_has_gone_fails_alone(
     (listed / "2.png").unlink()
     (listed / "5.png").unlink()
     table, counts = done_alone(tiny_run, work, tmp_path / "out")
-    assert counts == {"images": [5, 1], "failed": [1, 1]}
+    assert counts == {"images": [5, 1], "failed": [1, 1], "refused": ["", ""]}
     told = dict(zip(table["image"].to_pylist(), table["error"].to_pylist(), strict=True))
     assert [name for name, error in told.items() if error] == ["2.png", "5.png"]
     assert told["2.png"] == told["5.png"] == "No such file or directory"
@@ -178,7 +178,7 @@ def test_files_are_read_at_once_and_failures_say_why(
         store.pipe_file(f"/cats/{name}", (image_folder / "03.png").read_bytes())
     piece = Piece(4, names, tuple(f"/cats/{name}" for name in names))
     table, counts = done_alone(tiny_run, Work(store, (piece,), None), tmp_path / "out")
-    assert counts == {"images": [4], "failed": [2]}
+    assert counts == {"images": [4], "failed": [2], "refused": [""]}
     assert table["error"].to_pylist() == [
         *("RuntimeError: 403 Forbidden", "No such file or directory", None, None)
     ]
@@ -199,13 +199,13 @@ def test_a_piece_that_is_there_is_not_done_again(
     )
     rows = [piece.to_text() for piece in work.pieces]
     counts = worker({"index": np.arange(2), "piece": np.array(rows, dtype=object)})
-    assert counts == {"images": [6, 6], "failed": [0, 0]}
+    assert counts == {"images": [6, 6], "failed": [0, 0], "refused": ["", ""]}
     assert first.stat().st_mtime_ns == before
     assert second.exists()
 
 
 @pytest.mark.parametrize("kind", ["files", "tables"])
-def test_results_of_images_that_changed_are_not_gone_on_with(
+def test_landmarks_of_images_that_changed_are_found_anew(
     tiny_run: Path, image_folder: Path, tmp_path: Path, kind: str
 ) -> None:
     source = tmp_path / "source"
@@ -225,14 +225,28 @@ def test_results_of_images_that_changed_are_not_gone_on_with(
     assert again.digest() == work.digest()
     parts = Parts(str(tmp_path / "out"))
     assert parts.done(0, again.pieces[0].state) == (6, 0)
-    with pytest.raises(InputError, match=r"part-000001.parquet: images changed after these land"):
-        parts.done(1, again.pieces[1].state)
+    assert parts.done(1, again.pieces[1].state) is None
     worker = FleetWorker(
         files_of(tiny_run, None), again, parts, batch_size=4, threads=1, device="cpu"
     )
     row = np.array([again.pieces[1].to_text()], dtype=object)
-    with pytest.raises(InputError, match="images changed after"):
-        worker({"index": np.array([1]), "piece": row})
+    told = worker({"index": np.array([1]), "piece": row})
+    assert told == {"images": [6], "failed": [0], "refused": [""]}
+    assert parts.done(1, again.pieces[1].state) == (6, 0)
+
+
+def test_why_a_worker_cannot_go_on_is_told_as_data(
+    tiny_run: Path, image_folder: Path, tmp_path: Path
+) -> None:
+    work = find_work(str(image_folder))
+    row = np.array([work.pieces[0].to_text()], dtype=object)
+    (tmp_path / "file").touch()
+    parts = Parts(str(tmp_path / "file" / "out"))
+    for files, reason in ((files_of(tiny_run, None), "cannot be written"), ({}, "is no run")):
+        worker = FleetWorker(files, work, parts, batch_size=4, threads=1, device="cpu")
+        told = worker({"index": np.array([0]), "piece": row})
+        assert (told["images"], told["failed"]) == ([0], [0])
+        assert reason in told["refused"][0]
 
 
 def some_regressor(detector: Detector, folder: Path) -> Regressor:

@@ -143,11 +143,12 @@ def detect_on_fleet(
             **worker,
             **resources,
         )
-        with _told_by_workers(ray):
-            for result in results.iter_batches(batch_size=None, prefetch_batches=0):
-                images += int(result["images"].sum())
-                failed += int(result["failed"].sum())
-                progress.advance(int(result["images"].sum()))
+        for result in results.iter_batches(batch_size=None, prefetch_batches=0):
+            if refused := next(filter(None, result["refused"]), None):
+                raise InputError(str(refused))
+            images += int(result["images"].sum())
+            failed += int(result["failed"].sum())
+            progress.advance(int(result["images"].sum()))
         progress.finish()
     parts.complete(images, failed)
     return FleetResult(str(output), len(points), images, failed)
@@ -271,17 +272,3 @@ def _nothing_on_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-@contextmanager
-def _told_by_workers(ray: ModuleType) -> Iterator[None]:
-    """An error that is the user's to mend is told in its own words, wherever it was met."""
-    try:
-        yield
-    except ray.exceptions.RayError as error:
-        cause: BaseException | None = error
-        while cause is not None and type(cause) is not InputError:
-            cause = getattr(cause, "cause", None) or cause.__cause__
-        if cause is None:
-            raise
-        raise InputError(str(cause)) from error

@@ -120,16 +120,14 @@ class Parts:
         self._write(ABOUT, json.dumps(asdict(about), indent=2).encode())
 
     def done(self, index: int, state: str = "") -> "tuple[int, int] | None":
-        """Images in a piece's file, and how many of them failed; None if it is not there.
+        """Images in a piece's file, and how many of them failed; None if it is to be made.
 
-        Nor is one that cannot be read, as a machine that went down may leave it.
+        It is where it is not there, cannot be read, as a machine that went down may leave it, or
+        is of images in another state.
 
         Args:
             index: of the piece.
             state: of the piece's images.
-
-        Raises:
-            InputError: the images were in another state when landmarks were found on them.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -144,11 +142,7 @@ class Parts:
             return None
         before = (table.schema.metadata or {}).get(_STATE, b"").decode()
         if before and state and before != state:
-            raise InputError(
-                f"{path}: images changed after these landmarks were found: give the same images to "
-                "go on with --resume, remove this file to have their landmarks found anew, or "
-                "start anew with --overwrite"
-            )
+            return None
         return len(table), len(table) - table["error"].null_count
 
     def write(self, index: int, table: "pa.Table", state: str = "") -> None:

@@ -5,13 +5,14 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from warpmarks.detectors.base import Detection
-from warpmarks.fleet.carried import load_carried, names_of
+from warpmarks.errors import InputError
+from warpmarks.fleet.carried import FleetDetector, load_carried, names_of
 from warpmarks.fleet.parts import Parts
 from warpmarks.fleet.pieces import Piece, Work
 from warpmarks.wording import shown
@@ -49,19 +50,30 @@ class FleetWorker:
         threads: int,
         device: str,
     ) -> None:
-        self.detector = load_carried(files, device=device, threads=threads)
-        self.names = names_of(self.detector)
+        self.files, self.device = files, device
         self.work, self.parts = work, parts
         self.batch_size, self.threads = batch_size, threads
 
-    def __call__(self, rows: Mapping[str, np.ndarray]) -> dict[str, list[int]]:
-        """Do pieces; how many images each has, and how many of them failed."""
-        counts: dict[str, list[int]] = {"images": [], "failed": []}
+    @cached_property
+    def detector(self) -> FleetDetector:
+        """Loaded when it is first needed, so that why it cannot be is told like all else."""
+        return load_carried(self.files, device=self.device, threads=self.threads)
+
+    def __call__(self, rows: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
+        """Do pieces; how many images each has, how many of them failed, why it cannot be done.
+
+        The last is empty of one that is. It is no exception: Ray loses what another one came from.
+        """
+        told: dict[str, list[Any]] = {"images": [], "failed": [], "refused": []}
         for index, text in zip(rows["index"], rows["piece"], strict=True):
-            images, failed = self._do(int(index), Piece.from_text(str(text)))
-            counts["images"].append(images)
-            counts["failed"].append(failed)
-        return counts
+            images, failed, refused = 0, 0, ""
+            try:
+                images, failed = self._do(int(index), Piece.from_text(str(text)))
+            except InputError as error:
+                refused = str(error)
+            for name, value in (("images", images), ("failed", failed), ("refused", refused)):
+                told[name].append(value)
+        return told
 
     def _do(self, index: int, piece: Piece) -> tuple[int, int]:
         if (done := self.parts.done(index, piece.state)) is not None:
@@ -71,7 +83,7 @@ class FleetWorker:
         for batch_names, contents in self._batches(piece):
             names += batch_names
             found += self._find(contents)
-        self.parts.write(index, as_table(names, found, self.names), piece.state)
+        self.parts.write(index, as_table(names, found, names_of(self.detector)), piece.state)
         return len(found), sum(isinstance(one, str) for one in found)
 
     def _find(self, contents: list[bytes | str]) -> list[Detection | str]:
