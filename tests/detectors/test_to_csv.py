@@ -1,6 +1,7 @@
 import csv
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from warpmarks.detectors import to_csv
 from warpmarks.detectors.base import ImageDetector
 from warpmarks.detectors.to_csv import Columns, Written, detect_to_file
 from warpmarks.errors import InputError
+from warpmarks.system.progress import SilentProgress
 
 COLUMNS = Columns(2, scores=True, made_by="these weights")
 
@@ -36,6 +38,20 @@ class MeanColour(ImageDetector):
         mean = pictures.mean(axis=(1, 2)) / 255
         landmarks = np.stack([mean[:, :2], -mean[:, 1:]], axis=1)
         return landmarks, mean[:, :2]
+
+
+class Told(SilentProgress):
+    """Counts what it is told of."""
+
+    def __init__(self) -> None:
+        self.steps: Counter[str] = Counter()
+        self.now = ""
+
+    def start(self, description: str, total: int | None, done: int = 0) -> None:
+        self.now = description
+
+    def advance(self, amount: int = 1) -> None:
+        self.steps[self.now] += amount
 
 
 @pytest.fixture
@@ -138,16 +154,23 @@ def test_images_of_the_same_names_in_another_folder_are_others(
     with pytest.raises(KeyboardInterrupt):
         detected(MeanColour(stop_at=12))
     kept = (tmp_path / "found.csv.part").read_bytes()
-    shutil.copytree(images.root, tmp_path / "cropped")
-    for other in (ImageSet(tmp_path / "cropped", images.names), replace(images, names=("00.png",))):
-        with pytest.raises(InputError, match=r"found\.csv\.part is of other images: "):
-            detected(images=other, resume=True)
-        with pytest.raises(InputError, match=r"another detection that was .* another --output"):
-            detected(images=other)
+    other = ImageSet(Path(shutil.copytree(images.root, tmp_path / "cropped")), images.names)
+    for path in other.paths():
+        path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(InputError, match=r"8 images changed after .* such as 00\.png: give"):
+        detected(images=other, resume=True)
+    other = replace(images, names=("00.png",))
+    with pytest.raises(InputError, match=r"found\.csv\.part is of other images: "):
+        detected(images=other, resume=True)
+    with pytest.raises(InputError, match=r"another detection that was .* another --output"):
+        detected(images=other)
     assert (tmp_path / "found.csv.part").read_bytes() == kept
     monkeypatch.chdir(tmp_path)
-    same = ImageSet(Path("images"), images.names)
-    assert counts(detected(images=same, resume=True)) == (23, ())
+    images.root.rename("moved")
+    rest = MeanColour()
+    same = ImageSet(Path("moved"), images.names)
+    assert counts(detected(rest, images=same, resume=True)) == (23, ())
+    assert rest.searched == 15
 
 
 def test_images_that_have_changed_since_are_not_mixed_with_others(
@@ -174,8 +197,9 @@ def test_images_that_were_only_copied_back_are_the_same(
         detected(MeanColour(stop_at=12))
     for path in images.paths():
         os.utime(path, (1e9, 1e9))
-    written = detected(resume=True)
-    assert (written.images, written.unreadable) == (23, ())
+    told = Told()
+    assert counts(detected(resume=True, progress=told)) == (23, ())
+    assert told.steps["Checking images"] == 8
 
 
 def test_what_was_left_goes_on_under_another_name(
@@ -185,8 +209,7 @@ def test_what_was_left_goes_on_under_another_name(
         detected(MeanColour(stop_at=12))
     shutil.copy(tmp_path / "found.csv.part", tmp_path / "copy.csv.part")
     rest = MeanColour()
-    written = detected(rest, resume=True, output=tmp_path / "copy.csv")
-    assert (written.images, written.unreadable) == (23, ())
+    assert counts(detected(rest, resume=True, output=tmp_path / "copy.csv")) == (23, ())
     assert rest.searched == 15
 
 

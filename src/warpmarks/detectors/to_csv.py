@@ -12,9 +12,10 @@ from pathlib import Path
 from warpmarks.datasets.file_marks import is_as_marked, mark_of
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
+from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, TooManyUnreadable
 from warpmarks.errors import InputError
-from warpmarks.system.progress import Progress
+from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.wording import counted
 
 _WAITING = 4
@@ -78,9 +79,9 @@ def detect_to_file(
         output: the file; one that is there is replaced when the new one is complete.
         columns: of the file.
         batch_size: images that are searched at a time.
-        resume: go on with what an interrupted call with the same arguments has left; that of other
-            images, even of the same names in another folder, is refused, and so is one with images
-            that have changed since.
+        resume: go on with what an interrupted call with the same arguments has left, also where
+            the folder of the images was moved; that of other images is refused, and so is one with
+            images that have changed since.
         overwrite: discard it.
         allow_unreadable: go on however many images cannot be read.
         progress: told of the images.
@@ -102,7 +103,7 @@ def detect_to_file(
         resume=resume,
         overwrite=overwrite,
     ) as file:
-        _refuse_changed(images, file)
+        _refuse_changed(images, file, progress or SilentProgress())
         left = tuple(name for name in images.names if name not in file.done)
         found = detector.detect_images(
             images.subset(left),
@@ -146,16 +147,29 @@ def detect_to_file(
 
 
 def _digest(images: ImageSet) -> str:
-    """Hash of which images these are, and where."""
+    """Hash of the images' names; their files have marks, wherever they are."""
     whole = hashlib.blake2b(digest_size=16)
-    for text in (str(images.root.resolve()), *images.names):
-        whole.update(f"{text}\0".encode(errors="surrogateescape"))
+    for name in images.names:
+        whole.update(f"{name}\0".encode(errors="surrogateescape"))
     return whole.hexdigest()
 
 
-def _refuse_changed(images: ImageSet, file: GrowingLandmarkFile) -> None:
+def _refuse_changed(images: ImageSet, file: GrowingLandmarkFile, progress: Progress) -> None:
     """Raise unless the images that are in the file are still what they were."""
-    changed = [n for n, mark in file.done.items() if not is_as_marked(images.root / n, mark)]
+    if not file.done:
+        return
+
+    def is_same(name: str) -> bool:
+        return is_as_marked(images.root / name, file.done[name])
+
+    changed = []
+    progress.start("Checking images", len(file.done))
+    with Workers(processors()) as threads:
+        for name, same in zip(file.done, threads.in_order(is_same, file.done), strict=True):
+            if not same:
+                changed.append(name)
+            progress.advance()
+    progress.finish()
     if changed:
         raise InputError(
             f"{file.part}: {counted(len(changed), 'image')} changed after landmarks were found, "
