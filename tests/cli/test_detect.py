@@ -261,6 +261,12 @@ def test_a_list_from_stdin_to_stdout(warpmarks, trained_run, image_folder, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["sub"]
 
 
+def test_a_list_from_stdin_has_no_splits(warpmarks, trained_run, tmp_path):
+    output = tmp_path / "l.csv"
+    code, _, err = warpmarks("detect", trained_run, "-", "--split", "val", "--output", output)
+    assert (code, "--split val was given, but - is a list of images" in err) == (2, True)
+
+
 def test_what_stdout_cannot_have(warpmarks, trained_run, image_folder, tmp_path):
     code, _, err = warpmarks("detect", trained_run, image_folder, "--output", "-", "--resume")
     assert (code, "--output - leaves nothing to go on from: name a file" in err) == (2, True)

@@ -212,7 +212,12 @@ def _find(images: Path, split: str | None, output: Path, progress: "Progress") -
     from warpmarks.cli.outputs import check_not_input
     from warpmarks.datasets.image_set import find_images, find_listed
 
-    if str(images) == "-" and split is None:
+    if str(images) == "-":
+        if split is not None:
+            raise InputError(
+                f"--split {split} was given, but - is a list of images, which has no splits: give "
+                "the folder of an image set"
+            )
         found = find_listed(sys.stdin.buffer.read(), progress=progress)
     else:
         found = find_images(images, split=split, progress=progress)
