@@ -236,6 +236,7 @@ def test_progress_is_told_while_files_are_read_and_written(warpmarks, fish, tmp_
     assert warpmarks("convert", source, tmp_path / "p", "--to", "pts", "--images", tmp_path)[0] == 0
     assert told == [
         ["Reading labels", 2, 2],
+        ["Reading sizes of images", 2, 2],
         ["Comparing images", 2, 2],
         ["Writing points", 2, 2],
         ["Checking points", 2, 2],

@@ -1,15 +1,18 @@
 """What a file says of its images, and what they are where they are found."""
 
 import json
+import threading
 import unicodedata
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from warpmarks.datasets.reading import open_image
+from warpmarks.datasets.parallel import CHUNK
+from warpmarks.datasets.reading import open_image, read_stored_size
 from warpmarks.errors import InputError
-from warpmarks.formats.image_files import images_beside
+from warpmarks.formats import image_files
+from warpmarks.formats.image_files import images_beside, with_sizes
 from warpmarks.formats.registry import read
 
 
@@ -139,3 +142,24 @@ def test_a_size_that_is_the_stored_one_is_told(tmp_path):
     picture(tmp_path / "a.png", (20, 10), exif=exif)
     with pytest.raises(InputError, match=r"of 20 x 10, but .* has 10 x 20: if .* --as-stored"):
         read(coco(tmp_path / "c.json", "a.png", 20, 10))
+
+
+def test_sizes_are_read_many_at_once(tmp_path, monkeypatch):
+    """One after the other, the first would wait for the second in vain."""
+    images = [f"{index}.png" for index in range(2 * CHUNK)]
+    for image in images:
+        picture(tmp_path / image)
+    both = threading.Barrier(2)
+
+    def slowly(path):
+        if path.name in ("0.png", f"{CHUNK}.png"):
+            both.wait(timeout=20)
+        return read_stored_size(path)
+
+    monkeypatch.setattr(image_files, "read_stored_size", slowly)
+    source = tmp_path / "labels.csv"
+    lines = ["scorer,A,A", "bodyparts,p,p", "coords,x,y", *(f"{image},1,2" for image in images)]
+    source.write_text("\n".join(lines) + "\n")
+    files = images_beside(source)
+    table = read(source, images=files)
+    assert with_sizes(table, files, needed_by="TPS").sizes.tolist() == [[20, 10]] * len(images)

@@ -1,7 +1,7 @@
 """Finding image files, for the sizes that some formats need and do not hold."""
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.image_set import is_file
-from warpmarks.datasets.reading import read_stored_size
+from warpmarks.datasets.parallel import Workers
+from warpmarks.datasets.reading import UnreadableImage, read_stored_size
 from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
 from warpmarks.formats.sources import slashes
@@ -17,6 +18,9 @@ from warpmarks.formats.table import PointTable
 from warpmarks.formats.telling import one_by_one
 from warpmarks.formats.turning import size_upright
 from warpmarks.system.progress import Progress, SilentProgress
+
+_READERS = 16
+"""Threads that read heads of images: most of the time they wait for the disk or the network."""
 
 
 @dataclass
@@ -183,11 +187,30 @@ class ImageFiles:
             InputError: the file is no image.
         """
         if path not in self._stored:
-            (height, width), orientation = read_stored_size(path)
-            if orientation != 1:
-                self.turned[path] = orientation
-            self._stored[path] = (width, height)
+            self._note(path, read_stored_size(path))
         return self._stored[path]
+
+    def read_sizes(self, names: Iterable[str]) -> None:
+        """Read the sizes of images that will be asked for, many at once; not of those unreadable.
+
+        Raises:
+            InputError: as `find`.
+        """
+        found = (self.find(name) for name in names if not frame_of(name))
+        paths = [path for path in dict.fromkeys(found) if path and path not in self._stored]
+        if not paths:
+            return
+        with Workers(_READERS) as threads:
+            heads = iter(threads.in_order(_head, paths))
+            for path in one_by_one(self.progress, "Reading sizes of images", paths):
+                if (head := next(heads)) is not None:
+                    self._note(path, head)
+
+    def _note(self, path: Path, head: tuple[tuple[int, int], int]) -> None:
+        (height, width), orientation = head
+        if orientation != 1:
+            self.turned[path] = orientation
+        self._stored[path] = (width, height)
 
     def _frame_size(self, video: str) -> tuple[int, int] | None:
         if video not in self._frames:
@@ -263,6 +286,7 @@ def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -
         InputError: a size is needed and not known, or a file has another size than the table says.
     """
     sizes = table.sizes.copy()
+    files.read_sizes(table.images)
     for row in one_by_one(files.progress, "Looking for images", range(len(table.images))):
         name = table.images[row]
         known = np.isfinite(sizes[row]).all()
@@ -296,6 +320,13 @@ def check_size(files: ImageFiles, name: str, told: np.ndarray, found: tuple[int,
         f"the points on {name!r} are of an image of {width:g} x {height:g}, but {path} has "
         f"{found[0]} x {found[1]}: {what_to_do}"
     )
+
+
+def _head(path: Path) -> tuple[tuple[int, int], int] | None:
+    try:
+        return read_stored_size(path)
+    except UnreadableImage:  # whoever needs it meets it again
+        return None
 
 
 def _tails(name: str) -> Iterator[str]:

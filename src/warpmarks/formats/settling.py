@@ -29,6 +29,8 @@ def settled(table: PointTable, files: ImageFiles, *, source: str) -> PointTable:
     """
     rows = [row for row in range(len(table.images)) if _matters(table, row, files)]
     names = {name: name for name in table.images}
+    told = np.isfinite(table.sizes).all(axis=1) | files.as_stored
+    files.read_sizes(table.images[row] for row in rows if told[row])
     for row in one_by_one(files.progress, "Comparing images", rows) if rows else ():
         name = table.images[row]
         if files.find(name) is not None:
