@@ -64,8 +64,10 @@ def test_a_folder_that_is_there(place: str) -> None:
         parts.prepare(ABOUT, resume=False, overwrite=False)
     with pytest.raises(InputError, match=r"comes from something else \(work\): give the same run"):
         parts.prepare(About("detector", "other work"), resume=True, overwrite=False)
+    parts.complete(1, 0)
     parts.prepare(ABOUT, resume=True, overwrite=False)
     assert parts.done(0) == (1, 0)
+    assert names_in(place) == ["_about.json", "part-000000.parquet"]
     parts.prepare(About("other", "work"), resume=False, overwrite=True)
     assert parts.done(0) is None
     assert names_in(place) == ["_about.json"]

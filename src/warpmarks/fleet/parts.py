@@ -100,20 +100,21 @@ class Parts:
             raise InputError(f"--output {self.place}: the folder {folder} cannot be written")
 
     def prepare(self, about: About, *, resume: bool, overwrite: bool) -> None:
-        """Make the folder, or keep what is there to go on with.
+        """Make the folder, or keep what is there to go on with, but that it is complete.
 
         Raises:
             InputError: see ``check``, or the folder cannot be made.
         """
         self.check(about, resume=resume, overwrite=overwrite)
         there = self._names()
-        if there and resume:
-            return
+        goes_on = bool(there) and resume
         try:
             # What says that these are a detection's goes last, in case this is stopped.
             own = sorted(name for name in there if name == COMPLETE or name.startswith("part-"))
-            for name in [*own, *({ABOUT} & there)]:
+            for name in {COMPLETE} & there if goes_on else [*own, *({ABOUT} & there)]:
                 self._filesystem.rm_file(f"{self._root}/{name}")
+            if goes_on:
+                return
             self._filesystem.makedirs(self._root, exist_ok=True)
         except Exception as error:  # each file system raises its own
             raise InputError(f"--output {self.place} cannot be written ({error})") from error
