@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.random import default_rng
@@ -46,6 +48,21 @@ def test_without_training_images_by_fifths():
     assert found.backward == pytest.approx(errors.mean())
     assert "5-fold" in found.how
     assert measure_both_ways(made_examples(4), LENGTHS[:4], None, default_rng(0)) is None
+
+
+def test_images_of_one_picture_count_as_one():
+    once = replace(made_examples(noise=3.0), pictures=tuple(map(str, range(24))))
+    few = once.subset(np.arange(12))
+    doubled = once.subset(np.arange(24) % 12)
+    expected = measure_both_ways(few, LENGTHS[:12], None, default_rng(0))
+    found = measure_both_ways(doubled, LENGTHS[np.arange(24) % 12], None, default_rng(0))
+    assert found.forward == pytest.approx(expected.forward)
+    assert_allclose(found.landmarks, expected.landmarks)
+    four = once.subset(np.arange(8) % 4)
+    assert measure_both_ways(four, LENGTHS[:8], None, default_rng(0)) is None
+    uneven = once.subset(np.append(np.arange(12), np.zeros(9, dtype=int)))
+    fitted = [measure_both_ways(once, LENGTHS, each, default_rng(0)) for each in (few, uneven)]
+    assert fitted[1].forward == pytest.approx(fitted[0].forward)
 
 
 def test_a_landmark_that_jumps_is_seen_backward_and_not_forward():

@@ -214,6 +214,20 @@ def test_a_draw_is_the_fit_on_the_images_of_its_seed(detector, annotated_folder)
     )
 
 
+def test_an_image_that_shows_a_picture_of_the_draw_is_not_elsewhere(detector, annotated_folder):
+    annotated = read_annotated(annotated_folder, normaliser="1:2")
+    pool = LabelledPool(detector, annotated)
+    pool.locate([4], range(2))
+    draw = pool.fit(4, 1)
+    expected = pool.errors_elsewhere(draw)
+    located = pool._located
+    again = located.subset(
+        np.append(np.arange(len(located)), located.names.index(draw.examples.names[0]))
+    )
+    pool._located = replace(again, names=(*located.names, "again.png"))
+    assert pool.errors_elsewhere(draw) == expected
+
+
 class OneAtATime(SilentProgress):
     """No piece of work begins in another, and none is done more than whole."""
 

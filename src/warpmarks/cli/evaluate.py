@@ -65,7 +65,7 @@ def evaluate(
             metavar="FOLDS",
             show_default=False,
             help="In place of a regressor: score each part of the images with one that was fitted "
-            "on the others. Folds are drawn over images, whoever they show.",
+            "on the others. Folds are drawn over pictures, whoever they show.",
         ),
     ] = None,
     labels: Annotated[

@@ -233,7 +233,7 @@ def _record(
     drawn: bool,
 ) -> dict[str, Any]:
     """What is kept with the regressor and printed as JSON."""
-    from warpmarks.regression.repeated import first_alike
+    from warpmarks.regression.repeated import count_pictures
     from warpmarks.regression.standing_out import standing_out
 
     normaliser = annotated.scheme.normaliser
@@ -241,7 +241,7 @@ def _record(
         "run": run.resolve().name,
         "set": annotated.name,
         "labels": len(first.examples),
-        "different_pictures": len(set(first_alike(first.examples))),
+        "different_pictures": count_pictures(first.examples),
         "seed": first.seed if drawn else None,
         "method": first.fit.regressor.method,
         "chosen": dict(first.fit.chosen),

@@ -6,10 +6,11 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.coordinates import centred_to_pixels, pixels_to_centred
-from warpmarks.evaluation.predicting import split_folds
+from warpmarks.evaluation.predicting import split_pictures
 from warpmarks.metrics.errors import mean_errors_of_points, relative_errors
 from warpmarks.metrics.forward_backward import predict_linearly
 from warpmarks.regression.examples import Examples
+from warpmarks.regression.repeated import count_pictures, first_alike, merged
 from warpmarks.wording import counted
 
 FOLDS = 5
@@ -45,21 +46,21 @@ def measure_both_ways(
         examples: to score.
         lengths: of the normaliser, in pixels.
         training: to fit on; without them each fifth of ``examples`` is scored with maps that were
-            fitted on the others.
+            fitted on the others. Images of one picture are fitted as one, and are in one fifth.
         generator: draws these fifths.
 
     Returns:
-        None where there are neither training images nor enough images for fifths.
+        None where there are neither training images nor enough pictures for fifths.
     """
     if training is not None:
         forward, backward = _predict(training, examples)
         how = f"fitted on the same {counted(len(training), 'image')}"
-    elif len(examples) < FOLDS:
+    elif count_pictures(examples) < FOLDS:
         return None
     else:
         forward = np.empty_like(examples.annotations)
         backward = np.empty_like(examples.landmarks)
-        for fitted_on, held_out in split_folds(len(examples), FOLDS, generator):
+        for fitted_on, held_out in split_pictures(examples, FOLDS, generator):
             forward[held_out], backward[held_out] = _predict(
                 examples.subset(fitted_on), examples.subset(held_out)
             )
@@ -74,6 +75,7 @@ def measure_both_ways(
 def _predict(
     training: Examples, examples: Examples
 ) -> tuple[Float[np.ndarray, "images points 2"], Float[np.ndarray, "images landmarks 2"]]:
+    training, _ = merged(training, first_alike(training))
     fitted_landmarks = pixels_to_centred(training.landmarks, training.sizes)
     fitted_points = pixels_to_centred(training.annotations, training.sizes)
     landmarks = pixels_to_centred(examples.landmarks, examples.sizes)

@@ -21,6 +21,7 @@ from warpmarks.metrics.mean_shape import predict_mean_shape
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit
 from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.repeated import show_those_of
 from warpmarks.system.progress import Progress, SilentProgress
 
 
@@ -133,16 +134,15 @@ class LabelledPool:
         return LabelDraw(seed, examples, fit)
 
     def errors_elsewhere(self, draw: LabelDraw) -> tuple[float, float]:
-        """Mean error over the normaliser on images located for other draws; that of the mean shape.
+        """Mean error over the normaliser, and that of the mean shape, on pictures of other draws.
 
         nan where there are none, or none that has a normaliser.
         """
         assert self._located is not None
-        own = set(draw.examples.names)
-        rows = [row for row, name in enumerate(self._located.names) if name not in own]
-        if not rows:
+        rows = np.flatnonzero(~show_those_of(self._located, draw.examples))
+        if not len(rows):
             return float("nan"), float("nan")
-        return mean_relative_error(draw.fit.regressor, self._located.subset(np.array(rows)))
+        return mean_relative_error(draw.fit.regressor, self._located.subset(rows))
 
     def _draw(self, labels: int | None, seed: int) -> AnnotatedSet:
         return self.annotated if labels is None else self.annotated.draw(labels, seed)

@@ -16,7 +16,7 @@ from warpmarks.regression.repeated import first_alike, told_of_repeated
 from warpmarks.wording import be, counted
 
 FOLDS_SHARE = (
-    "Folds are drawn over images: where several of them show one person, animal or video, the "
+    "Folds are drawn over pictures: where several of them show one person, animal or video, the "
     "errors are too low for others."
 )
 
@@ -108,18 +108,15 @@ def predict_by_folds(
 ) -> Predictions:
     """Each part of the images with a regressor that was fitted on the others.
 
-    The folds are drawn over pictures, and images of one picture stay together: where several show
-    one individual, the errors are too good.
+    The folds are those of `split_pictures`: where several show one individual, the errors are too
+    good.
 
     Raises:
         InputError: fewer pictures than folds, or a fold leaves nothing to fit some point on.
     """
     points, means = np.empty_like(examples.annotations), np.empty_like(examples.annotations)
     scores = np.empty(points.shape[:2])
-    pictures, of_picture = np.unique(first_alike(examples), return_inverse=True)
-    for _, chosen in split_folds(len(pictures), folds, generator):
-        held = np.isin(of_picture, chosen)
-        training, held_out = np.flatnonzero(~held), np.flatnonzero(held)
+    for training, held_out in split_pictures(examples, folds, generator):
         _check_points_left(examples, training, scheme)
         fit = fit_regressor(examples.subset(training), scheme, method=method, bias=bias)
         predicted = predict_with(fit.regressor, examples.subset(held_out), how="")
@@ -132,6 +129,20 @@ def predict_by_folds(
         f"fitted by {folds}-fold cross-validation over these images",
         " ".join(filter(None, (FOLDS_SHARE, told_of_repeated(examples)))),
     )
+
+
+def split_pictures(
+    examples: Examples, folds: int, generator: np.random.Generator
+) -> Iterator[tuple[Int[np.ndarray, " training"], Int[np.ndarray, " held_out"]]]:
+    """As `split_folds`, drawn over pictures: images of one picture stay together.
+
+    Raises:
+        InputError: fewer than two folds, or more folds than pictures.
+    """
+    pictures, of_picture = np.unique(first_alike(examples), return_inverse=True)
+    for _, chosen in split_folds(len(pictures), folds, generator):
+        held = np.isin(of_picture, chosen)
+        yield np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def split_folds(

@@ -8,7 +8,7 @@ together.
 from dataclasses import replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from warpmarks.regression.examples import Examples
 from warpmarks.wording import counted, do, shown
@@ -19,6 +19,17 @@ def first_alike(examples: Examples) -> Int[np.ndarray, " images"]:
     first = dict[str, int]()
     alike = [first.setdefault(picture, row) for row, picture in enumerate(examples.pictures)]
     return np.array(alike) if alike else np.arange(len(examples))
+
+
+def count_pictures(examples: Examples) -> int:
+    """How many pictures the images show."""
+    return len(set(first_alike(examples).tolist()))
+
+
+def show_those_of(examples: Examples, others: Examples) -> Bool[np.ndarray, " images"]:
+    """Of each image whether one of the others shows its picture."""
+    known = set(others.pictures)
+    return np.array([picture in known for picture in examples.pictures], dtype=bool)
 
 
 def merged(
@@ -42,8 +53,9 @@ def told_of_repeated(examples: Examples) -> str:
     if not len(again):
         return ""
     one, other = (shown(examples.names[row]) for row in (alike[again[0]], again[0]))
+    pictures = counted(count_pictures(examples), "picture")
     return (
-        f"The {counted(len(examples), 'image')} show {counted(len(np.unique(alike)), 'picture')}: "
+        f"The {counted(len(examples), 'image')} show {pictures}: "
         f"{other}, for one, shows that of {one}. Images of one picture count as one and are left "
         "out together."
     )
@@ -51,8 +63,7 @@ def told_of_repeated(examples: Examples) -> str:
 
 def told_of_shared(scored: Examples, fitted: Examples) -> str:
     """A sentence on scored pictures that were fitted on under another name; empty where none is."""
-    known = set(fitted.pictures)
-    shared = sum(picture in known for picture in scored.pictures)
+    shared = int(show_those_of(scored, fitted).sum())
     if not shared:
         return ""
     return (
