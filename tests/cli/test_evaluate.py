@@ -302,15 +302,16 @@ def test_scoring_what_was_fitted_on_is_refused(warpmarks, run_copy, annotated_se
 
 
 @pytest.mark.usefixtures("undrawn")
+@pytest.mark.parametrize("drawn", [[], ["--labels", "all"]])
 def test_a_scored_picture_that_was_fitted_on_under_another_name(
-    warpmarks, run_copy, annotated_set, tmp_path
+    warpmarks, run_copy, annotated_set, tmp_path, drawn
 ):
     copied = (annotated_set / "images" / "02.png").read_bytes()
     (annotated_set / "images" / "09.png").write_bytes(copied)
     flags = ["evaluate", run_copy, annotated_set, "--split", "val", "--fit-split", "train"]
-    code, out, err = warpmarks(*flags, "--pictures", tmp_path / "pictures")
+    code, out, err = warpmarks(*flags, *drawn, "--pictures", tmp_path / "pictures")
     assert code == 0, err
-    words = "1 of the 4 scored images shows the same picture as one that the regressor was fitted"
+    words = "1 of the 4 scored images shows the same picture as one of the images to fit on: "
     assert words in out
 
 

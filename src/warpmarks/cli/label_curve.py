@@ -76,6 +76,7 @@ def tell_label_curve(
             normaliser.words,
             tuple(found),
             others,
+            pool.told_of_shared(examples),
         )
         way = f"{scored.name} labels of {fitted_on.name} {method}"
         key = key_of(way, scored.source)
@@ -162,6 +163,8 @@ def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = N
             row.append(with_spread(Spread.of(errors)) if errors else "")
         table.add_row(*row)
     print_table(console, table)
+    if curve.caution:
+        console.print(curve.caution, markup=False)
     for other in curve.supervised:
         if other.caution:
             console.print(f"{other.run}: {other.caution}", markup=False)

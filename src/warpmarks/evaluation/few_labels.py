@@ -21,7 +21,7 @@ from warpmarks.metrics.mean_shape import predict_mean_shape
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit
 from warpmarks.regression.regressor import Regressor
-from warpmarks.regression.repeated import show_those_of
+from warpmarks.regression.repeated import show_those_of, told_of_shared
 from warpmarks.system.progress import Progress, SilentProgress
 
 
@@ -132,6 +132,11 @@ class LabelledPool:
             others = f", or draw others with another --seed than {seed}" if some else ""
             raise InputError(f"{self.annotated.source}: {error}{others}") from error
         return LabelDraw(seed, examples, fit)
+
+    def told_of_shared(self, scored: Examples) -> str:
+        """A sentence on scored images of pictures located for the draws; empty where none is."""
+        assert self._located is not None
+        return told_of_shared(scored, self._located)
 
     def errors_elsewhere(self, draw: LabelDraw) -> tuple[float, float]:
         """Mean error over the normaliser, and that of the mean shape, on pictures of other draws.

@@ -55,6 +55,7 @@ class LabelCurve:
         normaliser, normaliser_words: what errors are divided by.
         counts: the fits.
         supervised: networks that were trained on annotations.
+        caution: a sentence on what the errors of the fits may hide, if there is one.
     """
 
     set_name: str
@@ -64,6 +65,7 @@ class LabelCurve:
     normaliser_words: str
     counts: tuple[LabelCount, ...]
     supervised: tuple[SupervisedError, ...] = ()
+    caution: str = ""
 
     def record(self) -> dict[str, Any]:
         """All figures, in %, by name."""
@@ -93,6 +95,7 @@ class LabelCurve:
                 }
                 for one in self.supervised
             ],
+            "caution": self.caution or None,
         }
 
 

@@ -68,7 +68,7 @@ def told_of_shared(scored: Examples, fitted: Examples) -> str:
         return ""
     return (
         f"{shared:,} of the {counted(len(scored), 'scored image')} {do(shared, 'show')} the same "
-        "picture as one that the regressor was fitted on: the errors are too low for others."
+        "picture as one of the images to fit on: the errors are too low for others."
     )
 
 

@@ -138,7 +138,8 @@ def _label_section(folder: Path, record: dict[str, Any]) -> Section:
         if record["supervised"]
         else ""
     )
-    cautions = "".join(
+    cautions = f" {record['caution']}" if record.get("caution") else ""
+    cautions += "".join(
         f" {one['run']}: {one['caution']}" for one in record["supervised"] if one.get("caution")
     )
     return Section(
