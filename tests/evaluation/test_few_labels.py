@@ -1,4 +1,5 @@
 import itertools
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -148,6 +149,26 @@ def test_what_fit_fits_is_one_call(detector, annotated_folder, method):
     for fitted in (found, given):
         assert_allclose(fitted.weights, by_hand.regressor.weights)
         assert_allclose(fitted.offset, by_hand.regressor.offset)
+
+
+@pytest.mark.parametrize("detector", [0.5], indirect=True)
+def test_a_picture_is_warped_and_mirrored_once_with_all_of_its_annotations(
+    detector, annotated_folder, tmp_path, monkeypatch
+):
+    folder = shutil.copytree(annotated_folder, tmp_path / "set")
+    once = read_annotated(folder, normaliser="1:2").draw(3, 1)
+    shutil.copy(once.images.paths()[0], folder / "images" / "again.png")
+    twice = replace(
+        once,
+        images=replace(once.images, names=("again.png", *once.images.names)),
+        points=np.concatenate([np.full_like(once.points[:1], np.nan), once.points]),
+        lines=(),
+    )
+    monkeypatch.setattr("warpmarks.evaluation.fit_on_images.FEW", 3)
+    seen = [warpmarks.fit_on_images(detector, each, seed=1).regressor for each in (once, twice)]
+    assert_allclose(seen[1].weights, seen[0].weights, atol=1e-9)
+    plain = fit_regressor(locate_annotated(detector, once), once.scheme).regressor
+    assert (plain.weights != seen[0].weights).any()
 
 
 def test_a_draw_is_fitted_with_an_offset_and_without(detector, annotated_folder):

@@ -23,6 +23,15 @@ def _repeated() -> tuple[Examples, Examples]:
     return once, replace(once.subset(ROWS), names=names)
 
 
+def _in_mirror(examples: Examples) -> Examples:
+    """Eyes and the landmarks of either side change places."""
+    width = np.array([119.0, 0])
+    landmarks = examples.landmarks[:, [1, 0, 2, 4, 3]] * [-1, 1] + width
+    return replace(
+        examples, landmarks=landmarks, annotations=examples.annotations * [-1, 1] + width
+    )
+
+
 @pytest.mark.parametrize("method", ["linear", "geometric", "auto"])
 def test_a_picture_under_several_names_does_not_tell_of_itself(method):
     once, several = _repeated()
@@ -44,6 +53,16 @@ def test_annotations_of_one_picture_are_fitted_by_their_mean_and_each_is_scored(
     distance = np.linalg.norm(expected.left_out[0, 1] - several.annotations[3, 1])
     assert fit.leave_one_out[3, 1] == pytest.approx(distance)
     assert np.isnan(fit.leave_one_out[9, 1])
+
+
+def test_in_the_mirror_a_picture_has_the_mean_of_its_annotations_too():
+    once, several = _repeated()
+    several.annotations[0] = np.nan  # the first of its picture, which has two others
+    fits = [
+        fit_regressor(each, SCHEME, method="geometric", mirrored=_in_mirror(each))
+        for each in (once, several)
+    ]
+    assert_allclose(fits[1].regressor.weights, fits[0].regressor.weights)
 
 
 def test_images_of_one_picture_are_in_one_fold():

@@ -17,7 +17,7 @@ from warpmarks.regression.repeated import first_alike, merged
 from warpmarks.system.progress import Progress
 
 FEW = 100
-"""Images up to which a geometric fit takes warped copies of them, and the images in the mirror."""
+"""Pictures up to which a geometric fit takes warped copies of them, and them in the mirror."""
 
 
 def fit_on_images(
@@ -53,14 +53,13 @@ def fit_on_images(
         examples = locate_annotated(detector, annotated, progress=progress)
     check_examples(examples, annotated.scheme)
     warped = mirrored = None
-    if takes_copies(method, len(examples)):
-        alike = first_alike(examples)
-        once = replace(
-            annotated.subset(np.unique(alike)), points=merged(examples, alike)[0].annotations
-        )
+    alike = first_alike(examples)
+    distinct, rows = merged(examples, alike)
+    once = replace(annotated.subset(np.unique(alike)), points=distinct.annotations)
+    if takes_copies(method, len(distinct)):
         warped = locate_warped_copies(detector, once, seed=seed, progress=progress)
-    if takes_mirrored(detector, method, len(examples)):
-        mirrored = locate_mirrored(detector, annotated)
+    if takes_mirrored(detector, method, len(distinct)):
+        mirrored = replace(locate_mirrored(detector, once).subset(rows), names=examples.names)
     return fit_regressor(
         examples,
         annotated.scheme,
@@ -72,21 +71,21 @@ def fit_on_images(
     )
 
 
-def takes_copies(method: str, images: int) -> bool:
-    """Whether a fit on so many images is better for warped copies of them, or made of them.
+def takes_copies(method: str, pictures: int) -> bool:
+    """Whether a fit on so many pictures is better for warped copies of them, or made of them.
 
     The free part of a geometric map is held back from fewer images than leave-one-out needs, and
     many images say themselves what copies would.
     """
     if method == "warps":
         return True
-    return method in {"auto", "geometric"} and FEWEST <= images <= FEW
+    return method in {"auto", "geometric"} and FEWEST <= pictures <= FEW
 
 
-def takes_mirrored(detector: Detector, method: str, images: int) -> bool:
-    """Whether a fit on so many images is better for the same images in the mirror.
+def takes_mirrored(detector: Detector, method: str, pictures: int) -> bool:
+    """Whether a fit on so many pictures is better for the same pictures in the mirror.
 
     It is if the detector's training has shown it mirrored pictures.
     """
     seen = detector.record.config.warps.mirror > 0
-    return seen and method in {"auto", "geometric"} and images <= FEW
+    return seen and method in {"auto", "geometric"} and pictures <= FEW

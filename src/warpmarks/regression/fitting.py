@@ -111,7 +111,7 @@ def fit_regressor(
             warped=None
             if warped is None
             else warped.subset(np.flatnonzero([name in names for name in warped.names])),
-            mirrored=None if mirrored is None else mirrored.subset(np.unique(alike)),
+            mirrored=None if mirrored is None else merged(mirrored, alike)[0],
         )
         regressor = replace(
             fit.regressor,
