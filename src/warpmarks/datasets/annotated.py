@@ -213,8 +213,6 @@ def _notices(missing: Sequence[str], resized: Sequence[str], images: Path) -> tu
 
 def _check_marks(table_path: Path, table: LandmarkTable, scheme: PointScheme) -> None:
     """Raise where a point is at -1,-1, as tools write one that is missing, or all are shares."""
-    if shares := told_of_shares(table.points):
-        raise InputError(f"{table_path}: {shares}")
     rows, points = np.nonzero((table.points == -1).all(axis=2))
     if len(rows):
         raise InputError(
@@ -222,6 +220,8 @@ def _check_marks(table_path: Path, table: LandmarkTable, scheme: PointScheme) ->
             "-1,-1, as other tools write a point that is missing: leave both fields empty where a "
             "point is not annotated"
         )
+    if shares := told_of_shares(table.points):
+        raise InputError(f"{table_path}: {shares}")
 
 
 def _check_case(table_path: Path, table: LandmarkTable, names: Sequence[str]) -> None:

@@ -22,9 +22,9 @@ def told_of_origin(points: Float[np.ndarray, "images points 2"]) -> str:
 
 
 def told_of_shares(points: Float[np.ndarray, "images points 2"]) -> str:
-    """A sentence on points that are all within a pixel of (0, 0); empty if they are not, or few."""
-    placed = np.isfinite(points).all(axis=-1)
-    if placed.sum() < 2 or (np.abs(points[placed]) > 1).any():
+    """A sentence on points that are all within [0, 1], not only 0 and 1; empty else, or of few."""
+    placed = points[np.isfinite(points).all(axis=-1)]
+    if len(placed) < 2 or ((placed < 0) | (placed > 1)).any() or np.isin(placed, (0, 1)).all():
         return ""
     return (
         "all points lie within a pixel of the image's corner: if they are shares of its width and "
@@ -35,13 +35,13 @@ def told_of_shares(points: Float[np.ndarray, "images points 2"]) -> str:
 def told_of_scores(
     points: Float[np.ndarray, "images points 2"], scores: Float[np.ndarray, "images points"] | None
 ) -> str:
-    """A sentence on scores beside annotations, which nothing makes use of; empty if none is."""
+    """A sentence on low scores beside annotations, which nothing makes use of; empty if none is."""
     if scores is None:
         return ""
     known = scores[np.isfinite(points).all(axis=-1) & np.isfinite(scores)]
-    if not len(known):
-        return ""
     low = int((known < DOUBTFUL).sum())
+    if not low:
+        return ""
     return (
         f"there are scores, as of points that were detected and not annotated, {low:,} of "
         f"{len(known):,} {be(low)} below {DOUBTFUL}: they are not used, so empty the fields of "
