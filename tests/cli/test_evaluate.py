@@ -391,6 +391,20 @@ def test_a_set_without_names_takes_those_of_the_regressor(warpmarks, fitted, ann
 
 
 @pytest.mark.usefixtures("undrawn")
+def test_a_regressor_without_names_takes_the_order_of_the_set(warpmarks, fitted, annotated_set):
+    scheme = annotated_set / "points.json"
+    named = scheme.read_text()
+    scheme.unlink()
+    flags = ["--normaliser", "1:2", "--overwrite"]
+    assert warpmarks("fit", fitted, annotated_set, "--output", "blobs", *flags)[0] == 0
+    scheme.write_text(named)
+    code, _, err = warpmarks("evaluate", fitted, annotated_set, "--regressor", "blobs")
+    assert code == 0, err
+    nameless = "the points of the regressor blobs have no names"
+    assert f"{nameless}: they are taken in the order of {annotated_set}" in err
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_names_that_differ_in_case_are_the_same(warpmarks, fitted, annotated_set):
     names = ["Bright", " dark", "BETWEEN"]
     edit(annotated_set / "points.json", names=names, normaliser="1:2")
@@ -419,6 +433,21 @@ def test_what_is_hardly_meant_is_told(warpmarks, fitted, annotated_set):
     assert "1 point lies exactly at (0, 0)" in err
     code, _, err = warpmarks("fit", fitted, annotated_set, "--output", "t", "--split", "train")
     assert (code, "(0, 0)" in err) == (0, False)
+    rows[1:] = [row.replace(",0.9,0.3,0.8", ",0.9,0.5,0.8") for row in rows[1:]]
+    (annotated_set / "landmarks.csv").write_text("\n".join(rows))
+    code, _, err = warpmarks("fit", fitted, annotated_set, "--output", "u")
+    assert (code, "there are scores" in err) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("cell", "told"), [("-1", "the point bright is at -1,-1, as other"), ("0", "length 0")]
+)
+def test_points_that_are_all_missing_are_no_shares(warpmarks, fitted, annotated_set, cell, told):
+    header, *rows = (annotated_set / "landmarks.csv").read_text().splitlines()
+    rows = [",".join([row.split(",")[0], *[cell] * 6]) for row in rows]
+    (annotated_set / "landmarks.csv").write_text("\n".join([header, *rows]))
+    code, _, err = warpmarks("fit", fitted, annotated_set, "--output", fitted / "new")
+    assert (code, told in err, "shares" in err) == (2, True, False), err
 
 
 def test_shares_of_width_and_height_are_refused(warpmarks, fitted, annotated_set, tmp_path):

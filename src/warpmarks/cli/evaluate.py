@@ -327,9 +327,10 @@ def _scheme(
         )
     differ = [i for i in range(len(here)) if name_key(here[i]) != name_key(there[i])]
     if differ and numbers in (here, there):
-        nameless = annotated.source if here == numbers else who
+        sides = (annotated.source, who)
+        nameless, other = sides if here == numbers else sides[::-1]
         print(
-            f"the points of {nameless} have no names: they are taken in the order of {who}",
+            f"the points of {nameless} have no names: they are taken in the order of {other}",
             file=sys.stderr,
         )
     elif differ:
