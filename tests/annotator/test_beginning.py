@@ -93,3 +93,9 @@ def test_tables_that_no_project_begins_with(coco, image_folder, tmp_path):
     (tmp_path / "landmarks.csv").write_text("image,x1,y1\nelse.png,1,2\n")
     with pytest.raises(InputError, match=r"has points on else.png and others, none of which is in"):
         begun(tmp_path / "landmarks.csv", image_folder)
+
+
+def test_names_of_images_may_have_line_breaks(image_folder, tmp_path):
+    (image_folder / "01.png").rename(image_folder / "o\rne.png")
+    (tmp_path / "landmarks.csv").write_text('image,x1,y1\n"o\rne.png",1,2\n', newline="")
+    assert list(begun(tmp_path / "landmarks.csv", image_folder).labels) == ["o\rne.png"]

@@ -67,7 +67,7 @@ def begin_from(
             f"{path} has points on {shown(table.images[0])} and others, none of which is in "
             f"{images.root}: give the images that they lie on"
         )
-    if name := next((name for name in table.images if "\r" in name or "\0" in name), None):
+    if name := next((name for name in table.images if "\0" in name), None):
         raise InputError(f"{path}: the image {name!r} has a character that no project can hold")
     found = np.zeros_like(table.placed)
     if table.scores is not None:
