@@ -30,7 +30,7 @@ def blobs(folder: Path) -> AnnotatedSet:
 
 
 def supervise_tiny(
-    annotated: AnnotatedSet, run: Path, asked: TrainingConfig | None = None, **conduct: Any
+    annotated: AnnotatedSet, run: Path, asked: TrainingConfig | Path | None = None, **conduct: Any
 ) -> TrainingResult[PointMeasures]:
     if not conduct.get("resume"):
         asked = asked or config()
@@ -182,6 +182,18 @@ def test_changed_annotations_are_refused_to_go_on(
             supervise_tiny(changed, run, resume=True)
     with pytest.raises(InputError, match="these are not the annotations that"):
         supervise_tiny(blobs(annotated_folder), run, labels=6, resume=True)
+
+
+def test_another_recipe_is_refused_to_go_on(annotated_folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.yaml"
+    recipe.write_text(config().model_dump_json())
+    run = tmp_path / "run"
+    supervise_tiny(blobs(annotated_folder), run, recipe, steps=2)
+    assert RunFolder(run).record().recipe == str(recipe)
+    supervise_tiny(blobs(annotated_folder), run, recipe, resume=True, steps=3)
+    recipe.write_text(config(seed=5).model_dump_json())
+    with pytest.raises(InputError, match=r"made with other settings \(seed is 5 now and was 0"):
+        supervise_tiny(blobs(annotated_folder), run, recipe, resume=True, steps=4)
 
 
 def test_kinds_of_runs_are_not_mixed_up(

@@ -1,9 +1,31 @@
 """What records and messages call image sets and differences of settings."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from warpmarks.configuration import TrainingConfig
+from warpmarks.configuration import TrainingConfig, as_config, load_recipe
+
+
+def asked_for(
+    config: TrainingConfig | str | Path | None,
+    recipe: str = "default",
+    *,
+    load: Callable[[str | Path], TrainingConfig] = load_recipe,
+) -> tuple[TrainingConfig | None, str]:
+    """The settings that were asked for, None where none were, and the name of their recipe.
+
+    Args:
+        config: settings, or the name of the recipe to ``load``.
+        recipe: name of other settings.
+        load: gives the settings of a recipe.
+
+    Raises:
+        InputError: it is none of these, or there is no such recipe.
+    """
+    if isinstance(config, str | Path):
+        return load(config), str(config)
+    return as_config(config), recipe
 
 
 def source_name(source: Path) -> str:

@@ -8,12 +8,13 @@ from typing import Unpack
 import numpy as np
 
 from warpmarks.arguments import expect
-from warpmarks.configuration import TrainingConfig, as_config, for_annotations, load_recipe
+from warpmarks.configuration import TrainingConfig, for_annotations, load_recipe
 from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.errors import InputError
 from warpmarks.runs.record import AnnotationSource
 from warpmarks.training.annotated_batches import AnnotatedPictures
 from warpmarks.training.conduct import Conduct
+from warpmarks.training.naming import asked_for
 from warpmarks.training.schedule import Budget
 from warpmarks.training.start import Materials, Plan, Start, TrainingResult
 from warpmarks.training.supervision import PointMeasures, Supervision
@@ -54,9 +55,13 @@ def supervise(
         KeyboardInterrupt: Ctrl-C, after a checkpoint.
     """
     expect(annotated, AnnotatedSet, "annotated", ANNOTATED)
-    if isinstance(config, str | Path):
-        recipe, config = str(config), None
-    asked = as_config(config)
+    count = annotated.scheme.count
+
+    def with_points(name: str | Path) -> TrainingConfig:
+        settings = for_annotations(load_recipe(name)).model_dump()
+        return TrainingConfig.model_validate(settings | {"num_landmarks": count})
+
+    asked, recipe = asked_for(config, recipe, load=with_points)
     start = Start(run, conduct)
     record = start.record
     if record is not None:
@@ -65,12 +70,9 @@ def supervise(
                 f"{run} was trained without annotations: go on with warpmarks train --resume"
             )
         labels = record.annotations.labels if labels is None else labels
-    count = annotated.scheme.count
     settings = start.settings(
         None if asked is None else for_annotations(asked),
-        lambda: TrainingConfig.model_validate(
-            for_annotations(load_recipe(recipe)).model_dump() | {"num_landmarks": count}
-        ),
+        lambda: with_points(recipe),
     )
     if settings.num_landmarks != count:
         raise InputError(

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from torch import Tensor
 
-from warpmarks.configuration import TrainingConfig, as_config, load_recipe
+from warpmarks.configuration import TrainingConfig, load_recipe
 from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.errors import InputError
 from warpmarks.runs.folder import RunFolder
@@ -13,7 +13,7 @@ from warpmarks.runs.record import SourceRun
 from warpmarks.runs.weights import build_network, read_tensors, tensors_digest
 from warpmarks.training.conduct import Conduct
 from warpmarks.training.discovery import Discovery, PairMeasures
-from warpmarks.training.naming import first_difference
+from warpmarks.training.naming import asked_for, first_difference
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.start import Materials, Plan, Start, TrainingResult
 from warpmarks.training.widening import widen
@@ -50,9 +50,7 @@ def train(
         KeyboardInterrupt: Ctrl-C, after a checkpoint.
     """
     images = as_images(images)
-    if isinstance(config, str | Path):
-        recipe = str(config)
-    asked = as_config(config)
+    asked, recipe = asked_for(config, recipe)
     start = Start(run, conduct)
     if start.record is not None and start.record.kind != "unsupervised":
         raise InputError(
@@ -89,7 +87,7 @@ def finetune(
         InputError: see its sentence; nothing that was there before has been lost.
         KeyboardInterrupt: Ctrl-C, after a checkpoint.
     """
-    images, asked = as_images(images), as_config(config)
+    images, (asked, _) = as_images(images), asked_for(config)
     start = Start(run, conduct)
     record = start.record
     if record is not None and record.source is None:
