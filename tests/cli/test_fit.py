@@ -499,7 +499,7 @@ def test_an_image_whose_points_are_swapped_is_named(
 ):
     monkeypatch.setattr("warpmarks.regression.standing_out.TIMES", 1.5)
     rows = (annotated_set / "landmarks.csv").read_text().splitlines()
-    monkeypatch.setattr("warpmarks.cli.fit.STANDING_OUT", 1)
+    monkeypatch.setattr("warpmarks.regression.standing_out.NAMED", 1)
     rows[3] = "02.png,35,27,0,0.5,30,1"
     rows[5] = "04.png,35,27,0,0.5,30,1"
     (annotated_set / "landmarks.csv").write_text("\n".join(rows))

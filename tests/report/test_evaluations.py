@@ -199,3 +199,5 @@ def test_the_section_of_a_regressor_names_images_that_stand_out(tmp_path):
             False,
             bool(about),
         )
+        rest = "2 more images stand out: regressor.json names them all."
+        assert (rest in section.introduction) == bool(about)

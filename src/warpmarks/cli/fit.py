@@ -9,7 +9,6 @@ import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Run, Threads
 from warpmarks.errors import InputError
-from warpmarks.wording import counted, do
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
@@ -17,10 +16,6 @@ if TYPE_CHECKING:
     from warpmarks.evaluation.few_labels import LabelDraw, LabelledPool, Spread
     from warpmarks.regression.promise import Promise
     from warpmarks.system.progress import Progress
-
-
-STANDING_OUT = 3
-"""Images that are named; of more, their number is told."""
 
 
 class Method(StrEnum):
@@ -183,11 +178,9 @@ def _notes(
 ) -> Iterator[str]:
     """Sentences on what may be wrong with the images or with what is promised."""
     from warpmarks.regression.repeated import told_of_repeated
+    from warpmarks.regression.standing_out import told_of_standing_out
 
-    found = record["standing_out"]
-    yield from (one["sentence"] for one in found[:STANDING_OUT])
-    if (more := len(found) - STANDING_OUT) > 0:
-        yield f"{counted(more, 'more image')} {do(more, 'stand')} out: --json names them all."
+    yield from told_of_standing_out(record["standing_out"], all_in="--json")
     if repeated := told_of_repeated(first.examples):
         yield repeated
     if detector.record.kind == "supervised":

@@ -47,7 +47,8 @@ _TO_UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_SIDES_SWAPPED = {5, 6, 7, 8}
+SIDES_SWAPPED = frozenset({5, 6, 7, 8})
+"""Orientations whose stored width is the upright image's height."""
 _ENDS_LEFT = {2, 3, 6, 7}  # orientations whose upright left is where a stored row or column ends
 _ENDS_TOP = {3, 4, 7, 8}
 
@@ -120,7 +121,7 @@ def read_size(path: str | Path) -> tuple[int, int]:
         UnreadableImage: it is no image, with the reason.
     """
     (height, width), orientation = read_stored_size(path)
-    return (width, height) if orientation in _SIDES_SWAPPED else (height, width)
+    return (width, height) if orientation in SIDES_SWAPPED else (height, width)
 
 
 def read_stored_size(path: str | Path) -> tuple[tuple[int, int], int]:
@@ -225,7 +226,7 @@ def _upright(
         upright = upright.transpose(_TO_UPRIGHT[orientation])
     if scale == 1:
         return _Opened(upright, (upright.height, upright.width))
-    width, height = reversed(full_size) if orientation in _SIDES_SWAPPED else full_size
+    width, height = reversed(full_size) if orientation in SIDES_SWAPPED else full_size
     # A draft has whole pixels: its stored last ones may reach beyond the end of the original.
     x = upright.width - width / scale if orientation in _ENDS_LEFT else 0.0
     y = upright.height - height / scale if orientation in _ENDS_TOP else 0.0
@@ -240,7 +241,7 @@ def _draft(image: Image.Image, target: tuple[int, int, str]) -> int:
     if _pixels(image) > MAX_DRAFT_PIXELS:
         return 1
     stored_width, (height, width, fit) = image.width, target
-    if orientation_of(image) in _SIDES_SWAPPED:
+    if orientation_of(image) in SIDES_SWAPPED:
         height, width = width, height
     left, top, right, bottom = place((image.height, image.width), (height, width), fit).box
     wanted = (2 * width * image.width / (right - left), 2 * height * image.height / (bottom - top))

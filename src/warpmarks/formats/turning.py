@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from warpmarks.datasets.reading import SIDES_SWAPPED
 from warpmarks.formats.table import Extras
 
-SIDES_SWAPPED = frozenset({5, 6, 7, 8})
 _FROM_RIGHT = frozenset({2, 3, 7, 8})
 _FROM_BOTTOM = frozenset({3, 4, 6, 7})
 

@@ -5,22 +5,26 @@ look swapped: exchanged they would lie where the fit expects them. On cats and m
 annotated no image is 5 times off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit
-from warpmarks.wording import line_of, shown
+from warpmarks.wording import counted, do, line_of, shown
 
 FEWEST = 5
 """Images from which one can stand out."""
 
 TIMES = 5.0
 """The middle image's error, from which on an image stands out."""
+
+NAMED = 3
+"""Images that are named; of more, their number is told."""
 
 SWAPPED, FAR, NEAR = 0.5, 2.0, 3.0
 """Share of the error of two points that is left when they are exchanged, at most; and in the middle
@@ -130,3 +134,15 @@ def _mean_over_known(errors: Float[np.ndarray, "images points"]) -> Float[np.nda
     counts = known.sum(axis=1)
     sums: Float[np.ndarray, " images"] = np.where(known, errors, 0.0).sum(axis=1)
     return sums / np.where(counts > 0, counts, np.nan)
+
+
+def told_of_standing_out(found: Sequence[Mapping[str, Any]], *, all_in: str) -> Iterator[str]:
+    """Sentences on the first of these records, and on how many more there are.
+
+    Args:
+        found: see `StandingOut.record`.
+        all_in: what names all of them.
+    """
+    yield from (one["sentence"] for one in found[:NAMED])
+    if (more := len(found) - NAMED) > 0:
+        yield f"{counted(more, 'more image')} {do(more, 'stand')} out: {all_in} names them all."

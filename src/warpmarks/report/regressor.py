@@ -4,12 +4,10 @@ from pathlib import Path
 
 from warpmarks.errors import InputError
 from warpmarks.evaluation.regressor_picture import NAME
+from warpmarks.regression.standing_out import told_of_standing_out
 from warpmarks.regression.storage import FOLDER, RECORD, RegressorRecord, read_record
 from warpmarks.report.content import Picture, Section
 from warpmarks.wording import counted
-
-STANDING_OUT = 3
-"""Images that a section names."""
 
 
 def regressor_sections(run: Path, detector: str) -> tuple[Section, ...]:
@@ -70,7 +68,7 @@ def _promise(record: RegressorRecord) -> str:
 
 def _standing_out(record: RegressorRecord) -> str:
     try:
-        told = [one["sentence"] for one in record.about["standing_out"][:STANDING_OUT]]
+        told = told_of_standing_out(record.about["standing_out"], all_in=RECORD)
         return "".join(f" {sentence}" for sentence in told)
     except (KeyError, TypeError):
         return ""
