@@ -439,6 +439,20 @@ def test_what_is_hardly_meant_is_told(warpmarks, fitted, annotated_set):
     assert (code, "there are scores" in err) == (0, False)
 
 
+def test_scores_above_one_are_refused_as_by_convert(warpmarks, fitted, annotated_set, tmp_path):
+    table = annotated_set / "landmarks.csv"
+    header, *rows = table.read_text().splitlines()
+    rows = [f"{row},0.9,1.3,0.8" for row in rows]
+    table.write_text("\n".join([f"{header},score1,score2,score3", *rows]))
+    sentence = f"{table}, line 2: score2 is 1.3: expected 0 (not sure) to 1 (sure), so scale"
+    for command in (
+        ("fit", fitted, annotated_set, "--output", fitted / "new"),
+        ("convert", table, tmp_path / "x.csv", "--to", "deeplabcut"),
+    ):
+        code, _, err = warpmarks(*command)
+        assert (code, sentence in err) == (2, True), err
+
+
 @pytest.mark.parametrize(
     ("cell", "told"), [("-1", "the point bright is at -1,-1, as other"), ("0", "length 0")]
 )

@@ -148,7 +148,7 @@ WRONG = [
     (
         "warpmarks",
         "image,x1,y1,score1\ni.png,1,2,7\n",
-        "the score of '1' on 'i.png' is 7: expected",
+        r"line 2: score1 is 7: expected 0 \(not sure\) to 1 \(sure\), so scale the scores or",
     ),
     (
         "warpmarks",

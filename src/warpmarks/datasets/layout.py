@@ -72,6 +72,12 @@ def read_landmarks(path: str | Path) -> LandmarkTable:
                     f"{path}, line {line}: only one of x{point + 1} and y{point + 1} is filled: "
                     "fill both, or leave both empty where the point is not annotated"
                 )
+        for column, score in zip(header[1 + 2 * count :], cells[2 * count :], strict=True):
+            if not 0 <= score <= 1 and not math.isnan(score):
+                raise InputError(
+                    f"{path}, line {line}: {column} is {score:g}: expected 0 (not sure) to 1 "
+                    "(sure), so scale the scores or leave their columns away"
+                )
         values.append(cells[: 2 * count])
         scores.append(cells[2 * count :])
     scored = len(header) > 1 + 2 * count

@@ -33,6 +33,7 @@ from warpmarks.formats.sources import (
 )
 from warpmarks.formats.table import (
     HIDDEN,
+    HIGHEST_PEAK,
     UNLABELLED,
     VISIBLE,
     ImagePoints,
@@ -40,13 +41,13 @@ from warpmarks.formats.table import (
     assemble,
     check_room,
     empty_row,
+    scores_of_peaks,
 )
 from warpmarks.system.files import write_text
 from warpmarks.wording import counted
 
 KIND = "a CSV file with the header rows scorer, bodyparts and coords"
 SCORER = "warpmarks"
-_ROUNDING = 1e-6  # by which a sum of probabilities may be above 1
 _READ = ("x", "y", "likelihood", "visible")
 
 
@@ -248,10 +249,12 @@ def _row(
             if visibility[point] == UNLABELLED:
                 points[point] = np.nan
         if likelihood := cell(name, "likelihood"):
-            told = number(likelihood, f"{where}, likelihood of {name!r}", low=0, high=1 + _ROUNDING)
-            scores[point] = min(told, 1)
+            told = f"{where}, likelihood of {name!r}"
+            scores[point] = number(likelihood, told, low=0, high=HIGHEST_PEAK)
             scored = True
-    return ImagePoints(image, points, visibility, scores=scores if scored else None)
+    return ImagePoints(
+        image, points, visibility, scores=scores_of_peaks(scores) if scored else None
+    )
 
 
 def _state(where: str, name: str, text: str, *, placed: bool) -> int:

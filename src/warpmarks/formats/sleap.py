@@ -28,6 +28,7 @@ from warpmarks.formats.table import (
     assemble,
     check_room,
     empty_row,
+    scores_of_peaks,
 )
 from warpmarks.system.files import atomic_path
 from warpmarks.wording import counted
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     import sleap_io
 
 KIND = "a .slp file of SLEAP"
-_HIGHEST_PEAK = 1.2
 
 
 def read(path: Path, files: ImageFiles) -> PointTable:
@@ -176,9 +176,13 @@ def _row(
     visibility = np.where(placed, seen, UNLABELLED).astype(np.int8)
     scores = None
     if "score" in (found.dtype.names or ()):
-        peaks = found["score"].astype(np.float64)
-        peaks[(peaks > 1) & (peaks <= _HIGHEST_PEAK)] = 1
-        scores = np.where(placed, peaks, np.nan)
+        scores = np.where(placed, scores_of_peaks(found["score"].astype(np.float64)), np.nan)
+        for point in np.flatnonzero((scores < 0) | (scores > 1)):
+            raise InputError(
+                f"{path}: the score of {names[point]!r} on {image!r} is {scores[point]:g}: "
+                "expected 0 (not sure) to 1 (sure), so scale points['score'] of the instances "
+                "with sleap-io"
+            )
     return ImagePoints(image, points, visibility, size, scores=scores)
 
 

@@ -18,6 +18,9 @@ from warpmarks.wording import be, counted
 UNLABELLED, HIDDEN, VISIBLE = 0, 1, 2
 """Whether a point is annotated, as COCO counts it; a hidden one may have a place or not."""
 
+HIGHEST_PEAK = 1.2
+"""Up to which a score of a pose tracker, the height of a peak, is 1 where it is above 1."""
+
 MAX_POINTS = 50_000_000
 """Most points that a table holds, over all images: 1.2 GB."""
 
@@ -185,6 +188,11 @@ def _check_scores(
             f"{scores[row, point]:g}: expected 0 (not sure) to 1 (sure), so scale the scores or "
             "leave them away"
         )
+
+
+def scores_of_peaks(heights: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Scores from heights of peaks, which may pass 1 a little, see `HIGHEST_PEAK`."""
+    return np.where((heights > 1) & (heights <= HIGHEST_PEAK), 1, heights)
 
 
 def check_room(images: int, points: int, *, source: str) -> None:
