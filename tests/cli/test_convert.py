@@ -158,6 +158,19 @@ def test_photographs_that_exif_turns_are_told_of(warpmarks, fish, tmp_path):
     assert read(tmp_path / "2").points[0, 0].tolist() == [16 - 1 - (16 - 10), 3]
 
 
+def test_images_of_a_set_are_called_by_their_paths_in_its_images(warpmarks, fish, tmp_path):
+    photos = tmp_path / "one" / "images"
+    photos.mkdir(parents=True)
+    (tmp_path / "a.png").rename(photos / "a.png")
+    (photos / "deep").mkdir()
+    (tmp_path / "b.png").rename(photos / "deep" / "b.png")
+    text = TPS.replace("IMAGE=a", "IMAGE=images/a").replace("IMAGE=b", "IMAGE=images/deep/b")
+    fish.write_text(text)
+    flags = ["--to", "warpmarks", "--images", tmp_path / "one"]
+    assert warpmarks("convert", fish, tmp_path / "two", *flags)[0] == 0
+    assert read(tmp_path / "two").images == ("a.png", "deep/b.png")
+
+
 def test_an_existing_target_is_kept_without_overwrite(warpmarks, fish, tmp_path):
     target = tmp_path / "o.xml"
     target.write_text("precious")

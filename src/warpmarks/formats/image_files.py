@@ -73,13 +73,21 @@ class ImageFiles:
     def called(self, name: str) -> str:
         """What an image is called in the folder in which it is found; its name if it is not.
 
+        Of the folders that the user named the deepest counts: of a set that is its images/.
+
         Raises:
             InputError: as `find`.
         """
         found = self._looked_up(name)
         if found is None:
             return name
-        return self.name(found[1]) if PurePosixPath(found[1]).is_absolute() else found[1]
+        if PurePosixPath(found[1]).is_absolute():
+            return self.name(found[1])
+        if not self.given:
+            return found[1]
+        place = found[0] / found[1]
+        inside = [place.relative_to(home) for home in self.folders if place.is_relative_to(home)]
+        return min(inside, key=lambda tail: len(tail.parts)).as_posix()
 
     def like(self, name: str) -> str | None:
         """What an image that is not found differs from in upper and lower case only, if any."""
