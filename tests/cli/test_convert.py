@@ -150,12 +150,31 @@ def test_photographs_that_exif_turns_are_told_of(warpmarks, fish, tmp_path):
     Image.new("L", (20, 16)).save(tmp_path / "a.png", exif=exif)
     code, _, err = warpmarks("convert", fish, tmp_path / "1", "--to", "warpmarks")
     assert code == 0
-    assert "1 photograph is turned by EXIF, such as a.png: their points are taken to be" in err
+    assert "1 photograph is turned by EXIF, such as a.png: its points are taken to be" in err
     assert "on the upright picture, as B counts them; if A counts on the stored one, give" in err
     assert read(tmp_path / "1").points[0, 0].tolist() == [3, 10]
     code, _, err = warpmarks("convert", fish, tmp_path / "2", "--to", "warpmarks", "--as-stored")
-    assert (code, "a.png: their points were turned upright with them" in err) == (0, True)
+    assert (code, "a.png: its points were turned upright with it" in err) == (0, True)
     assert read(tmp_path / "2").points[0, 0].tolist() == [16 - 1 - (16 - 10), 3]
+
+
+def test_photographs_whose_points_are_known_to_be_upright_are_not_told_of(
+    warpmarks, fish, tmp_path
+):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("a.png", "b.png"):
+        Image.new("L", (20, 16)).save(tmp_path / name, exif=exif)
+    for target in ("c.json", "set"):
+        flags = ["--to", "coco" if target == "c.json" else "warpmarks"]
+        _, _, err = warpmarks("convert", fish, tmp_path / target, *flags)
+        assert "2 photographs are turned by EXIF, such as a.png: their points are taken" in err
+        flags = ["--to", "tps", "--images", tmp_path]
+        code, _, err = warpmarks("convert", tmp_path / target, tmp_path / f"{target}.tps", *flags)
+        assert (code, "EXIF" in err) == (0, False), err
+    flags = ["--to", "warpmarks", "--as-stored"]
+    code, _, err = warpmarks("convert", tmp_path / "c.json", tmp_path / "new", *flags)
+    assert (code, err.endswith("on the upright picture, so leave --as-stored away\n")) == (2, True)
 
 
 def test_images_of_a_set_are_called_by_their_paths_in_its_images(warpmarks, fish, tmp_path):

@@ -124,7 +124,7 @@ def convert(
     from warpmarks.datasets.suspicions import told_of_origin, told_of_shares
     from warpmarks.errors import InputError
     from warpmarks.formats.image_files import images_beside
-    from warpmarks.formats.recognition import recognise_target
+    from warpmarks.formats.recognition import recognise, recognise_target
     from warpmarks.formats.registry import FORMATS, read, write
     from warpmarks.formats.table import rename_points, select_points
 
@@ -135,7 +135,9 @@ def convert(
     with terminal_progress() as progress:
         files = images_beside(source, images, progress)
         files.measure, files.frame_times, files.as_stored = frame_size, frame_times, as_stored
-        table = read(source, source_format.value if source_format else None, files)
+        format = source_format.value if source_format else recognise(source, flag="--from")
+        table = read(source, format, files)
+    turned = turned_photographs(table, files, as_stored=as_stored, ours=format == "warpmarks")
     normaliser = table.normaliser
     if names is not None:
         table = rename_points(table, listed_names(names, "--names"), source="--names")
@@ -152,7 +154,6 @@ def convert(
         dropped = write(target, to, table, files)
         far = far_outside(table, files) if images is not None else None
     missing = missing_images(table, files) if images is not None else None
-    turned = turned_photographs(files, as_stored=as_stored)
     told = (told_of_shares(table.points), told_of_origin(table.points), missing, far, turned)
     for sentence in filter(None, told):
         print(sentence, file=sys.stderr)
@@ -198,24 +199,42 @@ def missing_images(table: "PointTable", files: "ImageFiles") -> str | None:
     return f"{are} not in {files.folders[0]}, where fit would look: {shown(names[0])}{hint}"
 
 
-def turned_photographs(files: "ImageFiles", *, as_stored: bool) -> str | None:
+def turned_photographs(
+    table: "PointTable", files: "ImageFiles", *, as_stored: bool, ours: bool
+) -> str | None:
     """A sentence on the photographs that EXIF turns, of those that were opened; None without any.
 
     Args:
+        table: as it was read; where it tells the size of the upright picture, its points are known
+            to be counted on that.
         files: the images.
         as_stored: whether the points were counted on the pixels that are stored.
+        ours: whether A is in our format, whose points are upright.
     """
-    count = len(files.turned)
-    if not count:
+    import numpy as np
+
+    from warpmarks.datasets.reading import SIDES_SWAPPED
+
+    turned = []
+    for name, size in zip(table.images, table.sizes, strict=True):
+        path = files.find(name) if files.turned else None
+        if path is None or path not in files.turned:
+            continue
+        told = np.isfinite(size).all() and size[0] != size[1] and name not in files.measured
+        if as_stored or not (ours or (told and files.turned[path] in SIDES_SWAPPED)):
+            turned.append(path)
+    if not turned:
         return None
+    count = len(turned)
+    its = "its" if count == 1 else "their"
     assumed = (
-        "their points were turned upright with them"
+        f"{its} points were turned upright with {'it' if count == 1 else 'them'}"
         if as_stored
-        else "their points are taken to be counted on the upright picture, as B counts them; if A "
+        else f"{its} points are taken to be counted on the upright picture, as B counts them; if A "
         "counts on the stored one, give --as-stored"
     )
-    turned = f"{counted(count, 'photograph')} {be(count)} turned by EXIF"
-    return f"{turned}, such as {shown(min(files.turned).name)}: {assumed}"
+    photographs = f"{counted(count, 'photograph')} {be(count)} turned by EXIF"
+    return f"{photographs}, such as {shown(min(turned).name)}: {assumed}"
 
 
 def far_outside(table: "PointTable", files: "ImageFiles") -> str | None:

@@ -41,6 +41,7 @@ class ImageFiles:
         flag: with which they are named, for messages.
         as_stored: whether sizes are those of the pixels as they are stored, which EXIF may turn.
         turned: of the images that were opened those that EXIF turns, with how, as it counts.
+    measured: names of images whose size was asked for as the points' file does not tell it.
     """
 
     folders: tuple[Path, ...] = ()
@@ -52,6 +53,7 @@ class ImageFiles:
     flag: str = "--images"
     as_stored: bool = False
     turned: dict[Path, int] = field(default_factory=dict)
+    measured: set[str] = field(default_factory=set)
     _found: dict[str, tuple[Path, str] | None] = field(init=False, default_factory=dict)
     _owners: dict[Path, tuple[str, bool]] = field(init=False, default_factory=dict)
     _stored: dict[Path, tuple[int, int]] = field(init=False, default_factory=dict)
@@ -98,6 +100,7 @@ class ImageFiles:
         """Know images by other names from now on: those that they had by the new ones."""
         self._found |= {new: self._looked_up(old) for new, old in names.items()}
         self._owners.clear()
+        self.measured |= {new for new, old in names.items() if old in self.measured}
 
     def _looked_up(self, name: str) -> tuple[Path, str] | None:
         if name not in self._found:
@@ -230,11 +233,12 @@ class ImageFiles:
         return self._frames[video]
 
     def needed_size(self, name: str, why: str) -> tuple[int, int]:
-        """Width and height of an image.
+        """Width and height of an image; that they were asked for is noted.
 
         Raises:
             InputError: it is not found; ``why`` says what its size is needed for.
         """
+        self.measured.add(name)
         size = self.size(name)
         if size is None:
             frame = frame_of(name)
@@ -318,12 +322,13 @@ def check_size(files: ImageFiles, name: str, told: np.ndarray, found: tuple[int,
     if (width, height) == found:
         return
     path = files.find(name)
-    stored = path is not None and path in files.turned and files.stored_size(path)
-    what_to_do = (
-        "if the tool did not turn it as its EXIF says, convert with --as-stored"
-        if stored == (width, height) and not files.as_stored
-        else "bring the images that were annotated"
-    )
+    what_to_do = "bring the images that were annotated"
+    if path in files.turned and found == (height, width):
+        what_to_do = (
+            "the points are counted on the upright picture, so leave --as-stored away"
+            if files.as_stored
+            else "if the tool did not turn it as its EXIF says, convert with --as-stored"
+        )
     raise InputError(
         f"the points on {name!r} are of an image of {width:g} x {height:g}, but {path} has "
         f"{found[0]} x {found[1]}: {what_to_do}"

@@ -132,6 +132,7 @@ def _row(path: Path, block: _Block, files: ImageFiles) -> ImagePoints:
         raise InputError(f"{where}: the specimen has neither IMAGE= nor ID=: add the image's name")
     missing = (block.landmarks < 0).all(axis=1) | np.isnan(block.landmarks).any(axis=1)
     landmarks = np.where(missing[:, None], np.nan, block.landmarks)
+    files.measured.add(block.image)
     size = files.size(block.image)
     if size is None and (not missing.all() or any(block.lines.values())):
         size = files.needed_size(block.image, f"{where}: to turn y over, warpmarks")
