@@ -44,6 +44,13 @@ def test_errors_after_some_labels_are_those_of_fits_without_the_image():
     assert np.isfinite(errors[1, 0])
 
 
+def test_errors_after_some_labels_are_not_of_pictures_that_have_them():
+    examples = replace(made(7, 2.0), pictures=tuple("abcdbef"))
+    errors = errors_after(examples, 4)
+    assert np.isnan(errors[4]).all()
+    assert np.isfinite(np.delete(errors, 4, axis=0)).all()
+
+
 def test_the_mean_shape_is_that_of_the_other_images():
     examples = made(3, 0.0)
     same = Examples(

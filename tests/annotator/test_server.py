@@ -207,6 +207,34 @@ def test_without_pairs_the_mirror_waits_until_every_point_is_placed(
     session.stop()
 
 
+def test_a_picture_under_two_names_is_one_in_the_mirror(
+    tiny_run, image_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("warpmarks.evaluation.fit_on_images.FEW", 2)
+    pictures = tmp_path / "pictures"
+    shutil.copytree(image_folder, pictures)
+    session = open_session(tiny_run, pictures, tmp_path / "project")
+    shutil.copy(pictures / session.images.names[3], pictures / session.images.names[4])
+    config = session.detector.record.config
+    config = config.model_copy(update={"warps": config.warps.model_copy(update={"mirror": 0.5})})
+    session.detector.record = session.detector.record.model_copy(update={"config": config})
+    locate_all(session)
+    taken = []
+    plain = session._in_mirror
+    session._in_mirror = lambda *given: taken.append(plain(*given)) or taken[-1]
+    with browser(session, tiny_run) as client:
+        for image in (3, 4, 7):
+            put(client, image, 0, (10, 12), (20, 9))
+        assert 7 in session.locations.mirrored
+        assert len(taken[-1]) == 3
+        del session.locations.mirrored[3]
+        put(client, 7, 1, (11, 12), (20, 9))
+    assert np.isfinite(taken[-1].annotations).all()
+    np.testing.assert_array_equal(taken[-1].landmarks[0], taken[-1].landmarks[1])
+    np.testing.assert_array_equal(taken[-1].landmarks[0], session.locations.mirrored[4].landmarks)
+    session.stop()
+
+
 def test_an_image_that_is_gone_is_not_looked_at_in_the_mirror_and_the_others_are(
     tiny_run, image_folder, tmp_path
 ):
@@ -539,6 +567,17 @@ def test_no_point_is_placed_on_an_image_that_breaks_off(one_broken, tiny_run):
         one_broken.locations.trouble[1] = "the file is not there any more"
         assert put(client, 1, 1, (3, 5), (5, 6)).status_code == 400
         assert put(client, 1, 1, None, (5, 6)).status_code == 200
+
+
+def test_files_are_not_read_for_a_fit(client, session, monkeypatch):
+    locate_all(session)
+    monkeypatch.setattr("warpmarks.annotator.locating.file_digest", None)
+    put(client, 3, 0, (10, 12), (20, 9))
+    assert client.get("/api/predictions").json()["fitted_on"] == 1
+    session.stop()
+    again = open_session_of(session, session.project.path)
+    assert again.predictions()["fitted_on"] == 1
+    again.stop()
 
 
 def test_landmarks_are_kept_until_an_image_changes(client, session, tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Landmarks of all images, found in the background and kept for the next time.
 
 The project's landmarks.safetensors holds them with the digest of the detector and, for each image,
-the size and time of its file: whatever has changed since is found anew.
+the digest, size and time of its file: whatever has changed since is found anew.
 """
 
 import threading
@@ -72,22 +72,21 @@ class Locations:
         self,
         first: Sequence[int],
         *,
-        mirrored: bool = False,
+        mirrored: Callable[[], bool] = lambda: False,
         looked_at: Callable[[], None] | None = None,
     ) -> None:
         """Find what is missing, in another thread, beginning with the images ``first``.
 
         Args:
             first: numbers of images.
-            mirrored: look at their mirror images, too.
+            mirrored: whether to look at their mirror images, too; asked when they were looked at.
             looked_at: is called when all were looked at, or it is stopped.
         """
         # Drawn at random, so that those found so far stand for all.
         rest = np.random.default_rng(0).permutation(self.total).tolist()
-        seen = first if mirrored else ()
 
         def work() -> None:
-            self._work(first, seen, rest)
+            self._work(first, mirrored, rest)
             if looked_at is not None:
                 looked_at()
 
@@ -136,7 +135,10 @@ class Locations:
         self.mirrored[index] = found if as_opened else None
 
     def picture(self, index: int) -> str:
-        """What tells an image's file from others: one that is there twice is the same twice."""
+        """What tells an image's file from others: one that is there twice is the same twice.
+
+        Of an image whose landmarks are known it is known, too: nothing is read for it.
+        """
         if index not in self._pictures:
             try:
                 digest, _ = file_digest(self._images.path(index))
@@ -159,15 +161,18 @@ class Locations:
         return not self.located[index] and index not in self.trouble
 
     def _put(self, index: int, found: Detection) -> None:
+        self.picture(index)
         with self._writing:
             self.landmarks[index] = found.landmarks
             self.scores[index] = found.scores
             self.located[index] = True
 
-    def _work(self, first: Sequence[int], mirrored: Sequence[int], rest: Sequence[int]) -> None:
+    def _work(
+        self, first: Sequence[int], mirrored: Callable[[], bool], rest: Sequence[int]
+    ) -> None:
         try:
             self._find_all(first)
-            for index in mirrored:
+            for index in first if not self._stop.is_set() and mirrored() else ():
                 if self._stop.is_set() or self.failure:
                     return
                 self.ensure_mirrored(index)
@@ -218,6 +223,9 @@ class Locations:
         names, count = about.get("images"), self.landmarks.shape[1]
         if about.get("detector") != self._detector.digest or not isinstance(names, list):
             return
+        pictures = about.get("pictures")
+        if not isinstance(pictures, list) or len(pictures) != len(names):
+            return
         shapes = {"stamps": (2,), "landmarks": (count, 2), "scores": (count,)}
         if {name: tuple(value.shape) for name, value in held.items()} != {
             name: (len(names), *shape) for name, shape in shapes.items()
@@ -229,17 +237,19 @@ class Locations:
             row = rows.get(name)
             if row is not None and (stamps[row] == self._stamps[index]).all():
                 self.landmarks[index], self.scores[index] = landmarks[row], scores[row]
+                self._pictures[index] = str(pictures[row])
                 self.located[index] = True
 
     def _save_cache(self) -> None:
         known = np.flatnonzero(self.located)
         kept = {"stamps": self._stamps, "landmarks": self.landmarks, "scores": self.scores}
         names = [self._images.names[index] for index in known]
+        pictures = [self._pictures[index] for index in known.tolist()]
         try:
             write_tensors(
                 self._cache,
                 {name: torch.from_numpy(values[known]) for name, values in kept.items()},
-                {"detector": self._detector.digest, "images": names},
+                {"detector": self._detector.digest, "images": names, "pictures": pictures},
             )
         except InputError:
             return  # a full disk costs the time of finding them again, no more

@@ -11,6 +11,7 @@ from warpmarks.points import Normaliser, PointScheme, numbered_names
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.repeated import first_alike
 
 _WHOLE_IMAGE = Normaliser("image", "image")  # unlike others it has a length on every image
 
@@ -95,8 +96,8 @@ def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images po
     """Errors in pixels on all images when only the first ``count`` of them had been labelled.
 
     Those are left out in turn, so that the errors of every count are of the same images; nan where
-    a point could not be predicted. The fits are without images in the mirror, as for all left-out
-    errors.
+    a point could not be predicted, and on later images of the pictures that were labelled. The fits
+    are without images in the mirror, as for all left-out errors.
     """
     first = np.arange(len(examples)) < count
     fitted = fit_placed(examples.subset(np.flatnonzero(first)))
@@ -105,6 +106,7 @@ def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images po
         predicted = fitted.predict(examples.landmarks[~first], examples.sizes[~first])
         distances = np.linalg.norm(predicted - examples.annotations[~first], axis=-1)
         errors[first], errors[~first] = fitted.errors, distances
+        errors[~first & (first_alike(examples) < count)] = np.nan
     return errors
 
 

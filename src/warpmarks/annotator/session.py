@@ -36,13 +36,14 @@ from warpmarks.evaluation.locating import ROOM
 from warpmarks.evaluation.mirrored_images import mirrored_examples
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
+from warpmarks.regression.repeated import count_pictures, first_alike
 from warpmarks.wording import be, counted, first_of, have, shown
 
 _STEP = 1_000_000
 """Versions from one change to the next: landmarks that become known count in between."""
 
 MIRRORED_WORK = 1700
-"""Labelled images times their points, of which each group that is placed on images of its own
+"""Labelled pictures times their points, of which each group that is placed on images of its own
 counts for two more: with more a fit on the mirror too would keep the page waiting at each click."""
 
 
@@ -131,8 +132,9 @@ class Session:
                 tell([(self.images.names[index], reason) for index, reason in trouble])
 
         labelled = self._labelled_in_order()
-        seen = takes_mirrored(self.detector, "auto", len(labelled))
-        self.locations.start(labelled, mirrored=seen, looked_at=looked_at)
+        self.locations.start(
+            labelled, mirrored=lambda: self._takes_mirrored(labelled), looked_at=looked_at
+        )
 
     def stop(self) -> None:
         """Leave off; everything is saved already."""
@@ -440,8 +442,14 @@ class Session:
 
     def _look_in_mirror(self, index: int) -> None:
         """At an image that is being labelled; not under the lock, as others would wait."""
-        if takes_mirrored(self.detector, "auto", len(self.annotations.labels)):
+        with self._lock:
+            labelled = self._labelled_in_order()
+        if self._takes_mirrored(labelled):
             self.locations.ensure_mirrored(index)
+
+    def _takes_mirrored(self, labelled: Sequence[int]) -> bool:
+        pictures = {self.locations.picture(index) for index in labelled}
+        return takes_mirrored(self.detector, "auto", len(pictures))
 
     def _with_version(self, moved: dict[str, Any]) -> dict[str, Any]:
         """What undo and redo answer: the version after the image that moved was looked at."""
@@ -452,16 +460,19 @@ class Session:
     def _in_mirror(self, examples: Examples, found: Sequence[Detection | None]) -> Examples | None:
         """The labelled images in the mirror, where a fit is better for them.
 
-        No point is annotated on those whose mirror images have not been looked at.
+        No point is annotated on those whose mirror images have not been looked at, under any name.
         """
-        known = {row: one for row, one in enumerate(found) if one is not None}
-        if not known or not takes_mirrored(self.detector, "auto", len(examples)):
+        alike = first_alike(examples).tolist()
+        seen_as = {alike[row]: one for row, one in enumerate(found) if one is not None}
+        known = {row: seen_as[first] for row, first in enumerate(alike) if first in seen_as}
+        pictures = count_pictures(examples)
+        if not known or not takes_mirrored(self.detector, "auto", pictures):
             return None
         placed = np.isfinite(examples.annotations[..., 0]).any(axis=0)
         if not self.scheme.mirror and not placed.all():
             return None  # the partner of a point may be the one that is placed nowhere yet
         groups = len(np.unique(np.isfinite(examples.annotations[..., 0]), axis=1).T)
-        work = len(examples) * (self.scheme.count + 2 * groups)
+        work = pictures * (self.scheme.count + 2 * groups)
         if work > MIRRORED_WORK:
             return None
         rows = np.array(list(known))
