@@ -734,3 +734,102 @@ def test_where_the_detector_fails_people_label_by_hand(session, client, monkeypa
     assert session.put_labels(1, placed, 0)["version"] == 1
     assert session.image(1)["points"][0] == placed[0]
     assert len(told) == 1
+
+
+def marks(session, image):
+    return [placed and placed.accepted for placed in session.annotations.of(f"{image:02}.png")]
+
+
+def suggested(client, image):
+    return [
+        None if point is None else np.round(np.clip(point, -0.5, (35.5, 27.5)), 2).tolist()
+        for point in client.get(f"/api/images/{image}").json()["predicted"]
+    ]
+
+
+def test_a_point_within_a_fiftieth_of_a_pixel_of_its_suggestion_is_accepted(client, session):
+    put(client, 1, 0, (16, 14), (20, 12))
+    put(client, 3, 0, (16, 14), (20, 12))
+    a, b = client.get("/api/images/5").json()["predicted"]
+    assert min(*a, *b) > 0
+    assert max(*a, *b) < 27
+    put(client, 5, 0, (a[0] + 0.014, a[1] - 0.013), (b[0] + 0.02, b[1] + 0.012))
+    assert marks(session, 1) == [False, False]
+    assert marks(session, 5) == [True, False]
+    told = client.get("/api/images/5").json()["points"]
+    assert [point.get("accepted") for point in told] == [True, None]
+
+
+def test_a_point_keeps_its_mark_while_it_stays_and_loses_it_when_it_is_moved(
+    client, session, tiny_run
+):
+    put(client, 1, 0, (10, 12), (20, 9))
+    a, b = suggested(client, 5)
+    version = put(client, 5, 0, a, b).json()["version"]
+    sent = client.get("/api/images/5").json()["points"]
+    sent[0] = {**sent[0], "visible": False}
+    body = {"base_version": version, "points": sent}
+    answer = client.put("/api/images/5/points", json=body, headers=WRITES)
+    assert marks(session, 5) == [True, True]
+    put(client, 5, answer.json()["version"], a, (b[0], b[1] + 1))
+    assert marks(session, 5) == [True, False]
+    folder = session.project.path
+    session.stop()
+    again = open_session_of(session, folder)
+    with browser(again, tiny_run) as tab:
+        assert marks(again, 5) == [True, False]
+        tab.post("/api/undo", json={}, headers=WRITES)
+        assert marks(again, 5) == [True, True]
+        for _ in range(2):
+            tab.post("/api/undo", json={}, headers=WRITES)
+        assert marks(again, 5) == [None, None]
+        for _ in range(3):
+            tab.post("/api/redo", json={}, headers=WRITES)
+        assert marks(again, 5) == [True, False]
+    again.stop()
+
+
+def test_what_was_suggested_before_a_click_is_accepted_after_it_too(client, session):
+    put(client, 1, 0, (10, 12), (20, 9))
+    put(client, 3, 0, (11, 13), (24, 9))
+    a, b = suggested(client, 5)
+    by_hand = (a[0] + 4, a[1] - 3)
+    version = put(client, 5, 0, by_hand, None).json()["version"]  # on its way as Enter is pressed
+    put(client, 5, version, by_hand, b)
+    assert marks(session, 5) == [False, True]
+
+
+def test_a_point_by_hand_that_is_moved_onto_its_prediction_is_not_accepted(client, session):
+    put(client, 1, 0, (16, 14), (20, 12))
+    put(client, 3, 0, (13, 15), (22, 10))
+    a, _ = suggested(client, 3)
+    assert a != [13, 15]
+    put(client, 3, 2, a, (22, 10))
+    assert marks(session, 3) == [False, False]
+    assert session.annotations.of("03.png")[0] == Placed(*a)
+
+
+def test_accepted_points_are_not_measured(client, session):
+    for image, points in {1: ((10, 12), (20, 9)), 3: ((14, 10), (25, 11))}.items():
+        put(client, image, 0, *points)
+    before = client.get("/api/progress").json()
+    assert "accepted" not in before["sentence"]
+    for image in (5, 6, 7, 8):
+        put(client, image, 0, *suggested(client, image))
+    after = client.get("/api/progress").json()
+    assert [point["labelled"] for point in after["points"]] == [2, 2]
+    assert after["labelled_images"] == 6
+    assert "8 of 12 points were accepted as suggested and are not measured." in after["sentence"]
+    errors = session._known().fitted.errors
+    assert np.isfinite(errors).tolist() == [[True, True]] * 2 + [[False, False]] * 4
+    assert after["all"]["error_px"] == pytest.approx(errors[:2].mean(), abs=0.001)
+
+
+def test_points_by_hand_on_one_image_give_no_error(client):
+    put(client, 1, 0, (10, 12), (20, 9))
+    for image in (5, 6, 7):
+        put(client, image, 0, *suggested(client, image))
+    told = client.get("/api/progress").json()
+    assert told["all"] == {"error_px": None, "error_percent": None}
+    assert told["history"] == []
+    assert "by hand on two images" in told["sentence"]

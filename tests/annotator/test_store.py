@@ -73,8 +73,8 @@ def test_what_is_saved_is_plain_and_read_by_the_other_commands(project):
 PLACES = st.integers(-5_000, 90_000).map(lambda value: value / 1000)
 POINTS = st.one_of(
     st.none(),
-    st.tuples(PLACES, PLACES, st.booleans()),
-    st.just((None, None, False)),
+    st.tuples(PLACES, PLACES, st.booleans(), st.booleans()),
+    st.just((None, None, False, False)),
 )
 CHANGES = st.lists(
     st.one_of(
@@ -99,7 +99,9 @@ def test_any_changes_are_there_after_reopening_and_undo_as_a_stack(tmp_path_fact
     for change in changes:
         if change[0] == "labels":
             points = tuple(
-                None if point is None else rounded(point[0], point[1], visible=point[2])
+                None
+                if point is None
+                else rounded(point[0], point[1], visible=point[2], accepted=point[3])
                 for point in change[2]
             )
             before = project.annotations
@@ -587,3 +589,16 @@ def test_a_kill_at_any_moment_loses_no_more_than_that_click(project):
         assert left == {".lock", "history.jsonl", "landmarks.csv", "points.json", "project.json"}
         opened.close()
     assert told > 4
+
+
+def test_a_project_of_before_points_were_marked_as_accepted_opens(project):
+    project.set_labels("a.png", (Placed(1, 2, accepted=True), Placed(3, 4), None), 0, "two")
+    path = project.path / "project.json"
+    record = json.loads(path.read_text())
+    assert record.pop("accepted") == {"a.png": [0]}
+    assert reopened(project).annotations.of("a.png")[0] == Placed(1, 2, accepted=True)
+    path.write_text(json.dumps(record))
+    project.close()
+    old = Project(project.path, project.path.parent)
+    assert old.annotations.of("a.png") == labels((1, 2), (3, 4), None)
+    old.close()

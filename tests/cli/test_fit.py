@@ -114,6 +114,34 @@ def test_images_of_a_project_that_are_gone_or_of_another_size_are_left_out(
     assert (code, "is not there" in err) == (2, True)
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_accepted_points_of_a_project_are_told_of_and_promise_nothing(
+    warpmarks, run_copy, project, tmp_path
+):
+    names = read_annotated(project).images.names
+    record = json.loads((project / "project.json").read_text())
+    record["accepted"] = {name: [0, 2] for name in names[3:]}
+    (project / "project.json").write_text(json.dumps(record))
+    told = tmp_path / "told.json"
+    code, out, err = warpmarks(
+        "fit", run_copy, project, "--output", tmp_path / "new", "--json", told
+    )
+    assert code == 0, err
+    assert "fitted on 12 annotated images" in out
+    assert "18 of 36 points were accepted as suggested: a fit takes them too, but they say" in err
+    promise = json.loads(told.read_text())["promise"]
+    assert [point["images"] for point in promise["per_point"]] == [3, 12, 3]
+    annotated = read_annotated(project)
+    assert annotated.subset(np.array([4, 0])).accepted.tolist() == [
+        [True, False, True],
+        [False, False, False],
+    ]
+    record["accepted"] = {names[0]: [7]}
+    (project / "project.json").write_text(json.dumps(record))
+    code, _, err = warpmarks("fit", run_copy, project, "--output", tmp_path / "wrong")
+    assert (code, "accepted is damaged" in err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("record", "sentence"),
     [
@@ -341,7 +369,7 @@ def test_one_point_has_no_box(text, told, capsys):
     ("images", "told"),
     [
         (1, "One annotated image is not"),
-        (3, "3 annotated images of which no point is on two pictures are"),
+        (3, "3 annotated images of which no point is placed by hand on two pictures are"),
     ],
 )
 def test_images_that_tell_no_error_are_counted(images, told, capsys):

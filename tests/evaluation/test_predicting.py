@@ -1,10 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.random import default_rng
 from numpy.testing import assert_allclose
 
-from evaluation.made_examples import SCHEME, made_examples
+from evaluation.made_examples import SCHEME, made_evaluation, made_examples
 from warpmarks.errors import InputError
+from warpmarks.evaluation.few_labels import mean_relative_error
 from warpmarks.evaluation.predicting import predict_by_folds, predict_with, split_folds
 from warpmarks.metrics.mean_shape import mean_shape, predict_mean_shape
 from warpmarks.regression.fitting import fit_regressor
@@ -93,3 +96,17 @@ def test_a_regressor_brings_the_mean_shape_of_what_it_was_fitted_on():
     assert_allclose(predicted.mean_shape, expected)
     assert np.linalg.norm(predicted.points - others.annotations, axis=-1).mean() < 1.5
     assert predicted.how == "somehow"
+
+
+def test_points_that_were_accepted_as_suggested_are_not_scored():
+    examples = made_examples(noise=2)
+    accepted = np.zeros((24, 3), dtype=bool)
+    accepted[5:] = accepted[3, 1] = True
+    marked = replace(examples, accepted=accepted)
+    errors, own = made_evaluation(examples).landmarks.errors, made_evaluation(marked).landmarks
+    assert_allclose(own.errors, np.where(accepted, np.nan, errors))
+    assert own.mean == pytest.approx(errors[~accepted].mean())
+    regressor = fit_regressor(made_examples(30, seed=3), SCHEME).regressor
+    assert mean_relative_error(regressor, marked)[0] == pytest.approx(own.mean)
+    with pytest.raises(InputError, match="every point was accepted as suggested"):
+        made_evaluation(replace(examples, accepted=np.ones((24, 3), dtype=bool)))

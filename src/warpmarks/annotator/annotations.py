@@ -32,11 +32,13 @@ class Placed:
         x: pixels of the upright original; None where a point that is not visible has no place.
         y: as x.
         visible: whether the point can be seen.
+        accepted: whether it lies where it was suggested: it says nothing of how good that was.
     """
 
     x: float | None
     y: float | None
     visible: bool = True
+    accepted: bool = False
 
     @property
     def somewhere(self) -> bool:
@@ -218,6 +220,11 @@ def places(labels: Labels) -> Float[np.ndarray, "points 2"]:
     return np.array(cells, dtype=np.float64).reshape(len(labels), 2)
 
 
+def accepted(labels: Labels) -> list[int]:
+    """The numbers of the points that lie where they were suggested."""
+    return [number for number, placed in enumerate(labels) if placed and placed.accepted]
+
+
 def visibility(labels: Labels) -> np.ndarray:
     """As `warpmarks.formats.table` counts it."""
     marks = [
@@ -226,7 +233,7 @@ def visibility(labels: Labels) -> np.ndarray:
     return np.array(marks, dtype=np.int8)
 
 
-def rounded(x: float | None, y: float | None, *, visible: bool) -> Placed:
+def rounded(x: float | None, y: float | None, *, visible: bool, accepted: bool = False) -> Placed:
     """A point as the project's files hold it.
 
     Raises:
@@ -241,13 +248,16 @@ def rounded(x: float | None, y: float | None, *, visible: bool) -> Placed:
     if not (math.isfinite(x) and math.isfinite(y)):
         raise InputError("a point is at no finite place: give x and y in pixels")
     # Adding 0 makes 0 of -0, which a table would show.
-    return Placed(round(x, DIGITS) + 0.0, round(y, DIGITS) + 0.0, visible)
+    return Placed(round(x, DIGITS) + 0.0, round(y, DIGITS) + 0.0, visible, accepted)
 
 
 def labels_to_json(labels: Sequence[Placed | None]) -> list[dict[str, Any] | None]:
     """As the page holds them."""
     return [
-        None if placed is None else {"x": placed.x, "y": placed.y, "visible": placed.visible}
+        None
+        if placed is None
+        else {"x": placed.x, "y": placed.y, "visible": placed.visible}
+        | ({"accepted": True} if placed.accepted else {})
         for placed in labels
     ]
 
@@ -259,7 +269,14 @@ def labels_from_json(values: Sequence[Mapping[str, Any] | None]) -> Labels:
         InputError: a value that is no point.
     """
     return tuple(
-        None if value is None else rounded(value["x"], value["y"], visible=value["visible"])
+        None
+        if value is None
+        else rounded(
+            value["x"],
+            value["y"],
+            visible=value["visible"],
+            accepted=value.get("accepted", False),
+        )
         for value in values
     )
 

@@ -6,6 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.annotator.predicting import mean_of
+from warpmarks.regression.examples import Examples
+from warpmarks.wording import be, counted
 
 STEPS = 12
 """Counts of labelled images, at most, whose errors make the curve."""
@@ -22,7 +24,7 @@ SURE = 2.0
 _UNKNOWN = {
     0: "Label one image, and points appear on all the others.",
     1: "One image is labelled: errors can be measured from the second one on.",
-    2: "No point is placed on two images yet: errors cannot be measured.",
+    2: "No point is placed by hand on two images yet: errors cannot be measured.",
 }
 
 
@@ -83,6 +85,17 @@ def judge(
         "chance does. More labels will not help much: correct the images that look worst, or train "
         "the landmarks for longer.",
         False,
+    )
+
+
+def told_of_accepted(examples: Examples) -> str:
+    """A sentence on points that are not measured, as they were accepted; empty without such."""
+    if examples.accepted is None or not (count := int(examples.accepted.sum())):
+        return ""
+    placed = int(np.isfinite(examples.annotations[..., 0]).sum())
+    return (
+        f" {count:,} of {counted(placed, 'point')} {'was' if count == 1 else 'were'} accepted as "
+        f"suggested and {be(count)} not measured."
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.annotator.annotations import Scheme
-from warpmarks.annotator.learning import caution, curve_counts, judge
+from warpmarks.annotator.learning import caution, curve_counts, judge, told_of_accepted
 from warpmarks.annotator.predicting import (
     Fitted,
     errors_after,
@@ -36,7 +36,7 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
         for count in curve_counts(labelled)
     }
     half = labelled // 2
-    blind = mean_shape_left_out(examples)
+    blind = np.where(examples.measured, mean_shape_left_out(examples), np.nan)
     verdict = judge(errors, after[half] if half in after else errors_after(examples, half))
 
     def both(of: Float[np.ndarray, "images points"]) -> dict[str, float | None]:
@@ -48,7 +48,7 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
         scheme.names,
         means_of_points(errors),
         means_of_points(percent(errors, lengths)),
-        np.isfinite(examples.annotations).all(axis=-1).sum(axis=0).tolist(),
+        examples.by_hand.sum(axis=0).tolist(),
         strict=True,
     )
     return {
@@ -66,7 +66,7 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
         "all": both(errors),
         "mean_shape": both(blind),
         "normaliser": normaliser.words,
-        "sentence": verdict.sentence + caution(errors, blind),
+        "sentence": verdict.sentence + told_of_accepted(examples) + caution(errors, blind),
         "more_helps": verdict.helps,
     }
 

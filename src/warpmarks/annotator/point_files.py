@@ -9,7 +9,7 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
-from warpmarks.annotator.annotations import Annotations, Labels, places
+from warpmarks.annotator.annotations import Annotations, Labels, accepted, places
 from warpmarks.datasets.layout import landmark_columns, landmark_row
 from warpmarks.system.files import atomic_path, csv_writer
 
@@ -21,11 +21,13 @@ class Row(NamedTuple):
         labels: which they follow from.
         line: of landmarks.csv; empty where no point has a place.
         not_visible: points that a person has marked so.
+        accepted: points that lie where they were suggested.
     """
 
     labels: Labels
     line: bytes
     not_visible: list[int]
+    accepted: list[int]
 
 
 class Rows:
@@ -71,7 +73,7 @@ def _row(image: str, labels: Labels) -> Row:
     somewhere = any(placed and placed.somewhere for placed in labels)
     line = _line(landmark_row(image, places(labels).ravel())) if somewhere else b""
     not_visible = [number for number, placed in enumerate(labels) if placed and not placed.visible]
-    return Row(labels, line, not_visible)
+    return Row(labels, line, not_visible, accepted(labels))
 
 
 def _line(cells: list[str]) -> bytes:

@@ -23,7 +23,8 @@ class Fitted:
     Attributes:
         regressor: of those points.
         points: which of all N they are.
-        errors: leave-one-out, in pixels; nan where a point is not placed, or on one image only.
+        errors: leave-one-out, in pixels; nan where a point is not placed, was accepted as
+            suggested, or is placed by hand on one image only.
     """
 
     regressor: Regressor
@@ -73,7 +74,7 @@ def fit_placed(
 
     def placed(all_of_them: Examples) -> Examples:
         some = all_of_them.subset(images)
-        return replace(some, annotations=some.annotations[:, points])
+        return replace(some, annotations=some.annotations[:, points], accepted=None)
 
     numbers = {point: number for number, point in enumerate(points.tolist())}
     both = tuple((numbers[a], numbers[b]) for a, b in pairs if a in numbers and b in numbers)
@@ -89,15 +90,15 @@ def fit_placed(
         mirrored=mirrored,
     )
     errors[np.ix_(images, points)] = fit.leave_one_out
-    return Fitted(fit.regressor, points, errors)
+    return Fitted(fit.regressor, points, np.where(examples.measured, errors, np.nan))
 
 
 def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images points"]:
     """Errors in pixels on all images when only the first ``count`` of them had been labelled.
 
     Those are left out in turn, so that the errors of every count are of the same images; nan where
-    a point could not be predicted, and on later images of the pictures that were labelled. The fits
-    are without images in the mirror, as for all left-out errors.
+    a point could not be predicted or is not measured, and on later images of the pictures that were
+    labelled. The fits are without images in the mirror, as for all left-out errors.
     """
     first = np.arange(len(examples)) < count
     fitted = fit_placed(examples.subset(np.flatnonzero(first)))
@@ -107,7 +108,7 @@ def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images po
         distances = np.linalg.norm(predicted - examples.annotations[~first], axis=-1)
         errors[first], errors[~first] = fitted.errors, distances
         errors[~first & (first_alike(examples) < count)] = np.nan
-    return errors
+    return np.where(examples.measured, errors, np.nan)
 
 
 def percent(

@@ -32,6 +32,7 @@ class _Point(_Record):
     x: float | None
     y: float | None
     visible: bool
+    accepted: bool = False
 
     @model_validator(mode="after")
     def _has_a_place_or_none(self) -> "_Point":
@@ -60,6 +61,7 @@ class ProjectRecord(_Scheme):
     """project.json."""
 
     not_visible: dict[Text, list[Number]]
+    accepted: dict[Text, list[Number]] = {}
     changes: Number
     table: Text | None
     sizes: dict[Text, _Size] = {}

@@ -48,6 +48,7 @@ class _SentPoint(_Sent):
     x: float | None
     y: float | None
     visible: bool = True
+    accepted: bool = False  # as the page was told; the session says what is
 
 
 class _SentLabels(_Sent):

@@ -2,19 +2,22 @@
 
 import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from warpmarks.annotator.annotations import (
     DIGITS,
     Annotations,
     Labels,
+    Placed,
     Scheme,
+    accepted,
     labels_from_json,
     labels_to_json,
     places,
@@ -46,6 +49,12 @@ MIRRORED_WORK = 1700
 """Labelled pictures times their points, of which each group that is placed on images of its own
 counts for two more: with more a fit on the mirror too would keep the page waiting at each click."""
 
+
+NEAR = 0.02
+"""Pixels up to which a point lies where it was suggested; the page rounds to 0.01."""
+
+RECENT = 4
+"""Suggestions for one image that its page may still show while changes are under way."""
 
 PATIENCE = 3.0
 """Seconds that the first suggestion may wait for landmarks."""
@@ -113,6 +122,10 @@ class Session:
         self._doubted = self._far_outside()
         project.know_sizes(
             {name: size for name, size in self._sizes.items() if name not in self._doubted}
+        )
+        # Of an image under a scheme, what was suggested last for points that were not placed then.
+        self._suggested = defaultdict[tuple[int, int], deque[np.ndarray]](
+            lambda: deque(maxlen=RECENT)
         )
         self._current: tuple[Annotations, Annotations] | None = None
         self._latest: _Known | None = None
@@ -265,6 +278,8 @@ class Session:
         labels = labels_from_json(values)
         self._check_inside(index, labels)
         self.locations.ensure(index)
+        with self._lock:
+            labels = self._marked(index, labels)
         self._check_readable(index, labels)
         self._look_in_mirror(index)
         with self._lock:
@@ -509,8 +524,15 @@ class Session:
             self.locations.scores[chosen],
             np.array(labels).reshape(len(rows), self.scheme.count, 2),
             self.images.sizes[chosen],
+            accepted=self._accepted(names),
             pictures=tuple(self.locations.picture(row) for row in rows),
         )
+
+    def _accepted(self, names: tuple[str, ...]) -> Bool[np.ndarray, "images points"]:
+        marks = np.zeros((len(names), self.scheme.count), dtype=bool)
+        for row, name in enumerate(names):
+            marks[row, accepted(self.annotations.of(name))] = True
+        return marks
 
     def _current_suggester(self) -> Suggester:
         """While landmarks become known, the one of a moment ago is good enough."""
@@ -561,10 +583,28 @@ class Session:
         if predicted is None or not self.locations.located[index]:
             nothing = [None] * self.scheme.count
             return {"predicted": nothing, "scores": nothing}
+        free = np.isnan(places(self.annotations.of(self.images.names[index])))
+        suggested = np.where(free, predicted.points[index], np.nan)
+        self._suggested[index, self.project.scheme_version].append(suggested)
         return {
             "predicted": _points(predicted.points[index]),
             "scores": _numbers(predicted.scores[index], 3),
         }
+
+    def _marked(self, index: int, labels: Labels) -> Labels:
+        """The labels, those marked as accepted that were or that lie where they were suggested."""
+        self._predicted(index)
+        before = self.annotations.of(self.images.names[index])
+        if len(labels) != len(before):
+            return labels
+        near = np.zeros(len(labels), dtype=bool)
+        for suggested in self._suggested[index, self.project.scheme_version]:
+            inside = suggested.clip(-0.5, self.images.sizes[index] - 0.5)  # as the page does it
+            near |= np.linalg.norm(inside - places(labels), axis=-1) <= NEAR
+        return tuple(
+            placed and replace(placed, accepted=_is_accepted(placed, old, near=bool(of_point)))
+            for placed, old, of_point in zip(labels, before, near, strict=True)
+        )
 
     def _moved(self, change: Change | None, nothing: str) -> dict[str, Any]:
         image = change.get("image") if change else None
@@ -608,6 +648,13 @@ class Session:
         both = zip(names, before, after, strict=False)
         changed = [name for name, old, new in both if old != new]
         return " and ".join(changed) if 1 <= len(changed) <= 2 else f"{len(changed)} points"
+
+
+def _is_accepted(placed: Placed, before: Placed | None, *, near: bool) -> bool:
+    """Whether a point counts as accepted, ``near`` a suggestion or not."""
+    if before is not None and (before.x, before.y) == (placed.x, placed.y):
+        return before.accepted
+    return placed.visible and near
 
 
 def _is_outside(labels: Labels, size: np.ndarray) -> bool:

@@ -4,8 +4,8 @@
                             left out
     points.json             their names for the other commands, see `warpmarks.datasets.annotated`
     project.json            names, colours and pairs of the points, marks of points that are not
-                            visible, the sizes that labelled images had then, and where the images
-                            are, relative to the folder
+                            visible or were accepted as suggested, the sizes that labelled images
+                            had then, and where the images are, relative to the folder
     history.jsonl           every change, for undo and redo, see `warpmarks.annotator.journal`
     token                   the secret of the page's address
     landmarks.safetensors   what the detector found, see `warpmarks.annotator.locating`
@@ -38,7 +38,7 @@ from warpmarks.annotator.point_files import Rows, digest, write_table
 from warpmarks.annotator.records import ProjectRecord
 from warpmarks.datasets.annotated import scheme_record
 from warpmarks.datasets.layout import read_landmarks
-from warpmarks.datasets.project import RECORD, SIZES, sizes_from_json
+from warpmarks.datasets.project import ACCEPTED, RECORD, SIZES, sizes_from_json
 from warpmarks.errors import InputError
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import read_json
@@ -360,6 +360,7 @@ class Project:
                 "images": self._source,
                 **scheme.to_json(),
                 "not_visible": hidden,
+                ACCEPTED: {image: row.accepted for image, row in rows.items() if row.accepted},
                 SIZES: {image: list(size) for image, size in annotations.sizes.items()},
                 "changes": self.version,
                 "table": table,
@@ -370,7 +371,10 @@ class Project:
         record, journal = self._record(), self._journal
         scheme = scheme_from_json(record, source=str(self.path / RECORD))
         applied, recorded = record["changes"], record["table"]
-        not_visible = {image: set(points) for image, points in record["not_visible"].items()}
+        not_visible, accepted = (
+            {image: set(points) for image, points in record.get(key, {}).items()}
+            for key in ("not_visible", ACCEPTED)
+        )
         sizes = sizes_from_json(record.get(SIZES, {}))
         for number in range(1, journal.last + 1):
             self._touch(number)
@@ -385,7 +389,7 @@ class Project:
             # The table may be of before a change of the points, or of after it.
             self.annotations = self._replayed(scheme)
         else:
-            self.annotations = self._annotations_of_table(scheme, not_visible)
+            self.annotations = self._annotations_of_table(scheme, not_visible, accepted)
             for number in pending:
                 self.annotations = self._after(self.annotations, journal.change(number))
         written_elsewhere = not pending and (not as_recorded or applied > journal.last)
@@ -457,7 +461,7 @@ class Project:
         return record
 
     def _annotations_of_table(
-        self, scheme: Scheme, not_visible: dict[str, set[int]]
+        self, scheme: Scheme, not_visible: dict[str, set[int]], accepted: dict[str, set[int]]
     ) -> Annotations:
         points: dict[str, np.ndarray] = {}
         path = self.path / own_csv.TABLE
@@ -472,9 +476,9 @@ class Project:
         nowhere = np.full((scheme.count, 2), np.nan)
         labels = {}
         for image in points | not_visible:
-            hidden = not_visible.get(image, set())
+            hidden, as_suggested = not_visible.get(image, set()), accepted.get(image, set())
             labels[image] = tuple(
-                _placed(point, visible=index not in hidden)
+                _placed(point, visible=index not in hidden, accepted=index in as_suggested)
                 for index, point in enumerate(points.get(image, nowhere))
             )
         return Annotations(scheme, {image: row for image, row in labels.items() if any(row)})
@@ -492,9 +496,9 @@ class Project:
         )
 
 
-def _placed(point: np.ndarray, *, visible: bool) -> Placed | None:
+def _placed(point: np.ndarray, *, visible: bool, accepted: bool) -> Placed | None:
     if np.isfinite(point).all():
-        return Placed(float(point[0]), float(point[1]), visible)
+        return Placed(float(point[0]), float(point[1]), visible, accepted)
     return None if visible else Placed(None, None, visible=False)
 
 

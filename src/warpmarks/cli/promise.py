@@ -60,7 +60,8 @@ def print_promise(
         too_few = (
             "One annotated image is"
             if regressor.fitted_on == 1
-            else f"{regressor.fitted_on} annotated images of which no point is on two pictures are"
+            else f"{regressor.fitted_on} annotated images of which no point is placed by hand on "
+            "two pictures are"
         )
         console.print(
             f"{too_few} not enough to tell how far the regressor is off on others: annotate more, "

@@ -19,11 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import LandmarkTable, read_landmarks, read_split
-from warpmarks.datasets.project import home_of_images, is_project, sizes_when_labelled
+from warpmarks.datasets.project import (
+    accepted_as_suggested,
+    home_of_images,
+    is_project,
+    sizes_when_labelled,
+)
 from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.datasets.suspicions import told_of_origin, told_of_scores, told_of_shares
 from warpmarks.errors import InputError
@@ -60,6 +65,8 @@ class AnnotatedSet:
         lines: of the source, for messages: where each image is; none where it is not a table.
         notices: sentences for the user: on labelled images of a project that are left out, and on
             what is well formed but hardly meant.
+        accepted: points of a project that were accepted as suggested, so that they say nothing of
+            an error; None where there are none.
     """
 
     name: str
@@ -70,6 +77,7 @@ class AnnotatedSet:
     left_out: int = 0
     lines: tuple[int, ...] = ()
     notices: tuple[str, ...] = ()
+    accepted: Bool[np.ndarray, "images points"] | None = None
 
     def subset(self, indices: np.ndarray) -> "AnnotatedSet":
         """The images at ``indices``, in that order."""
@@ -80,6 +88,7 @@ class AnnotatedSet:
             self.scheme,
             self.source,
             lines=tuple(self.lines[index] for index in indices) if self.lines else (),
+            accepted=None if self.accepted is None else self.accepted[indices],
         )
 
     def draw(self, labels: int, seed: int) -> "AnnotatedSet":
@@ -168,6 +177,11 @@ def read_annotated(
     chosen = [rows[name] for name in names]
     points = table.points[chosen]
     scores = None if table.scores is None else table.scores[chosen]
+    accepted = None
+    if project:
+        accepted = accepted_as_suggested(root, names, scheme.count) & np.isfinite(points[..., 0])
+        if accepted.any():
+            notices = (*notices, _told_of_accepted(accepted, points))
     suspicions = filter(None, (told_of_origin(points), told_of_scores(points, scores)))
     return AnnotatedSet(
         f"{root.resolve().name} {split}" if split is not None else root.resolve().name,
@@ -178,6 +192,7 @@ def read_annotated(
         len(found.names) - len(names),
         tuple(table.lines[row] for row in chosen),
         (*notices, *(f"{table_path}: {suspicion}" for suspicion in suspicions)),
+        accepted if accepted is not None and accepted.any() else None,
     )
 
 
@@ -209,6 +224,14 @@ def _notices(missing: Sequence[str], resized: Sequence[str], images: Path) -> tu
             "back the files that were labelled, or place the points anew on the page"
         )
     return tuple(told)
+
+
+def _told_of_accepted(accepted: np.ndarray, points: np.ndarray) -> str:
+    count, placed = int(accepted.sum()), int(np.isfinite(points[..., 0]).sum())
+    return (
+        f"{count:,} of {counted(placed, 'point')} {'was' if count == 1 else 'were'} accepted as "
+        "suggested: a fit takes them too, but they say nothing of the error and are left out of it"
+    )
 
 
 def _check_marks(table_path: Path, table: LandmarkTable, scheme: PointScheme) -> None:

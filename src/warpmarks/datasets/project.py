@@ -1,18 +1,23 @@
-"""An annotation project as a set: where its images are, and how large they were when labelled.
+"""An annotation project as a set: where its images are, and how they were labelled.
 
-    {"images": "../pictures", "sizes": {"1.jpg": [640, 480]}}
+    {"images": "../pictures", "sizes": {"1.jpg": [640, 480]}, "accepted": {"1.jpg": [0, 2]}}
 
 No more of its project.json is read. The path is relative to the project; the sizes are those of the
-upright originals. See `warpmarks.annotator` for the rest.
+upright originals when they were labelled; the points, counted from 0, were accepted as suggested.
+See `warpmarks.annotator` for the rest.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Bool
+
 from warpmarks.errors import InputError
 
-RECORD, SIZES = "project.json", "sizes"
+RECORD, SIZES, ACCEPTED = "project.json", "sizes", "accepted"
 
 
 def is_project(root: Path) -> bool:
@@ -59,6 +64,25 @@ def sizes_when_labelled(root: Path) -> dict[str, tuple[int, int]]:
         return sizes_from_json(_read(record).get(SIZES, {}))
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{record}: {SIZES} is damaged: bring it back from a copy") from error
+
+
+def accepted_as_suggested(
+    root: Path, names: Sequence[str], points: int
+) -> Bool[np.ndarray, "images points"]:
+    """Which points of images of a project a person took as the page suggested them.
+
+    Raises:
+        InputError: project.json cannot be read, or does not say so as it should.
+    """
+    record = root / RECORD
+    marks = np.zeros((len(names), points), dtype=bool)
+    try:
+        told = _read(record).get(ACCEPTED, {})
+        for row, name in enumerate(names):
+            marks[row, told.get(name, [])] = True
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(f"{record}: {ACCEPTED} is damaged: bring it back from a copy") from error
+    return marks
 
 
 def sizes_from_json(value: Any) -> dict[str, tuple[int, int]]:

@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.errors import InputError
 from warpmarks.evaluation.both_ways import BothWays, measure_both_ways
 from warpmarks.evaluation.predicting import Predictions
 from warpmarks.metrics.by_score import errors_by_score
@@ -71,11 +72,16 @@ def evaluate_predictions(
         training: what the regressor was fitted on, where it is at hand.
 
     Raises:
-        InputError: the normaliser has no length on an image.
+        InputError: the normaliser has no length on an image, or no point was placed by hand.
     """
-    annotated = examples.annotations
+    annotated = np.where(examples.by_hand[..., None], examples.annotations, np.nan)
+    if not examples.by_hand.any():
+        raise InputError(
+            f"{source}: every point was accepted as suggested, which says nothing of the error: "
+            "place some by hand"
+        )
     lengths = checked_lengths(
-        scheme.normaliser.lengths(annotated, examples.sizes),
+        scheme.normaliser.lengths(examples.annotations, examples.sizes),
         annotated,
         examples.names,
         normaliser=scheme.normaliser.text,

@@ -225,7 +225,8 @@ def mean_relative_error(regressor: Regressor, examples: Examples) -> tuple[float
     lengths = np.where(lengths > 0, lengths, np.nan)
 
     def error(predicted: np.ndarray) -> float:
-        errors = relative_errors(point_distances(predicted, examples.annotations), lengths)
+        distances = point_distances(predicted, examples.annotations)
+        errors = relative_errors(np.where(examples.by_hand, distances, np.nan), lengths)
         return mean_error(errors) if np.isfinite(errors).any() else float("nan")
 
     return (

@@ -56,6 +56,7 @@ def locate_annotated(
         np.stack(sizes),
         lines=annotated.lines,
         pictures=tuple(pictures),
+        accepted=annotated.accepted,
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,8 @@ class Examples:
             are from elsewhere.
         pictures: what tells the images' pictures apart, one text for each image; none where nobody
             has compared them.
+        accepted: points that were accepted as a map suggested them: they are fitted on, but say
+            nothing of its error; None where there are none.
     """
 
     names: tuple[str, ...]
@@ -29,10 +31,26 @@ class Examples:
     sizes: Float[np.ndarray, "images 2"]
     lines: tuple[int, ...] = field(default=(), kw_only=True)
     pictures: tuple[str, ...] = field(default=(), kw_only=True)
+    accepted: Bool[np.ndarray, "images points"] | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         """Number of images."""
         return len(self.names)
+
+    @property
+    def by_hand(self) -> Bool[np.ndarray, "images points"]:
+        """Where a point is annotated and was not accepted as suggested."""
+        placed = np.isfinite(self.annotations).all(axis=-1)
+        return placed if self.accepted is None else placed & ~self.accepted
+
+    @property
+    def measured(self) -> Bool[np.ndarray, "images points"]:
+        """Where a left-out error says something: by hand, here and on another image.
+
+        Points that were accepted follow from those that were placed by hand: where that is one,
+        leaving it out would leave all that it has said.
+        """
+        return self.by_hand & (self.by_hand.sum(axis=0) > 1)
 
     def subset(self, indices: np.ndarray) -> "Examples":
         """The images at ``indices``, in that order."""
@@ -44,4 +62,5 @@ class Examples:
             self.sizes[indices],
             lines=tuple(self.lines[index] for index in indices) if self.lines else (),
             pictures=tuple(self.pictures[index] for index in indices) if self.pictures else (),
+            accepted=None if self.accepted is None else self.accepted[indices],
         )

@@ -22,7 +22,7 @@ class PointPromise:
 
     Attributes:
         name: of the point; ``all`` for the mean over all annotated points.
-        images: that it is annotated on.
+        images: that it is annotated on, those left out where it was accepted as suggested.
         pixels: mean distance in pixels of the original images.
         percent: in % of the normaliser, on the images that have it.
         mean_shape_pixels, mean_shape_percent: the same of the mean shape of the other images.
@@ -52,16 +52,22 @@ class Promise:
 
 
 def promise_of(fit: Fit, examples: Examples) -> Promise:
-    """What a fit promises; ``examples`` are those that it was made from."""
+    """What a fit promises; ``examples`` are those that it was made from.
+
+    By points that were placed by hand: one that was accepted as suggested is a map's own.
+    """
     percent = 100 / np.where(fit.lengths > 0, fit.lengths, np.nan)[:, None]
-    plain = mean_shape_left_out(examples)
+    own, plain = (
+        np.where(examples.measured, errors, np.nan)
+        for errors in (fit.leave_one_out, mean_shape_left_out(examples))
+    )
     kinds = (
-        fit.leave_one_out,
-        fit.leave_one_out * percent,
+        own,
+        own * percent,
         plain,
         plain * percent,
     )
-    shown = np.isfinite(examples.annotations).all(axis=-1)
+    shown = examples.by_hand
     points = tuple(
         PointPromise(
             name, int(shown[:, point].sum()), *(_mean(errors[:, point]) for errors in kinds)

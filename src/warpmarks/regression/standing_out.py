@@ -80,13 +80,14 @@ class StandingOut:
 
 def standing_out(fit: Fit, examples: Examples) -> Sequence[StandingOut]:
     """The images that stand out, the farthest first; ``examples`` are those of the fit."""
-    errors = fit.leave_one_out / np.sqrt(examples.sizes.prod(axis=1))[:, None]
+    own = np.where(examples.measured, fit.leave_one_out, np.nan)
+    errors = own / np.sqrt(examples.sizes.prod(axis=1))[:, None]
     known = np.isfinite(errors)
     if known.any(axis=1).sum() < FEWEST:
         return ()
     means = _mean_over_known(errors)
     times = means / max(float(np.median(means[np.isfinite(means)])), np.finfo(float).tiny)
-    pixels = _mean_over_known(fit.leave_one_out)
+    pixels = _mean_over_known(own)
     found = []
     pairs = _swapped(fit, examples, errors)
     for row in range(len(examples)):

@@ -56,6 +56,7 @@ def locate_once(
         annotated.points,
         arrays["sizes"],
         lines=annotated.lines,
+        accepted=annotated.accepted,
     )
 
 
