@@ -21,6 +21,7 @@ def test_a_folder_is_searched_with_its_folders(tmp_path):
     touch(tmp_path, "z.JPG", "b/a 1.png", "b/c/d.TiFf", "é,1.webp", "notes.txt", "b/data.h5", "jpg")
     images = find_images(str(tmp_path))
     assert images.root == tmp_path
+    assert len(images) == 4
     assert images.names == ("b/a 1.png", "b/c/d.TiFf", "z.JPG", "é,1.webp")
     assert images.paths()[0] == tmp_path / "b" / "a 1.png"
 

@@ -97,6 +97,13 @@ def test_an_exported_detector_is_called_like_a_detector(exported, detector, regr
     assert isinstance(exported, warpmarks.ExportedDetector)
 
 
+def test_a_file_without_a_regressor_has_no_points(detector, tmp_path):
+    module.write_onnx(detector, tmp_path / "bare.onnx")
+    bare = ExportedDetector.load(tmp_path / "bare.onnx", device="cpu")
+    with pytest.raises(InputError, match=r"no regressor: export it with --regressor NAME$"):
+        PointDetector(bare, bare.regressor)
+
+
 def test_the_file_says_what_it_is(onnx_file, detector, regressor, exported):
     model = onnx.load(onnx_file)
     onnx.checker.check_model(model, full_check=True)

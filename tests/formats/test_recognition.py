@@ -27,6 +27,7 @@ def test_what_we_write_is_recognised(tmp_path, name):
     images = make_images(fish(), tmp_path / "images")
     write(tmp_path / TARGETS[name], name, fish(), ImageFiles((images,)))
     assert recognise(tmp_path / TARGETS[name], flag="--from") == name
+    assert read(str(tmp_path / TARGETS[name]), images=str(images)).images == fish().images
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,10 @@ class ImageSet:
     listed: Path | None = field(default=None, compare=False)
     of_videos: bool = field(default=False, compare=False)
 
+    def __len__(self) -> int:
+        """Number of images."""
+        return len(self.names)
+
     @property
     def source(self) -> Path:
         """What the person who gave the images knows them by."""

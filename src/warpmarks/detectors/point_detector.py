@@ -11,6 +11,8 @@ from jaxtyping import Float, UInt8
 
 from warpmarks.arguments import expect
 from warpmarks.detectors.base import Detection, ImageDetector, ReadImage, Source
+from warpmarks.detectors.exported import ExportedDetector
+from warpmarks.errors import InputError
 from warpmarks.regression.regressor import Regressor, expect_regressor
 from warpmarks.regression.storage import load_regressor, regressor_path
 
@@ -30,13 +32,19 @@ class PointDetector(ImageDetector):
         name: of the regressor, for messages.
 
     Raises:
-        InputError: the regressor belongs to another detector.
+        InputError: the regressor belongs to another detector, or is missing from an exported file.
     """
 
     def __init__(
-        self, detector: ImageDetector, regressor: Regressor, *, name: str = "that was given"
+        self, detector: ImageDetector, regressor: Regressor | None, *, name: str = "that was given"
     ) -> None:
         expect(detector, ImageDetector, "detector", "what Detector.load(run) gives")
+        if regressor is None:
+            raise InputError(
+                "this file has no regressor: export it with --regressor NAME"
+                if isinstance(detector, ExportedDetector)
+                else "regressor is None: expected what load_regressor(path) gives"
+            )
         regressor = expect_regressor(regressor)
         super().__init__(detector.picture_size, detector.fit)
         regressor.check_detector(detector.digest, name=name)

@@ -140,7 +140,7 @@ def find_format(name: str, *, flag: str) -> Format:
 
 
 def read(
-    path: str | Path, format: str | None = None, images: Path | ImageFiles | None = None
+    path: str | Path, format: str | None = None, images: str | Path | ImageFiles | None = None
 ) -> PointTable:
     """The points of a file or folder in any format.
 
@@ -161,6 +161,8 @@ def read(
         raise InputError(f"{path} does not exist: give a file or folder with points on images")
     if path.is_dir() and not chosen.files:
         raise InputError(f"{path} is a folder: expected a file of {chosen.title}")
+    if isinstance(images, str):
+        images = Path(images)
     files = images if isinstance(images, ImageFiles) else images_beside(path, images)
     return settled(chosen.read(path, files), files, source=str(path))
 
