@@ -1,4 +1,5 @@
 import json
+import shutil
 from contextlib import nullcontext
 
 import numpy as np
@@ -7,6 +8,8 @@ from PIL import Image
 
 from warpmarks.cli import progress as cli_progress
 from warpmarks.cli.convert import FormatName
+from warpmarks.datasets.annotated import read_annotated
+from warpmarks.errors import InputError
 from warpmarks.formats.registry import FORMATS, read
 from warpmarks.system.progress import SilentProgress
 
@@ -88,7 +91,7 @@ def test_what_errors_are_divided_by_is_kept_or_told_of(warpmarks, tmp_path):
     assert read(tmp_path / "two").normaliser == "b:c"
     told = "the normaliser 'eye:fin' is dropped: it cannot be told by the points of B\n"
     assert converted("three", *ours, "--points", "snout,eye") == told
-    told = "DeepLabCut CSV does not keep: normaliser (1)\n"
+    told = "DeepLabCut CSV does not keep: what errors are divided by (eye:fin)\n"
     assert converted("four.csv", "--to", "deeplabcut") == told
 
 
@@ -142,6 +145,19 @@ def test_images_that_are_not_in_the_folder_that_was_named_are_told_of(warpmarks,
         f"1 image is not in {photos}, where fit would look: b.png (there is B.png, which differs "
         "in upper and lower case)\nwarpmarks CSV does not keep: boxes (2)\n",
     )
+
+
+def test_where_fit_looks_for_the_pictures_is_told(warpmarks, fish, tmp_path):
+    target = tmp_path / "set"
+    arguments = ["convert", fish, target, "--to", "warpmarks", "--overwrite", "--images", tmp_path]
+    told = f"put the pictures into {target / 'images'}, where fit looks for them\n"
+    assert told in warpmarks(*arguments)[2]
+    with pytest.raises(InputError, match=r"that its landmarks\.csv names into .*images"):
+        read_annotated(target)
+    (target / "images").mkdir()
+    for name in ("a.png", "b.png"):
+        shutil.copy(tmp_path / name, target / "images" / name)
+    assert told not in warpmarks(*arguments)[2]
 
 
 def test_photographs_that_exif_turns_are_told_of(warpmarks, fish, tmp_path):

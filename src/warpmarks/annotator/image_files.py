@@ -10,6 +10,7 @@ from jaxtyping import Float
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.reading import UnreadableImage, read_size
+from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.wording import counted
@@ -66,9 +67,14 @@ def open_images(
     what nobody named. A text list names its files, wherever they are.
 
     Raises:
-        InputError: there are none, or none that can be read.
+        InputError: there are none, or none that can be read, or it is a video.
     """
     source = Path(source)
+    if is_video_name(source) and source.is_file():
+        raise InputError(
+            f"{source} is a video, and annotate takes images: take some of its frames with "
+            "warpmarks.find_frames (see docs/video.md), and give their folder"
+        )
     progress = progress or SilentProgress()
     found = find_images(source, split=split, progress=progress)
     return _checked(found, source, source.is_dir(), progress)

@@ -155,7 +155,9 @@ def convert(
         dropped = write(target, to, table, files)
         far = far_outside(table, files) if images is not None else None
     missing = missing_images(table, files) if images is not None else None
-    told = (told_of_shares(table.points), told_of_origin(table.points), missing, far, turned, old)
+    apart = None if missing or images is None or to != "warpmarks" else images_apart(table, target)
+    oddities = (told_of_shares(table.points), told_of_origin(table.points))
+    told = (*oddities, missing, far, turned, old, apart)
     for sentence in filter(None, told):
         print(sentence, file=sys.stderr)
     if dropped:
@@ -198,6 +200,17 @@ def missing_images(table: "PointTable", files: "ImageFiles") -> str | None:
     hint = f" (there is {shown(like)}, which differs in upper and lower case)" if like else ""
     are = f"{counted(len(names), 'image')} {be(len(names))}"
     return f"{are} not in {files.folders[0]}, where fit would look: {shown(names[0])}{hint}"
+
+
+def images_apart(table: "PointTable", target: Path) -> str | None:
+    """Where to put the images of a set that lie elsewhere; None where they are in it."""
+    from warpmarks.datasets.videos import frame_of
+
+    images = target / "images"
+    home = images if images.is_dir() else target
+    if all(frame_of(name) or (home / name).is_file() for name in table.images):
+        return None
+    return f"put the pictures into {images}, where fit looks for them"
 
 
 def turned_photographs(

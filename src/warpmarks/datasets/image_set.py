@@ -120,6 +120,11 @@ def _find_images(
                 f"{root} holds no images that can be read, but {_counted_files(unreadable)}: "
                 "convert to JPEG what is to be used"
             )
+        if not names and (root / "landmarks.csv").is_file():
+            raise InputError(
+                f"{root} holds no images: put those that its landmarks.csv names into "
+                f"{root / 'images'}"
+            )
         if not names:
             raise InputError(
                 f"{root} holds no images: expected files such as .jpg, .png or .tif in it "

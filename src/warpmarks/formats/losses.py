@@ -23,15 +23,18 @@ class Keeps(StrEnum):
     NOTES = "identifiers and notes"
     SKELETON = "lines between points"
     MIRROR = "mirror pairs"
-    NORMALISER = "normaliser"
+    NORMALISER = "what errors are divided by"
     FRACTIONS = "fractions of pixels"
     OUTSIDE = "points outside of their image"
 
 
 def lost(table: PointTable, keeps: Container[Keeps]) -> list[str]:
-    """What the table has and a format does not keep, with how much of it there is."""
+    """What the table has and a format does not keep, with how much of it there is, or which.
+
+    The normaliser that a set has where nobody gave one is no loss.
+    """
     hidden = table.visibility == HIDDEN
-    counts = {
+    counts: dict[Keeps, int | str] = {
         Keeps.NAMES: len(table.names) if table.named else 0,
         Keeps.HIDDEN: int((hidden & table.placed).sum()),
         Keeps.HIDDEN_NOWHERE: int((hidden & ~table.placed).sum()),
@@ -43,7 +46,7 @@ def lost(table: PointTable, keeps: Container[Keeps]) -> list[str]:
         Keeps.NOTES: sum(bool(extras.identifier or extras.notes) for extras in table.extras),
         Keeps.SKELETON: len(table.skeleton),
         Keeps.MIRROR: len(table.mirror),
-        Keeps.NORMALISER: int(table.normaliser is not None),
+        Keeps.NORMALISER: "" if table.normaliser in (None, "box") else table.normaliser,
         Keeps.FRACTIONS: int((table.points[table.placed] % 1 != 0).any(axis=1).sum()),
         Keeps.OUTSIDE: int(outside(table).sum()),
     }

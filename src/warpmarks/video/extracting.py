@@ -53,7 +53,7 @@ def find_frames(
     *,
     frames: int = FRAMES,
     choice: FrameChoice | str = FrameChoice.EVEN,
-    cache_dir: Path | None = None,
+    cache_dir: str | Path | None = None,
     allow_unreadable: bool | None = None,
     progress: Progress | None = None,
 ) -> ImageSet:
