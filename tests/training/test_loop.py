@@ -182,6 +182,7 @@ def test_only_short_runs_are_told_to_train_longer(image_folder: Path, tmp_path: 
     assert short.advice[0].startswith("1 step of training is few, ")
     assert short.advice[1:] == replace(short, steps=1000).advice == ("Nailed.",)
     assert replace(short, problems=()).advice == ()
+    assert replace(short, earlier_steps=999).advice == ("Nailed.",)
 
 
 def test_the_listener_hears_of_every_step(image_folder: Path, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class TrainingResult(Generic[MeasuresT]):
         problems: a sentence for each way in which the run has collapsed; empty for a healthy one.
         unreadable: images left out, with reasons.
         repeated: number of images whose file has the same bytes as an earlier one's.
+        earlier_steps: of the run that a fine-tuned one began from.
     """
 
     run: Path
@@ -58,11 +59,12 @@ class TrainingResult(Generic[MeasuresT]):
     problems: tuple[str, ...]
     unreadable: tuple[tuple[str, str], ...]
     repeated: int = 0
+    earlier_steps: int = 0
 
     @property
     def advice(self) -> tuple[str, ...]:
         """The problems; before them, to train longer where the run has hardly begun."""
-        if not self.problems or self.steps >= FEW_STEPS:
+        if not self.problems or self.steps + self.earlier_steps >= FEW_STEPS:
             return self.problems
         longer = (
             f"{counted(self.steps, 'step')} of training {be(self.steps)} few, thousands are usual: "
@@ -227,6 +229,7 @@ class Start:
             problems=tuple(evaluation.measures.problems()),
             unreadable=cache.unreadable,
             repeated=cache.repeated,
+            earlier_steps=source.steps if (source := plan.about.get("source")) else 0,
         )
 
     def _set_threads(self, processes: Processes) -> None:
