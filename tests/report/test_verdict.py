@@ -2,8 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from tiny_runs import tiny_config
 from warpmarks.report.content import RunSummary, ShownImages
 from warpmarks.report.verdict import duration, headline_facts, verdict_on
+from warpmarks.training.health import Health, diagnose
 
 SOUND = RunSummary(
     name="run",
@@ -37,6 +39,25 @@ def test_a_stiff_grid_is_not_called_sound(middle: float, mood: str):
     assert verdict.mood == mood
     told = "a stiff grid: the middle one follows 55 % of the object's motion" in verdict.sentence
     assert told == (mood == "warning")
+
+
+def test_nothing_is_said_twice():
+    health = Health(
+        equivariance_error_percent=3.0,
+        spread_percent=[10.0] * 8,
+        follow=[0.95] * 8,
+        dead=[],
+        nailed=[],
+        lagging=[3],
+        doubled=[(0, 7)],
+        mean_concentration=0.8,
+    )
+    advice = tuple(diagnose(health, tiny_config()))
+    verdict = verdict_on(replace(SOUND, lagging=(3,), doubled=((0, 7),), dead=(4,), advice=advice))
+    assert verdict.details == ("Dead, without a clear peak anywhere: landmark 5.", *advice)
+    assert "1 of 8 landmarks follows the object only in part (less than 50 % of its" in advice[0]
+    assert "; landmark 4): train longer" in advice[0]
+    assert "another (1 and 8): ask" in advice[1]
 
 
 def test_lagging_landmarks_are_not_called_sound():

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 from warpmarks.report.content import Fact, RunSummary, Verdict
-from warpmarks.training.health import stiff
+from warpmarks.training.health import numbered, paired, stiff
 from warpmarks.wording import be, counted
 
 _HIGH_ERROR_PERCENT = 5.0  # of the view's shorter side: then dots visibly slide on the object
@@ -128,19 +128,15 @@ def _lost(summary: RunSummary) -> set[int]:
 
 
 def _troubles(summary: RunSummary) -> tuple[str, ...]:
-    sentences = []
-    if summary.dead:
-        sentences.append(f"Dead, without a clear peak anywhere: {_listed(summary.dead)}.")
-    if summary.nailed:
-        sentences.append(f"Nailed to one place whatever the image: {_listed(summary.nailed)}.")
-    if summary.lagging:
-        sentences.append(f"Following the object only in part: {_listed(summary.lagging)}.")
-    if summary.doubled:
-        pairs = ", ".join(f"{first + 1} and {second + 1}" for first, second in summary.doubled)
-        sentences.append(f"Doubled, on top of each other: {pairs}.")
-    return tuple(sentences)
-
-
-def _listed(landmarks: tuple[int, ...]) -> str:
-    numbers = ", ".join(str(landmark + 1) for landmark in landmarks)
-    return ("landmark " if len(landmarks) == 1 else "landmarks ") + numbers
+    """A sentence on each trouble whose landmarks no advice names."""
+    troubles = (
+        ("Dead, without a clear peak anywhere", summary.dead and numbered(summary.dead)),
+        ("Nailed to one place whatever the image", summary.nailed and numbered(summary.nailed)),
+        ("Following the object only in part", summary.lagging and numbered(summary.lagging)),
+        ("Doubled, on top of each other", summary.doubled and paired(summary.doubled)),
+    )
+    return tuple(
+        f"{what}: {which}."
+        for what, which in troubles
+        if which and not any(f"{which})" in sentence for sentence in summary.advice)
+    )

@@ -151,13 +151,13 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
     if health.dead:
         sentences.append(
             f"{len(health.dead)} of {count} landmarks {be(len(health.dead))} dead (flat "
-            "probability maps): "
+            f"probability maps; {numbered(health.dead)}): "
             + _one_of("train longer", "raise network.score_scale", _lower(diversity))
         )
     if health.nailed:
         sentences.append(
             f"{len(health.nailed)} of {count} landmarks {be(len(health.nailed))} nailed to one "
-            "place of the image instead of the object: "
+            f"place of the image instead of the object ({numbered(health.nailed)}): "
             + _one_of(
                 "train longer"
                 + (", with self-training (self_training.share)" if not taught else ""),
@@ -169,8 +169,8 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
     if health.lagging:
         sentences.append(
             f"{len(health.lagging)} of {count} landmarks {do(len(health.lagging), 'follow')} the "
-            "object only in part (less than "
-            f"{100 * LAGGING_SHARE:.0f} % of its motion): train longer, or ask for fewer landmarks"
+            f"object only in part (less than {100 * LAGGING_SHARE:.0f} % of its motion; "
+            f"{numbered(health.lagging)}): train longer, or ask for fewer landmarks"
         )
     if (middle := stiff(health.follow, health.dead)) is not None:
         sentences.append(
@@ -181,13 +181,30 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
     if health.doubled:
         several = len({index for pair in health.doubled for index in pair})
         sentences.append(
-            f"{several} of {count} landmarks sit on top of another: ask for fewer landmarks, or "
-            "raise loss.diversity_weight"
+            f"{several} of {count} landmarks sit on top of another ({paired(health.doubled)}): ask "
+            "for fewer landmarks, or raise loss.diversity_weight"
             + (" and, for self-training, self_training.diversity_weight" if taught else "")
         )
     if not math.isfinite(health.equivariance_error_percent):
         sentences.append("the landmarks are not numbers: lower optimiser.learning_rate")
     return sentences
+
+
+def numbered(landmarks: Sequence[int]) -> str:
+    """Landmarks by number, from 1; the first dozen of many."""
+    return ("landmark " if len(landmarks) == 1 else "landmarks ") + _first_dozen(
+        [str(landmark + 1) for landmark in landmarks]
+    )
+
+
+def paired(pairs: Sequence[tuple[int, int]]) -> str:
+    """Pairs of landmarks by number, from 1; the first dozen of many."""
+    return _first_dozen([f"{first + 1} and {second + 1}" for first, second in pairs])
+
+
+def _first_dozen(said: Sequence[str]) -> str:
+    more = f", and {len(said) - 12} more" if len(said) > 12 else ""
+    return ", ".join(said[:12]) + more
 
 
 def _one_of(*ways: str) -> str:
