@@ -517,6 +517,33 @@ def test_a_server_that_is_killed_and_comes_back(
     tab.wait_for_points(3)
 
 
+def test_a_picture_that_did_not_come_is_asked_for_again(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    tab = visit(server)
+    reach(tab, 3)
+    page, accept = tab.page, tab.page.get_by_role("button", name="Accept 3")
+    tab.to_another("Space")
+    playwright.expect(accept).to_be_enabled()
+    # The points are known when the server goes, the picture is not.
+    page.route(re.compile("/file$"), lambda route: route.abort())
+    images = tab.get("project")["images"]
+    order = [*range(tab.number + 1, len(images)), *range(tab.number)]
+    for _ in range(1 + [images[index]["complete"] for index in order].index(False)):
+        page.keyboard.press("n")
+    playwright.expect(accept).to_be_disabled()
+    number = int(page.url.split("image=")[1])
+    page.keyboard.press("Enter")
+    server.kill()
+    playwright.expect(page.get_by_role("alert").filter(has_text="not answer")).to_be_visible()
+    page.unroute(re.compile("/file$"))
+    server.start()
+    playwright.expect(page.locator("#stage img:not(.waiting)")).to_be_visible()
+    playwright.expect(accept).to_be_enabled()
+    assert not any(tab.get(f"images/{number}")["points"])
+
+
 def test_names_are_shown_as_text(
     serve: Callable[..., Server], chromium: Any, tmp_path: Path
 ) -> None:

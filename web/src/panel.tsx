@@ -103,12 +103,13 @@ function Actions(): JSX.Element {
   const count = state.acceptable.value;
   const points = state.item.value?.points ?? [];
   const unreadable = Boolean(state.item.value?.trouble);
+  const missing = state.pictureMissing.value === state.currentId.value;
   const finished = points.length > 0 && points.every((point) => point !== null);
   return (
     <div class="actions">
       <button
         class={count > 0 ? "primary" : "plain"}
-        disabled={count === 0}
+        disabled={count === 0 || missing}
         onClick={thenStage(() => state.accept())}
       >
         <span>

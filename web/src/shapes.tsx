@@ -302,7 +302,7 @@ export function ShapeView(): JSX.Element {
               : known.count < 3
                 ? "Three images with all points placed are needed to compare shapes."
                 : `${known.count} complete images, laid on one another by Procrustes' method: moved, turned and scaled, so that only their shape differs.` +
-                  (known.excluded > 0 ? ` ${known.excluded} more have only some of their points.` : "")}
+                  (known.excluded > 0 ? ` ${known.excluded} more ${known.excluded === 1 ? "has only some of its" : "have only some of their"} points.` : "")}
           </p>
         </div>
         <button

@@ -135,7 +135,6 @@ export function Stage(): JSX.Element {
   const drag = useSignal<Drag | null>(null);
   const pointer = useSignal<XY | null>(null);
   const panning = useSignal(false);
-  const loaded = useSignal<number | null>(null);
   const fingers = useRef(new Map<number, XY>());
   const grip = useRef<{ view: View; from: [XY, XY] } | null>(null);
   const press = useRef<{ from: XY; last: XY; pinched: boolean; type: string } | null>(null);
@@ -380,12 +379,12 @@ export function Stage(): JSX.Element {
       </span>
       {image && id !== null && !trouble && (
         <img
-          key={id}
-          class={`picture${scale > 5 ? " pixels" : ""}${loaded.value === id ? "" : " waiting"}`}
+          key={`${id} ${state.pictureTries.value}`}
+          class={`picture${scale > 5 ? " pixels" : ""}${state.pictureShown.value === id ? "" : " waiting"}`}
           src={fileAddress(id)}
           alt=""
           draggable={false}
-          onLoad={() => (loaded.value = id)}
+          onLoad={() => state.pictureCame(id)}
           onError={() => void state.pictureFailed(id)}
           style={{
             width: `${image.width}px`,

@@ -26,6 +26,11 @@ export const unsaved = signal(0);
 
 export const currentId = signal<number | null>(null);
 export const item = signal<ImageItem | null>(null);
+/** The image whose picture is seen, and the one whose picture did not come. */
+export const pictureShown = signal<number | null>(null);
+export const pictureMissing = signal<number | null>(null);
+/** Grows when a picture that did not come is asked for again. */
+export const pictureTries = signal(0);
 /** The point that arrow keys move. */
 export const selected = signal<number | null>(null);
 /** The point that was chosen to be placed next, whatever is near. */
@@ -377,6 +382,10 @@ export function accept(): void {
   const shown = item.value;
   const count = acceptable.value;
   if (!shown || count === 0) return;
+  if (pictureShown.value !== shown.id) {
+    announce("The picture is not here yet.");
+    return;
+  }
   const keep = (value: number, size: number): number =>
     Math.round(Math.min(Math.max(value, -0.5), size - 0.5) * 100) / 100;
   const points = shown.points.map((point, index) => {
@@ -459,12 +468,30 @@ async function reloadItem(id: number): Promise<void> {
   if (currentId.value === id) item.value = loaded;
 }
 
-/** Says so, unless it turns out that the image cannot be read, which is shown in its place. */
+export function pictureCame(id: number): void {
+  batch(() => {
+    pictureShown.value = id;
+    pictureMissing.value = null;
+  });
+}
+
+/** Says so once, unless it turns out that the image cannot be read, which is shown in its place. */
 export async function pictureFailed(id: number): Promise<void> {
+  const again = pictureMissing.value === id;
+  pictureMissing.value = id;
+  remembered.delete(id);
   const loaded = await attempt(() => fetchImage(id));
-  if (loaded && !loaded.trouble && currentId.value === id) {
-    say("This picture could not be loaded.", "error");
-  }
+  if (!loaded || currentId.value !== id) return;
+  if (loaded.trouble) noteTrouble(id, loaded.trouble);
+  else if (!again) say("This picture could not be loaded.", "error");
+}
+
+/** What did not come of the current image while the server was away. */
+async function askAgain(): Promise<void> {
+  const id = currentId.value;
+  if (id === null) return;
+  if (pictureMissing.value === id) pictureTries.value += 1;
+  if (item.value === null) await reloadItem(id);
 }
 
 /** To the next image, or the previous one, that can be read. */
@@ -554,6 +581,7 @@ async function poll(): Promise<void> {
   const answer = await attempt(api.getVersion);
   const known = project.value;
   if (!answer || !known) return;
+  await askAgain();
   noteHistory(answer);
   tell(answer.notices);
   if (answer.locating.done !== known.locating.done) {
