@@ -269,13 +269,16 @@ class OneAtATime(SilentProgress):
         self.left = None
 
 
-def test_the_fits_of_a_label_curve_are_told_of_one_by_one(detector, annotated_folder):
+def test_the_fits_of_a_label_curve_are_told_of_by_what_they_take(detector, annotated_folder):
     annotated = read_annotated(annotated_folder, normaliser="1:2")
     scored = locate_annotated(detector, annotated.subset(np.array([0, 1, 2])))
     told = OneAtATime()
     pool = LabelledPool(detector, annotated.subset(np.arange(3, COUNT)), progress=told)
     errors_by_labels(pool, scored, [4, None], draws=3, progress=told)
-    assert told.pieces == [("Detecting", 5), ("Fitting", 4)]
+    # A fit, the 50 copies of each of its images, and its images in the mirror.
+    mirrored = detector.record.config.warps.mirror > 0
+    seen = 3 * (1 + 4 * (50 + mirrored)) + 1 + 5 * (50 + mirrored)
+    assert told.pieces == [("Detecting", 5), ("Fitting", seen)]
 
 
 def test_errors_by_labels_are_means_over_draws_of_the_scored_images(detector, annotated_folder):

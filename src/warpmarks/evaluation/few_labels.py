@@ -14,7 +14,7 @@ from jaxtyping import Float
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
-from warpmarks.evaluation.fit_on_images import fit_on_images
+from warpmarks.evaluation.fit_on_images import fit_on_images, images_seen_anew
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.metrics.mean_shape import predict_mean_shape
@@ -200,12 +200,15 @@ def errors_by_labels(
     # All images can be drawn in one way only.
     draws_of = [seeds if labels < available else seeds[:1] for labels in numbers]
     progress = progress or SilentProgress()
-    progress.start("Fitting", sum(map(len, draws_of)))
-    for count, labels, used in zip(counts, numbers, draws_of, strict=True):
+    # A fit takes as long as what is seen anew for it.
+    costs = [1 + images_seen_anew(pool.detector, pool.method, labels) for labels in numbers]
+    together = sum(cost * len(used) for cost, used in zip(costs, draws_of, strict=True))
+    progress.start("Fitting", together)
+    for count, labels, used, cost in zip(counts, numbers, draws_of, costs, strict=True):
         drawn = []
         for one in used:
             drawn.append(pool.fit(count, one))
-            progress.advance()
+            progress.advance(cost)
         errors = [mean_relative_error(one.fit.regressor, scored) for one in drawn]
         found.append(
             LabelCount(

@@ -9,7 +9,7 @@ from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
-from warpmarks.evaluation.warped_copies import locate_warped_copies
+from warpmarks.evaluation.warped_copies import copies_of_each, locate_warped_copies
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit, check_examples, fit_regressor
 from warpmarks.regression.geometric import FEWEST
@@ -89,3 +89,9 @@ def takes_mirrored(detector: Detector, method: str, pictures: int) -> bool:
     """
     seen = detector.record.config.warps.mirror > 0
     return seen and method in {"auto", "geometric"} and pictures <= FEW
+
+
+def images_seen_anew(detector: Detector, method: str, pictures: int) -> int:
+    """How many the detector is shown for a fit on so many pictures: what the fit takes."""
+    copies = pictures * copies_of_each(pictures) if takes_copies(method, pictures) else 0
+    return copies + (pictures if takes_mirrored(detector, method, pictures) else 0)
