@@ -163,7 +163,9 @@ def test_the_half_hour(  # noqa: PLR0915
         off = np.hypot(box["x"] + box["width"] / 2 - x, box["y"] + box["height"] / 2 - y)
         scale = tab.stage.locator("img.picture").bounding_box()["width"] / 208
         assert off / scale < 4, index
-    assert re.search(r"\d %", page.get_by_role("region", name="How good it is").inner_text())
+    # A click on a suggestion's ring accepts it, and tells no error.
+    good = page.get_by_role("region", name="How good it is")
+    playwright.expect(good).to_contain_text("of 9 points were accepted as suggested")
 
     # Accept them all with a key, correct one by dragging.
     page.keyboard.press("Enter")
@@ -179,6 +181,7 @@ def test_the_half_hour(  # noqa: PLR0915
     moved = until(lambda: (p := tab.saved()["points"])[2] != accepted[2] and p, "the moved point")
     np.testing.assert_allclose([moved[2]["x"], moved[2]["y"]], goal, atol=0.6)
     assert moved[:2] == accepted[:2]
+    playwright.expect(good).to_contain_text(re.compile(r"\d %"))
 
     # All of it outlives a reload, undo too.
     name = tab.name
