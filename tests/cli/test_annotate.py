@@ -107,8 +107,9 @@ def test_a_project_stands_for_its_images(warpmarks, trained_run, image_folder, t
     output = tmp_path / "landmarks.csv"
     code, out, err = warpmarks("detect", trained_run, tmp_path / "project", "--output", output)
     assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n"), err
-    flags = ("--project", tmp_path / "project", "--threads", 1)
-    process, _ = start(trained_run, tmp_path / "project", *flags)
+    flags = ("--project", tmp_path / "project", "--threads", 1, "--port", 0)
+    process, address = start(trained_run, tmp_path / "project", *flags)
+    assert httpx.get(address, timeout=60).status_code == 303  # before, nobody heeds signals
     assert "12 images" in end(process, signal.SIGINT)
     assert (tmp_path / "project" / "project.json").read_text() == recorded
 
