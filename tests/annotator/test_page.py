@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -406,6 +407,12 @@ def test_a_window_of_another_size_shows_the_same_part_of_a_zoomed_picture(
             ]
         )
 
+    def is_at_rest() -> bool:
+        seen = picture.bounding_box()
+        time.sleep(0.2)
+        return seen == picture.bounding_box()
+
+    until(is_at_rest, "the zoomed picture")
     before, width = middle(), picture.bounding_box()["width"]
     height = stage.bounding_box()["height"]
     tab.page.set_viewport_size({"width": LAPTOP["width"] - 200, "height": LAPTOP["height"] - 160})
