@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -393,9 +392,11 @@ def test_a_window_of_another_size_shows_the_same_part_of_a_zoomed_picture(
     serve: Callable[..., Server], visit: Visits
 ) -> None:
     tab = visit(serve("--points", POINTS), viewport=LAPTOP)
-    picture, stage = tab.stage.locator("img.picture"), tab.stage
+    picture, stage = tab.stage.locator("img.picture:not(.waiting)"), tab.stage
+    fitted = picture.bounding_box()["width"]
     for _ in range(5):
         tab.page.keyboard.press("+")
+    until(lambda: picture.bounding_box()["width"] > 2 * fitted, "the zoomed picture")
 
     def middle() -> np.ndarray:
         """Of the stage, in shares of the picture's width and height."""
@@ -407,12 +408,6 @@ def test_a_window_of_another_size_shows_the_same_part_of_a_zoomed_picture(
             ]
         )
 
-    def is_at_rest() -> bool:
-        seen = picture.bounding_box()
-        time.sleep(0.2)
-        return seen == picture.bounding_box()
-
-    until(is_at_rest, "the zoomed picture")
     before, width = middle(), picture.bounding_box()["width"]
     height = stage.bounding_box()["height"]
     tab.page.set_viewport_size({"width": LAPTOP["width"] - 200, "height": LAPTOP["height"] - 160})
