@@ -176,19 +176,24 @@ def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
     assert np.abs(both - plain).max() > 0.01
 
 
-def test_without_pairs_the_mirror_waits_until_every_point_is_placed(
-    tiny_run, image_folder, tmp_path
-):
-    """The partner of a point may be the one that is placed nowhere yet."""
-    session = open_session(tiny_run, image_folder, tmp_path / "project")
+def located_with_mirrors(session):
+    """Locate all as a detector that knows the mirror; what is taken from mirror images, in turn."""
     config = session.detector.record.config
-    warps = config.warps.model_copy(update={"mirror": 0.5})
-    config = config.model_copy(update={"warps": warps})
+    config = config.model_copy(update={"warps": config.warps.model_copy(update={"mirror": 0.5})})
     session.detector.record = session.detector.record.model_copy(update={"config": config})
     locate_all(session)
     taken = []
     plain = session._in_mirror
     session._in_mirror = lambda *given: taken.append(plain(*given)) or taken[-1]
+    return taken
+
+
+def test_without_pairs_the_mirror_waits_until_every_point_is_placed(
+    tiny_run, image_folder, tmp_path
+):
+    """The partner of a point may be the one that is placed nowhere yet."""
+    session = open_session(tiny_run, image_folder, tmp_path / "project")
+    taken = located_with_mirrors(session)
     with browser(session, tiny_run) as client:
         put(client, 3, 0, (10, 12), None)
         put(client, 7, 0, (14, 15), None)
@@ -215,13 +220,7 @@ def test_a_picture_under_two_names_is_one_in_the_mirror(
     shutil.copytree(image_folder, pictures)
     session = open_session(tiny_run, pictures, tmp_path / "project")
     shutil.copy(pictures / session.images.names[3], pictures / session.images.names[4])
-    config = session.detector.record.config
-    config = config.model_copy(update={"warps": config.warps.model_copy(update={"mirror": 0.5})})
-    session.detector.record = session.detector.record.model_copy(update={"config": config})
-    locate_all(session)
-    taken = []
-    plain = session._in_mirror
-    session._in_mirror = lambda *given: taken.append(plain(*given)) or taken[-1]
+    taken = located_with_mirrors(session)
     with browser(session, tiny_run) as client:
         for image in (3, 4, 7):
             put(client, image, 0, (10, 12), (20, 9))

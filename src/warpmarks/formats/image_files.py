@@ -106,7 +106,7 @@ class ImageFiles:
         if name not in self._found:
             found = self._search(name, None)
             if found is None and not name.isascii():
-                found = self._search(name, _composed)
+                found = self._search(name, composed)
             if found is not None:
                 self._claim(found[0] / found[1], name, shortened=found[1] != name)
             self._found[name] = found
@@ -354,12 +354,13 @@ def _tails(name: str) -> Iterator[str]:
             yield tail
 
 
-def _composed(name: str) -> str:
+def composed(name: str) -> str:
+    """A name whose letters with accents are one character each, however they came."""
     return unicodedata.normalize("NFC", name)
 
 
 def _in_any_case(name: str) -> str:
-    return _composed(name).casefold()
+    return composed(name).casefold()
 
 
 def _names_in(folder: Path) -> list[str]:

@@ -5,7 +5,6 @@ commands look for it. Around the file only absolute paths are replaced, which ar
 and other ways to compose a letter.
 """
 
-import unicodedata
 from dataclasses import replace
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -14,7 +13,7 @@ import numpy as np
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
-from warpmarks.formats.image_files import ImageFiles, check_size
+from warpmarks.formats.image_files import ImageFiles, check_size, composed
 from warpmarks.formats.table import PointTable
 from warpmarks.formats.telling import one_by_one
 from warpmarks.formats.turning import extras_upright, points_upright, size_upright
@@ -71,7 +70,7 @@ def _compare(table: PointTable, row: int, files: ImageFiles) -> None:
 
 def _name(name: str, files: ImageFiles) -> str:
     called = files.called(name)
-    alike = unicodedata.normalize("NFC", called) == unicodedata.normalize("NFC", name)
+    alike = composed(called) == composed(name)
     return called if files.given or _is_absolute(name) or alike else name
 
 
