@@ -310,6 +310,26 @@ def test_a_phone(serve: Callable[..., Server], visit: Visits) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
+def test_going_on_at_once_shows_what_the_last_point_brought(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS))
+    page, name = tab.page, tab.name
+    begun = tab.number
+    places = [tab.to_screen(point) for point in tab.truth]
+    # The next image is asked for ahead, with what one point brings there.
+    with page.expect_response(
+        lambda answer: re.search(rf"api/images/(?!{begun}\b)\d+$", answer.url) is not None
+        and sum(point is not None for point in answer.json()["predicted"]) == 1
+    ):
+        page.mouse.click(*places[0])
+    for place in places[1:]:
+        page.mouse.click(*place)
+    page.keyboard.press("Space")
+    until(lambda: tab.name != name, "the next image")
+    playwright.expect(tab.markers("suggested")).to_have_count(3)
+
+
 @pytest.mark.parametrize(
     ("pointer", "on_ring", "beside"), [("touch", 9, 18), ("mouse", 6, 11)], ids=["touch", "mouse"]
 )

@@ -141,8 +141,11 @@ const saver = new Saver({
         };
       }
     });
-    remembered.delete(id);
+    // What is suggested on every other image was fitted without this.
+    remembered.clear();
+    const seen = item.value;
     if (newest && !answer.predicted) void reloadItem(id);
+    else if (seen && seen.id !== id) void reloadItem(seen.id);
     scheduleRefresh();
   },
   conflicted(id, mine, error) {
