@@ -319,8 +319,10 @@ def test_going_on_at_once_shows_what_the_last_point_brought(
     places = [tab.to_screen(point) for point in tab.truth]
     # The next image is asked for ahead, with what one point brings there.
     with page.expect_response(
-        lambda answer: re.search(rf"api/images/(?!{begun}\b)\d+$", answer.url) is not None
-        and sum(point is not None for point in answer.json()["predicted"]) == 1
+        lambda answer: (
+            re.search(rf"api/images/(?!{begun}\b)\d+$", answer.url) is not None
+            and sum(point is not None for point in answer.json()["predicted"]) == 1
+        )
     ):
         page.mouse.click(*places[0])
     for place in places[1:]:

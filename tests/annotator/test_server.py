@@ -818,7 +818,8 @@ def test_accepted_points_are_not_measured(client, session):
     after = client.get("/api/progress").json()
     assert [point["labelled"] for point in after["points"]] == [2, 2]
     assert after["labelled_images"] == 6
-    assert "8 of 12 points were accepted as suggested and are not measured." in after["sentence"]
+    told = "8 of 12 points were accepted as suggested and are not measured: the error is that of"
+    assert told in after["sentence"]
     errors = session._known().fitted.errors
     assert np.isfinite(errors).tolist() == [[True, True]] * 2 + [[False, False]] * 4
     assert after["all"]["error_px"] == pytest.approx(errors[:2].mean(), abs=0.001)

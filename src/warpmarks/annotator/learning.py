@@ -95,7 +95,8 @@ def told_of_accepted(examples: Examples) -> str:
     placed = int(np.isfinite(examples.annotations[..., 0]).sum())
     return (
         f" {count:,} of {counted(placed, 'point')} {'was' if count == 1 else 'were'} accepted as "
-        f"suggested and {be(count)} not measured."
+        f"suggested and {be(count)} not measured: the error is that of the others, which are "
+        "mostly the harder ones."
     )
 
 

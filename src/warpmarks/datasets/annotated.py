@@ -230,7 +230,8 @@ def _told_of_accepted(accepted: np.ndarray, points: np.ndarray) -> str:
     count, placed = int(accepted.sum()), int(np.isfinite(points[..., 0]).sum())
     return (
         f"{count:,} of {counted(placed, 'point')} {'was' if count == 1 else 'were'} accepted as "
-        "suggested: a fit takes them too, but they say nothing of the error and are left out of it"
+        "suggested: a fit takes them too, but they say nothing of the error and are left out of "
+        "it; those that were moved are mostly the harder ones, so that others may come to less"
     )
 
 
