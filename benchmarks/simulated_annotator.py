@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> None:
     for split in (options.fit, options.score):
         annotated = read_annotated(options.set, split=split, normaliser=options.normaliser)
         located[split] = locate_annotated(detector, annotated)
-        lengths = annotated.scheme.normaliser.lengths(annotated.points, located[split].sizes)
+        lengths = annotated.scheme.normaliser.divisors(annotated.points, located[split].sizes)
         words = annotated.scheme.normaliser.words
     held_out = located[options.score]
 

@@ -76,6 +76,14 @@ def test_of_boxes_and_images():
     assert_allclose(lengths("box-side", points), [np.nan, 16.0])
 
 
+def test_nothing_is_divided_by_a_length_of_zero():
+    points = np.array([[[3.0, 5], [3, 5]], [[0, 0], [3, 4]], [[np.nan, np.nan], [1, 1]]])
+    sizes = np.full((3, 2), 50.0)
+    normaliser = parse_normaliser("1:2", numbered_names(2), source="--normaliser")
+    assert_allclose(normaliser.lengths(points, sizes), [0, 5, np.nan])
+    assert_allclose(normaliser.divisors(points, sizes), [np.nan, 5, np.nan])
+
+
 def test_conventions_are_named_where_one_is_misspelt():
     with pytest.raises(InputError, match="interocular") as caught:
         lengths("interocular", np.zeros((2, 5, 2)))

@@ -74,6 +74,15 @@ class Normaliser:
         )
         return np.linalg.norm(between, axis=1)
 
+    def divisors(
+        self,
+        points: Float[np.ndarray, "images points 2"],
+        sizes: Float[np.ndarray, "images 2"],
+    ) -> Float[np.ndarray, " images"]:
+        """The same lengths, to divide by: nan also where a length is zero."""
+        lengths = self.lengths(points, sizes)
+        return np.where(lengths > 0, lengths, np.nan)
+
 
 @dataclass(frozen=True)
 class PointScheme:

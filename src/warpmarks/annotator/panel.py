@@ -30,7 +30,7 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
     errors = fitted.errors if fitted else np.full((labelled, scheme.count), np.nan)
     lengths = np.full(labelled, np.nan)
     if scheme.count:
-        lengths = normaliser.lengths(examples.annotations, examples.sizes)
+        lengths = normaliser.divisors(examples.annotations, examples.sizes)
     after = {
         count: errors if count == labelled else errors_after(examples, count)
         for count in curve_counts(labelled)

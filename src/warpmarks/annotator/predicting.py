@@ -114,8 +114,8 @@ def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images po
 def percent(
     errors: Float[np.ndarray, "images points"], lengths: Float[np.ndarray, " images"]
 ) -> Float[np.ndarray, "images points"]:
-    """Errors in % of each image's length; nan where it has none."""
-    return 100 * errors / np.where(lengths > 0, lengths, np.nan)[:, None]
+    """Errors in % of each image's length, see `Normaliser.divisors`; nan where it has none."""
+    return 100 * errors / lengths[:, None]
 
 
 def mean_of(errors: Float[np.ndarray, "images points"]) -> float | None:

@@ -224,8 +224,7 @@ def errors_by_labels(
 
 def mean_relative_error(regressor: Regressor, examples: Examples) -> tuple[float, float]:
     """Mean error over the normaliser, and that of the mean shape; nan without a normaliser."""
-    lengths = regressor.scheme.normaliser.lengths(examples.annotations, examples.sizes)
-    lengths = np.where(lengths > 0, lengths, np.nan)
+    lengths = regressor.scheme.normaliser.divisors(examples.annotations, examples.sizes)
 
     def error(predicted: np.ndarray) -> float:
         distances = point_distances(predicted, examples.annotations)

@@ -56,7 +56,7 @@ def promise_of(fit: Fit, examples: Examples) -> Promise:
 
     By points that were placed by hand: one that was accepted as suggested is a map's own.
     """
-    percent = 100 / np.where(fit.lengths > 0, fit.lengths, np.nan)[:, None]
+    percent = 100 / fit.lengths[:, None]
     own, plain = (
         np.where(examples.measured, errors, np.nan)
         for errors in (fit.leave_one_out, mean_shape_left_out(examples))

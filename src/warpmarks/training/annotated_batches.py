@@ -50,8 +50,7 @@ class AnnotatedPictures:
 
     def lengths(self) -> Float[np.ndarray, " images"]:
         """What errors on each image are divided by, in pixels; nan where there is no length."""
-        lengths = self.scheme.normaliser.lengths(self.points, self.sizes[:, ::-1].astype(float))
-        return np.where(lengths > 0, lengths, np.nan)
+        return self.scheme.normaliser.divisors(self.points, self.sizes[:, ::-1].astype(float))
 
 
 @dataclass(frozen=True)
