@@ -20,6 +20,14 @@ from warpmarks.errors import InputError
 _STALE_SECONDS = 3600.0  # a writer at work writes far more often
 
 
+def cannot_write(path: Path, error: OSError) -> InputError:
+    """What to raise where a file or folder cannot be written."""
+    return InputError(
+        f"{path} cannot be written ({error.strerror or error}): choose another place or make room, "
+        "then try again"
+    )
+
+
 @contextmanager
 def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Yield a temporary sibling of ``path`` that takes its place when the block ends well.
@@ -41,7 +49,7 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
         # That of any new file here, whatever those who write it may make of it.
         mode = stat.S_IMODE(temporary.stat().st_mode)
     except OSError as error:
-        raise InputError(_cannot_write(path, error)) from error
+        raise cannot_write(path, error) from error
     try:
         yield temporary
         if sync:
@@ -50,7 +58,7 @@ def atomic_path(path: Path, *, sync: bool = True) -> Iterator[Path]:
         temporary.chmod(mode)
         temporary.replace(target)
     except OSError as error:
-        raise InputError(_cannot_write(path, error)) from error
+        raise cannot_write(path, error) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -170,8 +178,3 @@ def _exchange(fresh: Path, target: Path, old: Path) -> None:
     except BaseException:
         old.rename(target)
         raise
-
-
-def _cannot_write(path: Path, error: OSError) -> str:
-    reason = error.strerror or str(error)
-    return f"{path} cannot be written ({reason}): choose another place or make room, then try again"

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from warpmarks.errors import InputError
-from warpmarks.system.files import make_folder
+from warpmarks.system.files import cannot_write, make_folder
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def whole_folder(folder: Path, *, last: str = "") -> Iterator[Path]:
             tempfile.mkdtemp(dir=folder if there else folder.parent, prefix=f".{folder.name}.")
         )
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     fresh, old, kept = made / "new", made / "old", False
     try:
         fresh.mkdir()
@@ -42,7 +41,7 @@ def whole_folder(folder: Path, *, last: str = "") -> Iterator[Path]:
             fresh.rename(folder)
         kept = True
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
     finally:
         if kept or not any(path.is_file() for path in old.rglob("*")):
             shutil.rmtree(made, ignore_errors=True)
@@ -77,10 +76,3 @@ def _pairs(fresh: Path, folder: Path) -> Iterator[tuple[Path, Path]]:
             yield from _pairs(source, target)
         else:
             yield source, target
-
-
-def _cannot_write(folder: Path, error: OSError) -> InputError:
-    return InputError(
-        f"{folder} cannot be written ({error.strerror or error}): choose another place or make "
-        "room, then try again"
-    )

@@ -29,7 +29,13 @@ from warpmarks.datasets.published.crops import cut, to_crop
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.reading import open_stored
 from warpmarks.errors import InputError
-from warpmarks.system.files import atomic_path, csv_writer, replace_folder, write_json
+from warpmarks.system.files import (
+    atomic_path,
+    cannot_write,
+    csv_writer,
+    replace_folder,
+    write_json,
+)
 from warpmarks.system.progress import Progress, SilentProgress
 
 SILENT = SilentProgress()
@@ -111,10 +117,7 @@ def prepare(
         (work / SETTINGS).unlink()
         replace_folder(work, output)
     except OSError as error:
-        raise InputError(
-            f"{output} cannot be written ({error.strerror or error}): choose another place or "
-            "make room, then try again"
-        ) from error
+        raise cannot_write(output, error) from error
     return Prepared(output, found, tuple(left_out.items()))
 
 

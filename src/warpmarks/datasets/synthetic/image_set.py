@@ -8,6 +8,7 @@ from pathlib import Path
 from warpmarks.datasets.synthetic.anatomy import POINT_NAMES
 from warpmarks.datasets.synthetic.rendering import render
 from warpmarks.errors import InputError
+from warpmarks.system.files import cannot_write
 from warpmarks.system.progress import Progress, SilentProgress
 
 SILENT = SilentProgress()
@@ -46,11 +47,7 @@ def write_image_set(
                 root.rmdir()
             whole.replace(root)
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"{root} cannot be written ({reason}): choose another place or make room, "
-            "then try again"
-        ) from error
+        raise cannot_write(root, error) from error
 
 
 def read_visibility(root: Path) -> dict[str, list[bool]]:
