@@ -25,7 +25,7 @@ leaves open is a setting here:
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal, overload
 
 import torch
 from jaxtyping import Float
@@ -265,9 +265,22 @@ class LandmarkNetwork(nn.Module):
         self.register_buffer("reference", torch.zeros(num_landmarks, 2) if reference else None)
         self._initialise(generator)
 
+    @overload
+    def forward(
+        self, images: Float[Tensor, "batch 3 height width"], *, describe: Literal[False] = False
+    ) -> Float[Tensor, "batch k rows columns"]: ...
+
+    @overload
+    def forward(
+        self, images: Float[Tensor, "batch 3 height width"], *, describe: Literal[True]
+    ) -> tuple[Float[Tensor, "batch k rows columns"], Float[Tensor, "batch d rows columns"]]: ...
+
     def forward(
         self, images: Float[Tensor, "batch 3 height width"], *, describe: bool = False
-    ) -> Any:
+    ) -> (
+        Float[Tensor, "batch k rows columns"]
+        | tuple[Float[Tensor, "batch k rows columns"], Float[Tensor, "batch d rows columns"]]
+    ):
         """Score maps Psi(x) of images, (B, K, H/2, W/2).
 
         With ``describe`` a pair: the score maps, and descriptors of the same cells, (B, D, H/2,
