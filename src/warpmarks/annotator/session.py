@@ -35,7 +35,7 @@ from warpmarks.annotator.suggestion import Suggester, Suggestion
 from warpmarks.detectors.detector import Detection, Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.fit_on_images import takes_mirrored
-from warpmarks.evaluation.locating import ROOM
+from warpmarks.evaluation.locating import far_outside
 from warpmarks.evaluation.mirrored_images import mirrored_examples
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
@@ -619,7 +619,9 @@ class Session:
         said = self.project.annotations
         unknown = [name for name in said.labels if name in self._sizes and name not in said.sizes]
         return frozenset(
-            name for name in unknown if _is_outside(said.of(name), np.array(self._sizes[name]))
+            name
+            for name in unknown
+            if _is_outside(said.of(name), np.array(self._sizes[name], dtype=np.float64))
         )
 
     def _check_inside(self, index: int, labels: Labels) -> None:
@@ -659,8 +661,7 @@ def _is_accepted(placed: Placed, before: Placed | None, *, near: bool) -> bool:
 
 def _is_outside(labels: Labels, size: np.ndarray) -> bool:
     """Whether a point lies far outside of an image of that width and height."""
-    points = places(labels)
-    return bool(((points < -ROOM * size) | (points > (1 + ROOM) * size)).any())
+    return bool(far_outside(places(labels), size).any())
 
 
 def _points(points: Float[np.ndarray, "points 2"]) -> list[list[float] | None]:

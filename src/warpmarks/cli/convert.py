@@ -285,7 +285,7 @@ def far_outside(table: "PointTable", files: "ImageFiles") -> str | None:
     import numpy as np
 
     from warpmarks.errors import InputError
-    from warpmarks.evaluation.locating import ROOM
+    from warpmarks.evaluation.locating import far_outside
     from warpmarks.formats.telling import one_by_one
 
     count, first = 0, ""
@@ -297,9 +297,7 @@ def far_outside(table: "PointTable", files: "ImageFiles") -> str | None:
         if size is None:
             continue
         points = table.points[row]
-        far = ((points < -ROOM * np.array(size)) | (points > (1 + ROOM) * np.array(size))).any(
-            axis=1
-        )
+        far = far_outside(points, np.array(size, dtype=np.float64))
         if far.any() and not count:
             index = int(np.flatnonzero(far)[0])
             x, y = points[index]

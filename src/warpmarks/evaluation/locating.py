@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from warpmarks.arguments import expect
 from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
@@ -60,12 +61,25 @@ def locate_annotated(
     )
 
 
+def far_outside(
+    points: Float[np.ndarray, "points 2"], size: Float[np.ndarray, " 2"]
+) -> Bool[np.ndarray, " points"]:
+    """Whether points lie further outside their image than `ROOM`; not where one is nan.
+
+    Args:
+        points: in pixels.
+        size: width and height of the image in pixels.
+    """
+    far: Bool[np.ndarray, "points 2"] = (points < -ROOM * size) | (points > (1 + ROOM) * size)
+    return np.asarray(far.any(axis=1))
+
+
 def _check_inside(
     points: np.ndarray, size: np.ndarray, name: str, scheme: PointScheme, where: str
 ) -> None:
-    far = (points < -ROOM * size) | (points > (1 + ROOM) * size)
+    far = far_outside(points, size)
     if far.any():
-        index = int(np.flatnonzero(far.any(axis=1))[0])
+        index = int(np.flatnonzero(far)[0])
         x, y = points[index]
         raise InputError(
             f"{where}: point {scheme.names[index]} of {name} is at "
