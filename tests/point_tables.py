@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from PIL import Image
 
-from warpmarks.formats.losses import Keeps
+from warpmarks.formats.lost import Keeps
 from warpmarks.formats.table import (
     HIDDEN,
     UNLABELLED,

@@ -5,7 +5,7 @@ import pytest
 
 from point_tables import fish
 from warpmarks.errors import InputError
-from warpmarks.formats.losses import Keeps, lost
+from warpmarks.formats.lost import Keeps, lost
 from warpmarks.formats.registry import FORMATS, write
 from warpmarks.formats.table import (
     Extras,

@@ -19,7 +19,7 @@ from warpmarks.formats import (
     yolo,
 )
 from warpmarks.formats.image_files import ImageFiles, images_beside, with_sizes
-from warpmarks.formats.losses import Keeps, lost
+from warpmarks.formats.lost import Keeps, lost
 from warpmarks.formats.recognition import recognise, recognise_target
 from warpmarks.formats.settling import settled
 from warpmarks.formats.table import PointTable
