@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from warpmarks.datasets import reading
 from warpmarks.datasets.decoders import readable_extensions
-from warpmarks.datasets.fit import FITS, place
+from warpmarks.datasets.placement import FITS, place
 from warpmarks.datasets.reading import (
     UnreadableImage,
     open_image,

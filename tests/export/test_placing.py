@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from textured_pictures import textured
-from warpmarks.datasets.fit import place
+from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import read_picture
 from warpmarks.export.placing import lay_in, place_axes
 

@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.parallel import Workers, processors
+from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.system.progress import Progress, SilentProgress
@@ -80,7 +80,7 @@ def load_pictures(
         images: what to read.
         height: of the pictures.
         width: of the pictures.
-        fit: how an image is laid into its picture, see `warpmarks.datasets.fit`.
+        fit: how an image is laid into its picture, see `warpmarks.datasets.placement`.
         cache_dir: where caches are kept; `default_cache_dir` if not given.
         workers: threads that read images; as many as there are processors if not given.
         max_unreadable: share of images that may be left out because they cannot be read.

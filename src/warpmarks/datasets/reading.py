@@ -21,7 +21,7 @@ from PIL import Image
 
 from warpmarks.datasets.decoders import decoding, identify, orientation_of, quiet_pillow
 from warpmarks.datasets.deep import load_deep
-from warpmarks.datasets.fit import Placement, place
+from warpmarks.datasets.placement import Placement, place
 from warpmarks.datasets.rgb import array_to_image, deep_to_rgb, image_to_rgb
 from warpmarks.errors import InputError
 
@@ -99,7 +99,7 @@ def open_stored(path: str | Path) -> Image.Image:
 def read_picture(
     source: ImageSource, height: int, width: int, fit: str = "stretch"
 ) -> tuple[UInt8[np.ndarray, "{height} {width} 3"], tuple[int, int]]:
-    """The image laid into a picture (see `warpmarks.datasets.fit`), and its (height, width).
+    """The image laid into a picture (see `warpmarks.datasets.placement`), and its (height, width).
 
     The size is that of the upright original. Reduced with an antialiasing filter; a large JPEG is
     decoded at an eighth, a quarter or half of its size where that is still twice the picture's.

@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.parallel import Workers, processors
+from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.system.progress import Progress, SilentProgress
@@ -73,7 +73,7 @@ class ImageDetector(ABC):
 
     Args:
         picture_size: (height, width) of the pictures that images are laid into.
-        fit: how they are laid in, see `warpmarks.datasets.fit`.
+        fit: how they are laid in, see `warpmarks.datasets.placement`.
     """
 
     def __init__(self, picture_size: tuple[int, int], fit: str) -> None:

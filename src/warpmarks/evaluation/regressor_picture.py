@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from warpmarks.coordinates import to_normalised, to_pixels
-from warpmarks.datasets.fit import place
 from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import read_picture
 from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.average_image import average_image

@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from warpmarks.datasets.annotated import AnnotatedSet
-from warpmarks.datasets.fit import Placement, place
+from warpmarks.datasets.placement import Placement, place
 from warpmarks.datasets.reading import read_picture
 from warpmarks.detectors.detector import Detector
 from warpmarks.regression.examples import Examples

@@ -34,7 +34,7 @@ class Axis:
 
     Attributes:
         size: pixels of an image.
-        start, stop: what the picture shows of it, see `warpmarks.datasets.fit.Placement.box`.
+        start, stop: what the picture shows of it, see `warpmarks.datasets.placement.Placement.box`.
         first: of the picture's pixels that show the image.
         filled: how many of them there are.
         pixels: of the picture.
@@ -71,7 +71,7 @@ class Axis:
 def place_axes(
     height: Scalar, width: Scalar, picture_size: tuple[int, int], fit: str
 ) -> tuple[Axis, Axis]:
-    """`warpmarks.datasets.fit.place` on tensors: the axes y and x."""
+    """`warpmarks.datasets.placement.place` on tensors: the axes y and x."""
     rows, columns = picture_size
     scale_y, scale_x = height / rows, width / columns
     if fit == "crop":

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from warpmarks.configuration import TrainingConfig
-from warpmarks.datasets.fit import place
+from warpmarks.datasets.placement import place
 from warpmarks.points import PointScheme
 from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.training.photometric import change_colours, draw_colours

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
-from warpmarks.datasets.fit import place
+from warpmarks.datasets.placement import place
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import annotation_distance, view_unit
 from warpmarks.runs.geometry import Geometry

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warpmarks import coordinates
-from warpmarks.datasets.fit import FITS, place
+from warpmarks.datasets.placement import FITS, place
 from warpmarks.errors import InputError
 
 SIDES = st.integers(1, 5000)
