@@ -25,7 +25,7 @@ import numpy as np
 import uvicorn
 
 from warpmarks.annotator.annotations import Scheme
-from warpmarks.annotator.image_files import open_images
+from warpmarks.annotator.project_images import open_images
 from warpmarks.annotator.server import build_app
 from warpmarks.annotator.serving import listen
 from warpmarks.annotator.session import Session

@@ -4,8 +4,8 @@ import warnings
 from pathlib import Path
 
 from warpmarks.annotator.annotations import Scheme
-from warpmarks.annotator.image_files import open_images
 from warpmarks.annotator.new_scheme import starting_scheme
+from warpmarks.annotator.project_images import open_images
 from warpmarks.annotator.server import build_app
 from warpmarks.annotator.session import Session
 from warpmarks.annotator.store import Project

@@ -7,7 +7,7 @@ import pytest
 from annotator_requests import open_session
 from warpmarks.annotator.annotations import Placed
 from warpmarks.annotator.beginning import begin_from
-from warpmarks.annotator.image_files import open_images
+from warpmarks.annotator.project_images import open_images
 from warpmarks.annotator.store import Project
 from warpmarks.errors import InputError
 from warpmarks.system.progress import SilentProgress

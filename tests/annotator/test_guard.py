@@ -19,7 +19,7 @@ from annotator_requests import (
 )
 from warpmarks.annotator import serving
 from warpmarks.annotator.guard import Guard, is_loopback, project_token
-from warpmarks.annotator.image_files import open_images
+from warpmarks.annotator.project_images import open_images
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.errors import InputError
 from warpmarks.system.progress import SilentProgress

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from warpmarks.annotator.annotations import Labels, Placed, Scheme, rounded
-from warpmarks.annotator.image_files import ImageFiles
 from warpmarks.annotator.new_scheme import scheme_of_table, starting_scheme
+from warpmarks.annotator.project_images import ProjectImages
 from warpmarks.errors import InputError
 from warpmarks.formats import image_files
 from warpmarks.formats.registry import read
@@ -37,7 +37,7 @@ class Beginning:
 
 
 def begin_from(
-    path: Path, images: ImageFiles, progress: Progress, *, points: str | None = None
+    path: Path, images: ProjectImages, progress: Progress, *, points: str | None = None
 ) -> Beginning:
     """Read what a project begins with.
 

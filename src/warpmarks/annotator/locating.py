@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from warpmarks.annotator.image_files import ImageFiles
+from warpmarks.annotator.project_images import ProjectImages
 from warpmarks.datasets.cache import file_digest
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import UnreadableImage
@@ -36,7 +36,7 @@ class Locations:
         cache: the file that keeps them.
     """
 
-    def __init__(self, detector: Detector, images: ImageFiles, cache: Path) -> None:
+    def __init__(self, detector: Detector, images: ProjectImages, cache: Path) -> None:
         count, landmarks = len(images), detector.num_landmarks
         self.landmarks = np.full((count, landmarks, 2), np.nan)
         self.scores = np.full((count, landmarks), np.nan)
@@ -255,7 +255,7 @@ class Locations:
             return  # a full disk costs the time of finding them again, no more
 
 
-def _stamps(images: ImageFiles) -> np.ndarray:
+def _stamps(images: ProjectImages) -> np.ndarray:
     """Bytes and time of last change of each file."""
     stamps = np.zeros((len(images), 2), dtype=np.int64)
     for index, path in enumerate(images.real):

@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from warpmarks.annotator.annotations import MAX_POINTS
+from warpmarks.annotator.encoded_pictures import EncodedPictures
 from warpmarks.annotator.exporting import export, format_titles
 from warpmarks.annotator.guard import Guard
-from warpmarks.annotator.pictures import Pictures
 from warpmarks.annotator.session import NoSuchImage, Session
 from warpmarks.annotator.shapes import table
 from warpmarks.annotator.store import Conflict
@@ -120,7 +120,7 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _add_views(app: FastAPI, session: Session) -> None:
-    pictures = Pictures(session.images)
+    pictures = EncodedPictures(session.images)
     # Another server at this address may have shown other images, or the points of another run.
     server = secrets.token_hex(8)
 

@@ -24,11 +24,11 @@ from warpmarks.annotator.annotations import (
     scheme_from_json,
 )
 from warpmarks.annotator.doubt import doubts
-from warpmarks.annotator.image_files import ImageFiles
 from warpmarks.annotator.journal import Change
 from warpmarks.annotator.locating import CACHE, Locations
 from warpmarks.annotator.panel import progress_of
 from warpmarks.annotator.predicting import Fitted, fit_placed
+from warpmarks.annotator.project_images import ProjectImages
 from warpmarks.annotator.shapes import Aligned, Modes, align, principal_modes
 from warpmarks.annotator.store import Project
 from warpmarks.annotator.suggestion import Suggester, Suggestion
@@ -110,7 +110,7 @@ class Session:
         detector: finds landmarks on them.
     """
 
-    def __init__(self, project: Project, images: ImageFiles, detector: Detector) -> None:
+    def __init__(self, project: Project, images: ProjectImages, detector: Detector) -> None:
         self.project, self.images, self.detector = project, images, detector
         self.locations = Locations(detector, images, project.path / CACHE)
         self._lock = threading.RLock()

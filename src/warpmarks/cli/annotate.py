@@ -13,7 +13,7 @@ from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.annotator.beginning import Beginning
-    from warpmarks.annotator.image_files import ImageFiles
+    from warpmarks.annotator.project_images import ProjectImages
 
 
 def annotate(
@@ -86,8 +86,8 @@ def annotate(
         ) from error
 
     from warpmarks.annotator.guard import is_loopback
-    from warpmarks.annotator.image_files import open_images
     from warpmarks.annotator.new_scheme import starting_scheme
+    from warpmarks.annotator.project_images import open_images
     from warpmarks.annotator.serving import listen, serve
     from warpmarks.annotator.session import Session
     from warpmarks.annotator.store import Project
@@ -147,7 +147,7 @@ def annotate(
 
 
 def begin_project(
-    table: Path, folder: Path, images: "ImageFiles", points: str | None
+    table: Path, folder: Path, images: "ProjectImages", points: str | None
 ) -> "Beginning":
     """What a new project begins with.
 
@@ -155,7 +155,7 @@ def begin_project(
         InputError: there is a project already, or the table is wrong or of other images.
     """
     from warpmarks.annotator.beginning import begin_from
-    from warpmarks.cli.convert import far_outside
+    from warpmarks.cli.convert import told_of_far_points
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.datasets.project import is_project
     from warpmarks.errors import InputError
@@ -168,7 +168,7 @@ def begin_project(
         )
     with terminal_progress() as progress:
         begin = begin_from(table, images, progress, points=points)
-        far = far_outside(begin.table, ImageFiles((images.root,), progress=progress))
+        far = told_of_far_points(begin.table, ImageFiles((images.root,), progress=progress))
     if far:
         raise InputError(f"{table}: {far}: correct them")
     return begin

@@ -153,7 +153,7 @@ def convert(
     with terminal_progress() as progress:
         files.progress = progress
         dropped = write(target, to, table, files)
-        far = far_outside(table, files) if images is not None else None
+        far = told_of_far_points(table, files) if images is not None else None
     missing = missing_images(table, files) if images is not None else None
     apart = None if missing or images is None or to != "warpmarks" else images_apart(table, target)
     oddities = (told_of_shares(table.points), told_of_origin(table.points))
@@ -275,7 +275,7 @@ def told_of_old_names(table: "PointTable", source: Path) -> str | None:
     )
 
 
-def far_outside(table: "PointTable", files: "ImageFiles") -> str | None:
+def told_of_far_points(table: "PointTable", files: "ImageFiles") -> str | None:
     """A sentence on the points that `fit` and `evaluate` would refuse; None where there are none.
 
     Args:

@@ -19,7 +19,7 @@ READERS = 8
 
 
 @dataclass(frozen=True)
-class ImageFiles:
+class ProjectImages:
     """Images that can be shown, by number.
 
     Attributes:
@@ -60,7 +60,7 @@ class ImageFiles:
 
 def open_images(
     source: str | Path, *, split: str | None = None, progress: Progress | None = None
-) -> ImageFiles:
+) -> ProjectImages:
     """Find the images of a folder, a list or a set, and read their sizes.
 
     An image of a folder that is a link to a place outside of it is left out: the page must not show
@@ -80,7 +80,7 @@ def open_images(
     return _checked(found, source, source.is_dir(), progress)
 
 
-def _checked(found: ImageSet, source: Path, inside_only: bool, progress: Progress) -> ImageFiles:
+def _checked(found: ImageSet, source: Path, inside_only: bool, progress: Progress) -> ProjectImages:
     root = found.root.resolve()
 
     def examine(name: str) -> tuple[Path, tuple[int, int]] | str:
@@ -115,7 +115,7 @@ def _checked(found: ImageSet, source: Path, inside_only: bool, progress: Progres
             f"{source}: none of its images ({counted(len(left_out), 'image')}) can be shown, for "
             f"instance {left_out[0][0]} ({left_out[0][1]})"
         )
-    return ImageFiles(
+    return ProjectImages(
         _title(source),
         found.root,
         tuple(names),

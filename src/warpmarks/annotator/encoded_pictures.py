@@ -10,7 +10,7 @@ from collections import OrderedDict
 
 from PIL import Image
 
-from warpmarks.annotator.image_files import ImageFiles
+from warpmarks.annotator.project_images import ProjectImages
 from warpmarks.datasets.reading import open_image, read_picture
 
 MOST_PIXELS = 50_000_000
@@ -25,10 +25,10 @@ KEPT_BYTES = 64 * 2**20
 """Of reduced pictures that are kept in memory."""
 
 
-class Pictures:
+class EncodedPictures:
     """Encoded pictures of images; those that were asked for last are kept."""
 
-    def __init__(self, images: ImageFiles) -> None:
+    def __init__(self, images: ProjectImages) -> None:
         self._images = images
         self._kept: OrderedDict[tuple[int, int], tuple[bytes, str]] = OrderedDict()
         self._bytes = 0
