@@ -22,13 +22,13 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class Section(BaseModel):
+class SettingsGroup(BaseModel):
     """A group of settings: immutable, and an unknown name is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class ImageConfig(Section):
+class ImageConfig(SettingsGroup):
     """How images are laid into the network's view."""
 
     size: Annotated[int, Field(ge=16, le=1024)] = 80
@@ -41,7 +41,7 @@ class ImageConfig(Section):
     """How an image of another aspect is laid into the picture."""
 
 
-class NetworkConfig(Section):
+class NetworkConfig(SettingsGroup):
     """The landmark network; see ``warpmarks.network`` for what each choice means."""
 
     filters: tuple[PositiveInt, ...] = (20, 48, 64, 80, 256)
@@ -74,7 +74,7 @@ class NetworkConfig(Section):
         return self
 
 
-class WarpConfig(Section):
+class WarpConfig(SettingsGroup):
     """From what a random warp is drawn; lengths in halves of the view's shorter side."""
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 15.0
@@ -87,7 +87,7 @@ class WarpConfig(Section):
     """Standard deviation of each control's own move."""
 
 
-class WarpsConfig(Section):
+class WarpsConfig(SettingsGroup):
     """The two warps of a pair and the splines' controls."""
 
     first: WarpConfig = WarpConfig()
@@ -98,7 +98,7 @@ class WarpsConfig(Section):
     """Share of the pictures that are mirrored, left to right, before they are warped."""
 
 
-class PhotometricConfig(Section):
+class PhotometricConfig(SettingsGroup):
     """Random change of contrast, brightness and colour, drawn for each image of a pair."""
 
     contrast: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -109,7 +109,7 @@ class PhotometricConfig(Section):
     """Factor on each channel's distance from grey, exp(uniform in +-colour)."""
 
 
-class LossConfig(Section):
+class LossConfig(SettingsGroup):
     """The objective, eq. 9."""
 
     equivariance: Literal["probability", "landmark"] = "probability"
@@ -127,7 +127,7 @@ class LossConfig(Section):
     ``warpmarks.losses.roomy_pooling``."""
 
 
-class SelfTrainingConfig(Section):
+class SelfTrainingConfig(SettingsGroup):
     """The last part of a run: the averaged network teaches, see ``training.self_training``."""
 
     share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
@@ -145,7 +145,7 @@ class SelfTrainingConfig(Section):
     landmarks need to keep less, see ``warpmarks.losses.roomy_distance``."""
 
 
-class OptimiserConfig(Section):
+class OptimiserConfig(SettingsGroup):
     """Adam."""
 
     learning_rate: Positive = 3e-3
@@ -163,7 +163,7 @@ class OptimiserConfig(Section):
     detects with; 0.995 averages over about 200 steps, 0 takes the last step's weights."""
 
 
-class ScheduleConfig(Section):
+class ScheduleConfig(SettingsGroup):
     """How the learning rate goes on, and when training has converged."""
 
     kind: Literal["cosine", "plateau"] = "cosine"
@@ -180,7 +180,7 @@ class ScheduleConfig(Section):
     """plateau: how often the rate is divided by ten before the next plateau ends the run."""
 
 
-class TrainingConfig(Section):
+class TrainingConfig(SettingsGroup):
     """Everything that decides what a run computes, but for its images and its budget."""
 
     num_landmarks: Annotated[int, Field(ge=1, le=1000)] = 10

@@ -7,11 +7,11 @@ from rich.console import Console
 
 from evaluation.made_examples import made_evaluation, made_examples
 from warpmarks.cli.scores import print_scores
-from warpmarks.evaluation.evaluate import Evaluation
+from warpmarks.evaluation.evaluate import SetEvaluation
 
 
 @pytest.fixture(scope="module")
-def evaluation() -> Evaluation:
+def evaluation() -> SetEvaluation:
     return made_evaluation(made_examples(9))
 
 

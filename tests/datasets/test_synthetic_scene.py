@@ -4,7 +4,7 @@ import pytest
 from warpmarks.datasets.synthetic import POINT_NAMES, render, visible_surface
 from warpmarks.datasets.synthetic.anatomy import Material, Solid
 from warpmarks.datasets.synthetic.draws import Draws
-from warpmarks.datasets.synthetic.geometry import Pose, ellipsoid, leaf, rotation
+from warpmarks.datasets.synthetic.geometry import SpatialPose, ellipsoid, leaf, rotation
 from warpmarks.datasets.synthetic.scene import SKIN, draw_scene
 from warpmarks.datasets.synthetic.textures import LATTICE, colour, noise_lattice, solid_noise
 from warpmarks.datasets.synthetic.visible_surface import depth_at, find_visible_surface
@@ -118,7 +118,7 @@ def test_turns_go_where_their_names_say():
 
 def test_a_pose_moves_surfaces_and_points_alike():
     shape = ellipsoid(np.array([0.2, -0.1, 0.4]), (0.5, 0.3, 0.2))
-    pose = Pose(rotation(20, -35, 15), 0.6, np.array([0.1, 0.3, 0.0]))
+    pose = SpatialPose(rotation(20, -35, 15), 0.6, np.array([0.1, 0.3, 0.0]))
     moved = shape.placed(pose)
     np.testing.assert_allclose(moved.surface(1, 2, -1), pose(shape.surface(1, 2, -1)), atol=1e-12)
     assert moved.level(pose(shape.surface(0.3, -1, 2))) == pytest.approx(1)

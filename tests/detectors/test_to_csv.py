@@ -15,11 +15,11 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
 from warpmarks.detectors import to_csv
 from warpmarks.detectors.base import ImageDetector
-from warpmarks.detectors.to_csv import Columns, Written, detect_to_file
+from warpmarks.detectors.to_csv import PointColumns, Written, detect_to_file
 from warpmarks.errors import InputError
 from warpmarks.system.progress import SilentProgress
 
-COLUMNS = Columns(2, scores=True, made_by="these weights")
+COLUMNS = PointColumns(2, scores=True, made_by="these weights")
 
 
 class MeanColour(ImageDetector):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.random import default_rng
 
-from warpmarks.evaluation.evaluate import Evaluation, evaluate_predictions
+from warpmarks.evaluation.evaluate import SetEvaluation, evaluate_predictions
 from warpmarks.evaluation.predicting import predict_with
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.examples import Examples
@@ -37,7 +37,7 @@ def made_examples(count: int = 24, *, noise: float = 0.5, seed: int = 0) -> Exam
     )
 
 
-def made_evaluation(examples: Examples, *, both_ways: bool = False) -> Evaluation:
+def made_evaluation(examples: Examples, *, both_ways: bool = False) -> SetEvaluation:
     """Of a fit on other images; with ``both_ways`` the way back is measured as well."""
     training = made_examples(30, seed=3)
     return evaluate_predictions(

@@ -29,7 +29,7 @@ _UNKNOWN = {
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LabelVerdict:
     """Whether more labels still help.
 
     Attributes:
@@ -51,7 +51,7 @@ def curve_counts(labelled: int) -> list[int]:
 
 def judge(
     now: Float[np.ndarray, "images points"], half: Float[np.ndarray, "images points"]
-) -> Verdict:
+) -> LabelVerdict:
     """Compare the errors with those that half of the labels gave on the same images.
 
     Args:
@@ -60,11 +60,11 @@ def judge(
     """
     labelled, error = len(now), mean_of(now)
     if error is None:
-        return Verdict(_UNKNOWN.get(labelled, _UNKNOWN[2]), None)
+        return LabelVerdict(_UNKNOWN.get(labelled, _UNKNOWN[2]), None)
     known = np.isfinite(half) & np.isfinite(now)
     images = np.flatnonzero(known.any(axis=1))
     if labelled < FEWEST_TO_JUDGE or len(images) < FEWEST_TO_JUDGE:
-        return Verdict(
+        return LabelVerdict(
             f"On an image that was not labelled, points are about {error:.1f} px off; from so few "
             f"labels this is a rough figure. From {FEWEST_TO_JUDGE} labelled images on, it can be "
             "said what more of them bring.",
@@ -75,12 +75,12 @@ def judge(
     told = f"Going from {labelled // 2} to {labelled} labelled images"
     earlier = error + gain
     if gain > max(WORTH_IT * error, SURE * doubt):
-        return Verdict(
+        return LabelVerdict(
             f"{told} took the error from {earlier:.1f} to {error:.1f} px; if it goes on like "
             f"this, {labelled} more would bring it to about {error * error / earlier:.1f} px.",
             True,
         )
-    return Verdict(
+    return LabelVerdict(
         f"{told} hardly changed the error: {earlier:.1f} to {error:.1f} px, which is within what "
         "chance does. More labels will not help much: correct the images that look worst, or train "
         "the landmarks for longer.",

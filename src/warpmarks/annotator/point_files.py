@@ -14,7 +14,7 @@ from warpmarks.datasets.layout import landmark_columns, landmark_row
 from warpmarks.system.files import atomic_path, csv_writer
 
 
-class Row(NamedTuple):
+class ImageRow(NamedTuple):
     """What the files say of an image.
 
     Attributes:
@@ -34,9 +34,9 @@ class Rows:
     """The rows of all images; those whose labels are the same objects are made once."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, ImageRow] = {}
 
-    def of(self, annotations: Annotations) -> dict[str, Row]:
+    def of(self, annotations: Annotations) -> dict[str, ImageRow]:
         """By image, in the order of their names."""
         rows = {}
         for image in sorted(annotations.labels):
@@ -46,7 +46,7 @@ class Rows:
         return rows
 
 
-def write_table(path: Path, count: int, rows: dict[str, Row]) -> str:
+def write_table(path: Path, count: int, rows: dict[str, ImageRow]) -> str:
     """Write landmarks.csv whole or not at all; its digest.
 
     Args:
@@ -69,11 +69,11 @@ def digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _row(image: str, labels: Labels) -> Row:
+def _row(image: str, labels: Labels) -> ImageRow:
     somewhere = any(placed and placed.somewhere for placed in labels)
     line = _line(landmark_row(image, places(labels).ravel())) if somewhere else b""
     not_visible = [number for number, placed in enumerate(labels) if placed and not placed.visible]
-    return Row(labels, line, not_visible, accepted(labels))
+    return ImageRow(labels, line, not_visible, accepted(labels))
 
 
 def _line(cells: list[str]) -> bytes:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from warpmarks.regression.regressor import Regressor
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """What a run is exported as."""
 
     ONNX = "onnx"
@@ -35,14 +35,14 @@ def export(
         ),
     ],
     form: Annotated[
-        Format,
+        ExportFormat,
         typer.Option(
             "--format",
             help="onnx: one file, for onnxruntime and others. onnx-int8: the same, its network in "
             "bytes. torch: a torch.export program, .pt2. web: a folder with a page that "
             "detects in the browser.",
         ),
-    ] = Format.ONNX,
+    ] = ExportFormat.ONNX,
     regressor: Annotated[
         str | None,
         typer.Option(
@@ -77,15 +77,15 @@ def export(
     from warpmarks.detectors.detector import Detector
     from warpmarks.regression.storage import load_for
 
-    if (calibrate is None) == (form is Format.ONNX_INT8):
+    if (calibrate is None) == (form is ExportFormat.ONNX_INT8):
         raise InputError(
             "--calibrate belongs to --format onnx-int8: leave it out"
             if calibrate is not None
             else "--format onnx-int8 needs --calibrate IMAGES, images of the kind it will see"
         )
-    if runtime is not None and form is not Format.WEB:
+    if runtime is not None and form is not ExportFormat.WEB:
         raise InputError("--runtime belongs to --format web: leave it out")
-    if form is Format.WEB:
+    if form is ExportFormat.WEB:
         from warpmarks.export.web import refuse_other_folder
 
         if runtime is not None:
@@ -95,28 +95,28 @@ def export(
         refuse_other_folder(output)
         check_output_folder(output, overwrite=overwrite)
     else:
-        suffix = ".pt2" if form is Format.TORCH else ".onnx"
+        suffix = ".pt2" if form is ExportFormat.TORCH else ".onnx"
         if output.suffix.lower() != suffix:
             raise InputError(
                 f"--output is {output}: --format {form.value} expects a name that ends with "
                 f"{suffix}"
-                + ("; torch takes .pt2, and web a folder" if form is Format.ONNX else "")
+                + ("; torch takes .pt2, and web a folder" if form is ExportFormat.ONNX else "")
             )
         check_output_file(output, overwrite=overwrite)
     detector = Detector.load(run, device="cpu")
     folded = None if regressor is None else load_for(detector.digest, regressor, run)
     match form:
-        case Format.ONNX:
+        case ExportFormat.ONNX:
             from warpmarks.export.onnx_file import write_onnx
 
             write_onnx(detector, output, folded)
-        case Format.ONNX_INT8:
+        case ExportFormat.ONNX_INT8:
             _write_int8(detector, output, folded, calibrate)
-        case Format.TORCH:
+        case ExportFormat.TORCH:
             from warpmarks.export.torch_file import write_torch
 
             write_torch(detector, output, folded)
-        case Format.WEB:
+        case ExportFormat.WEB:
             from warpmarks.export.web import write_page
 
             write_page(detector, output, folded, name=run.resolve().name, runtime=runtime)

@@ -10,7 +10,7 @@ from warpmarks.cli.tables import print_table
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
-    from warpmarks.evaluation.evaluate import Evaluation
+    from warpmarks.evaluation.evaluate import SetEvaluation
     from warpmarks.evaluation.few_labels import Spread
     from warpmarks.metrics.bootstrap import Interval
 
@@ -20,7 +20,7 @@ WORSE = 1.02
 
 
 def print_scores(
-    evaluation: "Evaluation",
+    evaluation: "SetEvaluation",
     run: str,
     console: Console | None = None,
     *,
@@ -76,7 +76,7 @@ def print_scores(
         console.print(evaluation.predictions.caution, markup=False)
 
 
-def _summary(evaluation: "Evaluation") -> Table:
+def _summary(evaluation: "SetEvaluation") -> Table:
     landmarks, mean_shape = evaluation.landmarks, evaluation.mean_shape
     table = Table(box=None, pad_edge=False, show_header=True, header_style="")
     table.add_column("")

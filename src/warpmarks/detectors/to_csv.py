@@ -38,7 +38,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Columns:
+class PointColumns:
     """What is written of each image.
 
     Attributes:
@@ -61,7 +61,7 @@ def detect_to_file(
     detector: ImageDetector,
     images: ImageSet,
     output: Path,
-    columns: Columns,
+    columns: PointColumns,
     *,
     batch_size: int = 32,
     resume: bool = False,

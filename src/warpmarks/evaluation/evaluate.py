@@ -17,7 +17,7 @@ from warpmarks.regression.examples import Examples
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class SetEvaluation:
     """What the landmarks of a run are worth on annotated images.
 
     Attributes:
@@ -58,7 +58,7 @@ def evaluate_predictions(
     threshold: float,
     seed: int = 0,
     training: Examples | None = None,
-) -> Evaluation:
+) -> SetEvaluation:
     """Score predictions and the mean shape beside them.
 
     Args:
@@ -99,7 +99,7 @@ def evaluate_predictions(
         )
         for predicted in (predictions.points, predictions.mean_shape)
     )
-    return Evaluation(
+    return SetEvaluation(
         set_name,
         scheme,
         examples,

@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.reading import read_picture
-from warpmarks.evaluation.evaluate import Evaluation
+from warpmarks.evaluation.evaluate import SetEvaluation
 from warpmarks.metrics.by_score import errors_of_the_surest
 from warpmarks.plots.error_curve import draw_error_curve
 from warpmarks.plots.point_errors import draw_point_errors
@@ -26,7 +26,7 @@ MANY = 20
 _LONGEST_SIDE = 420
 
 
-def draw_evaluation(folder: Path, evaluation: Evaluation, images: ImageSet) -> None:
+def draw_evaluation(folder: Path, evaluation: SetEvaluation, images: ImageSet) -> None:
     """Draw predictions.png, and error_curve.png, point_errors.png and score_curve.png.
 
     The last three for dark pages as well, the last where there are images enough to say.
@@ -97,7 +97,7 @@ def exemplary(image_errors: np.ndarray, count: int) -> list[tuple[str, Int[np.nd
     return rows if len(order) > 2 else rows[:1]
 
 
-def _predicted(evaluation: Evaluation, index: int, paths: dict[str, Path]) -> PredictedImage:
+def _predicted(evaluation: SetEvaluation, index: int, paths: dict[str, Path]) -> PredictedImage:
     examples = evaluation.examples
     width, height = examples.sizes[index]
     scale = _LONGEST_SIDE / max(width, height)

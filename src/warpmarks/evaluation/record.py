@@ -11,7 +11,7 @@ from typing import Any
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.results import EVALUATION
 from warpmarks.errors import InputError
-from warpmarks.evaluation.evaluate import Evaluation
+from warpmarks.evaluation.evaluate import SetEvaluation
 from warpmarks.evaluation.pictures import draw_evaluation
 from warpmarks.metrics.score import PointScore, Score
 from warpmarks.system.files import write_json
@@ -36,7 +36,7 @@ def begin_anew(folder: Path, record: str = RECORD) -> None:
 
 
 def save_evaluation(
-    folder: Path, evaluation: Evaluation, images: ImageSet, *, detector: str, key: str
+    folder: Path, evaluation: SetEvaluation, images: ImageSet, *, detector: str, key: str
 ) -> None:
     """Draw the pictures into a folder, made if need be, and write the figures when they are there.
 
@@ -56,7 +56,7 @@ def save_evaluation(
     write_json(folder / RECORD, about | evaluation_record(evaluation))
 
 
-def evaluation_record(evaluation: Evaluation) -> dict[str, Any]:
+def evaluation_record(evaluation: SetEvaluation) -> dict[str, Any]:
     """All figures of an evaluation, by name."""
     both = evaluation.both_ways
     return {

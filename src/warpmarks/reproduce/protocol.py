@@ -24,7 +24,7 @@ from warpmarks.reproduce.sources import SOURCES
 from warpmarks.validation import first_reason
 
 
-class Entry(BaseModel):
+class ProtocolEntry(BaseModel):
     """A part of a protocol: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
@@ -41,7 +41,7 @@ Part = Annotated[str, AfterValidator(_known_part)]
 """Images of a set: SET/SPLIT."""
 
 
-class RunSpec(Entry):
+class RunSpec(ProtocolEntry):
     """A network that learns landmarks without annotations."""
 
     images: Part
@@ -50,7 +50,7 @@ class RunSpec(Entry):
     """The run that it is fine-tuned from; from scratch if None."""
 
 
-class Row(Entry):
+class Row(ProtocolEntry):
     """A row of a table: landmarks of a run and a regressor, a baseline, or a number of others."""
 
     name: str
@@ -85,7 +85,7 @@ class Row(Entry):
         return self.run is None and self.supervised is None and self.mean_shape is None
 
 
-class PictureSpec(Entry):
+class PictureSpec(ProtocolEntry):
     """Something to look at."""
 
     kind: Literal["examples", "predictions", "influences", "label_curve"]
@@ -111,7 +111,7 @@ class PictureSpec(Entry):
         return self
 
 
-class Protocol(Entry):
+class Protocol(ProtocolEntry):
     """An experiment.
 
     Attributes:

@@ -11,13 +11,13 @@ FORMAT = 2
 """1 knew neither supervised nor fine-tuned runs, nor budgets; it is still read."""
 
 
-class Entry(BaseModel):
+class RecordEntry(BaseModel):
     """A part of the record: immutable, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ImageSource(Entry):
+class ImageSource(RecordEntry):
     """Which images a run was made from."""
 
     name: str
@@ -28,14 +28,14 @@ class ImageSource(Entry):
     unreadable: int
 
 
-class RunBudget(Entry):
+class RunBudget(RecordEntry):
     """How much a run may do in all; neither: until it has converged."""
 
     steps: Annotated[int, Field(ge=1)] | None = None
     minutes: Annotated[float, Field(gt=0)] | None = None
 
 
-class SourceRun(Entry):
+class SourceRun(RecordEntry):
     """The run that a fine-tuned one began from."""
 
     name: str
@@ -46,7 +46,7 @@ class SourceRun(Entry):
     """That it had been trained for."""
 
 
-class AnnotationSource(Entry):
+class AnnotationSource(RecordEntry):
     """Which annotations a supervised run was made from."""
 
     digest: str
@@ -55,7 +55,7 @@ class AnnotationSource(Entry):
     """How many annotated images were drawn with the run's seed; all of them if None."""
 
 
-class RunRecord(Entry):
+class RunRecord(RecordEntry):
     """What a run is; ``run.json``."""
 
     format: Annotated[int, Field(ge=1)] = FORMAT

@@ -85,7 +85,7 @@ class Materials:
 
 
 @dataclass(frozen=True)
-class Plan(Generic[MeasuresT]):
+class RunPlan(Generic[MeasuresT]):
     """What is particular to one kind of run.
 
     Attributes:
@@ -151,7 +151,7 @@ class Start:
         return self.record.config
 
     def carry_out(
-        self, plan: Plan[MeasuresT], *, default_budget: Budget | None = None
+        self, plan: RunPlan[MeasuresT], *, default_budget: Budget | None = None
     ) -> TrainingResult[MeasuresT]:
         """Read the images, make the folder and train.
 
@@ -180,7 +180,7 @@ class Start:
         return result
 
     def _train(
-        self, plan: Plan[MeasuresT], geometry: Geometry, processes: Processes, budget: Budget
+        self, plan: RunPlan[MeasuresT], geometry: Geometry, processes: Processes, budget: Budget
     ) -> TrainingResult[MeasuresT]:
         conduct, folder, config = self._conduct, self.folder, plan.config
         fabric, first = processes.fabric, processes.first
@@ -243,7 +243,7 @@ class Start:
             choose_threads()
 
     def _pictures(
-        self, plan: Plan[MeasuresT], geometry: Geometry, progress: Progress
+        self, plan: RunPlan[MeasuresT], geometry: Geometry, progress: Progress
     ) -> PictureCache:
         cache = load_pictures(
             plan.images,
@@ -257,7 +257,7 @@ class Start:
         self._check_images(plan, cache)
         return cache
 
-    def _geometry(self, plan: Plan[MeasuresT]) -> Geometry:
+    def _geometry(self, plan: RunPlan[MeasuresT]) -> Geometry:
         record, image = self.record, plan.config.image
         if record is not None:
             return Geometry(
@@ -267,7 +267,7 @@ class Start:
         aspect = middle_aspect(plan.images) if image.aspect == "auto" else image.aspect
         return plan_geometry(image, aspect)
 
-    def _check_images(self, plan: Plan[MeasuresT], cache: PictureCache) -> None:
+    def _check_images(self, plan: RunPlan[MeasuresT], cache: PictureCache) -> None:
         source, count = plan.images.source, len(cache.names)
         if count < plan.fewest_images:
             raise InputError(
@@ -308,7 +308,7 @@ class Start:
         return Budget(self.record.budget.steps, self.record.budget.minutes)
 
     def _write_record(
-        self, plan: Plan[MeasuresT], geometry: Geometry, cache: PictureCache, budget: Budget
+        self, plan: RunPlan[MeasuresT], geometry: Geometry, cache: PictureCache, budget: Budget
     ) -> None:
         kept = RunBudget(steps=budget.steps, minutes=budget.minutes)
         if self.record is None:
@@ -351,7 +351,7 @@ def _check_share(config: TrainingConfig, processes: int) -> None:
 
 
 def new_record(
-    plan: Plan[MeasuresT], geometry: Geometry, cache: PictureCache, budget: RunBudget
+    plan: RunPlan[MeasuresT], geometry: Geometry, cache: PictureCache, budget: RunBudget
 ) -> RunRecord:
     """The record of a run that begins."""
     created, versions, commit = provenance()

@@ -16,7 +16,7 @@ from warpmarks.training.annotated_batches import AnnotatedPictures
 from warpmarks.training.conduct import Conduct
 from warpmarks.training.naming import asked_for
 from warpmarks.training.schedule import Budget
-from warpmarks.training.start import Materials, Plan, Start, TrainingResult
+from warpmarks.training.start import Materials, RunPlan, Start, TrainingResult
 from warpmarks.training.supervision import PointMeasures, Supervision
 from warpmarks.wording import counted
 
@@ -87,7 +87,7 @@ def supervise(
             f"{annotated.source}: these are not the annotations that {run} was trained on: "
             "give the same set, split and labels to go on with --resume"
         )
-    plan = Plan(
+    plan = RunPlan(
         annotated.images,
         settings,
         recipe,

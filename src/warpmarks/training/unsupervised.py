@@ -15,7 +15,7 @@ from warpmarks.training.conduct import Conduct
 from warpmarks.training.discovery import Discovery, PairMeasures
 from warpmarks.training.naming import asked_for, first_difference
 from warpmarks.training.randomness import generator_for
-from warpmarks.training.start import Materials, Plan, Start, TrainingResult
+from warpmarks.training.start import Materials, RunPlan, Start, TrainingResult
 from warpmarks.training.widening import widen
 
 FEWEST_IMAGES = 2
@@ -57,7 +57,7 @@ def train(
             f"{run} was trained on annotations: go on with warpmarks supervise --resume"
         )
     settings = start.settings(asked, lambda: load_recipe(recipe))
-    return start.carry_out(Plan(images, settings, recipe, discovery_on, FEWEST_IMAGES))
+    return start.carry_out(RunPlan(images, settings, recipe, discovery_on, FEWEST_IMAGES))
 
 
 def finetune(
@@ -99,7 +99,7 @@ def finetune(
     weights = None
     if not (began and start.folder.state_path.exists()):
         began, weights = _source_of(RunFolder(source), start.folder, settings, began)
-    plan = Plan(
+    plan = RunPlan(
         images,
         settings,
         f"fine-tuning of {began.name}",

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.published.crops import Boxes, Crop, Points, box_of_points, square
-from warpmarks.datasets.published.places import Pictures, Places
+from warpmarks.datasets.published.places import ImagesByName, Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages, scheme_of
 from warpmarks.datasets.published.tables import numbers, rows
 from warpmarks.errors import InputError
@@ -58,7 +58,7 @@ def read_cats(places: Places) -> SourceImages:
         if folder is None:
             gaps.append(f"{places.text} has no folder {end} with .jpg.cat files")
             continue
-        pictures = Pictures(folder)
+        pictures = ImagesByName(folder)
         lost = []
         for table in sorted(folder.glob("[!.]*.cat")):
             image = pictures.find(table.stem)

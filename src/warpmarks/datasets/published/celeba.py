@@ -21,7 +21,7 @@ from jaxtyping import Float
 
 from warpmarks.datasets.published.crops import Crop
 from warpmarks.datasets.published.faces import FIVE_NORMALISERS, FIVE_POINTS
-from warpmarks.datasets.published.places import Pictures, Places, missing
+from warpmarks.datasets.published.places import ImagesByName, Places, missing
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.tables import Once, is_number, numbers, rows
 from warpmarks.errors import InputError
@@ -174,7 +174,7 @@ def _source(
     gaps: tuple[str, ...],
     notes: tuple[str, ...] = (),
 ) -> SourceImages:
-    pictures = Pictures(folder)
+    pictures = ImagesByName(folder)
     files = {name: pictures.find(name) for name in sorted(split_of)}
     lost = [name for name, file in files.items() if file is None]
     if lost:

@@ -29,7 +29,7 @@ from jaxtyping import Float
 
 from warpmarks.datasets.published.crops import WHOLE, Boxes, Crop, Points, square
 from warpmarks.datasets.published.faces import FIVE_NORMALISERS, FIVE_POINTS
-from warpmarks.datasets.published.places import Pictures, Places, missing
+from warpmarks.datasets.published.places import ImagesByName, Places, missing
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.tables import Once, numbers, rows
 from warpmarks.errors import InputError
@@ -79,7 +79,7 @@ class _Part:
     """The images that one list names: those that are there, and what is wrong with the others."""
 
     def __init__(self, split: str, table: Path, wanted: Sequence[_Row], folder: Path) -> None:
-        pictures = Pictures(folder)
+        pictures = ImagesByName(folder)
         found = [(name, pictures.find(name), points) for name, points in wanted]
         lost = [name for name, file, _ in found if file is None]
         self.split = split

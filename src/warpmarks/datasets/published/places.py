@@ -88,7 +88,7 @@ class Places:
         return found
 
 
-class Pictures:
+class ImagesByName:
     """Image files of a folder by name: upper and lower case alike, and with any extension.
 
     A list may say a.jpg where the copy has a.JPG or a.png.

@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 
 from warpmarks.datasets.published.crops import Boxes, Crop, Points, box_of_points, square
 from warpmarks.datasets.published.faces import SIXTY_EIGHT_NORMALISERS, SIXTY_EIGHT_POINTS
-from warpmarks.datasets.published.places import Pictures, Places
+from warpmarks.datasets.published.places import ImagesByName, Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.tables import numbers
 from warpmarks.errors import InputError
@@ -56,7 +56,7 @@ def read_300w(places: Places) -> SourceImages:
         if folder is None:
             gaps.append(f"{places.text} has no folder {part} with .pts files")
             continue
-        pictures = Pictures(folder)
+        pictures = ImagesByName(folder)
         lost = []
         for table in _tables(folder):
             image = pictures.find(table.stem)

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from warpmarks.datasets.synthetic.geometry import Ellipsoid, Pose
+from warpmarks.datasets.synthetic.geometry import Ellipsoid, SpatialPose
 
 POINT_NAMES = (
     "left eye",
@@ -59,7 +59,7 @@ class Solid:
             low, high = np.maximum(low, next_low), np.minimum(high, next_high)
         return low.tolist(), high.tolist()
 
-    def placed(self, pose: Pose) -> "Solid":
+    def placed(self, pose: SpatialPose) -> "Solid":
         """The same solid in the camera's frame."""
         return Solid(self.material, tuple(part.placed(pose) for part in self.parts))
 

@@ -72,7 +72,7 @@ def unit(vector: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Pose:
+class SpatialPose:
     """Where a thing stands: camera = scale * rotation @ own + offset."""
 
     rotation: np.ndarray
@@ -113,7 +113,7 @@ class Ellipsoid:
         q = apply(self.axes.T, point - self.centre) / self.radii
         return float(q[0] * q[0] + q[1] * q[1] + q[2] * q[2])
 
-    def placed(self, pose: Pose) -> "Ellipsoid":
+    def placed(self, pose: SpatialPose) -> "Ellipsoid":
         """The same ellipsoid in the camera's frame."""
         return Ellipsoid(
             pose(self.centre), product(pose.rotation, self.axes), pose.scale * self.radii

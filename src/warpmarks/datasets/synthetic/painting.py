@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from warpmarks.datasets.synthetic.anatomy import Material
-from warpmarks.datasets.synthetic.geometry import Ellipsoid, Pose, turned
+from warpmarks.datasets.synthetic.geometry import Ellipsoid, SpatialPose, turned
 from warpmarks.datasets.synthetic.painters import PAINTERS, paint_mouth
 from warpmarks.datasets.synthetic.scene import Scene
 from warpmarks.datasets.synthetic.textures import Coat, clipped, mix, smooth_step
@@ -69,7 +69,7 @@ def _all_unit_coordinates_and_normals(
     return local, slope / _length(slope)
 
 
-def in_head_frame(position: np.ndarray, head: Pose) -> np.ndarray:
+def in_head_frame(position: np.ndarray, head: SpatialPose) -> np.ndarray:
     """Points of the camera's frame in the frame of the head."""
     moved = position - head.offset.astype(np.float32)[:, None]
     return turned((head.rotation / head.scale).T, moved)

@@ -6,7 +6,7 @@ import numpy as np
 
 from warpmarks.datasets.synthetic.anatomy import Creature, Material, Solid
 from warpmarks.datasets.synthetic.draws import Draws
-from warpmarks.datasets.synthetic.geometry import Pose, ellipsoid, rotation
+from warpmarks.datasets.synthetic.geometry import SpatialPose, ellipsoid, rotation
 from warpmarks.datasets.synthetic.proportions import draw_creature
 from warpmarks.datasets.synthetic.visible_surface import depth_at
 
@@ -20,7 +20,7 @@ class Scene:
     """Everything in the camera's frame; ``head`` leads there from the creature's own."""
 
     creature: Creature
-    head: Pose
+    head: SpatialPose
     solids: list[Solid]
     points: np.ndarray
 
@@ -42,8 +42,8 @@ def draw_scene(draws: Draws) -> Scene:
     return Scene(creature, head, solids, points)
 
 
-def _frame(draws: Draws, creature: Creature, turn: np.ndarray) -> Pose:
-    upright = Pose(turn, 1.0, np.zeros(3))
+def _frame(draws: Draws, creature: Creature, turn: np.ndarray) -> SpatialPose:
+    upright = SpatialPose(turn, 1.0, np.zeros(3))
     points = np.array([upright(point) for point in creature.points])[:, :2]
     flesh = [
         part.placed(upright)
@@ -59,10 +59,10 @@ def _frame(draws: Draws, creature: Creature, turn: np.ndarray) -> Pose:
     )
     scale = draws.uniform(1.25, 1.5) / max(high - low)
     shift = np.array([draws.around(0, 0.14), draws.around(-0.02, 0.14)])
-    return Pose(turn, scale, np.append(shift - scale * (low + high) / 2, 0.0))
+    return SpatialPose(turn, scale, np.append(shift - scale * (low + high) / 2, 0.0))
 
 
-def _draw_body(draws: Draws, head: Pose) -> list[Solid]:
+def _draw_body(draws: Draws, head: SpatialPose) -> list[Solid]:
     """Neck and shoulders, which do not follow the head's turn; a collar now and then."""
     lean = draws.around(0, 0.3)
     nape = head(np.array([0.0, 0.45, -0.35]))
@@ -81,5 +81,5 @@ def _draw_body(draws: Draws, head: Pose) -> list[Solid]:
     return solids
 
 
-def _radii(head: Pose, x: float, y: float, z: float) -> tuple[float, float, float]:
+def _radii(head: SpatialPose, x: float, y: float, z: float) -> tuple[float, float, float]:
     return head.scale * x, head.scale * y, head.scale * z
