@@ -104,27 +104,27 @@ def export(
             )
         check_output_file(output, overwrite=overwrite)
     detector = Detector.load(run, device="cpu")
-    folded = None if regressor is None else load_for(detector.digest, regressor, run)
+    carried = None if regressor is None else load_for(detector.digest, regressor, run)
     match form:
         case ExportFormat.ONNX:
             from warpmarks.export.onnx_file import write_onnx
 
-            write_onnx(detector, output, folded)
+            write_onnx(detector, output, carried)
         case ExportFormat.ONNX_INT8:
-            _write_int8(detector, output, folded, calibrate)
+            _write_int8(detector, output, carried, calibrate)
         case ExportFormat.TORCH:
             from warpmarks.export.torch_file import write_torch
 
-            write_torch(detector, output, folded)
+            write_torch(detector, output, carried)
         case ExportFormat.WEB:
             from warpmarks.export.web import write_page
 
-            write_page(detector, output, folded, name=run.resolve().name, runtime=runtime)
+            write_page(detector, output, carried, name=run.resolve().name, runtime=runtime)
             print(f"{output}: serve it, for instance with python -m http.server -d {output}")
             return
     found = counted(detector.num_landmarks, "landmark")
-    if folded is not None:
-        found += f" and {counted(folded.num_points, 'point')}"
+    if carried is not None:
+        found += f" and {counted(carried.num_points, 'point')}"
     print(f"{output}: {found}, {output.stat().st_size / 2**20:.1f} MiB")
 
 

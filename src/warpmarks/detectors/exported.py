@@ -35,7 +35,7 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FoldedRegressor(_Entry):
+class ExportedRegressor(_Entry):
     """A regressor whose points the file gives beside the landmarks; arrays as base64 of float64."""
 
     names: tuple[str, ...]
@@ -67,13 +67,13 @@ class ExportRecord(_Entry):
     fit: Literal["stretch", "crop", "pad"]
     digest: str
     """Of the run's weights, see `warpmarks.detectors.detector.Detector.digest`."""
-    regressor: FoldedRegressor | None = None
+    regressor: ExportedRegressor | None = None
 
 
-def fold(regressor: Regressor) -> FoldedRegressor:
+def exported_regressor(regressor: Regressor) -> ExportedRegressor:
     """A regressor as the file's metadata hold it."""
     scheme = regressor.scheme
-    return FoldedRegressor(
+    return ExportedRegressor(
         names=scheme.names,
         normaliser=scheme.normaliser.text,
         mirror=tuple((first + 1, second + 1) for first, second in scheme.mirror),
@@ -218,21 +218,21 @@ def _later_format(text: str) -> int | None:
 
 
 def _unfold(record: ExportRecord) -> Regressor:
-    folded = record.regressor
-    assert folded is not None
-    points = len(folded.names)
+    held = record.regressor
+    assert held is not None
+    points = len(held.names)
     return Regressor(
-        _as_array(folded.weights).reshape(2 * points, 2 * record.num_landmarks),
-        None if folded.offset is None else _as_array(folded.offset),
+        _as_array(held.weights).reshape(2 * points, 2 * record.num_landmarks),
+        None if held.offset is None else _as_array(held.offset),
         PointScheme(
-            folded.names,
-            parse_normaliser(folded.normaliser, folded.names, source="normaliser"),
-            tuple((first - 1, second - 1) for first, second in folded.mirror),
+            held.names,
+            parse_normaliser(held.normaliser, held.names, source="normaliser"),
+            tuple((first - 1, second - 1) for first, second in held.mirror),
         ),
-        folded.method,
+        held.method,
         record.digest,
-        folded.fitted_on,
-        _as_array(folded.mean_shape).reshape(points, 2),
+        held.fitted_on,
+        _as_array(held.mean_shape).reshape(points, 2),
     )
 
 

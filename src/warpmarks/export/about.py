@@ -4,7 +4,7 @@ from importlib.metadata import version
 from typing import Literal
 
 from warpmarks.detectors.detector import Detector
-from warpmarks.detectors.exported import ExportRecord, fold
+from warpmarks.detectors.exported import ExportRecord, exported_regressor
 from warpmarks.regression.regressor import Regressor
 
 
@@ -26,5 +26,5 @@ def describe(
         margin=record.config.image.margin,
         fit=record.config.image.fit,
         digest=detector.digest,
-        regressor=None if regressor is None else fold(regressor),
+        regressor=None if regressor is None else exported_regressor(regressor),
     )
