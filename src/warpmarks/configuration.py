@@ -305,19 +305,19 @@ def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
                 f"--set {assignment}: expected key=value, e.g. warps.first.rotation=20"
             )
         *sections, last = key.split(".")
-        place = settings
+        group = settings
         for section in sections:
-            inner = place.get(section)
+            inner = group.get(section)
             if not isinstance(inner, dict):
                 raise InputError(f"--set {assignment}: {_unknown(key)}")
-            place = inner
-        if last not in place:
+            group = inner
+        if last not in group:
             raise InputError(f"--set {assignment}: {_unknown(key)}")
-        if isinstance(place[last], dict):
-            members = ", ".join(f"{key}.{name}" for name in place[last])
+        if isinstance(group[last], dict):
+            members = ", ".join(f"{key}.{name}" for name in group[last])
             raise InputError(f"--set {assignment}: {key} is a group: set its members {members}")
         try:
-            place[last] = yaml.safe_load(value)
+            group[last] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise InputError(f"--set {assignment}: the value is not YAML") from error
     return build_config(settings, source="--set")

@@ -19,7 +19,14 @@ from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.errors import InputError
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import read_tensors
-from warpmarks.system.processes import LOST, PARENT, Place, given, is_first_process, place
+from warpmarks.system.processes import (
+    LOST,
+    PARENT,
+    ProcessPosition,
+    given,
+    is_first_process,
+    process_position,
+)
 from warpmarks.training import Evaluation
 from warpmarks.training import processes as module
 from warpmarks.training.processes import Processes, count_processes
@@ -66,10 +73,10 @@ def told(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
     ("environment", "expected"),
     [
         ({}, None),
-        (TORCHRUN, Place("torchrun", 5, 1, 4, 2)),
-        (SRUN, Place("srun", 4, 1, 3, 2)),
-        (OURS, Place("warpmarks", 5, 1, 2, 3)),
-        (SRUN | TORCHRUN, Place("torchrun", 5, 1, 4, 2)),
+        (TORCHRUN, ProcessPosition("torchrun", 5, 1, 4, 2)),
+        (SRUN, ProcessPosition("srun", 4, 1, 3, 2)),
+        (OURS, ProcessPosition("warpmarks", 5, 1, 2, 3)),
+        (SRUN | TORCHRUN, ProcessPosition("torchrun", 5, 1, 4, 2)),
         # What SLURM sets where nobody called srun, or for a shell.
         ({name: SRUN[name] for name in SRUN if name != "SLURM_STEP_ID"}, None),
         (SRUN | {"SLURM_STEP_ID": "4294967291"}, None),
@@ -79,10 +86,10 @@ def told(monkeypatch: pytest.MonkeyPatch, environment: dict[str, str]) -> None:
     ],
 )
 def test_who_started_this_process(
-    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: Place | None
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: ProcessPosition | None
 ) -> None:
     told(monkeypatch, environment)
-    assert place() == expected
+    assert process_position() == expected
     assert is_first_process() is (expected is None)
 
 
@@ -103,8 +110,8 @@ def test_as_many_as_were_started(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_only_those_that_were_started_have_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others have inherited their environment from one of them."""
-    first = Place("warpmarks", 0, 0, 2, 1)
-    second = Place("warpmarks", 1, 1, 2, 1)
+    first = ProcessPosition("warpmarks", 0, 0, 2, 1)
+    second = ProcessPosition("warpmarks", 1, 1, 2, 1)
     for starter, local_rank, expected in (
         (os.getpid(), "0", first),
         (os.getppid(), "1", second),
@@ -115,7 +122,7 @@ def test_only_those_that_were_started_have_a_place(monkeypatch: pytest.MonkeyPat
             monkeypatch,
             {PARENT: f"{starter} 2 1", "LOCAL_RANK": local_rank, "NODE_RANK": "0"},
         )
-        assert place() == expected
+        assert process_position() == expected
         assert is_first_process() is (expected != second)
 
 
@@ -166,7 +173,9 @@ def test_a_watch_tells_who_ended_first(ending: str, how: str) -> None:
     victim = subprocess.Popen([sys.executable, "-c", f"import sys; sys.exit({LOST})"])
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
     victim.wait(20)
-    watch = module._Watch(Place("warpmarks", 0, 0, 3, 1), {0: victim, 1: culprit, 2: bystander})
+    watch = module._Watch(
+        ProcessPosition("warpmarks", 0, 0, 3, 1), {0: victim, 1: culprit, 2: bystander}
+    )
     error = watch.lost(watch.cause_within(20))
     with pytest.raises(type(error), match=f"^{how}, and the run with it: go on from its last"):
         raise error

@@ -102,8 +102,8 @@ def _jpeg_2000_bits(file: BinaryIO | io.BytesIO) -> int:
     """Bits of the first channel, from the head of the codestream; 0 where it is not found."""
     file.seek(0)
     head = file.read(_HEAD)
-    place = head.find(b"\xff\x4f\xff\x51") + 42
-    return (head[place] & 0x7F) + 1 if 42 <= place < len(head) else 0
+    offset = head.find(b"\xff\x4f\xff\x51") + 42
+    return (head[offset] & 0x7F) + 1 if 42 <= offset < len(head) else 0
 
 
 def _of_high_bytes(high: np.ndarray, where: str, advice: str) -> np.ndarray:

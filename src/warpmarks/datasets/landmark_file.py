@@ -203,13 +203,13 @@ def _made_by(about: str) -> dict[str, Any] | None:
 
 def _end_of_rows(file: BinaryIO) -> int:
     """Where the last whole row ends; a line break inside quotes, as in a name, ends none."""
-    end = place = file.tell()
+    end = offset = file.tell()
     quoted = False
     for line in file:
-        place += len(line)
+        offset += len(line)
         quoted ^= bool(line.count(b'"') % 2)
         if line.endswith(b"\n") and not quoted:
-            end = place
+            end = offset
     return end
 
 

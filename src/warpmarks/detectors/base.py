@@ -179,7 +179,7 @@ class ImageDetector(ABC):
             while chunk := list(itertools.islice(reads, batch_size)):
                 good = [read for _, read in chunk if not isinstance(read, UnreadableImage)]
                 found = self._detect(good) if good else None
-                place_in_found = 0
+                index = 0
                 for name, read in chunk:
                     if isinstance(read, UnreadableImage):
                         failed += 1
@@ -187,8 +187,8 @@ class ImageDetector(ABC):
                         yield NamedDetection(name, None, read.reason)
                         continue
                     assert found is not None
-                    yield NamedDetection(name, found.of(place_in_found), picture=read[0])
-                    place_in_found += 1
+                    yield NamedDetection(name, found.of(index), picture=read[0])
+                    index += 1
                 if not allow_unreadable and failed > MAX_UNREADABLE * total:
                     raise TooManyUnreadable(
                         f"{images.source}: {failed} of {total} images cannot be read, for "
@@ -211,11 +211,11 @@ class ImageDetector(ABC):
             read = list(threads.in_order(self._read_or_reason, images, results_ahead=len(images)))
         good = [one for one in read if not isinstance(one, UnreadableImage)]
         together = self._detect(good) if good else None
-        places = itertools.count()
+        indices = itertools.count()
         return [
             one.reason
             if isinstance(one, UnreadableImage)
-            else cast("Detection", together).of(next(places))
+            else cast("Detection", together).of(next(indices))
             for one in read
         ]
 

@@ -142,9 +142,9 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     rows = []
     for image, (size, extras) in reader.images.items():
         points, _ = empty_row(len(names))
-        for place, name in enumerate(names):
+        for index, name in enumerate(names):
             if name in reader.parts.get(image, {}):
-                points[place] = reader.parts[image][name]
+                points[index] = reader.parts[image][name]
         rows.append(ImagePoints(image, points, seen_where_placed(points), size, extras=extras))
     return assemble(names, rows, source=str(path), category=reader.category.strip() or None)
 

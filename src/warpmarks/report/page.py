@@ -106,8 +106,8 @@ def _links(sections: Sequence[Section]) -> Iterator[str]:
 def _section(number: int, section: Section) -> str:
     kind = "pictures narrow" if section.narrow else "pictures"
     figures = "\n".join(
-        _figure(f"picture-{number}-{place}", picture)
-        for place, picture in enumerate(section.pictures, start=1)
+        _figure(f"picture-{number}-{index}", picture)
+        for index, picture in enumerate(section.pictures, start=1)
     )
     introduction = f"<p>{_text(section.introduction)}</p>" if section.introduction else ""
     return (

@@ -22,7 +22,7 @@ _FIRST_SPECIAL_STEP = 0xFFFFFFF0
 
 
 @dataclass(frozen=True)
-class Place:
+class ProcessPosition:
     """One of several processes that were started together.
 
     Attributes:
@@ -40,33 +40,33 @@ class Place:
     nodes: int
 
 
-def place() -> Place | None:
-    """This process's place; None of a process on its own."""
+def process_position() -> ProcessPosition | None:
+    """This process's position; None of a process on its own."""
     told = os.environ
     if "TORCHELASTIC_RUN_ID" in told:
         processes, devices = int(told["WORLD_SIZE"]), int(told["LOCAL_WORLD_SIZE"])
         rank, local_rank = int(told["RANK"]), int(told["LOCAL_RANK"])
-        return Place("torchrun", rank, local_rank, devices, processes // devices)
+        return ProcessPosition("torchrun", rank, local_rank, devices, processes // devices)
     if _started_here():
         devices, nodes = (int(number) for number in told[PARENT].split()[1:3])
         node, local_rank = int(told["NODE_RANK"]), int(told["LOCAL_RANK"])
-        return Place("warpmarks", node * devices + local_rank, local_rank, devices, nodes)
+        return ProcessPosition("warpmarks", node * devices + local_rank, local_rank, devices, nodes)
     if _in_step_of_srun():
         tasks, nodes = int(told["SLURM_NTASKS"]), int(told.get("SLURM_NNODES", "1"))
         rank, local_rank = int(told["SLURM_PROCID"]), int(told["SLURM_LOCALID"])
-        return Place("srun", rank, local_rank, tasks // nodes, nodes)
+        return ProcessPosition("srun", rank, local_rank, tasks // nodes, nodes)
     return None
 
 
 def is_first_process() -> bool:
     """Whether this process speaks to the user."""
-    here = place()
+    here = process_position()
     return here is None or here.rank == 0
 
 
 def is_first_on_its_machine() -> bool:
     """Whether no other process of this machine is before it."""
-    here = place()
+    here = process_position()
     return here is None or here.local_rank == 0
 
 

@@ -25,7 +25,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from warpmarks.errors import InputError, LostProcess, ToldElsewhere
 from warpmarks.system.devices import choose_device
-from warpmarks.system.processes import LOST, PARENT, Place, given, place
+from warpmarks.system.processes import LOST, PARENT, ProcessPosition, given, process_position
 from warpmarks.training.alone import Alone
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def count_processes(devices: int | None, nodes: int | None) -> tuple[int, int]:
         InputError: torchrun or srun has started another number, or there are to be several machines
             and nothing says where the others are.
     """
-    here = place()
+    here = process_position()
     if here is None or here.starter == "warpmarks":
         told = {"MASTER_ADDR", "MASTER_PORT", "NODE_RANK"} <= given().keys()
         if (nodes or 1) > 1 and not told:
@@ -177,7 +177,9 @@ class Processes:
 class _Watch(threading.Thread):
     """Ends this process where another has ended and this one does not find out by itself."""
 
-    def __init__(self, here: Place, children: Mapping[int, "subprocess.Popen[bytes]"]) -> None:
+    def __init__(
+        self, here: ProcessPosition, children: Mapping[int, "subprocess.Popen[bytes]"]
+    ) -> None:
         super().__init__(daemon=True, name="watch over the other processes")
         self._here, self._children = here, children
         self._parent = None
@@ -256,7 +258,7 @@ def _kind_of(device: str, devices: int) -> str:
 def _start(devices: int, nodes: int) -> _Watch:
     """Start the other processes of this machine, unless somebody has."""
     children: dict[int, subprocess.Popen[bytes]] = {}
-    if place() is None:
+    if process_position() is None:
         command = [sys.executable, *sys.orig_argv[1:]]
         if hasattr(sys, "ps1") or "ipykernel" in sys.modules or command[1:] in ([], ["-"]):
             raise InputError(
@@ -272,7 +274,7 @@ def _start(devices: int, nodes: int) -> _Watch:
         for rank in range(1, devices):
             environment = os.environ | {"LOCAL_RANK": str(rank)}
             children[rank] = subprocess.Popen(command, env=environment)
-    here = place()
+    here = process_position()
     assert here is not None
     watch = _Watch(here, children)
     watch.start()
@@ -291,7 +293,7 @@ def _join(kind: str, devices: int, nodes: int) -> "Fabric | Alone":
     )
     from lightning_fabric.strategies import DDPStrategy
 
-    here = place()
+    here = process_position()
     environment: ClusterEnvironment = LightningEnvironment()
     if here is not None:
         if here.starter == "torchrun":

@@ -37,14 +37,14 @@ def choose_frames(
         assert frame.image is not None
         numbers.append(frame.index)
         small.append(_small(frame.image))
-    return sorted(numbers[place] for place in most_different(small, count))
+    return sorted(numbers[index] for index in most_different(small, count))
 
 
 def evenly(total: int, count: int) -> list[int]:
     """``count`` numbers below ``total``, from the middle of equal stretches; all if more."""
     if total <= count:
         return list(range(total))
-    return [int((place + 0.5) * total / count) for place in range(count)]
+    return [int((index + 0.5) * total / count) for index in range(count)]
 
 
 def most_different(vectors: Sequence[Float[np.ndarray, " values"]], count: int) -> list[int]:

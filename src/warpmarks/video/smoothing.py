@@ -114,12 +114,12 @@ class Smoother:
         return median(gaps) if gaps else self.interval
 
 
-def fit(window: Sequence[Measured], place: int) -> Float[np.ndarray, "points 2"]:
-    """The points at ``place`` of a window, from the weighted parabola through all of it.
+def fit(window: Sequence[Measured], index: int) -> Float[np.ndarray, "points 2"]:
+    """The points at ``index`` of a window, from the weighted parabola through all of it.
 
     Fewer than three times have a line, or a mean.
     """
-    times = np.array([item.time for item in window]) - window[place].time
+    times = np.array([item.time for item in window]) - window[index].time
     degree = min(_DEGREE, len(np.unique(times)) - 1)
     powers = np.vander(times / (np.abs(times).max() or 1.0), degree + 1, increasing=True)
     values = np.stack([_points(item) for item in window])
