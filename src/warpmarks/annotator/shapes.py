@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float
 
+from warpmarks.complex_points import from_complex, to_complex
 from warpmarks.system.files import csv_writer
 
 ROUNDS = 100
@@ -72,7 +73,7 @@ def align(shapes: Float[np.ndarray, "images points 2"]) -> Aligned:
             break
     back = np.vdot(mean, start)
     turn = back / abs(back) if abs(back) > 0 else 1.0
-    return Aligned(_plain(turned * turn), _plain(mean * turn), sizes)
+    return Aligned(from_complex(turned * turn), from_complex(mean * turn), sizes)
 
 
 def principal_modes(aligned: Aligned, most: int = MODES) -> Modes:
@@ -117,7 +118,7 @@ def _unit_shapes(
     shapes: Float[np.ndarray, "images points 2"],
 ) -> tuple[Complex[np.ndarray, "images points"], Float[np.ndarray, " images"]]:
     """Shapes at centroid size 1 about the origin, and their sizes before."""
-    points = shapes[..., 0] + 1j * shapes[..., 1]
+    points = to_complex(shapes)
     around = points - points.mean(axis=1, keepdims=True)
     sizes = np.sqrt((np.abs(around) ** 2).sum(axis=1))
     return around / np.where(sizes > 0, sizes, 1.0)[:, None], sizes
@@ -135,7 +136,3 @@ def _turned_onto(
 def _at_size_1(shape: Complex[np.ndarray, " points"]) -> Complex[np.ndarray, " points"]:
     size = np.sqrt((np.abs(shape) ** 2).sum())
     return shape / size if size > 0 else shape
-
-
-def _plain(points: Complex[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape 2"]:
-    return np.stack([points.real, points.imag], axis=-1)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.complex_points import from_complex, to_complex
+
 _LEAST = 1e-6
 """Below this extent a shape is a point, and a turn makes a point of every shape."""
 
@@ -19,7 +21,7 @@ class Similarity:
 
     def __call__(self, points: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, "points 2"]:
         """The points moved."""
-        return _plain(self.turn * (_complex(points) - self.centre) + self.target)
+        return from_complex(self.turn * (to_complex(points) - self.centre) + self.target)
 
     def inverse(self) -> "Similarity":
         """The similarity that moves points back."""
@@ -37,7 +39,7 @@ def nearest_similarity(
     all 0 count as equal. The frame should be one in which objects are about 1 large.
     """
     share = weights / weights.sum() if weights.sum() > 0 else np.full(len(shape), 1 / len(shape))
-    points, wanted = _complex(shape), _complex(target)
+    points, wanted = to_complex(shape), to_complex(target)
     centre, wanted_centre = complex(share @ points), complex(share @ wanted)
     around = points - centre
     spread = share @ np.abs(around) ** 2
@@ -46,11 +48,3 @@ def nearest_similarity(
         if abs(turn) > _LEAST:
             return Similarity(turn, centre, wanted_centre)
     return Similarity(1.0, centre, wanted_centre)
-
-
-def _complex(points: Float[np.ndarray, "points 2"]) -> np.ndarray:
-    return points[:, 0] + 1j * points[:, 1]
-
-
-def _plain(points: np.ndarray) -> Float[np.ndarray, "points 2"]:
-    return np.stack([points.real, points.imag], axis=-1)

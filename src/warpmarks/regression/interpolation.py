@@ -18,6 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.complex_points import from_complex, to_complex
+
 TREND = 100.0
 """Variance of the affine map: so large that it is followed wherever landmarks tell it."""
 
@@ -126,14 +128,13 @@ def mean_landmarks(
     has the mean size and position of the shapes and is turned as the first of them.
     """
     centres = landmarks.mean(axis=1, keepdims=True)
-    about = landmarks - centres
-    shapes = about[..., 0] + 1j * about[..., 1]
+    shapes = to_complex(landmarks - centres)
     lengths = np.linalg.norm(shapes, axis=1, keepdims=True)
     unit = shapes / np.where(lengths > 0, lengths, 1.0)
     mean = np.linalg.eigh(unit.T @ unit.conj())[1][:, -1]
     turn = np.vdot(mean, unit[0])
     mean = mean * (turn / abs(turn) if abs(turn) > 0 else 1.0) * lengths.mean()
-    return centres.mean(axis=0) + np.stack([mean.real, mean.imag], axis=-1)
+    return centres.mean(axis=0) + from_complex(mean)
 
 
 def _terms(
