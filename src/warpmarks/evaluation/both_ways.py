@@ -7,7 +7,7 @@ from jaxtyping import Float
 
 from warpmarks.coordinates import centred_to_pixels, pixels_to_centred
 from warpmarks.evaluation.predicting import split_pictures
-from warpmarks.metrics.errors import mean_errors_of_points, relative_errors
+from warpmarks.metrics.errors import mean_errors_of_points, mean_of_known, relative_errors
 from warpmarks.metrics.forward_backward import predict_linearly
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.repeated import count_pictures, first_alike, merged
@@ -68,7 +68,10 @@ def measure_both_ways(
     forward_errors = _errors(forward, examples.annotations, lengths)
     backward_errors = _errors(backward, examples.landmarks, lengths)
     return BothWays(
-        _mean(forward_errors), _mean(backward_errors), mean_errors_of_points(backward_errors), how
+        mean_of_known(forward_errors),
+        mean_of_known(backward_errors),
+        mean_errors_of_points(backward_errors),
+        how,
     )
 
 
@@ -91,8 +94,3 @@ def _errors(
     lengths: Float[np.ndarray, " images"],
 ) -> Float[np.ndarray, "images targets"]:
     return relative_errors(np.linalg.norm(predicted - targets, axis=-1), lengths)
-
-
-def _mean(errors: Float[np.ndarray, "images targets"]) -> float:
-    known = errors[np.isfinite(errors)]
-    return float(known.mean()) if len(known) else float("nan")

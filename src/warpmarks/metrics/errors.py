@@ -81,6 +81,12 @@ def mean_error(errors: Float[np.ndarray, "images points"]) -> float:
     return float(np.nanmean(errors))
 
 
+def mean_of_known(errors: Float[np.ndarray, "*shape"]) -> float:
+    """Mean over those that are known; nan where none is."""
+    known = errors[np.isfinite(errors)]
+    return float(known.mean()) if len(known) else float("nan")
+
+
 def mean_errors_of_points(
     errors: Float[np.ndarray, "images points"],
 ) -> Float[np.ndarray, " points"]:

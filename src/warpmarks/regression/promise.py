@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.coordinates import pixels_to_centred
+from warpmarks.metrics.errors import mean_of_known
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit
 from warpmarks.regression.repeated import first_alike, merged
@@ -70,12 +71,12 @@ def promise_of(fit: Fit, examples: Examples) -> Promise:
     shown = examples.by_hand
     points = tuple(
         PointPromise(
-            name, int(shown[:, point].sum()), *(_mean(errors[:, point]) for errors in kinds)
+            name, int(shown[:, point].sum()), *(mean_of_known(errors[:, point]) for errors in kinds)
         )
         for point, name in enumerate(fit.regressor.scheme.names)
     )
     overall = PointPromise(
-        "all", int(shown.any(axis=1).sum()), *(_mean(errors) for errors in kinds)
+        "all", int(shown.any(axis=1).sum()), *(mean_of_known(errors) for errors in kinds)
     )
     return Promise(points, overall)
 
@@ -109,8 +110,3 @@ def _record(one: PointPromise) -> dict[str, int | float | None]:
 
 def _rounded(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
-
-
-def _mean(errors: np.ndarray) -> float:
-    known = errors[np.isfinite(errors)]
-    return float(known.mean()) if len(known) else float("nan")
