@@ -210,14 +210,8 @@ class ImageDetector(ABC):
         with Workers(workers or processors()) as threads:
             read = list(threads.in_order(self._read_or_reason, images, results_ahead=len(images)))
         good = [one for one in read if not isinstance(one, UnreadableImage)]
-        together = self._detect(good) if good else None
-        indices = itertools.count()
-        return [
-            one.reason
-            if isinstance(one, UnreadableImage)
-            else cast("Detection", together).of(next(indices))
-            for one in read
-        ]
+        found = map(self._detect(good).of, range(len(good))) if good else iter(())
+        return [one.reason if isinstance(one, UnreadableImage) else next(found) for one in read]
 
     def _read_or_reason(self, source: Source) -> "ReadImage | UnreadableImage":
         try:

@@ -106,7 +106,8 @@ class Processes:
             return list(values)
         told = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(told, group=self._hosts)
-        return cast("list[float]", told.tolist())
+        sums: list[float] = told.tolist()
+        return sums
 
     def of_first(self, value: float) -> float:
         """The first process's value."""

@@ -13,6 +13,7 @@ import csv
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -30,8 +31,8 @@ class PointsWriter:
         smoothed: whether there are columns of smoothed points.
     """
 
-    def __init__(self, file: object, num_points: int, *, scores: bool, smoothed: bool) -> None:
-        self._writer = csv.writer(file, lineterminator="\n")  # type: ignore[arg-type]
+    def __init__(self, file: TextIO, num_points: int, *, scores: bool, smoothed: bool) -> None:
+        self._writer = csv.writer(file, lineterminator="\n")
         self._count, self._scores, self._smoothed = num_points, scores, smoothed
         numbers = range(1, num_points + 1)
         places = [f"{axis}{number}" for number in numbers for axis in "xy"]
