@@ -334,7 +334,11 @@ def for_annotations(config: TrainingConfig) -> TrainingConfig:
 
 
 def build_config(settings: dict[Any, Any], *, source: str) -> TrainingConfig:
-    """A checked config from nested plain settings; ``source`` names them in an error."""
+    """A checked config from nested plain settings; ``source`` names them in an error.
+
+    Raises:
+        InputError: an unknown name, or a value that is not allowed.
+    """
     try:
         return TrainingConfig.model_validate(settings)
     except ValidationError as error:

@@ -285,6 +285,9 @@ class LandmarkNetwork(nn.Module):
 
         With ``describe`` a pair: the score maps, and descriptors of the same cells, (B, D, H/2,
         W/2), made from the same features.
+
+        Raises:
+            ValueError: descriptors are asked for that the network was made without.
         """
         if describe and self.descriptors is None:
             raise ValueError("this network was made without descriptors")

@@ -41,6 +41,9 @@ def identify(file: BinaryIO | io.BytesIO) -> Image.Image:
 
     Pillow's limit of pixels is a global of the process, and warns or refuses before a draft can be
     asked for; the caller has its own.
+
+    Raises:
+        ValueError: the file is empty, or in no format that can be read.
     """
     prefix = file.read(16)
     if not prefix:

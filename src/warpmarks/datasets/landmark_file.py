@@ -97,7 +97,11 @@ class GrowingLandmarkFile:
         *,
         mark: str = "",
     ) -> None:
-        """Add the line of one image, in pixels of it, and what is to be known of its file."""
+        """Add the line of one image, in pixels of it, and what is to be known of its file.
+
+        Raises:
+            InputError: it cannot be written.
+        """
         values = points.reshape(-1)
         row = landmark_row(name, values if scores is None else np.concatenate([values, scores]))
         try:
@@ -107,7 +111,11 @@ class GrowingLandmarkFile:
         self.rows += 1
 
     def flush(self) -> None:
-        """Hand what was written to the system: it then outlives this process."""
+        """Hand what was written to the system: it then outlives this process.
+
+        Raises:
+            InputError: it cannot be written.
+        """
         try:
             self._file.flush()
         except OSError as error:

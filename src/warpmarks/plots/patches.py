@@ -30,6 +30,14 @@ def cut_patches(
     """Squares of an odd number of pixels, each centred on the pixel its landmark falls in.
 
     Beyond the border the image's edge is repeated. The patch of a landmark of NaN is black.
+
+    Args:
+        images: bytes.
+        landmarks: in pixels of them.
+        side: of the squares in pixels.
+
+    Raises:
+        ValueError: the side is even.
     """
     if side % 2 == 0:
         raise ValueError(f"a patch of {side} pixels has no central one: give an odd side")

@@ -197,7 +197,11 @@ class RunFolder:
         write_text(self.path / RUN, _as_text(record))
 
     def append_log(self, line: Mapping[str, Any]) -> None:
-        """Add one evaluation."""
+        """Add one evaluation.
+
+        Raises:
+            InputError: it cannot be written.
+        """
         try:
             with self.log_path.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(line) + "\n")
@@ -210,7 +214,11 @@ class RunFolder:
             ) from error
 
     def read_log(self) -> list[dict[str, Any]]:
-        """All evaluations; a last line that was cut off in the middle is left out."""
+        """All evaluations; a last line that was cut off in the middle is left out.
+
+        Raises:
+            InputError: another line is no evaluation.
+        """
         if not self.log_path.is_file():
             return []
         lines: list[dict[str, Any]] = []

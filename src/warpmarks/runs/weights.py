@@ -32,7 +32,11 @@ def build_network(
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """A safetensors file with plain JSON about it in its header, whole or not at all."""
+    """A safetensors file with plain JSON about it in its header, whole or not at all.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     ready = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         try:

@@ -65,7 +65,11 @@ class TrainingLoop(Generic[MeasuresT]):
         self._warned = False
 
     def resume(self) -> None:
-        """Go on from the last checkpoint; from the beginning if the run was stopped before one."""
+        """Go on from the last checkpoint; from the beginning if the run was stopped before one.
+
+        Raises:
+            InputError: there are weights but no state to go on from, or it is damaged.
+        """
         if self.folder.weights_path.exists() and not self.folder.state_path.exists():
             raise InputError(
                 f"{self.folder.state_path} is missing: this run can still detect, but training "
