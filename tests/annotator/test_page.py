@@ -471,6 +471,30 @@ def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
     assert tab.saved()["points"] == [None, None, None]
 
 
+def test_keep_mine_keeps_each_point_under_its_name(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    one = visit(server)
+    two = visit.tab(server, one.page.context)
+    assert one.name == two.name
+    stale = json.dumps(one.get("version"))
+    one.page.route("**/api/version", lambda route: route.fulfill(body=stale))
+    two.page.keyboard.press("d")
+    define = two.page.get_by_role("dialog")
+    define.get_by_role("button", name="Move blue disc up").click()
+    define.get_by_role("button", name="Save").click()
+    playwright.expect(define).to_have_count(0)
+    one.page.keyboard.press("2")
+    one.click(np.array([60, 50]))
+    dialog = one.page.get_by_role("dialog", name="This image was changed in another tab")
+    dialog.get_by_role("button", name="Keep mine").click()
+    one.wait_for_points(1)
+    names = [point["name"] for point in one.get("project")["scheme"]["points"]]
+    assert names == ["left disc", "blue disc", "right disc"]
+    assert one.saved()["points"][:2] == [None, None]
+
+
 @pytest.mark.parametrize(("choice", "kept"), [("Keep mine", 1), ("Keep the other tab's", 0)])
 def test_two_tabs_do_not_overwrite_each_other(
     serve: Callable[..., Server], visit: Visits, choice: str, kept: int
@@ -542,6 +566,57 @@ def test_a_server_that_is_killed_and_comes_back(
     page.goto(server.address)
     assert tab.name == name
     tab.wait_for_points(3)
+
+
+def test_what_was_kept_goes_to_its_own_image_and_project(
+    serve: Callable[..., Server], chromium: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "changing"
+    folder.mkdir()
+    truth = draw_discs(folder, [f"{index}.png" for index in range(6)])
+    visit = Visits(chromium, truth)
+    server = serve("--points", POINTS, images=folder)
+    tab = visit(server)
+    page = tab.page
+    page.keyboard.press("g")
+    page.locator(".tile", has_text="4.png").click()
+    assert tab.name == "4.png"
+    where = tab.to_screen(np.array([60, 50]))
+    banner = page.get_by_role("alert").filter(has_text="server does not")
+    server.kill()
+    page.mouse.click(*where)
+    playwright.expect(banner).to_be_visible()
+    (folder / "1.png").unlink()
+    server.start()
+    until(lambda: tab.get("version")["labelled_images"], "the click of meanwhile")
+    labelled = [image["name"] for image in tab.get("project")["images"] if image["labelled"]]
+    assert labelled == ["4.png"]
+    # The picture, too, is the one that is named.
+    assert tab.name == "4.png"
+    drawn = page.locator("img.picture").evaluate(
+        """image => {
+            const canvas = document.createElement("canvas").getContext("2d");
+            canvas.drawImage(image, 0, 0);
+            return [...canvas.getImageData(90, 20, 1, 1).data].slice(0, 3);
+        }"""
+    )
+    with Image.open(folder / "4.png") as picture:
+        assert tuple(drawn) == picture.getpixel((90, 20))
+
+    # Nor does a click go to another project of the same name at the same address.
+    where = tab.to_screen(np.array([130, 90]))
+    server.kill()
+    page.mouse.click(*where)
+    playwright.expect(banner).to_be_visible()
+    server.project.rename(tmp_path / "before")
+    server.start()
+    playwright.expect(banner).to_contain_text("does not know this page")
+    page.goto(server.address)
+    assert tab.name
+    playwright.expect(page.locator(".saved")).to_have_text("saved")
+    assert tab.get("version")["labelled_images"] == 0
+    visit.contexts[0].close()
+    assert visit.trouble == []
 
 
 def test_a_picture_that_did_not_come_is_asked_for_again(

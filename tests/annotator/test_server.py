@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import shutil
 import threading
 import time
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from annotator_requests import WRITES, browser, open_session, put
+from annotator_requests import WRITES, browser, open_session, placed, put
 from warpmarks.annotator.annotations import Placed, Scheme, labels_to_json
 from warpmarks.annotator.locating import CACHE
 from warpmarks.configuration import build_config
@@ -53,8 +54,8 @@ def test_a_label_on_one_image_puts_points_on_every_image(client, session):
 def test_predictions_are_those_of_a_fit_to_the_labels(client, session):
     locate_all(session)
     points = {2: ((10, 12), (20, 9)), 5: ((14, 15), (25, 11)), 9: ((12, 9), None)}
-    for image, placed in points.items():
-        put(client, image, 0, *placed)
+    for image, places in points.items():
+        put(client, image, 0, *places)
     rows = np.array(sorted(points))
     annotations = np.full((3, 2, 2), np.nan)
     for row, image in enumerate(sorted(points)):
@@ -833,3 +834,35 @@ def test_points_by_hand_on_one_image_give_no_error(client):
     assert told["all"] == {"error_px": None, "error_percent": None}
     assert told["history"] == []
     assert "by hand on two images" in told["sentence"]
+
+
+def test_points_are_saved_only_on_the_image_that_the_page_means(client, session):
+    body = {"base_version": 0, "points": placed((10, 12), (20, 9))}
+    named = [session.images.names[index] for index in (2, 3)]
+    answers = [
+        client.put("/api/images/3/points", json=body | {"image": name}, headers=WRITES)
+        for name in named
+    ]
+    assert [answer.status_code for answer in answers] == [404, 200]
+    assert named[1] in answers[0].json()["error"]
+    assert list(session.annotations.labels) == [named[1]]
+
+
+def test_a_page_learns_that_other_files_are_served(tiny_run, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for index in range(3):
+        Image.new("RGB", (60, 40)).save(folder / f"{index}.png")
+
+    def told():
+        opened = open_session(tiny_run, folder, tmp_path / "project")
+        files = opened.state()["files"]
+        opened.stop()
+        return files
+
+    first = told()
+    assert told() == first
+    os.utime(folder / "1.png", (1, 1))  # another picture of the same size
+    replaced = told()
+    (folder / "0.png").unlink()
+    assert len({first, replaced, told()}) == 3

@@ -43,6 +43,10 @@ interface History {
 
 export interface Project extends History {
   name: string;
+  /** Of this project alone. */
+  key: string;
+  /** Is another where other images, or other files, have the same numbers. */
+  files: string;
   title?: string;
   version: number;
   scheme: Scheme;
@@ -68,6 +72,7 @@ export interface ImageItem {
 
 export interface SavedPoints extends History {
   version: number;
+  project_version_before: number;
   project_version: number;
   refit_ms: number;
   predicted?: (XY | null)[];
@@ -123,6 +128,7 @@ export interface Travelled extends History {
 
 export interface Version extends History {
   version: number;
+  files: string;
   locating: Locating;
   /** What the server found strange, in sentences. */
   notices?: string[];
@@ -197,7 +203,9 @@ export const putPoints = (
   id: number,
   base: number,
   points: (Placed | null)[],
-): Promise<SavedPoints> => ask("PUT", `${image(id)}/points`, { base_version: base, points });
+  name: string,
+): Promise<SavedPoints> =>
+  ask("PUT", `${image(id)}/points`, { base_version: base, points, image: name });
 
 export interface SchemeChange {
   base_version: number;

@@ -2,16 +2,22 @@
 
 import { Refused, type Placed, type SavedPoints } from "./api";
 
-interface Waiting {
-  base: number;
+export interface Change {
+  /** Names of the image and of the points, as they were when it was made. */
+  image: string;
+  names: string[];
   points: (Placed | null)[];
 }
 
+interface Waiting extends Change {
+  base: number;
+}
+
 interface Callbacks {
-  send(id: number, base: number, points: (Placed | null)[]): Promise<SavedPoints>;
+  send(id: number, base: number, change: Change): Promise<SavedPoints>;
   /** `newest`: nothing was changed on this image since it was sent. */
   saved(id: number, answer: SavedPoints, newest: boolean): void;
-  conflicted(id: number, mine: (Placed | null)[], error: Refused): void;
+  conflicted(id: number, mine: Change, error: Refused): void;
   failed(id: number, error: unknown): void;
   counted(count: number): void;
 }
@@ -28,22 +34,30 @@ export class Saver {
     return this.changes.get(id)?.points;
   }
 
-  put(id: number, version: number, points: (Placed | null)[]): void {
-    this.changes.set(id, { base: this.changes.get(id)?.base ?? version, points });
+  put(id: number, version: number, change: Change): void {
+    this.changes.set(id, { ...change, base: this.changes.get(id)?.base ?? version });
     this.remember();
   }
 
-  /** Takes over what an earlier life of this tab could not send. */
-  restore(project: string): void {
+  /** Takes over what an earlier life of this tab could not send; gives the images that are gone.
+   *
+   * `numbers`: of the images, by name.
+   */
+  restore(project: string, numbers: Map<string, number>): string[] {
     this.store = `warpmarks.unsaved.${project}`;
+    const gone: string[] = [];
     try {
       const text = sessionStorage.getItem(this.store);
-      const kept = JSON.parse(text ?? "[]") as [number, Waiting][];
-      for (const [id, change] of kept) this.changes.set(id, change);
+      for (const change of JSON.parse(text ?? "[]") as Waiting[]) {
+        const id = numbers.get(change.image);
+        if (id === undefined) gone.push(change.image);
+        else this.changes.set(id, change);
+      }
     } catch {
       sessionStorage.removeItem(this.store);
     }
     this.remember();
+    return gone;
   }
 
   /** Sends all that waits; ends early where the server is away or refuses. */
@@ -56,18 +70,19 @@ export class Saver {
     for (;;) {
       const next = this.changes.entries().next();
       if (next.done) return;
-      const [id, { base, points }] = next.value;
+      const [id, change] = next.value;
       try {
-        const answer = await this.callbacks.send(id, base, points);
+        const answer = await this.callbacks.send(id, change.base, change);
         const now = this.changes.get(id);
-        const newest = now?.points === points;
+        const newest = now === change;
         if (newest) this.changes.delete(id);
         else if (now) now.base = answer.version;
         this.remember();
         this.callbacks.saved(id, answer, newest);
       } catch (error) {
-        const mine = this.changes.get(id)?.points ?? points;
-        const final = error instanceof Refused && error.status !== 403;
+        const mine = this.changes.get(id) ?? change;
+        // A page that is not known, or knows other images, is opened anew, and sends it then.
+        const final = error instanceof Refused && ![403, 404].includes(error.status);
         if (final) this.changes.delete(id);
         this.remember();
         if (final && error.status === 409) this.callbacks.conflicted(id, mine, error);
@@ -82,7 +97,7 @@ export class Saver {
     if (this.store === null) return;
     try {
       if (this.changes.size === 0) sessionStorage.removeItem(this.store);
-      else sessionStorage.setItem(this.store, JSON.stringify([...this.changes]));
+      else sessionStorage.setItem(this.store, JSON.stringify([...this.changes.values()]));
     } catch {
       // No room or not allowed: the changes are still held here.
     }

@@ -4,7 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import * as api from "./api";
 import type { ImageItem, Placed, XY } from "./api";
-import { Saver } from "./saving";
+import { Saver, type Change } from "./saving";
 
 export type Section = "label" | "gallery" | "shapes";
 export type DialogName = "help" | "export" | "points" | null;
@@ -124,7 +124,7 @@ export async function retry(): Promise<void> {
 // -- saving ----------------------------------------------------------------------------------
 
 const saver = new Saver({
-  send: api.putPoints,
+  send: (id, base, { points, image }) => api.putPoints(id, base, points, image),
   saved(id, answer, newest) {
     recovered();
     batch(() => {
@@ -149,24 +149,62 @@ const saver = new Saver({
     scheduleRefresh();
   },
   conflicted(id, mine, error) {
-    const same = error.current && samePoints(mine, error.current.points);
+    const same = error.current && samePoints(mine.points, error.current.points);
     // The answer to an earlier try got lost on the way: it is saved.
     if (same) {
       if (currentId.value === id) item.value = error.current as ImageItem;
       remembered.delete(id);
       scheduleRefresh();
-    } else if (error.current) conflict.value = { id, mine, current: error.current };
+    } else if (error.current) void ask(id, mine, error.current);
     else {
       say(error.message, "error");
       void reloadItem(id);
     }
   },
   failed(id, error) {
+    if (error instanceof api.Refused && error.status === 404) return;
     explain(error);
     if (error instanceof api.Refused && error.status !== 403) void reloadItem(id);
   },
   counted: (count) => (unsaved.value = count),
 });
+
+/** Of what is refused once more when the server is back. */
+const NO_VERSION = -1;
+
+let waited = 0;
+
+/** Lets nothing be placed meanwhile: what is shown may become something else. */
+async function unedited<T>(action: () => Promise<T>): Promise<T> {
+  waited += 1;
+  try {
+    return await action();
+  } finally {
+    waited -= 1;
+  }
+}
+
+/** The image that is shown, where points may be placed on it now. */
+function editable(): ImageItem | null {
+  if (waited === 0) return item.value;
+  say("The points are being fetched anew: try again.");
+  return null;
+}
+
+/** Asks which points should stay; the points may have been defined anew in the other tab. */
+async function ask(id: number, change: Change, current: ImageItem): Promise<void> {
+  const known = await unedited(reloadProject);
+  if (!known) {
+    saver.put(id, NO_VERSION, change);
+    return;
+  }
+  const { names, points } = change;
+  const mine = scheme.value.points.map(({ name }, index) => {
+    const was = names.indexOf(name);
+    return (was === -1 ? current.points[index] : points[was]) ?? null;
+  });
+  conflict.value = { id, mine, current };
+}
 
 const samePoints = (mine: (Placed | null)[], theirs: (Placed | null)[]): boolean =>
   mine.length === theirs.length &&
@@ -194,11 +232,17 @@ function edit(points: (Placed | null)[], soon = false): void {
     item.value = { ...shown, points };
     noteLabelled(shown.id, points);
   });
-  saver.put(shown.id, shown.version, points);
+  saver.put(shown.id, shown.version, changeOf(shown, points));
   window.clearTimeout(nudgeTimer);
   if (soon) nudgeTimer = window.setTimeout(() => void saver.drain(), 400);
   else void saver.drain();
 }
+
+const changeOf = ({ name }: ImageItem, points: (Placed | null)[]): Change => ({
+  image: name,
+  names: scheme.value.points.map((point) => point.name),
+  points,
+});
 
 function noteLabelled(id: number, points: (Placed | null)[]): void {
   const known = project.value;
@@ -226,7 +270,7 @@ export async function settleConflict(choice: "mine" | "theirs"): Promise<void> {
   if (choice === "mine") {
     if (currentId.value === id) edit(mine);
     else {
-      saver.put(id, current.version, mine);
+      saver.put(id, current.version, changeOf(current, mine));
       await saver.drain();
     }
   }
@@ -267,7 +311,7 @@ const nameOf = (index: number): string => scheme.value.points[index]?.name ?? `p
 const described = (x: number, y: number): string => `${x.toFixed(1)}, ${y.toFixed(1)}`;
 
 export function place(index: number, [x, y]: XY): void {
-  const shown = item.value;
+  const shown = editable();
   if (!shown) return;
   const points = [...shown.points];
   points[index] = { x, y, visible: points[index]?.visible ?? true };
@@ -292,7 +336,7 @@ export function whereabouts(shown: ImageItem, index: number): XY | null {
 
 /** Moves the selected point by whole pixels; a point that is nowhere appears at `otherwise`. */
 export function nudge(dx: number, dy: number, otherwise: XY): void {
-  const shown = item.value;
+  const shown = editable();
   const index = selected.value ?? target(null);
   if (!shown || index === null) return;
   const from = whereabouts(shown, index);
@@ -345,7 +389,7 @@ export function unchoose(): void {
 }
 
 export function toggleVisible(index: number | null = selected.value ?? target(null)): void {
-  const shown = item.value;
+  const shown = editable();
   if (!shown || index === null) return;
   const points = [...shown.points];
   const placed = points[index] ?? null;
@@ -362,7 +406,7 @@ export function toggleVisible(index: number | null = selected.value ?? target(nu
 }
 
 export function clear(index: number | null = selected.value): void {
-  const shown = item.value;
+  const shown = editable();
   if (!shown || index === null || !shown.points[index]) return;
   const points = [...shown.points];
   points[index] = null;
@@ -382,7 +426,7 @@ export const acceptable = computed(() => {
 
 /** Takes every suggestion of this image as it is. */
 export function accept(): void {
-  const shown = item.value;
+  const shown = editable();
   const count = acceptable.value;
   if (!shown || count === 0) return;
   if (pictureShown.value !== shown.id) {
@@ -430,7 +474,10 @@ function fetchImage(id: number): Promise<ImageItem> {
 }
 
 /** Where this tab was in a project, for when it comes by the address with the token again. */
-const lastKey = (): string => `warpmarks.image.${project.value?.name ?? ""}`;
+const lastKey = (): string => `warpmarks.image.${project.value?.key ?? ""}`;
+
+const nameOfImage = (id: number): string =>
+  project.value?.images.find((image) => image.id === id)?.name ?? "";
 
 export async function open(id: number, inSection: Section = "label"): Promise<void> {
   batch(() => {
@@ -443,7 +490,7 @@ export async function open(id: number, inSection: Section = "label"): Promise<vo
   });
   try {
     window.history.replaceState(null, "", `#image=${id}`);
-    sessionStorage.setItem(lastKey(), `${id}`);
+    sessionStorage.setItem(lastKey(), nameOfImage(id));
   } catch {
     // Browsers limit how often the address may change; it is a convenience.
   }
@@ -584,6 +631,12 @@ async function poll(): Promise<void> {
   const answer = await attempt(api.getVersion);
   const known = project.value;
   if (!answer || !known) return;
+  if (answer.files !== known.files) {
+    // The pictures, too, are others; the address has the number that the image had.
+    window.history.replaceState(null, "", window.location.pathname);
+    window.location.reload();
+    return;
+  }
   await askAgain();
   noteHistory(answer);
   tell(answer.notices);
@@ -598,9 +651,10 @@ async function poll(): Promise<void> {
   if (unsaved.value > 0 && conflict.value === null) void saver.drain();
 }
 
-export async function reloadProject(): Promise<void> {
+/** Gives whether it came. */
+export async function reloadProject(): Promise<boolean> {
   const answer = await attempt(api.getProject);
-  if (!answer) return;
+  if (!answer) return false;
   reloaded = Date.now();
   batch(() => {
     knownVersion = answer.version;
@@ -609,7 +663,8 @@ export async function reloadProject(): Promise<void> {
   });
   const id = currentId.value;
   if (id !== null) await reloadItem(id);
-  await refreshSides();
+  void refreshSides();
+  return true;
 }
 
 export async function undoOrRedo(way: "undo" | "redo"): Promise<void> {
@@ -646,10 +701,11 @@ export async function changeScheme(
 
 /** The image that the address or this tab's memory names. */
 function workedOn(images: api.ImageEntry[]): number | undefined {
-  const asked =
-    new URLSearchParams(window.location.hash.slice(1)).get("image") ??
-    sessionStorage.getItem(lastKey());
-  return images.find((image) => String(image.id) === asked && !image.trouble)?.id;
+  const asked = new URLSearchParams(window.location.hash.slice(1)).get("image");
+  const last = sessionStorage.getItem(lastKey());
+  return images.find(
+    ({ id, name, trouble }) => !trouble && (asked === null ? name === last : String(id) === asked),
+  )?.id;
 }
 
 export async function start(): Promise<void> {
@@ -670,7 +726,9 @@ export async function start(): Promise<void> {
   tell(answer.notices);
   document.title = `${answer.title ?? answer.name} · warpmarks`;
   if (answer.scheme.points.length === 0) dialog.value = "points";
-  saver.restore(answer.name);
+  const numbers = new Map(answer.images.map(({ id, name }) => [name, id]));
+  const [gone] = saver.restore(answer.key, numbers);
+  if (gone !== undefined) say(`${gone} is not there any more: your last change to it is lost.`, "error");
   const last = unsaved.value > 0 || labelledImages.value > 0 ? workedOn(answer.images) : undefined;
   await saver.drain();
   await loadSuggestion();

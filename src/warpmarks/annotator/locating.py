@@ -4,6 +4,7 @@ The project's landmarks.safetensors holds them with the digest of the detector a
 the digest, size and time of its file: whatever has changed since is found anew.
 """
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.detectors.detector import Detection, Detector
 from warpmarks.errors import InputError
 from warpmarks.runs.weights import read_tensors, write_tensors
+from warpmarks.wording import shown
 
 CACHE = "landmarks.safetensors"
 SAVE_EVERY = 10.0
@@ -56,6 +58,8 @@ class Locations:
         self._some = threading.Event()
         self._thread: threading.Thread | None = None
         self._stamps = _stamps(images)
+        self.files = _digest(images, self._stamps)
+        """Is another where other images, or other files of those names, have the same numbers."""
         self._read_cache()
 
     @property
@@ -265,3 +269,8 @@ def _stamps(images: ProjectImages) -> np.ndarray:
         except OSError:
             stamps[index] = -1
     return stamps
+
+
+def _digest(images: ImageFiles, stamps: np.ndarray) -> str:
+    names = "/".join(map(shown, images.names))
+    return hashlib.blake2b(names.encode() + stamps.tobytes(), digest_size=8).hexdigest()

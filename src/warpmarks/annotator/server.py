@@ -54,6 +54,7 @@ class _SentPoint(_Sent):
 class _SentLabels(_Sent):
     base_version: int
     points: Annotated[list[_SentPoint | None], Field(max_length=MAX_POINTS)]
+    image: str | None = None  # its name, as the page knows it
 
 
 class _SentName(_Sent):
@@ -95,7 +96,8 @@ def build_app(session: Session, run: str | Path, *, token: str, host: str, port:
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, telemetry=_NO_TELEMETRY)
     _add_errors(app)
-    _add_views(app, session)
+    # What a page keeps in the browser belongs to this project, whatever others are called.
+    _add_views(app, session, key=_digest(token.encode()))
     _add_changes(app, session)
     _add_exports(app, session, run)
     _add_page(app)
@@ -119,14 +121,14 @@ def _add_errors(app: FastAPI) -> None:
         return _error(error.status_code, f"{error.detail}")
 
 
-def _add_views(app: FastAPI, session: Session) -> None:
+def _add_views(app: FastAPI, session: Session, *, key: str) -> None:
     pictures = EncodedPictures(session.images)
     # Another server at this address may have shown other images, or the points of another run.
     server = secrets.token_hex(8)
 
     @app.get("/api/project")
     def project() -> Any:
-        return {**session.overview(), "formats": format_titles()}
+        return {**session.overview(), "key": key, "formats": format_titles()}
 
     @app.get("/api/version")
     def version() -> Any:
@@ -182,7 +184,7 @@ def _add_changes(app: FastAPI, session: Session) -> None:
     def put_points(index: int, sent: _SentLabels) -> Any:
         values = [point.model_dump() if point else None for point in sent.points]
         try:
-            return session.put_labels(index, values, sent.base_version)
+            return session.put_labels(index, values, sent.base_version, sent.image)
         except Conflict as conflict:
             content = {"error": shown(str(conflict)), "current": session.image(index)}
             return JSONResponse(content, status_code=409)
@@ -309,7 +311,11 @@ def _still_so(etag: str) -> Response:
 
 
 def _etag(content: bytes) -> str:
-    return f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
+    return f'"{_digest(content)}"'
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _download(name: str, media_type: str, content: bytes) -> Response:

@@ -209,6 +209,7 @@ class Session:
         with self._lock:
             return {
                 "version": self.version,
+                "files": self.locations.files,
                 "locating": self._locating(),
                 **self._history(),
                 "labelled_images": len(self._labelled_in_order()),
@@ -265,16 +266,29 @@ class Session:
             }
 
     def put_labels(
-        self, index: int, values: Sequence[Mapping[str, Any] | None], base: int
+        self,
+        index: int,
+        values: Sequence[Mapping[str, Any] | None],
+        base: int,
+        image: str | None = None,
     ) -> dict[str, Any]:
         """Change the points of an image; what its page needs to go on.
 
+        Args:
+            index: of the image.
+            values: all of its points.
+            base: the version of the image that they are made from.
+            image: the name that the page knows it by.
+
         Raises:
+            NoSuchImage: the image of that number has another name.
             Conflict: somebody else has changed them.
             InputError: a point lies far outside of the image, which may not be readable at all, or
                 it cannot be saved.
         """
-        name = self.name_of(index)
+        name, before = self.name_of(index), self.version
+        if image not in (None, shown(name)):
+            raise NoSuchImage(f"image {index} is {shown(name)} now: open the page anew")
         labels = labels_from_json(values)
         self._check_inside(index, labels)
         self.locations.ensure(index)
@@ -289,6 +303,7 @@ class Session:
             self._known()
             return {
                 "version": self.project.version_of(name),
+                "project_version_before": before,
                 "project_version": version,
                 "refit_ms": round(1000 * (time.perf_counter() - begun), 1),
                 **self._predicted(index),
