@@ -471,6 +471,99 @@ def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
     assert tab.saved()["points"] == [None, None, None]
 
 
+class Held:
+    """Keeps the first answer to an address back, as a network might, and lets later ones pass."""
+
+    def __init__(self, page: Any, address: str, method: str = "GET") -> None:
+        self._page, self._method = page, method
+        self._kept: tuple[Any, Any] | None = None
+        page.route(re.compile(address), self._take)
+
+    def _take(self, route: Any) -> None:
+        if self._kept is None and route.request.method == self._method:
+            self._kept = route, route.fetch()
+        else:
+            route.continue_()
+
+    def wait(self) -> None:
+        while self._kept is None:
+            self._page.wait_for_timeout(20)
+
+    def give(self) -> None:
+        """And wait until the page has seen it."""
+        route, answer = self._kept
+        with self._page.expect_event("requestfinished", lambda request: request == route.request):
+            route.fulfill(response=answer)
+        self._page.evaluate("new Promise(requestAnimationFrame)")
+
+
+def test_late_answers_undo_nothing(  # noqa: PLR0915
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    tab = visit(server)
+    page, number = tab.page, tab.number
+    until(lambda: tab.get("version")["locating"]["done"] == 14, "the landmarks")
+    other = visit.tab(server, page.context)
+    other.to_another("n")
+    page.bring_to_front()
+    placed, where = tab.markers("placed"), [tab.to_screen(point) for point in tab.truth]
+
+    # Of the image, after another tab's change.
+    late = Held(page, rf"api/images/{number}$")
+    other.click(np.array([60, 50]))
+    late.wait()
+    page.mouse.click(*where[0])
+    tab.wait_for_points(1)
+    playwright.expect(page.locator(".saved")).to_have_text("saved")
+    late.give()
+    page.mouse.click(*where[1])
+    tab.wait_for_points(2)
+    page.mouse.click(*where[2])
+    tab.wait_for_points(3)
+    playwright.expect(placed).to_have_count(3)
+    # What the other tab did right before is not passed over.
+    playwright.expect(page.locator(".count")).to_have_text("2 of 14 labelled")
+
+    # Of the image, after one of two undone changes.
+    late = Held(page, rf"api/images/{number}$")
+    page.keyboard.press("Control+z")
+    late.wait()
+    page.keyboard.press("Control+z")
+    late.give()
+    tab.wait_for_points(1)
+    playwright.expect(placed).to_have_count(1)
+
+    # A click while a change is being undone.
+    late = Held(page, "api/undo", "POST")
+    page.keyboard.press("Control+y")
+    tab.wait_for_points(2)
+    playwright.expect(placed).to_have_count(2)
+    page.keyboard.press("Control+z")
+    late.wait()
+    page.mouse.click(*where[2])
+    playwright.expect(page.locator(".notice")).to_contain_text("try again")
+    late.give()
+    playwright.expect(placed).to_have_count(1)
+    assert page.get_by_role("dialog").count() == 0
+    page.mouse.click(*where[2])
+    tab.wait_for_points(2)
+
+    # Of the gallery.
+    late = Held(page, "api/predictions")
+    page.keyboard.press("g")
+    late.wait()
+    page.keyboard.press("l")
+    page.mouse.click(*where[1])
+    tab.wait_for_points(3)
+    name = tab.name
+    page.keyboard.press("g")
+    shown = page.locator(".tile", has_text=name).locator("svg .ring")
+    playwright.expect(shown).to_have_count(3)
+    late.give()
+    assert shown.count() == 3
+
+
 def test_keep_mine_keeps_each_point_under_its_name(
     serve: Callable[..., Server], visit: Visits
 ) -> None:

@@ -103,6 +103,24 @@ async function attempt<T>(request: () => Promise<T>): Promise<T | null> {
   }
 }
 
+/** Asks a question of which the later answers count: one that comes after them is left out. */
+function inOrder<About extends unknown[], T>(
+  request: (...about: About) => Promise<T>,
+  take: (answer: T) => void,
+): (...about: About) => Promise<T | null> {
+  let asked = 0;
+  let taken = 0;
+  return async (...about) => {
+    asked += 1;
+    const turn = asked;
+    const answer = await attempt(() => request(...about));
+    if (answer === null || turn < taken) return answer;
+    taken = turn;
+    take(answer);
+    return answer;
+  };
+}
+
 function explain(error: unknown): void {
   if (error instanceof api.Unreachable) connection.value = "lost";
   else if (error instanceof api.Refused && error.status === 403) connection.value = "locked";
@@ -128,7 +146,8 @@ const saver = new Saver({
   saved(id, answer, newest) {
     recovered();
     batch(() => {
-      knownVersion = Math.max(knownVersion, answer.project_version);
+      // Else somebody else has changed something before, which is still to be fetched.
+      if (knownVersion === answer.project_version_before) knownVersion = answer.project_version;
       refit.value = answer.refit_ms;
       noteHistory(answer, { can_undo: true, can_redo: false });
       const shown = item.value;
@@ -495,7 +514,7 @@ export async function open(id: number, inSection: Section = "label"): Promise<vo
     // Browsers limit how often the address may change; it is a convenience.
   }
   await saver.drain();
-  const loaded = await attempt(() => fetchImage(id));
+  const loaded = await freshImage(id);
   if (!loaded || currentId.value !== id) return;
   const waiting = saver.waiting(id);
   item.value = waiting ? { ...loaded, points: waiting } : loaded;
@@ -510,9 +529,18 @@ function noteTrouble(id: number, trouble: string): void {
   project.value = { ...known, images };
 }
 
+/** An image as it is now: where it was forgotten meanwhile, something has changed since. */
+async function freshImage(id: number): Promise<ImageItem | null> {
+  for (;;) {
+    const asked = fetchImage(id);
+    const loaded = await attempt(() => asked);
+    if (!loaded || remembered.get(id) === asked || currentId.value !== id) return loaded;
+  }
+}
+
 async function reloadItem(id: number): Promise<void> {
   remembered.delete(id);
-  const loaded = await attempt(() => fetchImage(id));
+  const loaded = await freshImage(id);
   if (!loaded || saver.waiting(id)) return;
   noteLabelled(id, loaded.points);
   if (currentId.value === id) item.value = loaded;
@@ -530,7 +558,7 @@ export async function pictureFailed(id: number): Promise<void> {
   const again = pictureMissing.value === id;
   pictureMissing.value = id;
   remembered.delete(id);
-  const loaded = await attempt(() => fetchImage(id));
+  const loaded = await freshImage(id);
   if (!loaded || currentId.value !== id) return;
   if (loaded.trouble) noteTrouble(id, loaded.trouble);
   else if (!again) say("This picture could not be loaded.", "error");
@@ -586,16 +614,16 @@ export async function suggestAnother(): Promise<void> {
 async function loadSuggestion(another = false): Promise<api.Suggestion | null> {
   const open = another || labelledImages.value > 0 ? currentId.value : null;
   const not = open === null ? avoided : [...avoided, open];
-  const next = await attempt(() => api.getSuggestion(not));
-  if (next) {
-    suggestion.value = next;
-    if (next.id !== null) {
-      void fetchImage(next.id).catch(() => undefined);
-      new Image().src = api.fileAddress(next.id);
-    }
-  }
-  return next;
+  return askSuggestion(not);
 }
+
+const askSuggestion = inOrder(api.getSuggestion, (next) => {
+  suggestion.value = next;
+  if (next.id !== null) {
+    void fetchImage(next.id).catch(() => undefined);
+    new Image().src = api.fileAddress(next.id);
+  }
+});
 
 // -- what follows from a change --------------------------------------------------------------
 
@@ -606,10 +634,12 @@ function scheduleRefresh(): void {
   refreshTimer = window.setTimeout(() => void refreshSides(), 150);
 }
 
+const loadProgress = inOrder(api.getProgress, (answer) => (progress.value = answer));
+
 async function refreshSides(): Promise<void> {
   remembered.clear();
   await Promise.all([
-    attempt(api.getProgress).then((answer) => answer && (progress.value = answer)),
+    loadProgress(),
     beginning() ? undefined : loadSuggestion(),
     section.value === "gallery" ? loadPredictions() : undefined,
   ]);
@@ -619,10 +649,10 @@ async function refreshSides(): Promise<void> {
 const beginning = (): boolean =>
   labelledImages.value === 0 && suggestion.value !== null && suggestion.value.id === currentId.value;
 
-export async function loadPredictions(): Promise<void> {
-  const answer = await attempt(api.getPredictions);
-  if (answer) predictions.value = answer;
-}
+export const loadPredictions = inOrder(
+  api.getPredictions,
+  (answer) => (predictions.value = answer),
+);
 
 let knownVersion = -1;
 let reloaded = 0;
@@ -641,7 +671,7 @@ async function poll(): Promise<void> {
   noteHistory(answer);
   tell(answer.notices);
   if (answer.locating.done !== known.locating.done) {
-    project.value = { ...known, locating: answer.locating };
+    project.value = { ...(project.value ?? known), locating: answer.locating };
   }
   if (answer.version !== knownVersion && unsaved.value === 0) {
     // While landmarks are being found the version changes all the time.
@@ -651,23 +681,33 @@ async function poll(): Promise<void> {
   if (unsaved.value > 0 && conflict.value === null) void saver.drain();
 }
 
-/** Gives whether it came. */
-export async function reloadProject(): Promise<boolean> {
-  const answer = await attempt(api.getProject);
-  if (!answer) return false;
+const loadProject = inOrder(api.getProject, (answer) => {
   reloaded = Date.now();
   batch(() => {
     knownVersion = answer.version;
     project.value = answer;
     noteHistory(answer);
   });
+});
+
+/** Gives whether it came. */
+export async function reloadProject(): Promise<boolean> {
+  if (!(await loadProject())) return false;
   const id = currentId.value;
   if (id !== null) await reloadItem(id);
   void refreshSides();
   return true;
 }
 
-export async function undoOrRedo(way: "undo" | "redo"): Promise<void> {
+let travels: Promise<void> = Promise.resolve();
+
+/** One after the other. */
+export function undoOrRedo(way: "undo" | "redo"): Promise<void> {
+  travels = travels.catch(() => undefined).then(() => unedited(() => travel(way)));
+  return travels;
+}
+
+async function travel(way: "undo" | "redo"): Promise<void> {
   window.clearTimeout(nudgeTimer);
   await saver.drain();
   if (unsaved.value > 0) return;
