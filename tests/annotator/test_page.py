@@ -472,18 +472,23 @@ def test_two_fingers_zoom(serve: Callable[..., Server], visit: Visits) -> None:
 
 
 class Held:
-    """Keeps the first answer to an address back, as a network might, and lets later ones pass."""
+    """Keeps the first answer to an address back, as a network might, and lets later ones pass.
 
-    def __init__(self, page: Any, address: str, method: str = "GET") -> None:
-        self._page, self._method = page, method
+    Without ``reached`` the request itself does not reach the server before it is given.
+    """
+
+    def __init__(
+        self, page: Any, address: str, method: str = "GET", *, reached: bool = True
+    ) -> None:
+        self._page, self._method, self._reached = page, method, reached
         self._kept: tuple[Any, Any] | None = None
         page.route(re.compile(address), self._take)
 
     def _take(self, route: Any) -> None:
         if self._kept is None and route.request.method == self._method:
-            self._kept = route, route.fetch()
+            self._kept = route, route.fetch() if self._reached else None
         else:
-            route.continue_()
+            route.fallback()
 
     def wait(self) -> None:
         while self._kept is None:
@@ -493,7 +498,10 @@ class Held:
         """And wait until the page has seen it."""
         route, answer = self._kept
         with self._page.expect_event("requestfinished", lambda request: request == route.request):
-            route.fulfill(response=answer)
+            if answer is None:
+                route.continue_()
+            else:
+                route.fulfill(response=answer)
         self._page.evaluate("new Promise(requestAnimationFrame)")
 
 
@@ -562,6 +570,67 @@ def test_late_answers_undo_nothing(  # noqa: PLR0915
     playwright.expect(shown).to_have_count(3)
     late.give()
     assert shown.count() == 3
+
+
+def test_a_press_ends_on_the_image_on_which_it_began(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS))
+    page = tab.page
+    tab.label_all()
+    point = tab.truth[0]
+    # A click, and a point that is dragged.
+    for path in ([[20, 20]], [point, point + np.array([0, 9]), point + np.array([0, 20])]):
+        for step, place in enumerate(path):
+            page.mouse.move(*tab.to_screen(np.array(place)))
+            if step == 0:
+                page.mouse.down()
+        tab.to_another("n")
+        page.mouse.up()
+        page.keyboard.press("1")
+        tab.click(np.array([100, 80]))
+        assert tab.wait_for_points(1)[0]["x"] == pytest.approx(100, abs=0.6)
+        page.keyboard.press("Delete")
+        tab.wait_for_points(0)
+        tab.to_another("p")
+
+
+def test_exports_and_shapes_wait_for_the_last_change(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    tab = visit(server)
+    page = tab.page
+    reach(tab, 3)
+    told = page.locator(".shapes header p")
+    export = page.get_by_role("dialog", name="Export")
+    for count, section in ((4, "s"), (5, "e")):
+        tab.to_another("Space")
+        name = tab.name
+        playwright.expect(tab.markers("suggested")).to_have_count(3)
+        late = Held(page, "/points$", "PUT", reached=False)
+        page.keyboard.press("Enter")
+        late.wait()
+        page.keyboard.press(section)
+        if section == "s":
+            late.give()
+            playwright.expect(told).to_contain_text(f"{count} complete images")
+            page.keyboard.press("l")
+            continue
+        export.get_by_label(re.compile("only what a person placed")).check()
+        with page.expect_download() as download:
+            export.get_by_role("button", name="Download").click()
+            late.give()
+        assert name in Path(download.value.path()).read_text()
+    page.keyboard.press("Escape")
+
+    # What was asked for while the server was away comes when it is back.
+    server.kill()
+    page.keyboard.press("s")
+    banner = page.get_by_role("alert").filter(has_text="does not answer")
+    playwright.expect(banner).to_be_visible()
+    server.start()
+    playwright.expect(told).to_contain_text("5 complete images")
 
 
 def test_keep_mine_keeps_each_point_under_its_name(

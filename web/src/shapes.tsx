@@ -4,7 +4,7 @@ import { effect, signal, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
-import { getShapes, getShapesTable, Refused, type Shapes, type XY } from "./api";
+import { getShapes, getShapesTable, type Shapes, type XY } from "./api";
 import { Icon } from "./icons";
 import { keep } from "./saving_files";
 import { spline } from "./spline";
@@ -263,14 +263,17 @@ export function ShapeView(): JSX.Element {
   const shapes = useSignal<Shapes | null>(null);
   const version = state.project.value?.version;
   const complete = state.completeImages.value;
+  const connection = state.connection.value;
   useEffect(() => {
-    void getShapes()
-      .then((answer) => (shapes.value = answer))
-      .catch((error: unknown) => {
-        if (error instanceof Refused) state.say(error.message, "error");
-        else state.connection.value = "lost";
-      });
-  }, [version, complete]);
+    let wanted = true;
+    const load = async (): Promise<void> => {
+      await state.settled();
+      const answer = wanted ? await state.attempt(getShapes) : null;
+      if (answer && wanted) shapes.value = answer;
+    };
+    void load();
+    return () => void (wanted = false);
+  }, [version, complete, connection]);
   useEffect(() => {
     let request = 0;
     let before: number | null = null;
@@ -309,7 +312,9 @@ export function ShapeView(): JSX.Element {
           class="plain"
           disabled={!known || known.count < 3}
           onClick={() =>
-            void getShapesTable()
+            void state
+              .settled()
+              .then(getShapesTable)
               .then(keep)
               .catch((error: Error) => state.say(error.message, "error"))
           }

@@ -149,6 +149,12 @@ export function Stage(): JSX.Element {
       stageSize.value = { width: stage.clientWidth, height: stage.clientHeight };
     });
     watch.observe(stage);
+    // What was begun on one image is not ended on another.
+    const leave = state.currentId.subscribe(() => {
+      press.current = null;
+      drag.value = null;
+      panning.value = false;
+    });
     // Preact would listen passively; the page must not scroll with the wheel.
     const wheel = (event: WheelEvent): void => {
       event.preventDefault();
@@ -159,6 +165,7 @@ export function Stage(): JSX.Element {
     stage.addEventListener("wheel", wheel, { passive: false });
     return () => {
       watch.disconnect();
+      leave();
       stage.removeEventListener("wheel", wheel);
     };
   }, []);

@@ -92,7 +92,7 @@ export function announce(text: string): void {
 // -- connection ------------------------------------------------------------------------------
 
 /** Runs a request; a server that is gone shows as such and gives null. */
-async function attempt<T>(request: () => Promise<T>): Promise<T | null> {
+export async function attempt<T>(request: () => Promise<T>): Promise<T | null> {
   try {
     const answer = await request();
     recovered();
@@ -131,6 +131,7 @@ function explain(error: unknown): void {
 function recovered(): void {
   if (connection.value === "fine") return;
   connection.value = "fine";
+  scheduleRefresh(); // what was asked for meanwhile
   announce("The server answers again.");
 }
 
@@ -223,6 +224,13 @@ async function ask(id: number, change: Change, current: ImageItem): Promise<void
     return (was === -1 ? current.points[index] : points[was]) ?? null;
   });
   conflict.value = { id, mine, current };
+}
+
+/** Whether all that was changed here has reached the server, after sending what had not. */
+export async function settled(): Promise<boolean> {
+  window.clearTimeout(nudgeTimer);
+  await saver.drain();
+  return unsaved.value === 0 && conflict.value === null;
 }
 
 const samePoints = (mine: (Placed | null)[], theirs: (Placed | null)[]): boolean =>
@@ -708,9 +716,7 @@ export function undoOrRedo(way: "undo" | "redo"): Promise<void> {
 }
 
 async function travel(way: "undo" | "redo"): Promise<void> {
-  window.clearTimeout(nudgeTimer);
-  await saver.drain();
-  if (unsaved.value > 0) return;
+  if (!(await settled())) return;
   const answer = await attempt(() => api.travel(way));
   if (!answer) return;
   noteHistory(answer);
