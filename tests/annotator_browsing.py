@@ -110,13 +110,19 @@ class Tab:
 
     @property
     def name(self) -> str:
-        """Of the picture that is shown."""
-        self.page.wait_for_selector("#stage[data-image] img:not(.waiting)")
-        return self.stage.get_attribute("data-image")
+        """Of the picture that is shown, found and read in one, as another may be on its way."""
+        shown = self.page.locator("#stage[data-image]:has(img.picture:not(.waiting))")
+        return shown.get_attribute("data-image")
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """The shown image as the project lists it."""
+        name = self.name
+        return next(i for i in self.get("project")["images"] if i["name"] == name)
 
     @property
     def number(self) -> int:
-        return next(i["id"] for i in self.get("project")["images"] if i["name"] == self.name)
+        return self.entry["id"]
 
     @property
     def truth(self) -> np.ndarray:
@@ -128,11 +134,11 @@ class Tab:
 
     def to_screen(self, point: np.ndarray) -> tuple[float, float]:
         """Of a pixel's centre; from the picture as drawn, not from the page's own reckoning."""
+        entry = self.entry
         picture = self.stage.locator("img.picture").bounding_box()
-        item = next(i for i in self.get("project")["images"] if i["name"] == self.name)
         return (
-            picture["x"] + (point[0] + 0.5) * picture["width"] / item["width"],
-            picture["y"] + (point[1] + 0.5) * picture["height"] / item["height"],
+            picture["x"] + (point[0] + 0.5) * picture["width"] / entry["width"],
+            picture["y"] + (point[1] + 0.5) * picture["height"] / entry["height"],
         )
 
     def click(self, point: np.ndarray) -> None:

@@ -124,6 +124,18 @@ def visit(chromium: Any, pictures: Any) -> Iterator[Visits]:
     assert visits.trouble == []
 
 
+def located(tab: Tab) -> Tab:
+    """The tab anew once all landmarks are known: its version and its suggestion stay, then."""
+
+    def known() -> bool:
+        locating = tab.get("version")["locating"]
+        return locating["done"] == locating["total"]
+
+    until(known, "the landmarks")
+    tab.page.reload()
+    return tab
+
+
 def reach(tab: Tab, count: int) -> None:
     """Label images as suggested until so many are."""
     for index in range(count):
@@ -215,6 +227,7 @@ def test_everything_by_keyboard(  # noqa: PLR0915
     tab = visit(serve())
     page, keys = tab.page, tab.page.keyboard
 
+    playwright.expect(page.get_by_role("dialog").get_by_label("Names")).to_be_focused()
     keys.type("left disc, right disc")
     keys.press("Enter")
     keys.press("Enter")
@@ -256,12 +269,13 @@ def test_everything_by_keyboard(  # noqa: PLR0915
     picture = tab.stage.locator("img.picture")
     width = picture.bounding_box()["width"]
     keys.press("+")
-    assert picture.bounding_box()["width"] == pytest.approx(1.4 * width, rel=0.01)
+    larger = pytest.approx(1.4 * width, rel=0.01)
+    until(lambda: picture.bounding_box()["width"] == larger, "a larger picture")
     left = picture.bounding_box()["x"]
     keys.press("Alt+ArrowRight")
-    assert picture.bounding_box()["x"] < left - 20
+    until(lambda: picture.bounding_box()["x"] < left - 20, "what is further right")
     keys.press("f")
-    assert picture.bounding_box()["width"] == pytest.approx(width)
+    until(lambda: picture.bounding_box()["width"] == pytest.approx(width), "the whole picture")
 
     # Help, and the gallery.
     keys.press("?")
@@ -491,8 +505,8 @@ class Held:
             route.fallback()
 
     def wait(self) -> None:
-        while self._kept is None:
-            self._page.wait_for_timeout(20)
+        # Not asleep: the page's requests are seen only in between.
+        until(lambda: self._page.wait_for_timeout(20) or self._kept, "a request")
 
     def give(self) -> None:
         """And wait until the page has seen it."""
@@ -509,29 +523,35 @@ def test_late_answers_undo_nothing(  # noqa: PLR0915
     serve: Callable[..., Server], visit: Visits
 ) -> None:
     server = serve("--points", POINTS)
-    tab = visit(server)
+    tab = located(visit(server))
     page, number = tab.page, tab.number
-    until(lambda: tab.get("version")["locating"]["done"] == 14, "the landmarks")
     other = visit.tab(server, page.context)
     other.to_another("n")
     page.bring_to_front()
     placed, where = tab.markers("placed"), [tab.to_screen(point) for point in tab.truth]
 
-    # Of the image, after another tab's change.
-    late = Held(page, rf"api/images/{number}$")
+    # What another tab did right before is not passed over.
+    stale = json.dumps(tab.get("version"))
+    page.route("**/api/version", lambda route: route.fulfill(body=stale))
     other.click(np.array([60, 50]))
-    late.wait()
+    other.wait_for_points(1)
     page.mouse.click(*where[0])
     tab.wait_for_points(1)
     playwright.expect(page.locator(".saved")).to_have_text("saved")
-    late.give()
+    page.unroute("**/api/version")
+    playwright.expect(page.locator(".count")).to_have_text("2 of 14 labelled")
+
+    # Of the image, after another tab's change.
+    late = Held(page, rf"api/images/{number}$")
+    other.click(np.array([130, 90]))
+    late.wait()
     page.mouse.click(*where[1])
     tab.wait_for_points(2)
+    playwright.expect(page.locator(".saved")).to_have_text("saved")
+    late.give()
     page.mouse.click(*where[2])
     tab.wait_for_points(3)
     playwright.expect(placed).to_have_count(3)
-    # What the other tab did right before is not passed over.
-    playwright.expect(page.locator(".count")).to_have_text("2 of 14 labelled")
 
     # Of the image, after one of two undone changes.
     late = Held(page, rf"api/images/{number}$")
@@ -637,7 +657,7 @@ def test_keep_mine_keeps_each_point_under_its_name(
     serve: Callable[..., Server], visit: Visits
 ) -> None:
     server = serve("--points", POINTS)
-    one = visit(server)
+    one = located(visit(server))
     two = visit.tab(server, one.page.context)
     assert one.name == two.name
     stale = json.dumps(one.get("version"))
@@ -871,7 +891,7 @@ def test_a_gallery_of_thousands_stays_quick(serve: Callable[..., Server], visit:
     playwright.expect(options.first).to_be_visible()
     assert 10 < options.count() < 100
     # The most doubtful one is the first.
-    assert re.search(r"doubt: 1 of [\d,]+", options.first.inner_text())
+    playwright.expect(options.first).to_contain_text(re.compile(r"doubt: 1 of [\d,]+"))
     took = page.evaluate(
         """async () => {
             const tiles = document.querySelector('.tiles');
@@ -963,14 +983,14 @@ def test_each_sentence_of_the_server_has_a_line_of_its_own(
 def test_the_page_begins_with_the_picture_that_it_recommends(
     serve: Callable[..., Server], visit: Visits
 ) -> None:
-    tab = visit(serve("--points", POINTS))
+    tab = located(visit(serve("--points", POINTS)))
     page = tab.page
     next_block = page.get_by_role("region", name="Best to label next")
     recommended = next_block.locator(".name")
     playwright.expect(next_block).to_contain_text("a good one to begin with")
-    until(lambda: tab.get("version")["locating"]["done"] == 14, "the landmarks")
     first = tab.name
-    page.wait_for_timeout(2500)  # the page has asked again by then
+    for _ in range(2):
+        page.wait_for_event("response", lambda answer: answer.url.endswith("api/version"))
     playwright.expect(recommended).to_have_text(first)
     tab.to_another("n")
     tab.to_another("n")
@@ -1014,6 +1034,7 @@ def states(tab: Tab) -> Iterator[str]:
     """What the page can show, one after another."""
     page, keys = tab.page, tab.page.keyboard
     yield "defining the points"
+    playwright.expect(page.get_by_role("dialog").get_by_label("Names")).to_be_focused()
     keys.type("left disc, right disc, blue disc")
     keys.press("Enter")
     yield "points defined"

@@ -707,13 +707,7 @@ export async function reloadProject(): Promise<boolean> {
   return true;
 }
 
-let travels: Promise<void> = Promise.resolve();
-
-/** One after the other. */
-export function undoOrRedo(way: "undo" | "redo"): Promise<void> {
-  travels = travels.catch(() => undefined).then(() => unedited(() => travel(way)));
-  return travels;
-}
+export const undoOrRedo = (way: "undo" | "redo"): Promise<void> => unedited(() => travel(way));
 
 async function travel(way: "undo" | "redo"): Promise<void> {
   if (!(await settled())) return;
