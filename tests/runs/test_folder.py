@@ -1,8 +1,10 @@
 import csv
 import errno
+import itertools
 import json
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,18 @@ def names_in(folder: Path) -> list[str]:
 
 def full_disk(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def rename_that_fails(number: int) -> Callable[[Path, Path], Path]:
+    """`Path.rename`, of which the call of that number, from 1, finds a full disk."""
+    rename, calls = Path.rename, itertools.count(1)
+
+    def rename_or_fail(self: Path, target: Path) -> Path:
+        if next(calls) == number:
+            full_disk()
+        return rename(self, target)
+
+    return rename_or_fail
 
 
 def test_a_record_is_read_as_it_was_written(run: RunFolder) -> None:
@@ -127,15 +141,8 @@ def test_a_replaced_run_outlives_a_second_replacement_that_fails(
     run.create(tiny_record(tiny_config(seed=5)), overwrite=True)
     if trained:
         run.state_path.write_bytes(b"an hour of training")
-    rename, calls = Path.rename, iter(range(1, 100))
-
-    def rename_or_fail(self: Path, target: Path) -> Path:
-        if next(calls) == failing_rename:
-            full_disk()
-        return rename(self, target)
-
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", rename_or_fail)
+        patched.setattr(Path, "rename", rename_that_fails(failing_rename))
         with pytest.raises(InputError, match="No space left"):
             run.create(tiny_record(tiny_config(seed=6)), overwrite=True)
     assert run.record().config.seed == 5
@@ -152,14 +159,7 @@ def test_a_run_that_cannot_be_replaced_is_as_it_was(
     run: RunFolder, monkeypatch: pytest.MonkeyPatch, failing_rename: int
 ) -> None:
     (run.path / "weights.safetensors").write_bytes(b"an hour of training")
-    rename, calls = Path.rename, iter(range(1, 100))
-
-    def rename_or_fail(self: Path, target: Path) -> Path:
-        if next(calls) == failing_rename:
-            full_disk()
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", rename_or_fail)
+    monkeypatch.setattr(Path, "rename", rename_that_fails(failing_rename))
     with pytest.raises(InputError, match=r"--run .* cannot be written \(No space left.*make room"):
         run.create(tiny_record(tiny_config(seed=5)), overwrite=True)
     assert names_in(run.path.parent) == ["run"]
