@@ -25,8 +25,8 @@ from warpmarks.annotator.annotations import (
     rounded,
 )
 from warpmarks.annotator.store import Conflict, Project
-from warpmarks.datasets.annotated import read_scheme
 from warpmarks.datasets.layout import landmark_row, read_landmarks, write_landmarks
+from warpmarks.datasets.scheme_file import read_scheme
 from warpmarks.errors import InputError
 
 COLOURS = ("#e61e2d", "#2d7dff", "#ffd600")

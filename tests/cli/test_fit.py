@@ -11,9 +11,10 @@ from warpmarks import PointDetector
 from warpmarks.annotator.annotations import Placed, Scheme
 from warpmarks.annotator.store import Project
 from warpmarks.cli.promise import print_promise
-from warpmarks.datasets.annotated import read_annotated, read_scheme
+from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.reading import open_image
+from warpmarks.datasets.scheme_file import read_scheme
 from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored

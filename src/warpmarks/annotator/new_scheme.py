@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warpmarks.annotator.annotations import Scheme, check_scheme
-from warpmarks.datasets.annotated import read_scheme
+from warpmarks.datasets.scheme_file import read_scheme
 from warpmarks.errors import InputError
 from warpmarks.formats.sources import read_json
 from warpmarks.formats.table import PointTable

@@ -2,7 +2,7 @@
 
     landmarks.csv           the points, see `warpmarks.datasets.layout`; images without points are
                             left out
-    points.json             their names for the other commands, see `warpmarks.datasets.annotated`
+    points.json             their names for the other commands, see `warpmarks.datasets.scheme_file`
     project.json            names, colours and pairs of the points, marks of points that are not
                             visible or were accepted as suggested, the sizes that labelled images
                             had then, and where the images are, relative to the folder
@@ -36,9 +36,9 @@ from warpmarks.annotator.annotations import (
 from warpmarks.annotator.journal import Change, Journal
 from warpmarks.annotator.point_files import Rows, digest, write_table
 from warpmarks.annotator.records import ProjectRecord
-from warpmarks.datasets.annotated import scheme_record
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.project import ACCEPTED, RECORD, SIZES, sizes_from_json
+from warpmarks.datasets.scheme_file import scheme_record
 from warpmarks.errors import InputError
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import read_json

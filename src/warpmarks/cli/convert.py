@@ -253,7 +253,7 @@ def turned_photographs(
 
 def told_of_old_names(table: "PointTable", source: Path) -> str | None:
     """A sentence on names in the file beside a table X.csv that was X.json once; None without."""
-    from warpmarks.datasets.annotated import TABLE, scheme_path
+    from warpmarks.datasets.scheme_file import TABLE, scheme_path
     from warpmarks.errors import InputError
     from warpmarks.formats.sources import read_json
 

@@ -187,8 +187,8 @@ def _check_output(
 ) -> None:
     """Raise where the file, or that of the points' names beside it, may not be written."""
     from warpmarks.cli.outputs import check_not_input, check_output_file
-    from warpmarks.datasets.annotated import scheme_path
     from warpmarks.datasets.landmark_file import part_of
+    from warpmarks.datasets.scheme_file import scheme_path
 
     begun = resume and part_of(output).exists()
     if resume and output.is_file() and not begun:
@@ -229,7 +229,7 @@ def _find(images: Path, split: str | None, output: Path, progress: "Progress") -
 
 def _name_points(output: Path, scheme: "PointScheme | None") -> None:
     """Write what a table of points does not say beside it."""
-    from warpmarks.datasets.annotated import scheme_path, write_scheme
+    from warpmarks.datasets.scheme_file import scheme_path, write_scheme
 
     if scheme is not None:
         write_scheme(scheme_path(output), scheme)

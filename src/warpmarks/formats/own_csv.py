@@ -1,8 +1,8 @@
 """Our own files: landmarks.csv, and points.json with the names of the points.
 
-Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.annotated` for
-points.json, which is read where it lies beside landmarks.csv and names as many points. A table of
-another name, such as points.csv, has its names in points.names.json. Points on the frames of a
+Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.scheme_file`
+for points.json, which is read where it lies beside landmarks.csv and names as many points. A table
+of another name, such as points.csv, has its names in points.names.json. Points on the frames of a
 video are read as well, see `warpmarks.formats.video_csv`.
 """
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from warpmarks.datasets.annotated import read_scheme, scheme_path, scheme_record
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
+from warpmarks.datasets.scheme_file import SCHEME, TABLE, read_scheme, scheme_path, scheme_record
 from warpmarks.errors import InputError
 from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
@@ -21,7 +21,6 @@ from warpmarks.points import numbered_names
 from warpmarks.system.files import write_json
 from warpmarks.system.whole_folder import whole_folder
 
-TABLE, SCHEME = "landmarks.csv", "points.json"
 _HEAD = 65_536
 
 

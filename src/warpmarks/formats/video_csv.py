@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from warpmarks.datasets.annotated import read_scheme, scheme_path
+from warpmarks.datasets.scheme_file import read_scheme, scheme_path
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.formats.image_files import ImageFiles

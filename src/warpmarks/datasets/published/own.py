@@ -5,13 +5,14 @@ Its points belong to the upright image, and images are copied as they are when i
 
 import numpy as np
 
-from warpmarks.datasets.annotated import TABLE, read_annotated
+from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.layout import read_landmarks, read_split
 from warpmarks.datasets.project import home_of_images
 from warpmarks.datasets.published.crops import Crop
 from warpmarks.datasets.published.places import Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
+from warpmarks.datasets.scheme_file import TABLE
 from warpmarks.errors import InputError
 from warpmarks.wording import counted
 

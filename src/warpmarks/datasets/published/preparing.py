@@ -21,13 +21,13 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 
-from warpmarks.datasets.annotated import write_scheme
 from warpmarks.datasets.layout import write_landmarks
 from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.published.checking import Check, check
 from warpmarks.datasets.published.crops import cut, to_crop
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.reading import open_stored
+from warpmarks.datasets.scheme_file import SCHEME, write_scheme
 from warpmarks.errors import InputError
 from warpmarks.system.files import (
     atomic_path,
@@ -264,7 +264,7 @@ def _write_tables(
         write_landmarks(
             root / "landmarks.csv", names, to_crop(images.points[kept], boxes[kept], size)
         )
-        write_scheme(root / "points.json", images.scheme)
+        write_scheme(root / SCHEME, images.scheme)
     splits = [images.splits[index] for index in kept]
     _write_table(root / "split.csv", ("image", "split"), zip(names, splits, strict=True))
     _write_table(
