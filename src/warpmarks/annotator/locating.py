@@ -271,6 +271,6 @@ def _stamps(images: ProjectImages) -> np.ndarray:
     return stamps
 
 
-def _digest(images: ImageFiles, stamps: np.ndarray) -> str:
+def _digest(images: ProjectImages, stamps: np.ndarray) -> str:
     names = "/".join(map(shown, images.names))
     return hashlib.blake2b(names.encode() + stamps.tobytes(), digest_size=8).hexdigest()
