@@ -914,10 +914,31 @@ def test_a_gallery_of_thousands_stays_quick(serve: Callable[..., Server], visit:
 def test_one_image_is_counted_as_one(serve: Callable[..., Server], visit: Visits) -> None:
     tab = visit(serve("--points", POINTS))
     page = tab.page
+    assert tab.name
     page.keyboard.press("g")
     playwright.expect(page.locator("output")).to_have_text("14 images")
     page.get_by_label("Find").fill("03")
     playwright.expect(page.locator("output")).to_have_text("1 image")
+
+
+def test_a_section_that_is_chosen_before_the_first_image_is_known_stays(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    page = visit(serve("--points", POINTS)).page
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route(re.compile("api/suggestion"), hold)
+    page.reload()
+    until(lambda: page.wait_for_timeout(30) or held, "the question for an image to begin with")
+    page.keyboard.press("g")
+    playwright.expect(page.locator("output")).to_have_text("14 images")
+    with page.expect_response(re.compile(r"api/images/\d+$")):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    playwright.expect(page.locator("output")).to_have_text("14 images")
 
 
 def test_a_picture_that_cannot_be_read_is_marked_and_passed_over(

@@ -773,7 +773,8 @@ export async function start(): Promise<void> {
   await saver.drain();
   await loadSuggestion();
   const first = last ?? suggestion.value?.id ?? answer.images[0]?.id;
-  if (first !== undefined) await open(first);
+  // Another section may have been chosen meanwhile.
+  if (first !== undefined) await open(first, section.value);
   await refreshSides();
   const tick = async (): Promise<void> => {
     if (!document.hidden) await poll();
