@@ -591,6 +591,20 @@ def test_late_answers_undo_nothing(  # noqa: PLR0915
     late.give()
     assert shown.count() == 3
 
+    # Of a picture that was passed by: the one that is there stays.
+    page.keyboard.press("l")
+    late = Held(page, rf"images/{(number + 1) % 14}/file$")
+    page.keyboard.press("n")
+    late.wait()
+    page.evaluate("window.passed = document.querySelector('#stage img.picture')")
+    page.keyboard.press("n")
+    here = tab.name
+    page.evaluate("passed.onload = () => setTimeout(() => (passed.came = true))")
+    late.give()
+    until(lambda: page.evaluate("passed.came"), "the late picture")
+    assert page.locator("#stage img.waiting").count() == 0
+    assert tab.name == here
+
 
 def test_a_press_ends_on_the_image_on_which_it_began(
     serve: Callable[..., Server], visit: Visits

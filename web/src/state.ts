@@ -554,7 +554,9 @@ async function reloadItem(id: number): Promise<void> {
   if (currentId.value === id) item.value = loaded;
 }
 
+/** Also one that was left behind is told of, as long as it is still on its way. */
 export function pictureCame(id: number): void {
+  if (id !== currentId.value) return;
   batch(() => {
     pictureShown.value = id;
     pictureMissing.value = null;
@@ -563,6 +565,7 @@ export function pictureCame(id: number): void {
 
 /** Says so once, unless it turns out that the image cannot be read, which is shown in its place. */
 export async function pictureFailed(id: number): Promise<void> {
+  if (id !== currentId.value) return;
   const again = pictureMissing.value === id;
   pictureMissing.value = id;
   remembered.delete(id);
