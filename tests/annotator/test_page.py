@@ -647,6 +647,7 @@ def test_exports_and_shapes_wait_for_the_last_change(
         late.wait()
         page.keyboard.press(section)
         if section == "s":
+            page.wait_for_timeout(500)  # shapes asked for too early would be here by then
             late.give()
             playwright.expect(told).to_contain_text(f"{count} complete images")
             page.keyboard.press("l")
