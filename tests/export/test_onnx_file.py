@@ -211,6 +211,44 @@ def test_no_gpu(onnx_file, monkeypatch):
         ExportedDetector.load(onnx_file, device="cuda")
 
 
+REAL_SESSION = onnxruntime.InferenceSession
+
+
+class GpuSession:
+    """What onnxruntime makes of a file on a machine whose GPU it may or may not be able to use."""
+
+    def __init__(self, working: bool) -> None:
+        self.working = working
+
+    def __call__(self, path, options, *, providers):
+        self.asked = dict(providers)
+        self.file = path
+        return self
+
+    def get_providers(self):
+        return [name for name in self.asked if self.working or name == "CPUExecutionProvider"]
+
+    def get_modelmeta(self):
+        return REAL_SESSION(self.file).get_modelmeta()
+
+
+@pytest.mark.parametrize("working", [True, False])
+def test_a_gpu_that_onnxruntime_knows_but_cannot_use(onnx_file, monkeypatch, working):
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: both)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", opened := GpuSession(working))
+    ExportedDetector.load(onnx_file, device="auto")
+    assert list(opened.asked) == both
+    assert opened.asked["CUDAExecutionProvider"] == {"use_tf32": "0"}
+    ExportedDetector.load(onnx_file, device="cpu")
+    assert list(opened.asked) == both[1:]
+    if working:
+        ExportedDetector.load(onnx_file, device="cuda")
+        return
+    with pytest.raises(InputError, match="--device is cuda, but onnxruntime could not use the GPU"):
+        ExportedDetector.load(onnx_file, device="cuda")
+
+
 @pytest.mark.parametrize("library", ["onnxscript", "onnxruntime"])
 def test_a_missing_library_is_named(detector, onnx_file, tmp_path, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)

@@ -28,6 +28,8 @@ FORMAT = 1
 KEY = "warpmarks"
 """Of the file's metadata, with an `ExportRecord` as JSON."""
 
+_CUDA = "CUDAExecutionProvider"
+
 Size = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 
@@ -168,7 +170,7 @@ def _open_session(path: Path, device: str, threads: int | None) -> "onnxruntime.
         raise InputError(
             f"{path} needs onnxruntime, which is not installed: pip install 'warpmarks[export]'"
         ) from error
-    on_gpu = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    on_gpu = _CUDA in onnxruntime.get_available_providers()
     if device == "cuda" and not on_gpu:
         raise InputError(
             "--device is cuda, but this onnxruntime cannot use a GPU: use --device cpu, or install "
@@ -178,14 +180,22 @@ def _open_session(path: Path, device: str, threads: int | None) -> "onnxruntime.
     options.log_severity_level = 3
     if threads is not None:
         options.intra_op_num_threads = threads
-    providers = ["CPUExecutionProvider"]
+    providers: list[tuple[str, dict[str, str]]] = [("CPUExecutionProvider", {})]
     if on_gpu and device != "cpu":
-        providers.insert(0, "CUDAExecutionProvider")
+        # Or else it rounds what convolutions multiply to 10 bits.
+        providers.insert(0, (_CUDA, {"use_tf32": "0"}))
     try:
-        return onnxruntime.InferenceSession(path, options, providers=providers)
+        session = onnxruntime.InferenceSession(path, options, providers=providers)
     except Exception as error:  # onnxruntime raises many types, of its own and others
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{path} is no ONNX file that can be used ({reason})") from error
+    # What was built for a GPU computes without one where the GPU or its libraries are missing.
+    if device == "cuda" and _CUDA not in session.get_providers():
+        raise InputError(
+            "--device is cuda, but onnxruntime could not use the GPU (its CUDA and cuDNN must be "
+            "those that onnxruntime-gpu was built for): use --device cpu, or install them"
+        )
+    return session
 
 
 def _read_record(path: Path, metadata: dict[str, str]) -> ExportRecord:
