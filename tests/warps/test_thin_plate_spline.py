@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import RBFInterpolator
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import reference
 from warpmarks.warps import (
@@ -15,6 +16,27 @@ from warpmarks.warps import (
     spline_basis,
     spline_solver,
 )
+
+
+class Conversions(TorchDispatchMode):
+    """What is asked for of copies that change something: precision, device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[set[str]] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        if function is torch.ops.aten._to_copy.default:
+            given = args[0]
+            changed = {name for name in ("dtype", "device") if self._differ(given, made, name)}
+            self.asked.append(changed)
+        return made
+
+    @staticmethod
+    def _differ(a: torch.Tensor, b: torch.Tensor, name: str) -> bool:
+        return bool(getattr(a, name) != getattr(b, name))
+
 
 few = settings(max_examples=10, deadline=None, derandomize=True, database=None)
 DEFAULT = WarpRange(rotation=15, scale=0.15, translation=0.1, deformation=0.06)
@@ -207,3 +229,14 @@ def test_inverse_keeps_the_precision_of_its_points():
 def test_controls_without_a_unique_spline_are_refused(controls, told):
     with pytest.raises(ValueError, match=told):
         spline_solver(torch.tensor(controls, dtype=torch.float64))
+
+
+def test_a_device_is_sent_numbers_as_they_are_and_converts_them() -> None:
+    """A GPU fetches pinned numbers by itself; what the host has converted it must wait for."""
+    spline = scattered_spline(3)
+    with Conversions() as copies:
+        there = spline.to(torch.empty(0, dtype=torch.float32, device="meta"))
+    assert sorted(copies.asked, key=str) == 3 * [{"device"}] + 3 * [{"dtype"}]
+    assert (there.weights.device.type, there.weights.dtype) == ("meta", torch.float32)
+    near = spline.to(torch.empty(0))
+    assert_close(near.affine, spline.affine.float(), rtol=0, atol=0)

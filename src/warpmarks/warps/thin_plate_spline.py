@@ -103,8 +103,13 @@ class ThinPlateSpline:
         return cls(controls.to(targets.dtype), solution[:, :count], solution[:, count:])
 
     def to(self, like: Tensor) -> "ThinPlateSpline":
-        """The same splines in the precision and on the device of ``like``."""
-        return ThinPlateSpline(*(part.to(like, non_blocking=True) for part in self._parts()))
+        """The same splines in the precision and on the device of ``like``.
+
+        Moved first: to do both at once the host would make a copy that a GPU cannot fetch by
+        itself.
+        """
+        moved = (part.to(like.device, non_blocking=True) for part in self._parts())
+        return ThinPlateSpline(*(part.to(like.dtype) for part in moved))
 
     def part(self, chosen: slice) -> "ThinPlateSpline":
         """Some splines of the batch."""
