@@ -1,13 +1,16 @@
 import json
 import math
+import time
 
 import pytest
+import torch
 
+from warpmarks.benchmark import training_step
 from warpmarks.benchmark.detection import DetectionTiming
 from warpmarks.benchmark.objective import OBJECTIVE_LANDMARKS, OBJECTIVE_SIZES, ObjectiveTiming
 from warpmarks.benchmark.ratios import Ratios
 from warpmarks.benchmark.run import BenchmarkResult
-from warpmarks.benchmark.training_step import STAGES, StepTiming
+from warpmarks.benchmark.training_step import STAGES, StepTiming, rate_unbroken
 from warpmarks.cli.benchmark import table
 
 
@@ -21,7 +24,7 @@ def test_the_table_names_every_figure_with_its_unit():
         batch_size=16,
         product_gflops=212.4,
         convolution_gflops=487.2,
-        training=(StepTiming(80, 7, "bfloat16", 2, 26.34, shares, 187.1, 471.6, 0.397),),
+        training=(StepTiming(80, 7, "bfloat16", 2, 26.34, 31.49, shares, 187.1, 471.6, 0.397),),
         objective=(ObjectiveTiming(64, 50, 12.34, 56.7),),
         detection=DetectionTiming(80, 2, 143.2, 911.1, 191.7, 0.63),
         fit_many_seconds=1.5,
@@ -38,6 +41,7 @@ def test_the_table_names_every_figure_with_its_unit():
         "487 GFLOP/s",
         *STAGES,
         "26.3",
+        "31.5",
         "6.1",
         "187",
         "472",
@@ -52,7 +56,12 @@ def test_the_table_names_every_figure_with_its_unit():
     ):
         assert part in shown
     header, row = shown.splitlines()[5:7]
-    for figure, column in (("26.3", "pairs/s"), ("472", "convolution"), ("40 %", "share of it")):
+    for figure, column in (
+        ("26.3", "pairs/s"),
+        ("31.5", "unbroken"),
+        ("472", "convolution"),
+        ("40 %", "share of it"),
+    ):
         assert row.index(figure) + len(figure) == header.index(column) + len(column)
 
 
@@ -68,6 +77,7 @@ def test_every_figure_is_measured(warpmarks, tmp_path):
     for timing in told["training"]:
         assert sum(timing["stage_shares"]) == pytest.approx(1)
         assert timing["pairs_per_second"] > 0
+        assert timing["unbroken_pairs_per_second"] > 0
     sizes = {(timing["size"], timing["num_landmarks"]) for timing in told["objective"]}
     assert sizes == {(64, count) for count in OBJECTIVE_LANDMARKS} | {
         (size, OBJECTIVE_LANDMARKS[0]) for size in OBJECTIVE_SIZES
@@ -79,6 +89,21 @@ def test_every_figure_is_measured(warpmarks, tmp_path):
     assert "detection at 80 px, 2 looks at an image: " in out
     code, _, err = warpmarks("benchmark", *arguments)
     assert (code, "exists: choose another name" in err) == (2, True)
+
+
+def test_unbroken_steps_are_waited_for_at_their_end_alone(monkeypatch):
+    """On a device that takes 0.02 s for each step, after it was given it."""
+    given, waits = [], []
+
+    def settle(_):
+        waits.append(len(given))
+        time.sleep(0.02 * len(given))
+
+    monkeypatch.setattr(training_step, "settle", settle)
+    rate = rate_unbroken(given.append, 7, torch.device("cpu"), seconds=0)
+    assert given == [7, 8, 9]
+    assert waits == [0, 3]
+    assert 0 < rate <= 3 / 0.06
 
 
 def test_unusable_flags(warpmarks):

@@ -82,8 +82,9 @@ def table(result: "BenchmarkResult") -> str:
         f"convolution           {result.convolution_gflops:8.0f} GFLOP/s",
         "",
         f"training step, batches of {counted(result.batch_size, 'pair')}; shares of its time in %; "
-        "a convolution in turn with it",
-        f"  size    K  precision  threads  pairs/s  {stages}  GFLOP/s  convolution  share of it",
+        "a convolution in turn with it; unbroken: pairs/s of whole steps one after the other",
+        f"  size    K  precision  threads  pairs/s  unbroken  {stages}  GFLOP/s"
+        "  convolution  share of it",
     ]
     for timing in result.training:
         shares = " ".join(
@@ -92,8 +93,9 @@ def table(result: "BenchmarkResult") -> str:
         )
         lines.append(
             f"{timing.size:>6} {timing.num_landmarks:>4} {timing.precision:>10} {timing.threads:>8}"
-            f" {timing.pairs_per_second:>8.1f}  {shares} {timing.gflops:>8.0f}"
-            f" {timing.convolution_gflops:>12.0f} {100 * timing.convolution_share:>10.0f} %"
+            f" {timing.pairs_per_second:>8.1f} {timing.unbroken_pairs_per_second:>9.1f}  {shares}"
+            f" {timing.gflops:>8.0f} {timing.convolution_gflops:>12.0f}"
+            f" {100 * timing.convolution_share:>10.0f} %"
         )
     ratios, detection = result.ratios, result.detection
     lines += [
