@@ -5,8 +5,10 @@ from torch.testing import assert_close
 
 from annotated_examples import annotated, config, geometry
 from warpmarks.coordinates import pixel_centres, to_pixels
+from warpmarks.training.ahead import Ahead
 from warpmarks.training.annotated_batches import AnnotatedBatch, AnnotatedBatchMaker
-from warpmarks.training.step import Share
+from warpmarks.training.step import BatchMaker, Share
+from warpmarks.training.supervision import Supervision
 
 
 def maker(share: Share | None = None, **changes) -> AnnotatedBatchMaker:
@@ -58,7 +60,7 @@ def test_annotations_move_with_what_the_images_show() -> None:
 def test_points_that_nobody_annotated_are_never_there() -> None:
     batches = maker()
     for step in range(5):
-        chosen = batches.order.batch(step)
+        chosen = batches.pairs.order.batch(step)
         there = batches.batch(step).there
         assert not there[chosen == 1, 1].any()
         assert there[chosen == 2].any()
@@ -70,6 +72,31 @@ def test_a_batch_follows_from_seed_and_step_alone() -> None:
     assert_same(maker().batch(2), expected[2])
     assert not torch.equal(expected[0].annotations, expected[1].annotations)
     assert not torch.equal(maker(seed=1).batch(0).annotations, expected[0].annotations)
+
+
+@pytest.mark.parametrize("on_device", [True, False])
+def test_a_device_is_given_the_same_batches_drawn_ahead(monkeypatch, on_device) -> None:
+    """On the CPU as if it were one: pictures live there, or are sent, and a thread draws."""
+    colours = {"contrast": 0.4, "colour": 0.3}
+    expected, known = maker(photometric=colours), annotated()
+    loads = []
+
+    def load(pictures, _):
+        loads.append(len(pictures))
+        return torch.from_numpy(pictures) if on_device else None
+
+    monkeypatch.setattr("warpmarks.training.step.pictures_on_device", load)
+    monkeypatch.setattr(BatchMaker, "ahead", lambda _, draw: Ahead(draw))
+    found = maker(photometric=colours)
+    for step in (0, 1, 4):
+        assert_same(found.batch(step), expected.batch(step))
+    assert loads == [3]
+    Supervision(known, config(), geometry())
+    assert loads == [3, 3]
+    indices = torch.tensor([2, 0])
+    assert found.pairs.chosen(indices).dtype == (torch.int64 if on_device else torch.uint8)
+    shown = torch.from_numpy(known.pictures[[2, 0]]).permute(0, 3, 1, 2) / 255
+    assert_close(found.pictures_at(indices), shown)
 
 
 @pytest.mark.parametrize("photometric", [{}, {"contrast": 0.4, "colour": 0.3}], ids=["", "colours"])

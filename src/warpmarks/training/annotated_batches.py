@@ -17,9 +17,10 @@ from warpmarks.datasets.placement import place
 from warpmarks.points import PointScheme
 from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.training.photometric import change_colours, draw_colours
-from warpmarks.training.randomness import ShuffledOrder, generator_for
-from warpmarks.training.step import Share, picked
-from warpmarks.warps.sampling import picture_to_view, to_float_images
+from warpmarks.training.randomness import generator_for
+from warpmarks.training.step import BatchMaker, Share, pinned_warp
+from warpmarks.warps import ThinPlateSpline
+from warpmarks.warps.sampling import picture_to_view
 from warpmarks.warps.views import ViewSampler, seen_points
 
 
@@ -54,6 +55,18 @@ class AnnotatedPictures:
 
 
 @dataclass(frozen=True)
+class DrawnAnnotated:
+    """What the host decides for a batch, as ``training.step.Drawn`` for pairs."""
+
+    pictures: Tensor
+    warp: ThinPlateSpline
+    colours: Float[Tensor, "2 batch 3 1 1"] | None
+    annotations: Float[Tensor, "batch points 2"]
+    there: Bool[Tensor, "batch points"]
+    weight: float
+
+
+@dataclass(frozen=True)
 class AnnotatedBatch:
     """Warped images, and where in them the annotated points are.
 
@@ -72,7 +85,12 @@ class AnnotatedBatch:
 
 
 class AnnotatedBatchMaker:
-    """Makes the batch of any step, always the same for a given seed and step."""
+    """Makes the batch of any step, always the same for a given seed and step.
+
+    Attributes:
+        pairs: of the same pictures, for how points follow warps; the pictures are where it has
+            them, and batches are drawn ahead where it draws ahead.
+    """
 
     def __init__(
         self,
@@ -83,29 +101,37 @@ class AnnotatedBatchMaker:
         device: torch.device | str = "cpu",
         share: Share | None = None,
     ) -> None:
-        self.annotated, self.config, self.device = annotated, config, device
-        self.share = share or Share()
-        self.order = ShuffledOrder(len(annotated.pictures), config.batch_size, config.seed)
+        self.annotated, self.config = annotated, config
+        self.pairs = BatchMaker(annotated.pictures, config, geometry, device=device, share=share)
         self.points = annotated.in_view(config.image.fit, config.image.margin)
         self.warps = warps_of(config.warps.first, config, geometry)
         self.sampler = ViewSampler(
             self.warps, size=geometry.view, margin=config.image.margin, device=device
         )
+        self._drawn = self.pairs.ahead(self._draw_step)
 
     def batch(self, step: int) -> AnnotatedBatch:
         """The images of training step ``step``, counted from 0: this process's share of them."""
-        return self._make(self.order.batch(step), "step", step, self.share, colours=True)
+        return self._make(self._drawn(step))
 
     def held_out(self, indices: Tensor, chunk_size: int) -> list[AnnotatedBatch]:
         """The images at ``indices`` through warps that training never draws."""
         return [
-            self._make(chosen, "held out", number, Share(), colours=False)
+            self._make(self._draw(chosen, "held out", number, Share(), colours=False))
             for number, chosen in enumerate(indices.split(chunk_size))
         ]
 
-    def _make(
+    def pictures_at(self, indices: Int[Tensor, " batch"]) -> Float[Tensor, "batch 3 height width"]:
+        """Some of the pictures, ready for sampling."""
+        return self.pairs.pictures_of(self.pairs.chosen(indices), None)
+
+    def _draw_step(self, step: int) -> DrawnAnnotated:
+        pairs = self.pairs
+        return self._draw(pairs.order.batch(step), "step", step, pairs.share, colours=True)
+
+    def _draw(
         self, indices: Tensor, purpose: str, number: int, share: Share, *, colours: bool
-    ) -> AnnotatedBatch:
+    ) -> DrawnAnnotated:
         generator = generator_for(self.config.seed, f"annotated {purpose}", number)
         warp = self.warps.draw(len(indices), generator)
         changes = (
@@ -114,24 +140,32 @@ class AnnotatedBatchMaker:
         part = share.of(len(indices))
         annotations, there = seen_points(self.points[indices], warp)
         of_all = int(there.sum())
-        warp, indices, annotations, there = (
+        drawn = DrawnAnnotated(
+            self.pairs.chosen(indices[part]),
             warp.part(part),
-            indices[part],
-            annotations[part],
+            None if changes is None else changes[:, part],
+            annotations[part].float(),
             there[part],
+            share.processes * int(there[part].sum()) / max(1, of_all),
         )
-        images = self.sampler.sample(pictures_at(self.annotated, indices, self.device), warp)
-        images = change_colours(images, None if changes is None else changes[:, part])
+        return drawn if self.pairs.device.type == "cpu" else _pinned(drawn)
+
+    def _make(self, drawn: DrawnAnnotated) -> AnnotatedBatch:
+        images = self.sampler.sample(self.pairs.pictures_of(drawn.pictures, None), drawn.warp)
         return AnnotatedBatch(
-            images.contiguous(memory_format=torch.channels_last),
-            annotations.to(images),
-            there.to(images.device),
-            share.processes * int(there.sum()) / max(1, of_all),
+            change_colours(images, drawn.colours).contiguous(memory_format=torch.channels_last),
+            drawn.annotations.to(images.device, non_blocking=True),
+            drawn.there.to(images.device, non_blocking=True),
+            drawn.weight,
         )
 
 
-def pictures_at(
-    annotated: AnnotatedPictures, indices: Tensor, device: torch.device | str
-) -> Float[Tensor, "batch 3 height width"]:
-    """Some of the pictures, ready for sampling."""
-    return to_float_images(picked(annotated.pictures, indices), device)
+def _pinned(drawn: DrawnAnnotated) -> DrawnAnnotated:
+    return DrawnAnnotated(
+        drawn.pictures.pin_memory(),
+        pinned_warp(drawn.warp),
+        None if drawn.colours is None else drawn.colours.pin_memory(),
+        drawn.annotations.pin_memory(),
+        drawn.there.pin_memory(),
+        drawn.weight,
+    )

@@ -26,11 +26,10 @@ from warpmarks.training.annotated_batches import (
     AnnotatedBatch,
     AnnotatedBatchMaker,
     AnnotatedPictures,
-    pictures_at,
 )
 from warpmarks.training.health import LAGGING_SHARE, Health, locate, measure_health
 from warpmarks.training.precision import arithmetic, choose_precision
-from warpmarks.training.step import HELD_OUT_PAIRS, BatchMaker, Share
+from warpmarks.training.step import HELD_OUT_PAIRS, Share
 from warpmarks.training.task import Measures, Task
 from warpmarks.warps.sampling import sample_view, view_to_picture
 from warpmarks.wording import be, do
@@ -93,7 +92,7 @@ class Supervision(Task[PointMeasures]):
         device: torch.device | str = "cpu",
         share: Share | None = None,
     ) -> None:
-        self.annotated, self.config, self.device = annotated, config, device
+        self.annotated, self.config = annotated, config
         self.batches = AnnotatedBatchMaker(annotated, config, geometry, device=device, share=share)
         self.precision = choose_precision(config.precision, torch.device(device))
         self.unit = view_unit(*geometry.cells).to(device)
@@ -101,8 +100,7 @@ class Supervision(Task[PointMeasures]):
         self._chunk = max(8, config.batch_size)
         self.measured = spread_over(np.flatnonzero(np.isfinite(annotated.lengths())))
         self.held_out = self.batches.held_out(self.measured, self._chunk)
-        pairs = BatchMaker(annotated.pictures, config, geometry, device=device)
-        self.pairs = pairs.held_out(self._chunk)
+        self.pairs = self.batches.pairs.held_out(self._chunk)
 
     def loss(
         self, network: Callable[..., Any], step: int, teacher: nn.Module | None = None
@@ -141,7 +139,7 @@ class Supervision(Task[PointMeasures]):
         margin, fit = self.config.image.margin, self.config.image.fit
         found = []
         for indices in self.measured.split(self._chunk):
-            pictures = pictures_at(self.annotated, indices, self.device)
+            pictures = self.batches.pictures_at(indices)
             views = sample_view(pictures, self._view.expand(len(indices), -1, -1, -1), margin)
             images = views.contiguous(memory_format=torch.channels_last)
             in_view = soft_argmax(spatial_softmax(network(images)))
