@@ -184,6 +184,40 @@ def test_files_are_read_at_once_and_failures_say_why(
     ]
 
 
+class ToldStore(MemoryFileSystem):
+    """Tells when the first file of the second batch is asked for."""
+
+    store: ClassVar[dict] = {}
+    second = threading.Event()
+
+    def cat_file(self, path: str, *arguments: Any, **more: Any) -> bytes:
+        if path.endswith("04.png"):
+            self.second.set()
+        content: bytes = super().cat_file(path, *arguments, **more)
+        return content
+
+
+def test_a_batch_is_fetched_while_the_one_before_is_searched(
+    tiny_run: Path, image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, search = ToldStore(), Detector.search
+    names = tuple(f"{index:02}.png" for index in range(12))
+    for name in names:
+        store.pipe_file(f"/told/{name}", (image_folder / name).read_bytes())
+
+    def slow_search(detector: Detector, pictures: np.ndarray) -> Any:
+        assert store.second.wait(10)
+        return search(detector, pictures)
+
+    monkeypatch.setattr(Detector, "search", slow_search)
+    piece = Piece(12, names, tuple(f"/told/{name}" for name in names))
+    table, counts = done_alone(tiny_run, Work(store, (piece,), None), tmp_path / "out")
+    assert counts["images"] == [12]
+    monkeypatch.setattr(Detector, "search", search)
+    expected = Detector.load(tiny_run, device="cpu")([image_folder / name for name in names])
+    np.testing.assert_allclose(points_in(table), expected.landmarks, rtol=0, atol=1e-4)
+
+
 def test_a_piece_that_is_there_is_not_done_again(
     tiny_run: Path, image_folder: Path, tmp_path: Path
 ) -> None:

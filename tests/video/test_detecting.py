@@ -55,9 +55,9 @@ def test_images_are_the_upright_frames(tmp_path):
 def test_who_stops_early_leaves_no_thread(tmp_path):
     frames = detect_video(ColourDetector(), write_video(tmp_path / "clip.mp4"), batch_size=2)
     next(frames)
-    assert "video" in {thread.name for thread in threading.enumerate()}
+    assert "ahead" in {thread.name for thread in threading.enumerate()}
     frames.close()
-    assert "video" not in {thread.name for thread in threading.enumerate()}
+    assert "ahead" not in {thread.name for thread in threading.enumerate()}
 
 
 MEASURE = """

@@ -198,17 +198,24 @@ class ImageDetector(ABC):
                 progress.advance(len(chunk))
         progress.finish()
 
-    def attempt(
+    def read(
         self, images: Sequence[Source], *, workers: int | None = None
-    ) -> list[Detection | str]:
-        """Landmarks of each of some images, or why it cannot be read.
+    ) -> "list[ReadImage | UnreadableImage]":
+        """Each of some images as it is searched, or why it cannot be read.
 
         Args:
-            images: as many as the network is to see at a time.
-            workers: threads that read images; as many as there are processors if not given.
+            images: to read.
+            workers: threads that read them; as many as there are processors if not given.
         """
         with Workers(workers or processors()) as threads:
-            read = list(threads.in_order(self._read_or_reason, images, results_ahead=len(images)))
+            return list(threads.in_order(self._read_or_reason, images, results_ahead=len(images)))
+
+    def attempt(self, read: "Sequence[ReadImage | UnreadableImage]") -> list[Detection | str]:
+        """Landmarks of each of some images, or why it could not be read.
+
+        Args:
+            read: what ``read`` gave of as many as the network is to see at a time.
+        """
         good = [one for one in read if not isinstance(one, UnreadableImage)]
         found = map(self._detect(good).of, range(len(good))) if good else iter(())
         return [one.reason if isinstance(one, UnreadableImage) else next(found) for one in read]

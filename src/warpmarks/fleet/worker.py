@@ -3,14 +3,17 @@
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from warpmarks.detectors.base import Detection
+from warpmarks.datasets.ahead import ahead
+from warpmarks.datasets.reading import UnreadableImage
+from warpmarks.detectors.base import Detection, ReadImage
 from warpmarks.errors import InputError
 from warpmarks.fleet.carried import FleetDetector, load_carried, names_of
 from warpmarks.fleet.parts import Parts
@@ -78,23 +81,31 @@ class FleetWorker:
     def _do(self, index: int, piece: Piece) -> tuple[int, int]:
         if (done := self.parts.done(index, piece.state)) is not None:
             return done
+        detector = self.detector  # loaded here: its threads are those of the thread that loads it
         names: list[str] = []
         found: list[Detection | str] = []
-        for batch_names, contents in self._batches(piece):
-            names += batch_names
-            found += self._find(contents)
-        self.parts.write(index, as_table(names, found, names_of(self.detector)), piece.state)
+        # The next batch is fetched and decoded while this one is searched.
+        with closing(ahead(self._read(piece, detector), 1)) as batches:
+            for batch_names, read in batches:
+                names += batch_names
+                found += detector.attempt(read)
+        self.parts.write(index, as_table(names, found, names_of(detector)), piece.state)
         return len(found), sum(isinstance(one, str) for one in found)
 
-    def _find(self, contents: list[bytes | str]) -> list[Detection | str]:
-        """Of each image's bytes the landmarks, of each reason a reason."""
-        read = iter(
-            self.detector.attempt(
-                [content for content in contents if isinstance(content, bytes)],
-                workers=self.threads,
+    def _read(
+        self, piece: Piece, detector: FleetDetector
+    ) -> Generator[tuple[list[str], list[ReadImage | UnreadableImage]], None, None]:
+        """Names, and images as the detector searches them or why they cannot be read."""
+        for names, contents in self._batches(piece):
+            good = [content for content in contents if isinstance(content, bytes)]
+            read = iter(detector.read(good, workers=self.threads))
+            yield (
+                names,
+                [
+                    UnreadableImage(name, content) if isinstance(content, str) else next(read)
+                    for name, content in zip(names, contents, strict=True)
+                ],
             )
-        )
-        return [content if isinstance(content, str) else next(read) for content in contents]
 
     def _batches(self, piece: Piece) -> Iterator[tuple[list[str], list[bytes | str]]]:
         """Names, and bytes or why there are none."""

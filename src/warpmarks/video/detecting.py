@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from warpmarks.datasets.ahead import ahead
 from warpmarks.detectors.base import ImageDetector
 from warpmarks.system.progress import Progress, SilentProgress
-from warpmarks.video.ahead import ahead
 from warpmarks.video.reading import Video, VideoFrame
 from warpmarks.video.smoothing import Smoother
 

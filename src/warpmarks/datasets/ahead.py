@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 _END = object()
 
 
-def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
+def ahead(items: Iterable[Item], count: int) -> Generator[Item, None, None]:
     """The items in order, of which at most ``count`` wait; an exception comes where it was raised.
 
     A user who stops early stops the thread.
@@ -40,7 +40,7 @@ def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
                 items.close()
             put(_END)
 
-    thread = threading.Thread(target=work, name="video", daemon=True)
+    thread = threading.Thread(target=work, name="ahead", daemon=True)
     thread.start()
     try:
         while (item := waiting.get()) is not _END:
