@@ -1,6 +1,7 @@
 """The page in headless Chromium, with the runtime's own files and a fake camera."""
 
 import functools
+import io
 import json
 import re
 import shutil
@@ -168,6 +169,35 @@ def test_marks_lie_on_the_picture(page, detector, regressor, tmp_path):
         zoom = box["width"] / 160
         expected = (box["x"] + (x + 0.5) * zoom, box["y"] + (y + 0.5) * zoom)
         np.testing.assert_allclose(centre, expected, atol=1.5)
+
+
+def edges_of(page) -> tuple[float, float]:
+    """How bright the list is at its two edges, between its letters and lines, 0 to 255."""
+    box = page.locator("#rows").bounding_box()
+    pixels = np.asarray(Image.open(io.BytesIO(page.screenshot(clip=box))).convert("L"))
+    rows = np.median(pixels, axis=1)
+    return float(rows[:4].max()), float(rows[-4:].max())
+
+
+@needs_package
+@needs_browser
+def test_a_list_that_goes_on_says_so(page, tmp_path):
+    Image.fromarray(textured((97, 160))).save(tmp_path / "mouse.png")
+    page.set_input_files("#file", tmp_path / "mouse.png")
+    wait_for(page, r"mouse\.png")
+    whole_first, whole_last = edges_of(page)
+    assert page.locator("#what").inner_text() == "4 points"
+    page.set_viewport_size({"width": 1000, "height": 150})
+    page.locator("#rows").scroll_into_view_if_needed()
+    first, last = edges_of(page)
+    assert first == pytest.approx(whole_first, abs=2)
+    assert last < whole_last - 20
+    page.locator("#rows").evaluate("rows => rows.scrollTo(0, rows.scrollHeight)")
+    first, last = edges_of(page)
+    assert first < whole_first - 20
+    assert last == pytest.approx(whole_last, abs=2)
+    page.get_by_label("Landmarks").check()
+    assert page.locator("#what").inner_text() == "3 landmarks"
 
 
 @needs_package

@@ -144,7 +144,8 @@ function fillTable(marks) {
   const rows = element('rows');
   if (rows.children.length !== marks.length || rows.dataset.kind !== shownKind()) {
     rows.dataset.kind = shownKind();
-    element('what').textContent = shownKind() === 'points' ? 'Point' : 'Landmark';
+    const one = shownKind() === 'points' ? 'point' : 'landmark';
+    element('what').textContent = `${marks.length} ${one}${marks.length === 1 ? '' : 's'}`;
     rows.replaceChildren(...marks.map((mark) => {
       const row = document.createElement('tr');
       const head = document.createElement('th');
