@@ -249,30 +249,50 @@ def load_recipe(name: str | Path) -> TrainingConfig:
     if str(name) in recipe_names():
         text = (resources.files("warpmarks") / "recipes" / f"{name}.yaml").read_text("utf-8")
     elif Path(name).is_file():
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise InputError(f"recipe {name}: cannot be read ({reason})") from error
+        return build_config(read_settings(Path(name), what="recipe"), source=f"recipe {name}")
     else:
         raise InputError(
             f"recipe {name}: neither a file nor one of the recipes {', '.join(recipe_names())}"
         )
+    settings = parse_settings(text, source=f"recipe {name}")
+    return build_config(settings, source=f"recipe {name}")
+
+
+def read_settings(path: Path, *, what: str) -> dict[Any, Any]:
+    """The settings that a YAML file has as ``key: value``; ``what`` it is, for messages.
+
+    Raises:
+        InputError: it cannot be read, or see `parse_settings`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InputError(f"{what} {path}: cannot be read ({reason})") from error
+    return parse_settings(text, source=f"{what} {path}")
+
+
+def parse_settings(text: str, *, source: str) -> dict[Any, Any]:
+    """The settings of a YAML document, none of an empty one; ``source`` names it in an error.
+
+    Raises:
+        InputError: not YAML, a key that is there twice, or no settings.
+    """
     try:
         settings = read_yaml(text)
     except RepeatedKey as error:
         raise InputError(
-            f"recipe {name}: {error.key} in line {error.line} is there already, in line "
+            f"{source}: {error.key} in line {error.line} is there already, in line "
             f"{error.first_line}: keep one of the two"
         ) from error
     except yaml.YAMLError as error:
-        raise InputError(f"recipe {name}: not YAML ({cut(_one_line(error), 200)})") from error
+        raise InputError(f"{source}: not YAML ({cut(_one_line(error), 200)})") from error
     settings = {} if settings is None else settings
     if not isinstance(settings, dict):
         raise InputError(
-            f"recipe {name}: found {cut(repr(settings))}, expected settings as `key: value`"
+            f"{source}: found {cut(repr(settings))}, expected settings as `key: value`"
         )
-    return build_config(settings, source=f"recipe {name}")
+    return settings
 
 
 def as_config(config: TrainingConfig | str | Path | None) -> TrainingConfig | None:
