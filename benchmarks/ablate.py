@@ -37,6 +37,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import warpmarks
+from warpmarks.cli.ending import run_script
 from warpmarks.cli.progress import terminal_progress
 from warpmarks.configuration import load_recipe, override
 from warpmarks.errors import InputError
@@ -289,7 +290,4 @@ def _slug(name: str) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(run_script(main))

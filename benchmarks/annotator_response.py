@@ -30,9 +30,9 @@ from warpmarks.annotator.server import build_app
 from warpmarks.annotator.serving import listen
 from warpmarks.annotator.session import Session
 from warpmarks.annotator.store import Project
+from warpmarks.cli.ending import run_script
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detectors.detector import Detector
-from warpmarks.errors import InputError
 
 HOST, TOKEN = "127.0.0.1", "benchmark"
 WRITES = {"x-warpmarks": "1"}
@@ -155,7 +155,4 @@ def spread(times: list[tuple[float, float]]) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(run_script(main))

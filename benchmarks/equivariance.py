@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 import warpmarks
+from warpmarks.cli.ending import run_script
 from warpmarks.configuration import TrainingConfig, load_recipe
 from warpmarks.datasets.reading import read_picture
-from warpmarks.errors import InputError
 from warpmarks.heatmaps import flatness
 from warpmarks.losses import view_unit
 from warpmarks.runs.geometry import Geometry, warps_of
@@ -113,7 +113,4 @@ def _look_at_both(
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(run_script(main))

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from warpmarks.cli.ending import run_script
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.reading import read_picture
 from warpmarks.detectors.base import ImageDetector
 from warpmarks.detectors.detector import Detector
 from warpmarks.detectors.exported import ExportedDetector
-from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.regression.fitting import fit_regressor
@@ -85,7 +85,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(run_script(main))

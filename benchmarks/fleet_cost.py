@@ -19,8 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from warpmarks.cli.ending import run_script
 from warpmarks.datasets.image_set import find_images
-from warpmarks.errors import InputError
 from warpmarks.fleet.carried import files_of
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
@@ -75,7 +75,4 @@ def work_done(run: Path, work: Work, output: Path, *, pieces: int | None = None)
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(run_script(main))

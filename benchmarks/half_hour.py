@@ -25,6 +25,7 @@ import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
 from warpmarks.annotator.new_scheme import starting_scheme
+from warpmarks.cli.ending import run_script
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.errors import InputError
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
@@ -172,7 +173,4 @@ class HalfHour:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(run_script(main))

@@ -23,9 +23,9 @@ from warpmarks.annotator.doubt import doubts
 from warpmarks.annotator.predicting import fit_placed, percent
 from warpmarks.annotator.suggestion import Suggester
 from warpmarks.centred import pixels_to_centred
+from warpmarks.cli.ending import run_script
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detectors.detector import Detector
-from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.regression.examples import Examples
 
@@ -192,7 +192,4 @@ def draw_curve(errors: np.ndarray, counts: list[int], normaliser: str, path: Pat
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(run_script(main))

@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from warpmarks.cli.ending import run_script
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.synthetic import EYES, read_visibility
 from warpmarks.detectors.point_detector import PointDetector
-from warpmarks.errors import InputError
 from warpmarks.metrics.by_score import errors_by_score
 from warpmarks.system.files import write_json
 
@@ -105,7 +105,4 @@ def percent(share: float) -> float:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    sys.exit(run_script(main))

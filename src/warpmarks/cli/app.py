@@ -1,14 +1,9 @@
-"""The command ``warpmarks``: its verbs, and how errors reach the user.
+"""The command ``warpmarks`` and its verbs.
 
 Every verb's module imports what it needs inside its function, so that ``--help`` answers at once.
 """
 
-import functools
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -33,11 +28,7 @@ from warpmarks.cli import (
     train,
     usage,
 )
-from warpmarks.errors import InputError, LostProcess, ToldElsewhere
-from warpmarks.system.processes import LOST, is_first_on_its_machine
-
-USER_ERROR = 2
-INTERRUPTED = 130
+from warpmarks.cli.ending import USER_ERROR, exit_code, stoppable
 
 app = typer.Typer(
     name="warpmarks",
@@ -50,24 +41,8 @@ app = typer.Typer(
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command line.
-
-    The exit code is 2 where the user can mend it, 130 on Ctrl-C or SIGTERM, and 3 where another
-    process of the run has ended.
-    """
-    try:
-        return _run(sys.argv[1:] if argv is None else argv)
-    except InputError as error:
-        # Several processes of one command meet the same errors.
-        if is_first_on_its_machine() and not isinstance(error, ToldElsewhere):
-            print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    except LostProcess as error:
-        if error.tells:
-            print(f"error: {error}", file=sys.stderr)
-        return LOST
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
+    """Run the command line; its exit code, see `ending`."""
+    return exit_code(lambda: _run(sys.argv[1:] if argv is None else argv))
 
 
 def _run(argv: list[str]) -> int:
@@ -78,10 +53,6 @@ def _run(argv: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
             return USER_ERROR
         raise usage.parser_error(error, _command(argv)) from error
-    except OSError as error:
-        if (told := usage.system_error(error)) is None:
-            raise
-        raise told from error
 
 
 def _command(argv: list[str]) -> list[str]:
@@ -94,33 +65,6 @@ def _command(argv: list[str]) -> list[str]:
             break
         words.append(word)
     return words
-
-
-def _stoppable(verb: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(verb)
-    def run(*args: Any, **kwargs: Any) -> None:
-        try:
-            with _sigterm_as_ctrl_c():
-                verb(*args, **kwargs)
-        except KeyboardInterrupt as stop:
-            print(f"stopped{f'; {stop}' if str(stop) else ''}", file=sys.stderr)
-            raise SystemExit(INTERRUPTED) from stop
-
-    return run
-
-
-@contextmanager
-def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """SIGTERM, which schedulers send before they kill, stops a verb in order as Ctrl-C does."""
-    mine = threading.current_thread() is threading.main_thread()
-    if not mine or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _print_version(wanted: bool) -> bool:
@@ -157,13 +101,13 @@ for _verb in (
     benchmark.benchmark,
     system.system,
 ):
-    app.command(cls=usage.Command)(_stoppable(_verb))
+    app.command(cls=usage.Command)(stoppable(_verb))
 
 _datasets = typer.Typer(
     help="Published image sets: list those that are known, check a copy, prepare it for use.",
     cls=datasets.ListedByDefault,
 )
-_datasets.command("list", cls=usage.Command)(_stoppable(datasets.list_sets))
-_datasets.command(cls=usage.Command)(_stoppable(datasets.check))
-_datasets.command(cls=usage.Command)(_stoppable(datasets.prepare))
+_datasets.command("list", cls=usage.Command)(stoppable(datasets.list_sets))
+_datasets.command(cls=usage.Command)(stoppable(datasets.check))
+_datasets.command(cls=usage.Command)(stoppable(datasets.prepare))
 app.add_typer(_datasets, name="datasets")
