@@ -147,6 +147,53 @@ def test_the_mean_shape_has_a_point_for_each_number_of_labels():
     assert axes.get_ylim()[1] > 31
 
 
+NAMES = ["default", "paper", "without exchange", "narrow warps of the second view", "one look"]
+
+
+@pytest.mark.parametrize("count", [3, 4, 8, 11])
+def test_the_curve_by_labels_shows_every_series_there_is(count):
+    labels, spreads = [1, 5, 100], np.array([1.5, 0.5, 0.0])
+    names = [*NAMES, *(f"variant {index} of many" for index in range(count))][:count]
+    series = [
+        LabelSeries(name, labels, np.array([15.0, 9, 7.5]) + index, spreads)
+        for index, name in enumerate(names)
+    ]
+    figure = draw_label_curve(series, normaliser="the box")
+    (axes,) = figure.axes
+    lines = [line for line in axes.lines if line.get_label() in names]
+    assert len(lines) == count
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}
+    assert len(looks) == count
+    low, high = axes.get_ylim()
+    for index, line in enumerate(lines):
+        np.testing.assert_allclose(line.get_ydata(), series[index].errors)
+        np.testing.assert_allclose(line.get_xdata(), labels, rtol=0.2)
+        assert low < 7.5 + index < 16.5 + index < high
+    assert (low == 0) == (count == 3)
+    figure.canvas.draw()
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == names
+    box, drawn = legend.get_window_extent(), axes.get_window_extent()
+    assert drawn.y1 <= box.y0 < box.y1 <= figure.bbox.y1
+    assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+    assert drawn.x0 < 0.15 * figure.bbox.width
+    assert drawn.height > 0.75 * 560
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+def test_eight_series_have_colours_of_their_own_that_stand_out_from_the_paper(theme):
+    def luminance(colour: str) -> float:
+        scaled = np.array(to_rgb(colour))
+        linear = np.where(scaled <= 0.04045, scaled / 12.92, ((scaled + 0.055) / 1.055) ** 2.4)
+        return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
+
+    assert len(set(theme.series)) == 8
+    for colour in theme.series:
+        low, high = sorted([luminance(colour), luminance(theme.paper)])
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
 def test_counts_that_lie_close_share_a_label():
     crowded = LabelSeries("a", [9, 10, 11, 40], np.array([4.0, 3, 2, 1]), np.zeros(4))
     (axes,) = draw_label_curve([crowded], normaliser="the box").axes

@@ -8,8 +8,10 @@ from warpmarks.plots.themes import Theme
 if TYPE_CHECKING:
     import matplotlib.axes
     import matplotlib.figure
+    import matplotlib.legend
 
 FONT = 20.0  # pixels of the picture
+_ROOM = 0.88  # of its width, for a legend: more would push the axes aside
 
 
 def dressed_figure(
@@ -37,11 +39,27 @@ def dress(axes: "matplotlib.axes.Axes", theme: Theme, *, x_label: str, y_label: 
         spine.set_color(theme.soft_ink)
 
 
-def draw_legend(axes: "matplotlib.axes.Axes", theme: Theme, *, columns: int = 3) -> None:
-    """Names of the series and of what is tinted, above the drawing at its right."""
+def draw_legend(
+    axes: "matplotlib.axes.Axes", theme: Theme, *, columns: int = 3
+) -> "matplotlib.legend.Legend":
+    """Names of the series and of what is tinted, above the drawing at its right.
+
+    In as many columns, or in fewer where long names leave no room for so many.
+    """
     from matplotlib.patches import Patch
 
-    legend = axes.legend(
+    legend = _legend(axes, theme, columns)
+    while columns > 1 and legend.get_window_extent().width > _ROOM * axes.figure.bbox.width:
+        columns -= 1
+        legend = _legend(axes, theme, columns)
+    for handle in legend.legend_handles:
+        if isinstance(handle, Patch):  # a tint alone could hardly be seen so small
+            handle.set(edgecolor=theme.soft_ink, linewidth=in_points(1.5))
+    return legend
+
+
+def _legend(axes: "matplotlib.axes.Axes", theme: Theme, columns: int) -> "matplotlib.legend.Legend":
+    return axes.legend(
         loc="lower right",
         bbox_to_anchor=(1.0, 1.0),
         ncols=columns,
@@ -52,6 +70,3 @@ def draw_legend(axes: "matplotlib.axes.Axes", theme: Theme, *, columns: int = 3)
         columnspacing=1.2,
         borderaxespad=0.1,
     )
-    for handle in legend.legend_handles:
-        if isinstance(handle, Patch):  # a tint alone could hardly be seen so small
-            handle.set(edgecolor=theme.soft_ink, linewidth=in_points(1.5))

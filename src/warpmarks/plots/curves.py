@@ -54,7 +54,7 @@ def _draw_losses(axes: "matplotlib.axes.Axes", history: History, theme: Theme) -
         "equivariance": history.equivariance,
         "diversity": history.diversity,
     }
-    for (name, values), colour in zip(named.items(), theme.series, strict=True):
+    for (name, values), colour in zip(named.items(), theme.series, strict=False):
         _draw_line(axes, history, values, colour=colour, label=name)
     axes.set_ylabel("loss")
     _logarithmic_if_possible(axes, list(named.values()))
@@ -105,7 +105,7 @@ def _draw_troubles(axes: "matplotlib.axes.Axes", history: History, theme: Theme)
     named = {"dead": history.dead, "nailed": history.nailed, "doubled": history.doubled}
     # Different widths, so that lines that lie on each other can all be seen.
     for (name, values), colour, width in zip(
-        named.items(), theme.series, (7.0, 4.5, 2.0), strict=True
+        named.items(), theme.series, (7.0, 4.5, 2.0), strict=False
     ):
         _draw_line(axes, history, values, colour=colour, label=name, width=width, steps=True)
     axes.set_ylabel("landmarks")
