@@ -33,9 +33,12 @@ from warpmarks.annotator.store import Project
 from warpmarks.cli.ending import run_script
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detectors.detector import Detector
+from warpmarks.errors import InputError
 
 HOST, TOKEN = "127.0.0.1", "benchmark"
 WRITES = {"x-warpmarks": "1"}
+AHEAD = 200
+"""How far from the labelled images those are whose thumbnails are asked for."""
 
 
 def main(arguments: list[str]) -> None:
@@ -51,6 +54,12 @@ def main(arguments: list[str]) -> None:
 
     annotated = read_annotated(options.set, split=options.split)
     names, points = annotated.images.names[: options.images], annotated.points
+    needed = max(options.labels) + options.repeats + AHEAD
+    if min(*options.labels, options.repeats) < 1 or len(names) < needed:
+        raise InputError(
+            f"--labels, --repeats: expected numbers from 1, and {needed} annotated images for so "
+            f"many; there are {len(names)}"
+        )
     detector = Detector.load(options.run)
     with tempfile.TemporaryDirectory() as folder:
         listed = Path(folder) / "list.txt"
@@ -109,7 +118,7 @@ def measured(
         asked: dict[str, Callable[[int], str]] = {
             "image": lambda number: f"/api/images/{number}",
             "picture": lambda number: f"/api/images/{number}/file",
-            "thumbnail": lambda number: f"/api/images/{number + 200}/file?width=96",
+            "thumbnail": lambda number: f"/api/images/{number + AHEAD}/file?width=96",
             "project": lambda _: "/api/project",
             "predictions": lambda _: "/api/predictions",
             "progress": lambda _: "/api/progress",

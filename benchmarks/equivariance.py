@@ -10,7 +10,6 @@ the middle landmark's share of the motion.
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from statistics import median
@@ -20,11 +19,12 @@ import torch
 
 import warpmarks
 from warpmarks.cli.ending import run_script
-from warpmarks.configuration import TrainingConfig, load_recipe
+from warpmarks.configuration import TrainingConfig, WarpsConfig, load_recipe
 from warpmarks.datasets.reading import read_picture
 from warpmarks.heatmaps import flatness
 from warpmarks.losses import view_unit
 from warpmarks.runs.geometry import Geometry, warps_of
+from warpmarks.system.files import write_json
 from warpmarks.training.health import LandmarkPairs, measure_health
 from warpmarks.training.randomness import generator_for
 from warpmarks.warps import ThinPlateSpline
@@ -42,11 +42,10 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--warps", default="default", metavar="RECIPE", help="whose warps")
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args(arguments)
+    warps = load_recipe(options.warps).warps
     paths = list(warpmarks.find_images(options.set, split=options.split).paths())[:IMAGES]
-    found = {
-        str(run): measure(warpmarks.Detector.load(run, device="cpu"), paths, options.warps)
-        for run in options.runs
-    }
+    detectors = {str(run): warpmarks.Detector.load(run, device="cpu") for run in options.runs}
+    found = {run: measure(detector, paths, warps) for run, detector in detectors.items()}
     print(f"{'run':24}{'all':>8}{'in view':>9}{'median':>8}{'follow':>8}{'dead':>6}{'nailed':>7}")
     for run, figures in found.items():
         print(
@@ -55,18 +54,20 @@ def main(arguments: list[str]) -> None:
             f"{figures['dead']:6}{figures['nailed']:7}"
         )
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_json(options.json, found)
 
 
 @torch.no_grad()
-def measure(detector: warpmarks.Detector, paths: list[Path], recipe: str) -> dict[str, float]:
+def measure(
+    detector: warpmarks.Detector, paths: list[Path], warps: WarpsConfig
+) -> dict[str, float]:
     """The figures of one run as it detects, errors in % of the view's shorter side."""
     record = detector.record
     size = (record.picture_height, record.picture_width)
     geometry = Geometry(size, (record.view_height, record.view_width))
     pictures = [read_picture(path, *size, record.config.image.fit)[0] for path in paths]
     settings = record.config.model_dump()
-    settings["warps"] = load_recipe(recipe).warps.model_dump()
+    settings["warps"] = warps.model_dump()
     config = TrainingConfig.model_validate(settings)
     first = warps_of(config.warps.first, config, geometry)
     second = warps_of(config.warps.second, config, geometry)

@@ -51,6 +51,7 @@ def main(arguments: list[str]) -> None:
     run, files = options.run, options.files
     torch.set_num_threads(1)
     detector = Detector.load(run, device="cpu")
+    exported = {name: ExportedDetector.load(name, device="cpu", threads=1) for name in files}
     training, scored = (
         read_annotated(options.set, split=split, normaliser=options.normaliser)
         for split in ("train", "val")
@@ -69,9 +70,7 @@ def main(arguments: list[str]) -> None:
     reference = None
     print(f"{'':<28}{'error %':>9}{'moved px':>10}{'most':>8}{'ms/image':>10}{'MiB':>7}")
     for name in (run, *files):
-        each: ImageDetector = detector
-        if name != run:
-            each = ExportedDetector.load(name, device="cpu", threads=1)
+        each: ImageDetector = exported.get(name, detector)
         found = locate_annotated(each, scored)
         reference = found.landmarks if reference is None else reference
         distances = point_distances(fitted.predict(found.landmarks, found.sizes), scored.points)

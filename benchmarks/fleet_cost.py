@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from warpmarks.cli.ending import run_script
 from warpmarks.datasets.image_set import find_images
+from warpmarks.errors import InputError
 from warpmarks.fleet.carried import files_of
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
@@ -40,6 +41,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args(arguments)
 
+    if options.count < 1:
+        raise InputError(f"--images is {options.count}: expected at least 1")
     found = find_images(options.images)
     contents = [path.read_bytes() for path in list(found.paths())[: options.count]]
     with TemporaryDirectory() as folder:

@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--per-click", type=float, default=0.0)
     options = parser.parse_args(arguments)
 
+    check(options)
     with tempfile.TemporaryDirectory() as folder:
         begun = time.monotonic()
         command = [sys.executable, "-m", "warpmarks", "annotate", options.run, options.set]
@@ -69,6 +70,25 @@ def main(arguments: list[str]) -> None:
             server.wait()
     json.dump(result, sys.stdout, indent=2)
     print()
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise where the script could not play what it is asked for.
+
+    Raises:
+        InputError: other points than the set's, fewer images than labels, or no browser.
+    """
+    annotated = read_annotated(options.set, split=None)
+    given, count = starting_scheme(options.points).names, annotated.scheme.count
+    if len(given) != count:
+        raise InputError(f"--points names {len(given)}, but {annotated.source} has {count}")
+    if not 1 <= min(options.labels) <= max(options.labels) < len(annotated.images.names):
+        raise InputError(
+            f"--labels: expected numbers from 1, below the {len(annotated.images.names)} annotated "
+            "images, of which the rest is scored"
+        )
+    if not Path(CHROMIUM).is_file():
+        raise InputError(f"{CHROMIUM} is not there: install Chromium, whose page is clicked on")
 
 
 class HalfHour:

@@ -26,6 +26,7 @@ from warpmarks.centred import pixels_to_centred
 from warpmarks.cli.ending import run_script
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detectors.detector import Detector
+from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.regression.examples import Examples
 
@@ -91,6 +92,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--picture", type=Path, default=None, help="file for the curve")
     options = parser.parse_args(arguments)
 
+    check(options)
     detector = Detector.load(options.run)
     located, lengths, words = {}, np.zeros(0), ""
     for split in (options.fit, options.score):
@@ -133,6 +135,22 @@ def main(arguments: list[str]) -> None:
     print(json.dumps(told, indent=2))
     if options.picture is not None:
         draw_curve(errors, counts, words, options.picture)
+
+
+def check(options: argparse.Namespace) -> None:
+    """Raise where there are too few images or draws for what is asked for.
+
+    Raises:
+        InputError: see above.
+    """
+    if options.draws < 2:
+        raise InputError(f"--draws is {options.draws}: expected 2 or more, for a standard error")
+    if options.repeats < 1:
+        raise InputError(f"--repeats is {options.repeats}: expected at least 1")
+    images = len(read_annotated(options.set, split=options.fit).images.names)
+    pool = min(options.pool, images)
+    if not 1 <= options.labels <= pool:
+        raise InputError(f"--labels is {options.labels}: expected 1 to {pool}, the pool's images")
 
 
 def found_by_doubt(doubt: np.ndarray, errors: np.ndarray) -> tuple[float, float]:

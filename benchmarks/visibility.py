@@ -23,6 +23,7 @@ from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.synthetic import EYES, read_visibility
 from warpmarks.detectors.point_detector import PointDetector
+from warpmarks.errors import InputError
 from warpmarks.metrics.by_score import errors_by_score
 from warpmarks.system.files import write_json
 
@@ -40,6 +41,11 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--json", type=Path, help="write the figures there too")
     options = parser.parse_args(arguments)
 
+    if not (options.heads / "visibility.csv").is_file():
+        raise InputError(
+            f"{options.heads} has no visibility.csv: expected a folder of the synthetic category, "
+            "as warpmarks demo renders one"
+        )
     images = find_images(options.heads, split=options.split)
     detector = PointDetector.load(options.run, options.regressor)
     found = {
