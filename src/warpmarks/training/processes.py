@@ -27,6 +27,7 @@ from warpmarks.errors import InputError, LostProcess, ToldElsewhere
 from warpmarks.system.devices import choose_device
 from warpmarks.system.processes import LOST, PARENT, ProcessPosition, given, process_position
 from warpmarks.training.alone import Alone
+from warpmarks.training.meeting import meet
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -84,7 +85,7 @@ class Processes:
         nodes: machines.
 
     Raises:
-        InputError: no such device, or not as many.
+        InputError: no such device, or not as many; or other machines did not come.
         LostProcess: one of the others did not come up.
     """
 
@@ -92,12 +93,16 @@ class Processes:
         kind = _kind_of(device, devices)
         self.count = devices * nodes
         self._watch = _start(devices, nodes) if self.count > 1 else None
-        with self.while_all_live():
-            self.fabric = _join(kind, devices, nodes)
-            # Decisions are taken on the hosts: they need not wait for the GPUs.
-            self._hosts = (
-                dist.new_group(backend="gloo", timeout=LONGEST_WAIT) if self.count > 1 else None
-            )
+        try:
+            with self.while_all_live():
+                self.fabric = _join(kind, devices, nodes)
+                # Decisions are taken on the hosts: they need not wait for the GPUs.
+                self._hosts = (
+                    dist.new_group(backend="gloo", timeout=LONGEST_WAIT) if self.count > 1 else None
+                )
+        except BaseException:
+            self.abandon()
+            raise
         self.first = self.fabric.is_global_zero
 
     def sums(self, *values: float) -> list[float]:
@@ -313,8 +318,12 @@ def _join(kind: str, devices: int, nodes: int) -> "Fabric | Alone":
         strategy=DDPStrategy(**unsent),
         plugins=[environment],
     )
+    met = None
+    if here is not None and here.starter != "torchrun":  # which has them meet before
+        met = meet(here, environment.main_address, environment.main_port)
     with _only_warnings("lightning_fabric"):
         fabric.launch()
+    del met
     return fabric
 
 
