@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from warpmarks.training import normalisation
-from warpmarks.training.normalisation import share_statistics
+from warpmarks.training.normalisation import SharedBatchNorm2d, share_statistics
 
 PROCESSES = 3
 
@@ -125,3 +127,32 @@ def test_names_and_detection_are_as_before() -> None:
     assert shared.state_dict().keys() == made.state_dict().keys()
     assert_close(shared(images()), made(images()), rtol=0, atol=0)
     assert not any(type(module) is nn.BatchNorm2d for module in shared.modules())
+
+
+class OnGPU(TorchDispatchMode):
+    """Has torch's backward function refuse what it refuses on a GPU, and maps never leave it."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func is not torch.ops.aten._local_scalar_dense.default, "the CPU waits for the GPU"
+        assert func is not torch.ops.aten.nonzero.default, "the CPU waits for the GPU"
+        if func is torch.ops.aten.native_batch_norm_backward.default:
+            assert None not in args[5:7], "save_mean should always be defined"
+        return func(*args, **kwargs or {})
+
+
+def test_a_gpu_is_given_what_it_takes_and_never_waited_for(threads: Threads) -> None:
+    copies = [share_statistics(network()) for _ in range(PROCESSES)]
+
+    def work(rank: int) -> None:
+        with OnGPU():
+            loss_of(copies[rank](images().chunk(PROCESSES)[rank])).backward()
+
+    threads.run(work)
+
+
+def test_a_network_on_a_gpu_is_normalised_by_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nn.Parameter, "is_cuda", True, raising=False)
+    made = share_statistics(network())
+    assert {type(module) for module in made.modules() if isinstance(module, _BatchNorm)} == {
+        SharedBatchNorm2d
+    }

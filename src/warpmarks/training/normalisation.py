@@ -19,10 +19,6 @@ def share_statistics(network: nn.Module) -> nn.Module:
 
     Parameters, buffers and their names are as before: weights go with any number of processes.
     """
-    if next(network.parameters()).is_cuda:
-        # Torch's own does the same, but on GPUs only.
-        shared: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(network)
-        return shared
     for module in network.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = SharedBatchNorm2d
@@ -30,7 +26,11 @@ def share_statistics(network: nn.Module) -> nn.Module:
 
 
 class SharedBatchNorm2d(nn.BatchNorm2d):
-    """While it trains, mean and variance are those of the inputs of all processes, equally many."""
+    """While it trains, mean and variance are those of the inputs of all processes, equally many.
+
+    Torch's `SyncBatchNorm` allows for parts of several sizes, for which the CPU waits for the GPU
+    in each forward pass, and does nothing on CPUs.
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalised maps of this process's images."""
@@ -82,9 +82,11 @@ class _Normalised(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor, None]:
         maps, weight, mean, variance = ctx.saved_tensors
-        # As if mean and variance were constants, which gives the two sums that they add.
+        # As if mean and variance were constants, which gives the two sums that they add. Of a batch
+        # nothing was kept, which CUDA must be told by empty tensors: none at all is an error there.
+        kept = weight.new_empty(0)
         of_maps, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            gradients[0], maps, weight, mean, variance, None, None, False, ctx.eps, [True] * 3
+            gradients[0], maps, weight, mean, variance, kept, kept, False, ctx.eps, [True] * 3
         )
         sums = torch.stack([of_weight, of_bias])
         dist.all_reduce(sums)
