@@ -16,6 +16,20 @@ class ToldElsewhere(InputError):  # noqa: N818
         super().__init__("another process of this run says what is wrong")
 
 
+class OutOfMemory(InputError):  # noqa: N818
+    """There is less memory than the work needs; each process of a run that meets it tells of it.
+
+    The command line adds what to do, which depends on the flags of the command.
+
+    Attributes:
+        gpu: whether it is a GPU's memory, not the machine's.
+    """
+
+    def __init__(self, *, gpu: bool, kept: str = "") -> None:
+        super().__init__(f"{'the GPU' if gpu else 'this machine'} has no memory left{kept}")
+        self.gpu = gpu
+
+
 class LostProcess(Exception):  # noqa: N818
     """Another process of the run has ended, and with it the run.
 

@@ -2,8 +2,10 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+import torch
 
 import warpmarks as package
 
@@ -89,3 +91,44 @@ def test_sigterm_is_as_before_after_a_command(warpmarks):
     before = signal.getsignal(signal.SIGTERM)
     assert warpmarks("system")[0] == 0
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def failing(error: BaseException) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+ON_GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+ON_CPU = RuntimeError(
+    "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you "
+    "tried to allocate 4000000000000 bytes. Error code 12 (Cannot allocate memory)"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ON_GPU, "the GPU has no memory left: lower --batch-size, use --device cpu or end"),
+        (ON_CPU, "this machine has no memory left: lower --batch-size or end"),
+    ],
+)
+def test_a_detection_without_memory_says_what_to_do(
+    warpmarks, trained_run, image_folder, tmp_path, monkeypatch, error, expected
+):
+    monkeypatch.setattr("warpmarks.detectors.detector.Detector.search", failing(error))
+    told = warpmarks("detect", trained_run, image_folder, "--output", tmp_path / "l.csv")
+    assert told == (2, "", f"error: {expected} other programs that use it\n")
+
+
+def test_any_process_of_a_run_tells_of_its_own_memory(warpmarks, tmp_path, monkeypatch):
+    monkeypatch.setattr("warpmarks.cli.app.is_first_on_its_machine", lambda: False)
+    monkeypatch.setattr("warpmarks.cli.training.train_and_report", failing(ON_GPU))
+    monkeypatch.setattr("warpmarks.cli.video.find_images_or_frames", lambda *_, **__: None)
+    assert warpmarks("train", tmp_path, "--run", tmp_path / "run") == (
+        2,
+        "",
+        "error: the GPU has no memory left: lower --batch-size or --image-size, use --device cpu "
+        "or end other programs that use it\n",
+    )

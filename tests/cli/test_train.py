@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from warpmarks.cli.train import choose_config
 from warpmarks.configuration import load_recipe
@@ -343,3 +344,46 @@ def test_a_resumed_run_keeps_its_settings_unless_a_recipe_is_named():
     assert choose_config(run, recipe=None, settings=[], landmarks=None) == run
     named = choose_config(run, recipe="paper", settings=[], landmarks=None)
     assert named == load_recipe("paper")
+
+
+@pytest.fixture
+def no_gpu_memory() -> torch.OutOfMemoryError:
+    return torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def test_without_memory_what_was_trained_is_kept(
+    warpmarks, image_folder, tmp_path, tiny, monkeypatch, no_pictures, no_gpu_memory
+):
+    run = tmp_path / "run"
+    flags = ("train", image_folder, "--run", run, *tiny)
+    assert warpmarks(*flags, "--steps", 1)[0] == 0
+
+    def fail(*_: object, **__: object) -> None:
+        raise no_gpu_memory
+
+    monkeypatch.setattr("warpmarks.training.loop.TrainingLoop.run", fail)
+    code, _, err = warpmarks("train", image_folder, "--run", run, "--resume", "--steps", 2)
+    assert code == 2
+    assert err.endswith(
+        "error: the GPU has no memory left (the last checkpoint is kept; --resume goes on, with "
+        "the same settings): lower --batch-size or --image-size, use --device cpu or end other "
+        "programs that use it\n"
+    )
+
+
+def test_the_report_is_drawn_where_it_was_trained(
+    warpmarks, image_folder, tmp_path, tiny, monkeypatch, no_gpu_memory
+):
+    """A GPU that has no memory for it does not make a training look as if it had failed."""
+    devices = []
+
+    def fail(*_: object, device: str, **__: object) -> None:
+        devices.append(device)
+        raise no_gpu_memory
+
+    monkeypatch.setattr("warpmarks.report.run_report.Detector.load", fail)
+    flags = ("train", image_folder, "--run", tmp_path / "run", "--steps", 1, *tiny)
+    code, _, err = warpmarks(*flags, "--device", "cpu")
+    assert (code, devices) == (0, ["cpu"])
+    told = "training is complete, but the GPU has no memory left: draw the pictures with warpmarks"
+    assert told in " ".join(err.split())

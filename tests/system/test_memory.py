@@ -2,9 +2,11 @@ import platform
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+import torch
 
-from warpmarks.system.memory import keep_freed_memory
+from warpmarks.system.memory import keep_freed_memory, out_of_memory
 
 PAGE_FAULTS = """
 import resource, sys
@@ -35,3 +37,16 @@ def test_blocks_of_80_megabytes_are_used_again() -> None:
 def test_other_c_libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "libc_ver", lambda: ("", ""))
     assert not keep_freed_memory()
+
+
+def test_errors_for_want_of_memory_are_known() -> None:
+    with pytest.raises(RuntimeError) as of_torch:
+        torch.empty(2**60, dtype=torch.uint8)
+    with pytest.raises(MemoryError) as of_numpy:
+        np.empty(2**60, np.uint8)
+    for raised in (of_torch, of_numpy):
+        assert (told := out_of_memory(raised.value)) is not None
+        assert not told.gpu
+    assert (told := out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))) is not None
+    assert told.gpu
+    assert out_of_memory(RuntimeError("shapes do not fit")) is None

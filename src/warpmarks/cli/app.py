@@ -29,6 +29,8 @@ from warpmarks.cli import (
     usage,
 )
 from warpmarks.cli.ending import USER_ERROR, exit_code, stoppable
+from warpmarks.errors import OutOfMemory
+from warpmarks.system.memory import out_of_memory
 
 app = typer.Typer(
     name="warpmarks",
@@ -53,6 +55,19 @@ def _run(argv: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
             return USER_ERROR
         raise usage.parser_error(error, _command(argv)) from error
+    except (MemoryError, RuntimeError, OutOfMemory) as error:
+        if (told := out_of_memory(error)) is None:
+            raise
+        print(f"error: {told}: {usage.less_memory(told, _flags(argv))}", file=sys.stderr)
+        return USER_ERROR
+
+
+def _flags(argv: list[str]) -> set[str]:
+    """The options of the command that a command line is of."""
+    command: Any = typer.main.get_command(app)
+    for word in _command(argv)[1:]:
+        command = command.commands[word]
+    return {flag for param in command.params for flag in param.opts}
 
 
 def _command(argv: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from warpmarks.errors import InputError
+from warpmarks.errors import InputError, OutOfMemory
 from warpmarks.wording import be, counted
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def train_and_report(
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.report.run_report import report_run
     from warpmarks.system.files import write_json
+    from warpmarks.system.memory import out_of_memory
     from warpmarks.system.processes import is_first_process
     from warpmarks.system.stages import StageClock
 
@@ -90,6 +91,11 @@ def train_and_report(
         except KeyboardInterrupt:
             if folder.exists() and folder.state_path.is_file():
                 raise KeyboardInterrupt("go on with the same command and --resume") from None
+            raise
+        except (MemoryError, RuntimeError) as error:
+            if (told := out_of_memory(error)) and folder.exists() and folder.state_path.is_file():
+                kept = " (the last checkpoint is kept; --resume goes on, with the same settings)"
+                raise OutOfMemory(gpu=told.gpu, kept=kept) from error
             raise
         if not is_first_process():
             return
@@ -104,12 +110,20 @@ def train_and_report(
                     without(images, result.unreadable),
                     ending=ending(folder.record().budget, result.steps, result.seconds),
                     advice=result.advice,
+                    device=conduct.get("device", "auto"),
                     progress=progress,
                 )
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 "training is complete; draw the pictures with warpmarks show"
             ) from None
+        except (MemoryError, RuntimeError) as error:
+            if (told := out_of_memory(error)) is None:
+                raise
+            progress.message(
+                f"training is complete, but {told}: draw the pictures with warpmarks show"
+            )
+            return
     print(f"pictures and report: {page}")
 
 

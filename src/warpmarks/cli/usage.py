@@ -2,13 +2,13 @@
 
 import errno
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import typer
 from typer.core import TyperCommand
 
-from warpmarks.errors import InputError
+from warpmarks.errors import InputError, OutOfMemory
 
 # Releases of typer differ in where they keep these two, not in what BadParameter derives from.
 ParserError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -62,6 +62,14 @@ def system_error(error: OSError) -> InputError | None:
     place = str(error.filename)
     shown = _short(place) if error.errno == errno.ENAMETOOLONG else place
     return InputError(f"{shown}: {reason}")
+
+
+def less_memory(error: OutOfMemory, flags: Collection[str]) -> str:
+    """What to do, by the flags that the command has."""
+    lower = [flag for flag in ("--batch-size", "--image-size") if flag in flags]
+    ways = [f"lower {' or '.join(lower)}"] if lower else []
+    ways += ["use --device cpu"] if error.gpu and "--device" in flags else []
+    return _either([*ways, "end other programs that use it"])
 
 
 def _missing(error: Any, verb: str) -> str:

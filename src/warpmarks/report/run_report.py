@@ -55,6 +55,7 @@ def report_run(
     ending: str = "",
     detector: Detector | None = None,
     advice: Sequence[str] = (),
+    device: str = "auto",
     progress: Progress | None = None,
 ) -> Path:
     """Draw a run's pictures on some of the images and write its report.
@@ -66,6 +67,7 @@ def report_run(
         ending: why training ended, as a clause; if not given, as the run's report has it.
         detector: the run's, if at hand.
         advice: sentences on what to try, likewise.
+        device: auto, cpu or cuda, where the detector is not at hand.
         progress: told of the pictures drawn.
 
     Returns:
@@ -76,7 +78,7 @@ def report_run(
     """
     progress, images = progress or SilentProgress(), as_images(images)
     folder = RunFolder(run)
-    detector = detector or Detector.load(run)
+    detector = detector or Detector.load(run, device=device)
     output = folder.path if output is None else output
     try:
         output.mkdir(parents=True, exist_ok=True)

@@ -1,10 +1,15 @@
-"""Memory that a process keeps for its next step instead of giving it back after each."""
+"""Memory: what a process keeps of it for its next step, and how it is told that there is none."""
 
 import ctypes
 import platform
 
+from warpmarks.errors import OutOfMemory
+
 _MMAP_MAX, _TRIM_THRESHOLD, _TOP_PAD = -4, -1, -2  # glibc's malloc.h
 _GROWTH = 64 * 2**20
+
+_OF_GPU = ("CUDA out of memory", "CUDA error: out of memory", "STATUS_ALLOC_FAILED")
+_OF_CPU = ("can't allocate memory", "not enough memory: you tried to allocate")
 
 
 def keep_freed_memory() -> bool:
@@ -19,3 +24,20 @@ def keep_freed_memory() -> bool:
     library = ctypes.CDLL(None)
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, -1), (_TOP_PAD, _GROWTH))
     return all([library.mallopt(name, value) for name, value in settings])
+
+
+def out_of_memory(error: BaseException) -> OutOfMemory | None:
+    """What is told of an error that comes from too little memory; None of any other error.
+
+    Torch's have a type of their own on GPUs only, and not in each case.
+    """
+    text = str(error)
+    if isinstance(error, OutOfMemory):
+        return error
+    if isinstance(error, RuntimeError) and any(words in text for words in _OF_GPU):
+        return OutOfMemory(gpu=True)
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in text for words in _OF_CPU)
+    ):
+        return OutOfMemory(gpu=False)
+    return None
