@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import warpmarks as package
+from warpmarks.errors import LostProcess
 
 VERBS = [
     "train",
@@ -132,3 +133,12 @@ def test_any_process_of_a_run_tells_of_its_own_memory(warpmarks, tmp_path, monke
         "error: the GPU has no memory left: lower --batch-size or --image-size, use --device cpu "
         "or end other programs that use it\n",
     )
+
+
+def test_a_lost_process_ends_the_others_for_sure(warpmarks, tmp_path, monkeypatch, capsys):
+    """Not by Python's own end, which waits for what torch has begun."""
+    monkeypatch.setattr("warpmarks.cli.app._run", failing(LostProcess("process 2 of 2 has ended")))
+    monkeypatch.setattr("os._exit", lambda code: (_ for _ in ()).throw(SystemExit(code)))
+    with pytest.raises(SystemExit, match=r"^3$"):
+        warpmarks("show", tmp_path)
+    assert capsys.readouterr().err == "error: process 2 of 2 has ended\n"

@@ -1,6 +1,7 @@
 """How a command ends: a sentence for what the user can mend, an exit code, and Ctrl-C in order."""
 
 import functools
+import os
 import signal
 import sys
 import threading
@@ -42,7 +43,10 @@ def exit_code(work: Callable[[], int]) -> int:
     except LostProcess as error:
         if error.tells:
             print(f"error: {error}", file=sys.stderr)
-        return LOST
+        # Torch's own end would wait for the process that is lost, and NCCL's for the GPU.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(LOST)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
 
