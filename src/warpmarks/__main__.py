@@ -1,8 +1,20 @@
-"""``python -m warpmarks`` is the command ``warpmarks``."""
+"""``python -m warpmarks``, and the command ``warpmarks``."""
 
+import signal
 import sys
 
-from warpmarks.cli import main
+
+def main() -> int:
+    """Run the command line; Ctrl-C and SIGTERM end its imports as they end a command later on."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        from warpmarks.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)  # noqa: T201
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

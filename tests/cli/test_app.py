@@ -1,8 +1,10 @@
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -142,3 +144,19 @@ def test_a_lost_process_ends_the_others_for_sure(warpmarks, tmp_path, monkeypatc
     with pytest.raises(SystemExit, match=r"^3$"):
         warpmarks("show", tmp_path)
     assert capsys.readouterr().err == "error: process 2 of 2 has ended\n"
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_the_command_is_imported_stops_it_in_order(tmp_path, number):
+    (tmp_path / "typer.py").write_text(
+        f"import os, signal, time\nos.kill(os.getpid(), signal.{number})\ntime.sleep(9)"
+    )
+    places = os.pathsep.join([str(tmp_path), str(Path(package.__file__).parents[1])])
+    done = subprocess.run(
+        [sys.executable, "-m", "warpmarks", "system"],
+        env=os.environ | {"PYTHONPATH": places},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "stopped\n")
