@@ -497,6 +497,16 @@ class Held:
         self._page, self._method, self._reached = page, method, reached
         self._kept: tuple[Any, Any] | None = None
         page.route(re.compile(address), self._take)
+        # Chromium begins to hold requests back some time after it is asked to.
+        held: list[Any] = []
+
+        def probe(route: Any) -> None:
+            held.append(route)
+            route.fulfill(body="")
+
+        page.route("**/probe", probe)
+        until(lambda: page.evaluate("fetch('probe').then(() => true)") and held, "a probe")
+        page.unroute("**/probe")
 
     def _take(self, route: Any) -> None:
         if self._kept is None and route.request.method == self._method:

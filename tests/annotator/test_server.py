@@ -810,8 +810,12 @@ def test_a_point_by_hand_that_is_moved_onto_its_prediction_is_not_accepted(clien
 
 
 def test_accepted_points_are_not_measured(client, session):
-    for image, points in {1: ((10, 12), (20, 9)), 3: ((14, 10), (25, 11))}.items():
-        put(client, image, 0, *points)
+    put(client, 1, 0, (10, 12), (20, 9))
+    version = put(client, 2, 0, *suggested(client, 2)).json()["version"]
+    told = client.get("/api/progress").json()["sentence"]
+    assert told.endswith("2 of 4 points were accepted as suggested and are not measured.")
+    put(client, 2, version, None, None)
+    put(client, 3, 0, (14, 10), (25, 11))
     before = client.get("/api/progress").json()
     assert "accepted" not in before["sentence"]
     for image in (5, 6, 7, 8):

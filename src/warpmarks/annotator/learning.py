@@ -93,10 +93,10 @@ def told_of_accepted(examples: Examples) -> str:
     if examples.accepted is None or not (count := int(examples.accepted.sum())):
         return ""
     placed = int(np.isfinite(examples.annotations[..., 0]).sum())
+    rest = ": the error is that of the others, which are mostly the harder ones"
     return (
         f" {count:,} of {counted(placed, 'point')} {'was' if count == 1 else 'were'} accepted as "
-        f"suggested and {be(count)} not measured: the error is that of the others, which are "
-        "mostly the harder ones."
+        f"suggested and {be(count)} not measured{rest if examples.measured.any() else ''}."
     )
 
 
