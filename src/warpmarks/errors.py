@@ -6,7 +6,13 @@ class InputError(ValueError):
 
     The message is one sentence: the file or flag, what was found, what was expected and what to do.
     The command line prints it without a traceback and exits with code 2.
+
+    Attributes:
+        tells: whether this process tells of it though it may not be the first of its machine, as
+            no process before it met the error.
     """
+
+    tells = False
 
 
 class ToldElsewhere(InputError):  # noqa: N818

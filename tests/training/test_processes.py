@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -16,6 +17,7 @@ from PIL import Image
 
 from textured_pictures import textured
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
+from warpmarks.cli.ending import exit_code
 from warpmarks.errors import InputError
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import read_tensors
@@ -159,6 +161,29 @@ def test_a_process_on_its_own_decides_alone() -> None:
     with pytest.raises(RuntimeError, match="gloo"), alone.while_all_live():
         raise RuntimeError("gloo is no news here")
     alone.part()
+
+
+@pytest.mark.parametrize(("failed", "tells"), [([False, True], True), ([True, True], False)])
+def test_the_first_process_that_meets_an_error_tells_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failed: Any, tells: bool
+) -> None:
+    """The second process of a machine does so where the first went well."""
+    second = Processes("cpu")
+    monkeypatch.setattr(second, "_hosts", object())
+    monkeypatch.setattr(second, "count", 2)
+    monkeypatch.setattr(second, "fabric", SimpleNamespace(global_rank=1))
+    monkeypatch.setattr(
+        module.dist, "all_gather_object", lambda into, *_, **__: into.__setitem__(slice(2), failed)
+    )
+    monkeypatch.setattr("warpmarks.cli.ending.is_first_on_its_machine", lambda: False)
+
+    def work() -> int:
+        with second.together():
+            raise InputError("the disk is full")
+        return 0
+
+    assert exit_code(work) == 2
+    assert capsys.readouterr().err == ("error: the disk is full\n" if tells else "")
 
 
 @pytest.mark.parametrize(

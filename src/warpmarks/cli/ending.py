@@ -37,7 +37,8 @@ def exit_code(work: Callable[[], int]) -> int:
         return _with_system_errors_told(work)
     except InputError as error:
         # Several processes of one command meet the same errors.
-        if is_first_on_its_machine() and not isinstance(error, ToldElsewhere):
+        may_tell = error.tells or is_first_on_its_machine()
+        if may_tell and not isinstance(error, ToldElsewhere):
             print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
     except LostProcess as error:

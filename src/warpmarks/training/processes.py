@@ -136,6 +136,8 @@ class Processes:
         failed = [False] * self.count
         dist.all_gather_object(failed, error is not None, group=self._hosts)
         if error is not None and failed.index(True) == self.fabric.global_rank:
+            if isinstance(error, InputError):
+                error.tells = True
             raise error
         if any(failed):
             raise ToldElsewhere from error
