@@ -106,6 +106,20 @@ def spoil(path: Path, number: int) -> Path:
     return path
 
 
+def hide(path: Path, numbers: Container[int]) -> Path:
+    """Make blanks of some stored frames of a Matroska file, which a demuxer passes over."""
+    import av
+
+    with av.open(str(path)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        places = [packet.pos for number, packet in enumerate(packets) if number in numbers]
+    content = bytearray(path.read_bytes())
+    for place in places:
+        content[content.rindex(0xA3, 0, place)] = 0xEC
+    path.write_bytes(content)
+    return path
+
+
 def without(path: Path, numbers: Container[int]) -> Path:
     """The file again, of which some stored frames are lost."""
     import av

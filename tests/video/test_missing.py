@@ -1,7 +1,12 @@
+import re
+from dataclasses import replace
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
-from made_videos import spoil, without, write_video
+from made_videos import hide, spoil, without, write_video
+from warpmarks.video.holes import holes
 from warpmarks.video.missing import Timeline
 from warpmarks.video.reading import Video
 
@@ -11,7 +16,10 @@ def told(path):
     timeline = Timeline(video)
     for frame in video:
         timeline.note(frame)
-    return timeline.lines()
+    lines, without_decoding = timeline.lines(), Timeline(video)
+    without_decoding.note_stored(video.stored())
+    assert len(without_decoding.lines()) == len(lines)
+    return lines
 
 
 def every(gaps):
@@ -70,4 +78,105 @@ def test_a_file_that_was_cut_short_is_told_of(tmp_path, sound, tag):
 def test_sound_that_goes_on_is_no_cut(tmp_path, tag):
     path = write_video(tmp_path / "clip.mkv", 5, sound=True)
     path.write_bytes(path.read_bytes().replace(b"DURATION", tag))
+    assert told(path) == []
+
+
+@pytest.mark.parametrize("order", ["0", "3"])
+def test_a_single_frame_that_was_passed_over_is_told_of(tmp_path, order):
+    path = hide(write_video(tmp_path / "clip.mkv", 60, options={"bf": order}), {23})
+    (line,) = told(path)
+    where = "between 0.88 and 0.96 s" if order == "0" else "between 0.80 and 0.88 s"
+    assert line == (f"about 1 frame is missing {where}: numbers after that are lower by as many")
+
+
+def test_many_losses_do_not_hide_each_other(tmp_path):
+    path = write_video(tmp_path / "clip.mkv", 60, options={"bf": "0"})
+    assert told(hide(path, range(3, 58, 4))) == [
+        "about 14 frames are missing in 14 places, the first between 0.08 and 0.16 s: numbers "
+        "after that are lower by as many"
+    ]
+
+
+def test_of_more_lost_than_left_is_told_how_many(tmp_path):
+    path = write_video(tmp_path / "clip.mkv", 60, options={"bf": "0"})
+    lost = {number for number in range(1, 59) if number % 10 not in (0, 1)}
+    assert told(hide(path, lost)) == [
+        "about 47 frames are missing in 6 places, the first between 0.04 and 0.40 s: numbers "
+        "after that are lower by as many"
+    ]
+
+
+def test_a_few_frames_lost_at_the_end_or_the_beginning_are_told_of(tmp_path):
+    path = write_video(tmp_path / "clip.mkv", 60, options={"bf": "0"})
+    assert told(hide(path, {58, 59})) == [
+        "the file ends at 2.32 s, where its head announces 2.40 s"
+    ]
+    path = write_video(tmp_path / "clip.mkv", 60, options={"bf": "0"})
+    assert told(hide(path, range(10))) == [
+        "about 10 frames are missing at its beginning: all numbers are lower by as many"
+    ]
+
+
+def test_a_time_that_damage_has_moved_misleads_nobody(tmp_path):
+    path = write_video(tmp_path / "clip.mkv", 60, options={"bf": "0"})
+    timeline = Timeline(Video(path))
+    for frame in Video(path):
+        timeline.note(replace(frame, time=30.0) if frame.index == 33 else frame)
+    assert timeline.lines() == []
+
+
+def uneven(rng):
+    """Between two frames 20 to 120 ms."""
+    return rng.integers(2, 13, 150)
+
+
+def dropping(rng):
+    """A camera that leaves out a frame now and then, whose times tremble by 10 ms."""
+    return 4 * rng.choice([1, 2], 150, p=[0.95, 0.05]) + np.diff(rng.integers(-1, 2, 151))
+
+
+def on_change(rng):
+    """A recorded screen: a frame where something moves."""
+    return 4 * rng.integers(1, 6, 150)
+
+
+@pytest.mark.parametrize("distances", [uneven, dropping, on_change])
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.webm"])
+def test_what_was_never_taken_is_not_missing(tmp_path, name, distances):
+    times = np.cumsum(np.r_[0, np.maximum(1, distances(np.random.default_rng(0)))])
+    codec = "libx264" if name == "clip.mkv" else "libvpx"
+    path = write_video(tmp_path / name, 150, codec=codec, ticks=lambda index: int(times[index]))
+    assert told(path) == []
+    assert not holes(Video(path))
+
+
+@pytest.mark.parametrize("distances", [uneven, on_change])
+def test_no_number_is_told_where_the_rate_varies(tmp_path, distances):
+    times = np.cumsum(np.r_[0, distances(np.random.default_rng(0))])
+    path = write_video(
+        tmp_path / "clip.mkv", 150, ticks=lambda index: int(times[index]), options={"bf": "0"}
+    )
+    (line,) = told(hide(path, {60, 61, 62}))
+    assert re.fullmatch(
+        r"what it holds near \d\.\d\d s is damaged: frames may be missing, and numbers after that "
+        "be lower by as many",
+        line,
+    )
+
+
+@pytest.mark.parametrize("rate", [Fraction(30), Fraction(30000, 1001), Fraction(60)])
+def test_times_in_milliseconds_are_no_damage(tmp_path, rate):
+    def start(_, stream):
+        stream.codec_context.framerate, stream.codec_context.time_base = rate, 1 / rate
+
+    path = write_video(tmp_path / "clip.mkv", 100, start=start, sound=True)
+    assert told(path) == []
+    assert not holes(Video(path))
+    assert len(told(hide(path, {42}))) == 1
+
+
+def test_a_last_frame_of_other_length_and_a_late_first_one_are_no_damage(tmp_path):
+    path = write_video(
+        tmp_path / "clip.mkv", 40, ticks=lambda index: 32 + 4 * index + 3 * (index == 39)
+    )
     assert told(path) == []

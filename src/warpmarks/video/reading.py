@@ -51,6 +51,21 @@ class VideoFrame:
 
 
 @dataclass(frozen=True)
+class Packet:
+    """A piece of the file that belongs to one of its streams.
+
+    Attributes:
+        place: of its first byte, or of that of the block that it is in; None if that is not known.
+        size: bytes.
+        time: of a frame, in seconds from the beginning of the file; None of other streams.
+    """
+
+    place: int | None
+    size: int
+    time: float | None
+
+
+@dataclass(frozen=True)
 class StoredFrame:
     """What a file tells of a frame that is not decoded.
 
@@ -71,6 +86,8 @@ class Video:
         rate: frames a second, on average.
         count: number of frames that its head tells of; None where it tells of none.
         indexed: whether its head names each frame, so that none can be passed over.
+        packed: whether its packets stand close together, so that bytes between them tell of damage.
+        begin: what its own clock shows at the beginning of the file, in seconds.
         length: seconds from the beginning to the end of its pictures, as its head tells; None where
             that is not known.
         time_base: seconds per tick.
@@ -94,6 +111,8 @@ class Video:
             start = container.start_time
             self._start = Fraction(start, self._av.time_base) if start is not None else Fraction(0)
             self.indexed: bool = bool(stream.frames) and "mp4" in container.format.name
+            self.packed: bool = "matroska" in container.format.name
+            self.begin = float(self._start)
             self.length = self._length(container, stream)
             first = self._first_frame(container, stream)
             self.orientation = self._orientation_of(first)
@@ -146,6 +165,16 @@ class Video:
                 if packet.size and packet.pts is not None:
                     end = max(end, float((packet.pts + packet.duration) * packet.time_base))
             return (end - start, container.duration / self._av.time_base - start) if end else None
+
+    def packets(self) -> Iterator[Packet]:
+        """All packets of all streams, in the order in which they are stored; none is decoded."""
+        with self._opened() as (container, stream):
+            demuxed = container.demux()
+            while (packet := self._next(demuxed)) is not None:
+                if packet.size:
+                    shown = packet.stream.index == stream.index and packet.pts is not None
+                    time = self.seconds(packet.pts) if shown else None
+                    yield Packet(packet.pos, packet.size, time)
 
     def stored_times(self) -> list[float | None]:
         """Seconds at which the frames are shown, as they are stored; None of one without a time."""
