@@ -336,3 +336,12 @@ def test_projects_of_projects_end(project):
     (project / "project.json").write_text('{"images": "../gone"}')
     with pytest.raises(InputError, match="gone, which does not exist: bring them there"):
         find_images(project)
+
+
+def test_zero_bytes_between_names_are_told_of(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    touch(tmp_path, "a.jpg", "b.jpg")
+    with pytest.raises(InputError, match=r"^- has zero bytes between names, as find -print0"):
+        find_listed(b"./a.jpg\0./b.jpg\0")
+    with pytest.raises(InputError, match=r"^- is neither an image that can be read nor a text"):
+        find_listed(b"\xff\xd8\0\0")

@@ -299,6 +299,11 @@ def _read_list(source: Path) -> str:
 
 def _images_of_list(text: str, home: Path, source: Path, progress: Progress) -> ImageSet:
     """What a list names, relative to a folder; ``source`` is where it is from."""
+    if "\0" in text and is_file(home / text.partition("\0")[0]):
+        raise InputError(
+            f"{source} has zero bytes between names, as find -print0 writes them: expected one "
+            "path per line, as find -print does"
+        )
     if "\0" in text:
         raise InputError(
             f"{source} is neither an image that can be read nor a text file: "
