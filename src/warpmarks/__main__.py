@@ -8,6 +8,9 @@ def main() -> int:
     """Run the command line; Ctrl-C and SIGTERM end its imports as they end a command later on."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        from warpmarks.system.streams import prepare_streams
+
+        prepare_streams()
         from warpmarks.cli import main as run
 
         return run()

@@ -28,9 +28,10 @@ from warpmarks.cli import (
     train,
     usage,
 )
-from warpmarks.cli.ending import USER_ERROR, exit_code, stoppable
+from warpmarks.cli.ending import INTERRUPTED, USER_ERROR, exit_code, stoppable
 from warpmarks.errors import OutOfMemory
 from warpmarks.system.memory import out_of_memory
+from warpmarks.system.streams import check_written
 
 app = typer.Typer(
     name="warpmarks",
@@ -42,15 +43,22 @@ app = typer.Typer(
 )
 
 
+_ANSWERS_ON_STDOUT = ("system", "datasets", "benchmark", "evaluate")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; its exit code, see `ending`."""
-    return exit_code(lambda: _run(sys.argv[1:] if argv is None else argv))
+    given = sys.argv[1:] if argv is None else argv
+    return exit_code(lambda: _run(given) or _answered(given))
 
 
 def _run(argv: list[str]) -> int:
     try:
         # The code, where a verb has none of its own to return.
-        return app(argv, prog_name="warpmarks", standalone_mode=False) or 0
+        code: int = app(argv, prog_name="warpmarks", standalone_mode=False) or 0
+        if code == INTERRUPTED:  # by a signal before the verb, which Typer keeps to itself
+            print("stopped", file=sys.stderr)
+        return code
     except usage.ParserError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # the help has been printed
             return USER_ERROR
@@ -60,6 +68,18 @@ def _run(argv: list[str]) -> int:
             raise
         print(f"error: {told}: {usage.less_memory(told, _flags(argv))}", file=sys.stderr)
         return USER_ERROR
+
+
+def _answered(argv: list[str]) -> int:
+    """0, where what was asked for is on stdout, or in a file, of which stdout has but a word.
+
+    Raises:
+        InputError: it should be on stdout, and is not.
+    """
+    verb = _command(argv)[1:]
+    if not verb or verb[0] in _ANSWERS_ON_STDOUT or {"--help", "-h"} & set(argv):
+        check_written()
+    return 0
 
 
 def _flags(argv: list[str]) -> set[str]:

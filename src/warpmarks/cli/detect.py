@@ -172,7 +172,9 @@ def _tell_found(found: str, output: Path | None, scheme: "PointScheme | None") -
 def _check_stdout(images: Path, *, resume: bool) -> None:
     """Raise where points cannot go to stdout."""
     from warpmarks.datasets.videos import is_video_name
+    from warpmarks.system.streams import check_stdout
 
+    check_stdout("--output")
     if resume:
         raise InputError(
             "--resume was given, but --output - leaves nothing to go on from: name a "
@@ -220,6 +222,8 @@ def _find(images: Path, split: str | None, output: Path, progress: "Progress") -
                 f"--split {split} was given, but - is a list of images, which has no splits: give "
                 "the folder of an image set"
             )
+        if sys.stdin is None:
+            raise InputError("- is a list of images on stdin, which is closed: give a text file")
         found = find_listed(sys.stdin.buffer.read(), progress=progress)
     else:
         found = find_images(images, split=split, progress=progress)

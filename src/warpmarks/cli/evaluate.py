@@ -143,7 +143,7 @@ def evaluate(
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.label_curve import check_label_flags, tell_label_curve
     from warpmarks.cli.listing import read_told
-    from warpmarks.cli.outputs import check_output_file, check_output_folder, hand_over
+    from warpmarks.cli.outputs import check_json, check_output_folder, hand_over
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.scores import print_scores
     from warpmarks.detectors.detector import Detector
@@ -156,9 +156,7 @@ def evaluate(
 
     check_label_flags(labels, fit_split, supervised or (), draws=draws, threshold=threshold)
     _check_ways(regressor, fit_split, cross_validation, bias=bias, method=method)
-    to_stdout = json is not None and str(json) == "-"
-    if json is not None and not to_stdout:
-        check_output_file(json, overwrite=overwrite, flag="--json")
+    to_stdout = check_json(json, overwrite=overwrite)
     if pictures is not None:
         check_output_folder(pictures, overwrite=overwrite, flag="--pictures")
     detector = Detector.load(run, device=prepare(device, threads))

@@ -110,12 +110,11 @@ def fit(
         raise InputError(
             "--draws was given without --labels: all annotated images can be drawn in one way only"
         )
-    import json as json_format
     import sys
 
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.listing import read_told
-    from warpmarks.cli.outputs import check_output_file
+    from warpmarks.cli.outputs import check_json, print_record
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.promise import print_draws, print_promise
     from warpmarks.detectors.detector import Detector
@@ -124,9 +123,7 @@ def fit(
     from warpmarks.regression.storage import refuse_existing, regressor_path
     from warpmarks.system.files import write_json
 
-    to_stdout = json is not None and str(json) == "-"
-    if json is not None and not to_stdout:
-        check_output_file(json, overwrite=overwrite, flag="--json")
+    to_stdout = check_json(json, overwrite=overwrite)
     path = regressor_path(output, run)
     refuse_existing(path, overwrite=overwrite)
     detector = Detector.load(run, device=prepare(device, threads))
@@ -151,7 +148,7 @@ def fit(
             "mean_shape": {name: plain.record() for name, (_, plain) in spreads.items()},
         }
     if to_stdout:
-        print(json_format.dumps(record, indent=2))
+        print_record(record)
     else:
         print_promise(
             promise,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from warpmarks.errors import InputError
+from warpmarks.system.streams import check_stdout, check_written
 
 STDOUT = "-"
 """Stands for stdout where the name of a file is asked for."""
@@ -17,16 +18,44 @@ STDOUT = "-"
 
 @contextmanager
 def file_for_stdout() -> Iterator[Path]:
-    """A CSV file that is written to stdout, and removed, when the block has ended well."""
+    """A CSV file that is written to stdout, and removed, when the block has ended well.
+
+    Raises:
+        InputError: stdout cannot be written.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "stdout.csv")
         yield path
-        try:
-            with path.open("rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.flush()
-        except BrokenPipeError:  # whoever reads has enough, as head does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        with path.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+        check_written()
+
+
+def print_record(record: dict[str, Any]) -> None:
+    """Figures, as JSON, to stdout.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    import json
+
+    print(json.dumps(record, indent=2))
+    check_written()
+
+
+def check_json(path: Path | None, *, overwrite: bool) -> bool:
+    """Whether figures go to stdout.
+
+    Raises:
+        InputError: it is closed, or the file that they go to cannot be written.
+    """
+    to_stdout = path is not None and str(path) == STDOUT
+    if to_stdout:
+        check_stdout("--json")
+    elif path is not None:
+        _check_ordinary(path, "--json", stdout=True)
+        check_output_file(path, overwrite=overwrite, flag="--json")
+    return to_stdout
 
 
 def check_output_file(path: Path, *, overwrite: bool, flag: str = "--output") -> None:
@@ -36,6 +65,7 @@ def check_output_file(path: Path, *, overwrite: bool, flag: str = "--output") ->
         InputError: it exists and may not be replaced, or its folder is not there or not writable.
     """
     folder = path.parent
+    _check_ordinary(path, flag)
     if path.is_dir():
         raise InputError(f"{flag} {path} is a folder: expected the name of a file")
     if path.exists() and not overwrite:
@@ -54,10 +84,21 @@ def check_csv_name(path: Path, *, flag: str = "--output") -> None:
     Raises:
         InputError: the name does not end in .csv, nor is it that of a folder, told of elsewhere.
     """
+    _check_ordinary(path, flag, stdout=True)
     if path.suffix.lower() != ".csv" and not path.is_dir():
         raise InputError(
             f"{flag} is {path}: expected a name that ends in .csv, of which `warpmarks convert` "
             "makes other formats"
+        )
+
+
+def _check_ordinary(path: Path, flag: str, *, stdout: bool = False) -> None:
+    """Raise where a file that is written whole and then named would take a device's place."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        way = ", or write - for stdout" if stdout else ""
+        raise InputError(
+            f"{flag} {path} is a device or a pipe, where files are written whole and then get "
+            f"their name: name a file{way}"
         )
 
 
@@ -132,14 +173,12 @@ def hand_over(
         page: the run's report with them.
         replaced: whether an earlier evaluation was in the folder, though nobody named that.
     """
-    import json as json_format
-
     from warpmarks.system.files import write_json
 
     told = sys.stdout
     if json is not None and str(json) == STDOUT:
         told = sys.stderr
-        print(json_format.dumps(record, indent=2))
+        print_record(record)
     elif json is not None:
         write_json(json, record)
         print(f"figures: {json}", file=told)
