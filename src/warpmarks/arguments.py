@@ -1,5 +1,6 @@
 """Whether what a program gives to the public functions is of the kind that they take."""
 
+from pathlib import Path
 from typing import Any, TypeVar
 
 from warpmarks.errors import InputError
@@ -24,3 +25,19 @@ def expect(given: Given, kind: type[Any], name: str, expected: str) -> Given:
         return given
     told = repr(given) if isinstance(given, str) else f"of the type {type(given).__name__}"
     raise InputError(f"{name} is {cut(told, 100)}: expected {expected}")
+
+
+def expect_path(given: str | Path, name: str, expected: str) -> Path:
+    """The path that was given; an empty text is none, though to Python it is where we stand.
+
+    Args:
+        given: the argument.
+        name: of the argument.
+        expected: to end the sentence with.
+
+    Raises:
+        InputError: it is of another kind, or empty.
+    """
+    if not isinstance(given, Path) and not expect(given, str, name, expected):
+        raise InputError(f"{name} is '': expected {expected}, and '.' for the folder you are in")
+    return Path(given)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
-from warpmarks.arguments import expect
+from warpmarks.arguments import expect, expect_path
 from warpmarks.datasets.decoders import (
     holds_several_pages,
     readable_extensions,
@@ -88,10 +88,11 @@ def find_images(
     Raises:
         InputError: there is no such source or split, no image in it, or a folder cannot be read.
     """
-    if not isinstance(source, Path):
-        expect(source, str, "source", "one path; write several images into a text file, one a line")
+    source = expect_path(
+        source, "source", "one path; write several images into a text file, one a line"
+    )
     told = progress or SilentProgress()
-    images = _with_names_of_text(_find_images(Path(source), split, told), told)
+    images = _with_names_of_text(_find_images(source, split, told), told)
     if progress is not None and (several := _file_of_several_pages(images)):
         progress.message(
             f"{several} holds several pages, of which the first is the image: write the others as "

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from warpmarks.arguments import expect, expect_path
 from warpmarks.datasets.cache import PARTIAL, folder_of_caches, remove_stale
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.videos import is_video_name
@@ -34,6 +35,7 @@ FRAMES = 500
 _VERSION = 1  # part of every key: raise it when other frames or pixels would be taken
 _QUALITY = 95
 _TOLD = "told.txt"
+_LIST = ("videos", "the path of a video or of a folder of videos, or a list of such paths")
 
 
 def find_videos(source: str | Path) -> list[Path]:
@@ -49,7 +51,7 @@ def find_videos(source: str | Path) -> list[Path]:
 
 
 def find_frames(
-    videos: Sequence[str | Path],
+    videos: str | Path | Sequence[str | Path],
     *,
     frames: int = FRAMES,
     choice: FrameChoice | str = FrameChoice.EVEN,
@@ -62,7 +64,7 @@ def find_frames(
     >>> images = find_frames(["monday.mp4", "tuesday.mp4"], frames=300)  # doctest: +SKIP
 
     Args:
-        videos: the files, or folders of them.
+        videos: a file or a folder of files, or several of these.
         frames: to take from each video, or all where it has fewer.
         choice: ``even`` or ``difference``, see `warpmarks.video.choosing`.
         cache_dir: where they are kept; `warpmarks.datasets.cache.default_cache_dir` if not given.
@@ -71,18 +73,23 @@ def find_frames(
         progress: told of the frames taken.
 
     Raises:
-        InputError: a file is no video that can be read, or the frames cannot be kept.
+        InputError: a file is no video that can be read, there is none, or the frames cannot be
+            kept.
     """
+    listed = [videos] if isinstance(videos, str | Path) else list(expect(videos, Sequence, *_LIST))
+    paths = [expect_path(video, "a video", _LIST[1]) for video in listed]
+    if not paths:
+        raise InputError("videos is empty: expected at least one path")
     if frames < 1:
         raise InputError(f"--frames is {frames}: expected at least 1")
     if choice not in list(FrameChoice):
         raise InputError(f"--frame-choice is {choice!r}: expected {' or '.join(FrameChoice)}")
-    files = [file for video in videos for file in find_videos(video) or [Path(video)]]
+    files = [file for path in paths for file in find_videos(path) or [path]]
     home = folder_of_caches(cache_dir) / "frames"
     progress = progress or SilentProgress()
     opened = _opened(list(dict.fromkeys(files)), allow_unreadable, progress)
     folders = [_folder(video, frames, FrameChoice(choice), home, progress) for video in opened]
-    given = Path(videos[0]) if len(videos) == 1 else None
+    given = paths[0] if len(paths) == 1 else None
     if len(folders) == 1:
         return ImageSet(folders[0], tuple(_images(folders[0])), given, of_videos=True)
     names = {f"{folder.name}/{name}" for folder in folders for name in _images(folder)}
