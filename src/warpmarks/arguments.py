@@ -1,5 +1,6 @@
 """Whether what a program gives to the public functions is of the kind that they take."""
 
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,3 +42,32 @@ def expect_path(given: str | Path, name: str, expected: str) -> Path:
     if not isinstance(given, Path) and not expect(given, str, name, expected):
         raise InputError(f"{name} is '': expected {expected}, and '.' for the folder you are in")
     return Path(given)
+
+
+def expect_whole(given: int, name: str, *, least: int = 1) -> int:
+    """The whole number that was given.
+
+    Args:
+        given: the argument.
+        name: of the argument.
+        least: that it may be.
+
+    Raises:
+        InputError: it is no whole number, or less.
+    """
+    if not isinstance(given, Integral) or isinstance(given, bool):
+        raise InputError(f"{name} is {cut(repr(given), 100)}: expected a whole number")
+    if given < least:
+        raise InputError(f"{name} is {given}: expected at least {least}")
+    return int(given)
+
+
+def expect_number(given: float, name: str) -> float:
+    """The number that was given.
+
+    Raises:
+        InputError: it is none.
+    """
+    if not isinstance(given, Real) or isinstance(given, bool):
+        raise InputError(f"{name} is {cut(repr(given), 100)}: expected a number")
+    return float(given)

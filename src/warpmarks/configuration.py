@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
-from warpmarks.arguments import expect
+from warpmarks.arguments import expect, expect_path
 from warpmarks.errors import InputError
 from warpmarks.plain_yaml import RepeatedKey, read_yaml
 from warpmarks.validation import plain_reason
@@ -246,6 +246,7 @@ def load_recipe(name: str | Path) -> TrainingConfig:
     Raises:
         InputError: no such recipe, not YAML, an unknown key or a value out of range.
     """
+    expect_path(name, "recipe", "the name of a recipe or the path of one")
     if str(name) in recipe_names():
         text = (resources.files("warpmarks") / "recipes" / f"{name}.yaml").read_text("utf-8")
     elif Path(name).is_file():

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
+from warpmarks.arguments import expect_whole
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import LandmarkTable, read_landmarks, read_split
 from warpmarks.datasets.project import (
@@ -73,10 +74,10 @@ class AnnotatedSet:
         One with all of its points is among them if there is any, so that no point is left out.
 
         Raises:
-            InputError: there are not so many.
+            InputError: there are not so many, or it is no number.
         """
         count = len(self.images.names)
-        if not 1 <= labels <= count:
+        if not 1 <= expect_whole(labels, "labels", least=0) <= count:
             raise InputError(
                 f"--labels is {labels}, but {self.source} has {counted(count, 'annotated image')} "
                 f"to draw from: ask for {'1' if count == 1 else f'1 to {count}'}"

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
+from warpmarks.arguments import expect_whole
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.datasets.placement import place
@@ -168,6 +169,7 @@ class ImageDetector(ABC):
             TooManyUnreadable: more than 5 % of the images cannot be read and ``allow_unreadable``
                 is not set.
         """
+        expect_whole(batch_size, "batch_size")
         progress = progress or SilentProgress()
         total = already + len(images.names)
         progress.start("Detecting", total, already)

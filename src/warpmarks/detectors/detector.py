@@ -114,10 +114,12 @@ class Detector(ImageDetector):
         """The views that the last look saw of the images, and p(u | x, r) over their cells.
 
         Raises:
-            InputError: one image was given, and not a list, or one cannot be read.
+            InputError: one image was given, and not a list, or none, or one cannot be read.
         """
         if is_single(images):
             raise InputError("probability_maps was given one image: expected a list, [image]")
+        if len(images) == 0:
+            raise InputError("probability_maps was given no image: expected at least one")
         pictures = torch.from_numpy(np.stack([self._read(source)[0] for source in images]))
         sight = self.look(pictures)
         pixels = (sight.views.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from warpmarks.arguments import expect_path
 from warpmarks.detectors.base import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, parse_normaliser
@@ -129,7 +130,7 @@ class ExportedDetector(ImageDetector):
             InputError: no such file, not one of ours, damaged, or of a later version; onnxruntime
                 is not installed, or cannot use the device.
         """
-        path = Path(path)
+        path = expect_path(path, "path", "the path of an ONNX file")
         if not path.is_file():
             raise InputError(f"{path} does not exist: make it with `warpmarks export RUN`")
         session = _open_session(path, device, threads)

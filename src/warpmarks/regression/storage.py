@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from warpmarks.arguments import expect_path
 from warpmarks.datasets.results import REGRESSOR
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, check_names, parse_normaliser
@@ -169,7 +170,7 @@ def load_regressor(path: str | Path) -> Regressor:
         InputError: there is none, it is damaged, its parts do not fit together, or a later version
             has written it.
     """
-    path = Path(path)
+    path = expect_path(path, "path", "the path of a regressor")
     record = read_record(path)
     try:
         tensors = load_file(path / WEIGHTS)

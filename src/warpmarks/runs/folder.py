@@ -26,6 +26,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from warpmarks.arguments import expect_path
 from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
 from warpmarks.runs.record import FORMAT, ImageSource, RunRecord
@@ -40,7 +41,7 @@ class RunFolder:
     """Reads and writes the files of one run."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = expect_path(path, "run", "the path of a run")
 
     @property
     def log_path(self) -> Path:

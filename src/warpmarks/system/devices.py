@@ -17,7 +17,7 @@ def choose_device(asked: str | torch.device) -> torch.device:
         asked = "cuda" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.device(asked)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise InputError(f"--device is {asked}: expected auto, cpu or cuda") from error
     if device.type == "cuda":
         if not torch.cuda.is_available():
@@ -25,7 +25,17 @@ def choose_device(asked: str | torch.device) -> torch.device:
                 f"--device is {asked}, but torch sees no CUDA device: use --device cpu"
             )
         without_tf32()
+    elif device.type != "cpu" and not _is_there(device):
+        raise InputError(f"--device is {asked}, which torch cannot use here: use --device cpu")
     return device
+
+
+def _is_there(device: torch.device) -> bool:
+    """Whether a device of an uncommon kind holds numbers."""
+    try:
+        return bool(torch.zeros(1, device=device).cpu() == 0)
+    except (RuntimeError, NotImplementedError, AssertionError):
+        return False
 
 
 def without_tf32() -> None:

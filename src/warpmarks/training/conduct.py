@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypedDict
 
+from warpmarks.arguments import expect_number, expect_whole
 from warpmarks.errors import InputError
 from warpmarks.system.progress import Progress
 from warpmarks.system.stages import StageClock
@@ -58,19 +59,27 @@ def check_conduct(conduct: Conduct) -> None:
 
     Raises:
         TypeError: an unknown keyword.
-        InputError: a count below 1, or both ``resume`` and ``overwrite``.
+        InputError: no number, a count below 1, or both ``resume`` and ``overwrite``.
     """
     if unknown := sorted(conduct.keys() - Conduct.__annotations__.keys()):
         known = ", ".join(Conduct.__annotations__)
         raise TypeError(f"there is no keyword {unknown[0]!r}: expected some of {known}")
     counts = {
+        "steps": conduct.get("steps"),
         "devices": conduct.get("devices"),
         "nodes": conduct.get("nodes"),
         "threads": conduct.get("threads"),
         "evaluate_every": conduct.get("evaluate_every"),
     }
     for name, count in counts.items():
-        if count is not None and count < 1:
-            raise InputError(f"{name} is {count}: expected at least 1")
+        if count is not None:
+            expect_whole(count, "--steps" if name == "steps" else name)
+    lengths = {
+        "minutes": conduct.get("minutes"),
+        "checkpoint_seconds": conduct.get("checkpoint_seconds"),
+    }
+    for name, length in lengths.items():
+        if length is not None:
+            expect_number(length, name)
     if conduct.get("resume") and conduct.get("overwrite"):
         raise InputError("resume and overwrite were both asked for: one goes on, one starts anew")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from warpmarks.arguments import expect_path, expect_whole
 from warpmarks.datasets.ahead import ahead
 from warpmarks.detectors.base import ImageDetector
 from warpmarks.system.progress import Progress, SilentProgress
@@ -67,9 +68,11 @@ def detect_video(
         progress: told of the frames.
 
     Raises:
-        InputError: the file is no video, or the smoothing cannot be.
+        InputError: the file is no video, or the smoothing or the size of batches cannot be.
     """
-    video = video if isinstance(video, Video) else Video(video)
+    expect_whole(batch_size, "batch_size")
+    if not isinstance(video, Video):
+        video = Video(expect_path(video, "video", "the path of a video"))
     smoother = None if smooth is None else Smoother(smooth, float(1 / video.rate))
     return _detected(detector, video, smoother, images, batch_size, progress or SilentProgress())
 

@@ -12,6 +12,7 @@ SciPy's ``savgol_filter(mode="interp")``). Nothing is filled in: a frame without
 without, and nothing is smoothed across a gap of half a window or more.
 """
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.arguments import expect_whole
 from warpmarks.errors import InputError
 
 _DEGREE = 2
@@ -62,6 +64,7 @@ class Smoother:
     interval: float
 
     def __post_init__(self) -> None:
+        expect_whole(self.window, "smooth", least=-sys.maxsize)
         if self.window < 3 or self.window % 2 == 0 or self.window > LONGEST:
             raise InputError(
                 f"--smooth is {self.window}: expected an odd number of frames from 3 to {LONGEST}, "
