@@ -7,9 +7,12 @@ from torch.testing import assert_close
 
 import reference
 from warpmarks.coordinates import pixel_centres
+from warpmarks.errors import InputError
+from warpmarks.exchange import exchange_distance
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import (
     ObjectiveTerms,
+    annotation_distance,
     cells_unit,
     diversity,
     landmark_diversity,
@@ -280,3 +283,58 @@ def test_roomy_pooling_leaves_four_fifths_of_the_map_free(num_landmarks, rows, c
     pooling = roomy_pooling(num_landmarks, rows, columns)
     assert pooling == expected
     assert pooling == 1 or num_landmarks * pooling**2 <= rows * columns / 5
+
+
+def _of(*shape: int) -> torch.Tensor:
+    return torch.full(shape, 0.5)
+
+
+POINTS, MAPS, CELLS, UNIT = _of(2, 3, 2), _of(2, 3, 5, 8), _of(2, 40, 2), _of(2)
+APART = {
+    "landmarks": lambda: landmark_equivariance(POINTS, POINTS[:, :1], UNIT),
+    "batch": lambda: landmark_equivariance(POINTS, POINTS[:1], UNIT),
+    "unit": lambda: landmark_equivariance(POINTS, POINTS, torch.tensor(4.0)),
+    "maps of one image": lambda: probability_equivariance(MAPS, MAPS[:1], CELLS, UNIT),
+    "one map": lambda: probability_equivariance(MAPS, MAPS[:, :1], CELLS, UNIT),
+    "lying maps": lambda: probability_equivariance(MAPS, MAPS.mT, CELLS, UNIT),
+    "cells of one image": lambda: probability_equivariance(MAPS, MAPS, CELLS[:1], UNIT),
+    "objective": lambda: objective(_of(2), MAPS, MAPS[:, :1], pooling=1),
+    "annotations": lambda: annotation_distance(POINTS, POINTS[:1], _of(2, 3) > 0, UNIT),
+    "which are there": lambda: annotation_distance(POINTS, POINTS, _of(2, 1) > 0, UNIT),
+    "crowding": lambda: landmark_diversity(POINTS, _of(1), 0.1),
+    "exchange": lambda: exchange_distance(MAPS, MAPS, CELLS[:1], UNIT),
+}
+
+
+@pytest.mark.parametrize("measure", APART.values(), ids=APART)
+@pytest.mark.usefixtures("no_type_checks")
+def test_what_does_not_belong_together_is_not_broadcast(measure):
+    with pytest.raises(InputError, match=r"shapes do not go together: \w+ \(2.*: expected \(batch"):
+        measure()
+
+
+@pytest.mark.usefixtures("no_type_checks")
+def test_the_sentence_has_both_shapes():
+    with pytest.raises(InputError) as told:
+        landmark_equivariance(POINTS, POINTS[:1], UNIT)
+    assert str(told.value) == (
+        "the shapes do not go together: landmarks (2, 3, 2), moved_landmarks (1, 3, 2), unit (2,): "
+        "expected (batch, landmarks, 2), (batch, landmarks, 2), (2), where the same word is the "
+        "same number"
+    )
+
+
+NO_MAPS = {
+    "no rows": lambda: cells_unit(0, 4),
+    "no columns": lambda: view_unit(4, 0),
+    "no block": lambda: diversity(MAPS, pooling=0),
+    "one image": lambda: spatial_softmax(MAPS[0]),
+    "one image, too": lambda: soft_argmax(MAPS[0]),
+}
+
+
+@pytest.mark.parametrize("measure", NO_MAPS.values(), ids=NO_MAPS)
+@pytest.mark.usefixtures("no_type_checks")
+def test_what_is_no_map_is_refused(measure):
+    with pytest.raises(InputError, match="expected"):
+        measure()

@@ -1,5 +1,6 @@
 """Whether what a program gives to the public functions is of the kind that they take."""
 
+import math
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,3 +72,39 @@ def expect_number(given: float, name: str) -> float:
     if not isinstance(given, Real) or isinstance(given, bool):
         raise InputError(f"{name} is {cut(repr(given), 100)}: expected a number")
     return float(given)
+
+
+def expect_shapes(**given: tuple[Any, str]) -> None:
+    """Raise unless tensors belong together: broadcast they would give some number as well.
+
+    It looks at nothing but shapes, so that no device is waited for.
+
+    Args:
+        **given: each tensor by its name, with its axes as its annotation has them: what has one
+            name has one length. An axis may be a product of others before it, rows*columns.
+
+    Raises:
+        InputError: a tensor has other axes, with what all of them have.
+    """
+    lengths = dict[str, int]()
+    for tensor, axes in given.values():
+        names = axes.split()
+        if len(names) != len(tensor.shape) or any(
+            _length(name, found, lengths) != found
+            for name, found in zip(names, tensor.shape, strict=True)
+        ):
+            told = ", ".join(f"{name} {tuple(one.shape)}" for name, (one, _) in given.items())
+            wanted = ", ".join(f"({axes.replace(' ', ', ')})" for _, axes in given.values())
+            raise InputError(
+                f"the shapes do not go together: {told}: expected {wanted}, where the same word is "
+                "the same number"
+            )
+
+
+def _length(axis: str, found: int, lengths: dict[str, int]) -> int:
+    """What an axis should have: as its name says or has had before, or as it was found."""
+    if axis.isdigit():
+        return int(axis)
+    if "*" in axis:
+        return math.prod(lengths[factor] for factor in axis.split("*"))
+    return lengths.setdefault(axis, found)

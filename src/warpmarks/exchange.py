@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from warpmarks.arguments import expect_shapes
 from warpmarks.coordinates import pixel_centres
 
 SHARPNESS = 20.0
@@ -41,7 +42,16 @@ def exchange_distance(
         warped: descriptors of x'.
         warped_cells: g(v) for each cell centre v, row by row; it may lie outside x.
         unit: see ``warpmarks.losses``.
+
+    Raises:
+        InputError: the shapes do not go together.
     """
+    expect_shapes(
+        original=(original, "batch channels rows columns"),
+        warped=(warped, "batch channels rows columns"),
+        warped_cells=(warped_cells, "batch rows*columns 2"),
+        unit=(unit, "2"),
+    )
     batch, _, rows, columns = original.shape
     described = _of_cells(original)
     partner = torch.arange(batch, device=original.device)

@@ -5,19 +5,33 @@ from jaxtyping import Float
 from torch import Tensor
 
 from warpmarks.coordinates import pixel_centres
+from warpmarks.errors import InputError
 
 
 def spatial_softmax(
     score_maps: Float[Tensor, "batch landmarks rows columns"],
 ) -> Float[Tensor, "batch landmarks rows columns"]:
-    """p(u | x, r): softmax over the cells of each map, which then sums to 1 (sec. 3.2)."""
+    """p(u | x, r): softmax over the cells of each map, which then sums to 1 (sec. 3.2).
+
+    Raises:
+        InputError: these are no maps of a batch.
+    """
+    _expect_batch(score_maps)
     return score_maps.flatten(2).softmax(dim=-1).view_as(score_maps)
 
 
 def soft_argmax(
     probability_maps: Float[Tensor, "batch landmarks rows columns"],
 ) -> Float[Tensor, "batch landmarks 2"]:
-    """Eq. 4: the expected place under each map, in normalised coordinates of the view."""
+    """Eq. 4: the expected place under each map, in normalised coordinates of the view.
+
+    Each map must sum to 1, as ``spatial_softmax`` has it: with half of that a landmark is half as
+    far from the middle.
+
+    Raises:
+        InputError: these are no maps of a batch.
+    """
+    _expect_batch(probability_maps)
     rows, columns = probability_maps.shape[-2:]
     centres = pixel_centres(
         rows, columns, dtype=probability_maps.dtype, device=probability_maps.device
@@ -49,7 +63,20 @@ def concentration(
 def flatness(
     probability_maps: Float[Tensor, "batch landmarks rows columns"],
 ) -> Float[Tensor, "batch landmarks"]:
-    """exp(entropy) over the number of cells: 1 for a uniform map, 1/cells for a single peak."""
+    """exp(entropy) over the number of cells: 1 for a uniform map, 1/cells for a single peak.
+
+    Raises:
+        InputError: these are no maps of a batch.
+    """
+    _expect_batch(probability_maps)
     flat = probability_maps.flatten(2)
     entropy = torch.special.entr(flat).sum(-1)
     return entropy.exp() / flat.shape[-1]
+
+
+def _expect_batch(maps: Float[Tensor, "batch landmarks rows columns"]) -> None:
+    if maps.dim() != 4:
+        raise InputError(
+            f"the maps have the shape {tuple(maps.shape)}: expected (batch, landmarks, rows, "
+            "columns), of one image maps[None]"
+        )

@@ -22,16 +22,20 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from warpmarks.arguments import expect_shapes
 from warpmarks.coordinates import pixel_centres
+from warpmarks.errors import InputError
 
 
 def cells_unit(rows: int, columns: int) -> Float[Tensor, " 2"]:
     """Distances in cells of a rows x columns score map, as the paper's sums read."""
+    _expect_cells(rows, columns)
     return torch.tensor([columns / 2, rows / 2])
 
 
 def view_unit(rows: int, columns: int) -> Float[Tensor, " 2"]:
     """Distances in halves of the view's shorter side, whatever the map's resolution."""
+    _expect_cells(rows, columns)
     shorter = min(rows, columns)
     return torch.tensor([columns / shorter, rows / shorter])
 
@@ -47,7 +51,15 @@ def landmark_equivariance(
         landmarks: Phi(x).
         moved_landmarks: g(Phi(x')), the landmarks of x' taken to x.
         unit: see the module.
+
+    Raises:
+        InputError: the shapes do not go together.
     """
+    expect_shapes(
+        landmarks=(landmarks, "batch landmarks 2"),
+        moved_landmarks=(moved_landmarks, "batch landmarks 2"),
+        unit=(unit, "2"),
+    )
     return ((landmarks - moved_landmarks) * unit).square().sum(-1).mean(-1)
 
 
@@ -67,7 +79,16 @@ def annotation_distance(
         annotations: a, where the annotated points are in x; any number where they are not there.
         there: whether a landmark has an annotation in x; 0 is the mean over none.
         unit: see the module.
+
+    Raises:
+        InputError: the shapes do not go together.
     """
+    expect_shapes(
+        landmarks=(landmarks, "batch landmarks 2"),
+        annotations=(annotations, "batch landmarks 2"),
+        there=(there, "batch landmarks"),
+        unit=(unit, "2"),
+    )
     distances = ((landmarks - annotations) * unit).norm(dim=-1)
     return (distances * there).sum() / there.sum().clamp_min(1)
 
@@ -89,7 +110,16 @@ def probability_equivariance(
         warped: p(v | x', r).
         warped_cells: g(v) for each cell centre v, row by row; it may lie outside x.
         unit: see the module.
+
+    Raises:
+        InputError: the shapes do not go together.
     """
+    expect_shapes(
+        original=(original, "batch landmarks rows columns"),
+        warped=(warped, "batch landmarks rows columns"),
+        warped_cells=(warped_cells, "batch rows*columns 2"),
+        unit=(unit, "2"),
+    )
     rows, columns = original.shape[-2:]
     centres = pixel_centres(rows, columns, dtype=original.dtype, device=original.device)
     u = centres.reshape(-1, 2) * unit
@@ -119,8 +149,15 @@ def diversity(
     """Eq. 8 after m x m sum pooling (L''_div): K - sum_u max_r pooled p(u | x, r).
 
     From 0, no two landmarks share a pooled cell, to K - 1, all share one. With ``pooling`` = 1 it
-    is eq. 8. A map whose sides m does not divide is continued with zeros, which changes no sum.
+    is eq. 8. A map whose sides m does not divide is continued with zeros, which changes no sum; one
+    that is smaller than m is one cell, so that it is K - 1 whatever the maps are.
+
+    Raises:
+        InputError: m is below 1, or these are no maps of a batch.
     """
+    expect_shapes(probability_maps=(probability_maps, "batch landmarks rows columns"))
+    if pooling < 1:
+        raise InputError(f"pooling is {pooling}: expected at least 1")
     pooled = sum_pool(probability_maps, pooling)
     return probability_maps.shape[1] - pooled.amax(dim=1).flatten(1).sum(-1)
 
@@ -151,7 +188,14 @@ def landmark_diversity(
         landmarks: Phi(x), soft-argmax coordinates.
         unit: see the module.
         distance: in ``unit``.
+
+    Raises:
+        InputError: the shapes do not go together.
     """
+    expect_shapes(
+        landmarks=(landmarks, "batch landmarks 2"),
+        unit=(unit, "2"),
+    )
     scaled = landmarks * unit
     apart = torch.cdist(scaled, scaled, compute_mode="donot_use_mm_for_euclid_dist")
     lacking = (distance - apart).clamp_min(0).triu(diagonal=1)
@@ -213,12 +257,25 @@ def objective(
         pooling: m of L''_div.
         per_landmark: divide the diversity by K. As printed, equivariance is a mean over landmarks
             and diversity a sum, so that a given gamma weighs more the more landmarks there are.
+
+    Raises:
+        InputError: the shapes do not go together.
     """
+    expect_shapes(
+        original=(original, "batch landmarks rows columns"),
+        warped=(warped, "batch landmarks rows columns"),
+        equivariance=(equivariance, "batch"),
+    )
     spread = diversity(original, pooling=pooling) + diversity(warped, pooling=pooling)
     return ObjectiveTerms(
         equivariance=equivariance.mean(),
         diversity=spread.mean() / (original.shape[1] if per_landmark else 1),
     )
+
+
+def _expect_cells(rows: int, columns: int) -> None:
+    if min(rows, columns) < 1:
+        raise InputError(f"a map of {rows} x {columns} cells: expected at least one row and column")
 
 
 def _with_square(points: Float[Tensor, "*batch cells 2"]) -> Float[Tensor, "*batch cells 3"]:
