@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from warpmarks.coordinates import pixel_centres, to_normalised, to_pixels
+from warpmarks.errors import InputError
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid, spline_basis
 
 HEIGHT, WIDTH = 40, 80
@@ -165,3 +166,17 @@ def test_folds_tells_a_fold_from_what_looks_wild_and_is_none():
     warp = ThinPlateSpline.fit(controls, targets)
     assert draws.folds(warp).tolist() == [True, True, False, False, False, False]
     assert math.copysign(1, smallest_area(warp)[0]) == -1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -0.1, "0.1"])
+@pytest.mark.parametrize("name", STILL)
+@pytest.mark.usefixtures("no_type_checks")
+def test_a_range_is_a_number_from_0_on(name, value):
+    with pytest.raises(InputError, match=f"{name} is .*: expected a number"):
+        random_warps(**{name: value})
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_warps_are_not_drawn(count):
+    with pytest.raises(InputError, match=f"count is {count}: expected at least 1"):
+        random_warps().draw(count, generator())
