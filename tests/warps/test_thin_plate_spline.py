@@ -8,6 +8,7 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import reference
+from warpmarks.errors import InputError
 from warpmarks.warps import (
     RandomWarps,
     ThinPlateSpline,
@@ -240,3 +241,21 @@ def test_a_device_is_sent_numbers_as_they_are_and_converts_them() -> None:
     assert (there.weights.device.type, there.weights.dtype) == ("meta", torch.float32)
     near = spline.to(torch.empty(0))
     assert_close(near.affine, spline.affine.float(), rtol=0, atol=0)
+
+
+GRID = control_grid(3, 4)
+MISFITS = {
+    "no batch": lambda: ThinPlateSpline.fit(GRID, GRID),
+    "other controls": lambda: ThinPlateSpline.fit(GRID, draw(0, 2, 11, 2)),
+    "whole numbers": lambda: ThinPlateSpline.fit(GRID, GRID[None].long()),
+    "points of another dtype": lambda: ThinPlateSpline.fit(GRID, GRID[None])(GRID[None].float()),
+    "points of no batch": lambda: ThinPlateSpline.fit(GRID, GRID[None])(GRID),
+    "points of more batches": lambda: ThinPlateSpline.fit(GRID, GRID[None])(draw(0, 2, 5, 2)),
+}
+
+
+@pytest.mark.parametrize("fit", MISFITS.values(), ids=MISFITS)
+@pytest.mark.usefixtures("no_type_checks")
+def test_what_does_not_fit_is_told(fit):
+    with pytest.raises(InputError, match="expected"):
+        fit()

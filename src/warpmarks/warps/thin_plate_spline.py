@@ -18,6 +18,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from warpmarks.arguments import expect_shapes
+from warpmarks.errors import InputError
+
 
 def spline_kernel(squared_distance: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """U(r) = r^2 log r as a function of r^2; zero at r = 0, and so is its gradient in the plane."""
@@ -77,7 +80,7 @@ def spline_slopes(
     return torch.cat([bend, linear.expand(*bend.shape[:-1], 3)], dim=-1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ThinPlateSpline:
     """A batch of splines g that share their controls; call it on points.
 
@@ -96,7 +99,20 @@ class ThinPlateSpline:
         targets: Float[Tensor, "batch controls 2"],
         solver: Float[Tensor, "solution controls"] | None = None,
     ) -> "ThinPlateSpline":
-        """The splines through ``targets``; pass the ``spline_solver`` if at hand."""
+        """The splines through ``targets``, one for each of a batch.
+
+        Args:
+            controls: of all splines.
+            targets: float32 or float64, of one spline too with a leading axis: targets[None].
+            solver: what ``spline_solver`` gives for the controls, if at hand.
+
+        Raises:
+            InputError: targets of another shape, or that are whole numbers.
+            ValueError: see `spline_solver`.
+        """
+        expect_shapes(controls=(controls, "controls 2"), targets=(targets, "batch controls 2"))
+        if not targets.is_floating_point():
+            raise InputError(f"the targets are {targets.dtype}: expected floats, targets.double()")
         solver = spline_solver(controls) if solver is None else solver
         solution = (solver @ targets.double()).to(targets.dtype)
         count = len(controls)
@@ -121,7 +137,20 @@ class ThinPlateSpline:
         return torch.cat([self.weights, self.affine], dim=1)
 
     def __call__(self, points: Float[Tensor, "batch points 2"]) -> Float[Tensor, "batch points 2"]:
-        """Each batch's points moved by its own spline."""
+        """Each batch's points moved by its own spline.
+
+        Args:
+            points: as many batches as there are splines, of the splines' dtype: see ``to``.
+
+        Raises:
+            InputError: they are not.
+        """
+        expect_shapes(points=(points, "batch points 2"), weights=(self.weights, "batch controls 2"))
+        if points.dtype != self.weights.dtype:
+            raise InputError(
+                f"the points are {points.dtype} and the splines {self.weights.dtype}: expected the "
+                "same, spline.to(points)(points)"
+            )
         if points.requires_grad:
             return spline_terms(points, self.controls) @ self.solution
         if points.device.type == "cpu":
