@@ -31,7 +31,7 @@ class TooManyUnreadable(InputError):  # noqa: N818
     """More images of a set than `MAX_UNREADABLE` cannot be read; ends with a flag to go on with."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Detection:
     """Landmarks of one image, or of several with a leading axis.
 
@@ -48,11 +48,19 @@ class Detection:
     size: Float[np.ndarray, "*batch 2"]
 
     def of(self, index: int) -> "Detection":
-        """One image's part of a detection of several."""
+        """One image's part of a detection of several.
+
+        Raises:
+            InputError: it is of one image already.
+        """
+        if self.landmarks.ndim < 3:
+            raise InputError(
+                "this detection is of one image, of which there is no part: take its .landmarks"
+            )
         return Detection(self.landmarks[index], self.scores[index], self.size[index])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NamedDetection:
     """One image of a set: its landmarks and the picture searched, or why it could not be read."""
 
