@@ -28,7 +28,7 @@ ANNOTATED = "what read_annotated(folder, split=...) gives"
 """Of functions that take an `AnnotatedSet`, for their messages."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AnnotatedSet:
     """Images of which at least one point is annotated.
 

@@ -34,7 +34,7 @@ from warpmarks.system.files import atomic_path, csv_writer
 from warpmarks.wording import counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LandmarkTable:
     """Points on images, in pixels of the original image; nan where a point is not annotated.
 

@@ -27,7 +27,7 @@ Method = Literal["auto", "linear", "warps", "geometric"]
 METHODS: tuple[str, ...] = get_args(Method)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Fit:
     """A regressor and what to expect of it on other images of the kind.
 

@@ -14,7 +14,7 @@ from warpmarks.points import PointScheme
 from warpmarks.wording import be, counted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Regressor:
     """y = W x + offset in centred coordinates (see `warpmarks.coordinates`).
 

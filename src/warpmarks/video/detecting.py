@@ -18,7 +18,7 @@ from warpmarks.video.smoothing import Smoother
 _MEMORY = 200_000_000  # bytes of decoded frames in a batch, at most
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FramePoints:
     """One frame of a video and its points, in stored pixels of the upright frame.
 

@@ -17,7 +17,7 @@ from warpmarks.warps.sampling import sample_view
 from warpmarks.warps.thin_plate_spline import ThinPlateSpline, spline_basis
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class WarpPair:
     """The two warps of each pair of a batch, in normalised coordinates of the view."""
 
@@ -29,7 +29,7 @@ class WarpPair:
         return WarpPair(self.first.part(chosen), self.second.part(chosen))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImagePair:
     """A batch of training pairs and, for each cell of x''s score map, where g takes its centre."""
 
