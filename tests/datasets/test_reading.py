@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageOps
 
 from warpmarks.datasets import reading
@@ -18,6 +19,7 @@ from warpmarks.datasets.reading import (
     read_picture,
     read_size,
 )
+from warpmarks.errors import InputError
 
 ORIENTATION = 0x0112
 
@@ -299,3 +301,25 @@ def test_pixels_are_read_as_they_are_stored(tmp_path):
     np.testing.assert_array_equal(np.asarray(open_stored(tmp_path / "a.png")), np.asarray(image))
     with pytest.raises(UnreadableImage, match=r"none.png cannot be read as an image"):
         open_stored(tmp_path / "none.png")
+
+
+def test_bytes_of_either_kind_are_a_file():
+    file = io.BytesIO()
+    blob(20, 30, 12, 7, 3).save(file, "PNG")
+    for content in (file.getvalue(), bytearray(file.getvalue())):
+        picture, size = read_picture(content, 20, 30)
+        assert size == (20, 30)
+        np.testing.assert_allclose(centroid(picture), (12, 7), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (io.BytesIO(b"GIF"), r"BytesIO cannot be read: .*: file.read\(\) gives the bytes"),
+        (torch.zeros(3, 20, 30), r"Tensor cannot be read: .*: tensor.numpy\(\) gives an array"),
+    ],
+)
+@pytest.mark.usefixtures("no_type_checks")
+def test_what_holds_an_image_is_told_how_to_give_it(source, sentence):
+    with pytest.raises(InputError, match=sentence):
+        read_picture(source, 20, 30)

@@ -162,6 +162,12 @@ def test_arrays_of_all_types_and_shapes(dtype, channels, seed):
     np.testing.assert_allclose(rgb(array_to_image(array)), expected, atol=0.51)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_float_that_was_rounded_is_black_or_white(dtype):
+    array = np.array([[-1e-7, 1.0000002], [-9e-4, 1.0009]], dtype=dtype)
+    np.testing.assert_array_equal(rgb(array_to_image(array))[..., 0], [[0, 255], [0, 255]])
+
+
 def test_an_array_with_alpha_is_laid_over_white():
     array = np.zeros((HEIGHT, WIDTH, 4))
     array[:, :4, 3] = 1
@@ -188,11 +194,15 @@ def test_a_view_that_is_not_contiguous():
         (np.zeros((2, 3, 4, 3), np.uint8), r"shape \(2, 3, 4, 3\)"),
         (np.zeros(5, np.uint8), r"shape \(5,\)"),
         (np.zeros((0, 4), np.uint8), r"shape \(0, 4\)"),
+        (np.zeros((0, 0, 3), np.uint8), r"shape \(0, 0, 3\) is empty"),
+        (np.array(3, np.uint8), r"shape \(\)"),
+        (np.zeros((3, 5, 7), np.uint8), r"channels come last, as in array.transpose\(1, 2, 0\)"),
         (np.zeros((3, 4), np.int64), "type int64 cannot be read: expected uint8"),
         (np.zeros((3, 4), np.complex64), "type complex64"),
         (np.full((3, 4), 255.0), "values from 255 to 255: expected 0 to 1"),
         (np.full((3, 4), -0.1), "values from -0.1"),
-        (np.full((3, 4), np.nan), "values from nan"),
+        (np.full((3, 4), 1.0012), "values from 1.0012 to 1.0012: expected 0 to 1"),
+        (np.array([[0, np.nan]]), "holds values that are not a number"),
     ],
 )
 def test_other_arrays_are_refused(array, message):

@@ -34,7 +34,7 @@ MAX_PIXELS = 100_000_000
 MAX_DRAFT_PIXELS = 1_000_000_000
 """Largest JPEG decoded at a reduced size, itself within `MAX_PIXELS`; 30,000 x 30,000 passes."""
 
-ImageSource = str | Path | bytes | Image.Image | np.ndarray
+ImageSource = str | Path | bytes | bytearray | Image.Image | np.ndarray
 """A path, the bytes of an image file, an image or an array."""
 
 _DRAFTED = {"JPEG", "MPO"}
@@ -184,8 +184,8 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
     elif isinstance(source, Image.Image):
         _check_pixels(source, source.size)
         yield _upright(source, source.size)
-    elif isinstance(source, str | Path | bytes):
-        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
+    elif isinstance(source, str | Path | bytes | bytearray):
+        with _opened_file(source) as file:
             with decoding():
                 image = identify(file)
                 full_size = image.size
@@ -195,9 +195,22 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
                 yield _upright(image, full_size, scale, file)
     else:
         raise InputError(
-            f"an image of type {type(source).__name__} cannot be read: "
-            "expected a path, the bytes of a file, a Pillow image or a numpy array"
+            f"an image of type {type(source).__name__} cannot be read: expected a path, the bytes "
+            f"of a file, a Pillow image or a numpy array{_how_to_come_by_it(source)}"
         )
+
+
+def _opened_file(source: str | Path | bytes | bytearray) -> BinaryIO:
+    return Path(source).open("rb") if isinstance(source, str | Path) else io.BytesIO(source)
+
+
+def _how_to_come_by_it(source: object) -> str:
+    """What makes an image of an object that holds one, to end a sentence."""
+    if hasattr(source, "read"):
+        return ": file.read() gives the bytes"
+    if hasattr(source, "numpy"):
+        return ": tensor.numpy() gives an array, whose channels come last"
+    return ""
 
 
 def _loaded(image: Image.Image, file: BinaryIO | io.BytesIO | None) -> Image.Image:

@@ -10,11 +10,16 @@ Eight bits stay as they are. Alpha is laid over white. Deeper pixels are scaled,
   as no range can be known; values that are not finite count as the smallest.
 """
 
+import math
+
 import numpy as np
 from jaxtyping import UInt16
 from PIL import Image, ImageCms
 
 from warpmarks.errors import InputError
+
+ROUNDING = 1e-3
+"""What a float may be below black or above white: a filter or a resampling leaves as much."""
 
 WHITE_LEVELS = (255, 1023, 4095, 16383, 65535)
 _WITH_ALPHA = {"LA", "La", "PA", "RGBA", "RGBa"}
@@ -60,16 +65,21 @@ def deep_to_rgb(
 def array_to_image(array: np.ndarray) -> Image.Image:
     """An array of height x width (x 1, 3 or 4 channels: grey, RGB, RGBA) as an RGB image.
 
-    uint8 is taken as it is, bool as black and white, uint16 on the ranges above, float from 0 to 1.
+    uint8 is taken as it is, bool as black and white, uint16 on the ranges above, float from 0 to 1,
+    where what is beyond by less than `ROUNDING` is black or white.
 
     Raises:
         InputError: another shape, type or range of values.
     """
-    channels = 1 if array.ndim == 2 else array.shape[-1]
-    if array.ndim not in {2, 3} or channels not in {1, 3, 4} or array.size == 0:
+    channels = 1 if array.ndim == 2 else array.shape[-1] if array.ndim else 0
+    if array.size == 0:
+        raise InputError(f"an image array of shape {array.shape} is empty: expected pixels in it")
+    if array.ndim not in {2, 3} or channels not in {1, 3, 4}:
+        first = array.ndim == 3 and len(array) in {1, 3, 4}
+        advice = "; channels come last, as in array.transpose(1, 2, 0)" if first else ""
         raise InputError(
             f"an image array of shape {array.shape} cannot be read: expected height x width, "
-            "or height x width x 1, 3 or 4"
+            f"or height x width x 1, 3 or 4{advice}"
         )
     pixels = _to_8_bit(array)
     if channels == 1:
@@ -85,13 +95,18 @@ def _to_8_bit(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.uint16:
         return _scaled_channels(array.astype(np.uint16))
     if np.issubdtype(array.dtype, np.floating):
-        smallest, largest = array.min(), array.max()
-        if not (smallest >= 0 and largest <= 1):  # also where either is nan
+        smallest, largest = float(array.min()), float(array.max())
+        if math.isnan(smallest):
             raise InputError(
-                f"an image array of floats has values from {smallest:g} to {largest:g}: "
+                "an image array of floats holds values that are not a number (nan): expected 0 to "
+                "1, such as np.nan_to_num(array) has them"
+            )
+        if smallest < -ROUNDING or largest > 1 + ROUNDING:
+            raise InputError(
+                f"an image array of floats has values from {smallest:.6g} to {largest:.6g}: "
                 "expected 0 to 1, so divide by the value of white, or pass uint8"
             )
-        return np.round(array * 255).astype(np.uint8)
+        return np.round(np.clip(array, 0, 1) * 255).astype(np.uint8)
     raise InputError(
         f"an image array of type {array.dtype} cannot be read: "
         "expected uint8, uint16, bool or float in [0, 1]"

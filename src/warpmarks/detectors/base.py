@@ -22,7 +22,7 @@ from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.system.progress import Progress, SilentProgress
 
-Source: TypeAlias = str | Path | bytes | Image.Image | np.ndarray
+Source: TypeAlias = str | Path | bytes | bytearray | Image.Image | np.ndarray
 
 MAX_UNREADABLE = 0.05
 
@@ -74,7 +74,7 @@ def is_single(images: object) -> bool:
     """Whether what a detector is given is one image and not several."""
     if isinstance(images, np.ndarray):
         return images.ndim < 4
-    return isinstance(images, str | Path | bytes | Image.Image)
+    return isinstance(images, str | Path | bytes | bytearray | Image.Image)
 
 
 class ImageDetector(ABC):
@@ -115,7 +115,9 @@ class ImageDetector(ABC):
         An empty list has K landmarks of no images.
 
         An image is a path, the bytes of a file, a PIL image or an (H, W), (H, W, 1), (H, W, 3) or
-        (H, W, 4) array.
+        (H, W, 4) array: of uint8; of uint16, scaled by the smallest of the ranges of 8, 10, 12, 14
+        and 16 bits that holds its brightest pixel; of bool, black and white; or of floats from 0 to
+        1. RGBA is laid on white.
 
         Raises:
             InputError: an image cannot be read or is of another kind.
@@ -123,8 +125,9 @@ class ImageDetector(ABC):
         single = is_single(images)
         if not single and not isinstance(images, Sequence | np.ndarray):
             raise InputError(
-                f"the detector was given {type(images).__name__}: expected a path, a PIL image, an "
-                "array, or a list of them"
+                f"the detector was given {type(images).__name__}: expected a path, the bytes of a "
+                "file, a PIL image, an array, or a list of them; of an open file give file.read(), "
+                "of a tensor tensor.numpy(), channels last"
             )
         sources = cast("list[Source]", [images] if single else list(cast("Sequence", images)))
         if not sources:
