@@ -200,7 +200,7 @@ def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterato
         )
 
 
-def _opened_file(source: str | Path | bytes | bytearray) -> BinaryIO:
+def _opened_file(source: str | Path | bytes | bytearray) -> BinaryIO | io.BytesIO:
     return Path(source).open("rb") if isinstance(source, str | Path) else io.BytesIO(source)
 
 
