@@ -88,7 +88,13 @@ def test_a_table_without_rows_has_points_of_no_image(tmp_path):
         ("image,x1,y1\na.jpg,1\n", "line 2: 2 columns, where the header has 3"),
         ("image,x1,y1\na.jpg,1,2\nb.jpg,1,2,3\n", "line 3: 4 columns, where the header has 3"),
         ("image,x1,y1\na.jpg,1,two\n", "line 2: 'two' in column y1 is not a number"),
-        ("image,x1,y1\na.jpg,nan,nan\n", "line 2: 'nan' in column x1 is not a number"),
+        ("image,x1,y1\na.jpg,none,none\n", "line 2: 'none' in column x1 is not a number"),
+        ("image,x1,y1\na.jpg,inf,inf\n", "line 2: 'inf' in column x1 is not a number"),
+        ("image,x1,y1\na.jpg,NA,2\n", "line 2: only one of x1 and y1 is filled"),
+        ('"","image","x1","y1"\n"1","a.jpg",1,2\n', "before image, as R .* row.names = FALSE"),
+        ("image,observer,x1,y1\na.jpg,Ana,1,2\n", "has the column 'observer'.*: take it out"),
+        ("image,x1,y1,age,sex\na.jpg,1,2,3,4\n", "has the column 'age'.*: take it out"),
+        (" ,Label,X,Y\n1,a.jpg,1,2\n", r"has a line for each point: .*\(ImageJ has one for each"),
         ("image,x1,y1\na.jpg,1,1e999\n", "line 2: '1e999' in column y1 is not a number"),
         ("image,x1,y1\na.jpg,1_0,1\n", "line 2: '1_0' in column x1"),
         (
@@ -167,3 +173,11 @@ def test_a_wrong_split_is_refused(tmp_path, content, message):
     (tmp_path / "split.csv").write_text(content)
     with pytest.raises(InputError, match=message):
         read_split(tmp_path / "split.csv")
+
+
+def test_what_r_and_pandas_write_for_a_missing_point_is_one(tmp_path):
+    lines = ["image,x1,y1,x2,y2", "a.jpg,NA,NA,3,4", "b.jpg,NaN,nan,5,6", "c.jpg,,,7,8"]
+    (tmp_path / "a.csv").write_text("\n".join(lines))
+    points = read_landmarks(tmp_path / "a.csv").points
+    assert np.isnan(points[:, 0]).all()
+    assert points[:, 1].tolist() == [[3, 4], [5, 6], [7, 8]]

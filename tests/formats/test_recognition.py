@@ -38,6 +38,9 @@ def test_what_we_write_is_recognised(tmp_path, name):
         ("a.csv", "frame,x,y\n", r"has the first columns of no table of points: expected image,x1"),
         ("a.csv", "name,x1,y1\n", r"frame,time,x1,y1,..., or .*, name the format with --from"),
         ("a.csv", " ,Label,X,Y\n1,a.jpg,1,2\n", r"a line for each image \(ImageJ has one for each"),
+        ("a.csv", '"","image","x1","y1"\n', "as R writes .*: write it with row.names = FALSE"),
+        ("a.csv", "scorer;Ana;Ana\nbodyparts;nose;nose\n", "is separated by semicolons: expected"),
+        ("a.xls", " \tLabel\tX\tY\n1\ta.jpg\t1\t2\n", "has a line for each point: expected image"),
         ("a.h5", "", "is an HDF5 file, as DeepLabCut writes beside its CSV: give the CSV file"),
         (
             "a.json",

@@ -8,7 +8,7 @@
 
     image            name of the image relative to images/, with "/" between folders
     x1,y1,...,xN,yN  the points, in pixels of the original image: x to the right, y downwards, pixel
-                     centres at integers; both cells of a point empty: not annotated
+                     centres at integers; both cells of a point empty, NA or NaN: not annotated
     score1,...       only in files of detected landmarks: how sure the detector is of each, from 0
                      to 1; empty: not known
 
@@ -32,6 +32,11 @@ from jaxtyping import Float
 from warpmarks.errors import InputError
 from warpmarks.system.files import atomic_path, csv_writer
 from warpmarks.wording import counted
+
+A_LINE_AN_IMAGE = (
+    "expected image,x1,y1,x2,y2,... with a line for each image (ImageJ has one for each point)"
+)
+_MISSING = {"", "na", "nan"}  # as spreadsheets, R and pandas write what is not there
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,15 +201,40 @@ def _header(path: Path, row: Sequence[str], expected: str) -> list[str]:
     header = [cell.strip() for cell in row]
     if "\0" in header[0] and "image" in header[0].replace("\0", ""):
         raise InputError(f"{path} is UTF-16: save it as UTF-8, separated by commas")
-    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
-        if len(row) == 1 and separator in header[0]:
-            raise InputError(
-                f"{path} is separated by {name}: expected commas ({expected}), and decimals with a "
-                "point (48.25): save it so"
-            )
+    if told := told_of_separator(row, expected):
+        raise InputError(f"{path} {told}")
     while len(header) > 1 and not header[-1]:
         header.pop()
     return header
+
+
+def told_of_separator(row: Sequence[str], expected: str) -> str | None:
+    """What separates columns that should be separated by commas; ends a sentence."""
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(row) == 1 and separator in row[0]:
+            return (
+                f"is separated by {name}: expected commas ({expected}), and decimals with a point "
+                "(48.25): save it so"
+            )
+    return None
+
+
+def told_of_foreign_columns(header: Sequence[str]) -> str | None:
+    """Which columns other programs write beside or in place of ours; ends a sentence."""
+    if not header[0] and "image" in header[1:2]:
+        return (
+            "has a column without a name before image, as R writes for names of rows: write it "
+            "with row.names = FALSE"
+        )
+    if {"label", "x", "y"} <= {name.lower() for name in header}:
+        return f"has a line for each point: {A_LINE_AN_IMAGE}"
+    foreign = [name for name in header[1:] if not re.fullmatch(r"(x|y|score)\d+", name)]
+    if header[0] == "image" and foreign and len(foreign) < len(header) - 1:
+        return (
+            f"has the column {foreign[0]!r}, which is no coordinate: take it out (expected "
+            "image,x1,y1,x2,y2,...)"
+        )
+    return None
 
 
 def _misfit(row: Sequence[str], width: int) -> str:
@@ -222,6 +252,8 @@ def _count_points(path: Path, header: list[str]) -> int:
         raise InputError(
             f"{path} has the column image alone and none of points: expected image,x1,y1,x2,y2,..."
         )
+    if told := told_of_foreign_columns(header):
+        raise InputError(f"{path} {told}")
     if coordinates % 2:
         raise InputError(
             f"{path} has {counted(coordinates, 'column')} of coordinates, an odd number: "
@@ -240,7 +272,7 @@ def _count_points(path: Path, header: list[str]) -> int:
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:
-    if not cell.strip():
+    if cell.strip().lower() in _MISSING:
         return math.nan
     try:
         value = float(cell)

@@ -5,6 +5,11 @@ import io
 import re
 from pathlib import Path
 
+from warpmarks.datasets.layout import (
+    A_LINE_AN_IMAGE,
+    told_of_foreign_columns,
+    told_of_separator,
+)
 from warpmarks.errors import InputError
 from warpmarks.formats.own_csv import TABLE
 from warpmarks.formats.pts import is_pts_name
@@ -52,12 +57,24 @@ def _unknown(path: Path, flag: str) -> str:
     if path.suffix.lower() == ".json" and _is_json_min(read_json(path, "JSON")):
         return "is Label Studio's JSON-MIN, which says too little: export as JSON there"
     if path.suffix.lower() == ".csv":
-        return (
-            "has the first columns of no table of points: expected image,x1,y1,x2,y2,... with a "
-            "line for each image (ImageJ has one for each point), frame,time,x1,y1,..., or scorer "
-            f"as in DeepLabCut; if it is one of these, name the format with {flag}"
+        return _foreign(path) or (
+            f"has the first columns of no table of points: {A_LINE_AN_IMAGE}, frame,time,x1,y1,..."
+            f", or scorer as in DeepLabCut; if it is one of these, name the format with {flag}"
         )
+    if path.suffix.lower() in (".xls", ".tsv", ".txt") and (told := _foreign(path)):
+        return told
     return f"is in no format that is recognised: name it with {flag}"
+
+
+def _foreign(path: Path) -> str | None:
+    """What another program has written into the first line of a table; ends a sentence."""
+    with path.open("rb") as file:
+        line = decode(file.readline(_HEAD)).strip("\r\n")
+    if line.lower().startswith(("scorer;", "scorer\t")):
+        return told_of_separator([line], "as DeepLabCut writes")
+    separator = "\t" if "\t" in line else ","
+    header = [cell.strip() for cell in next(csv.reader([line], delimiter=separator), [""])]
+    return told_of_foreign_columns(header)
 
 
 def _is_json_min(content: object) -> bool:
@@ -137,7 +154,7 @@ def _csv(path: Path) -> str | None:
     except csv.Error:
         return None
     firsts = [row[0].strip() if row else "" for row in rows]
-    if not any(firsts):
+    if not any(cell.strip() for row in rows for cell in row):
         raise InputError(f"{path} is empty: expected a table of points on images")
     # Also in capitals, with other separators or in UTF-16: whoever reads it says what is wrong.
     ours = re.match(
