@@ -261,6 +261,10 @@ def latin_1(rows):
     rows[4] = rows[4].replace("03.png", "K\udce4fer.png")
 
 
+def a_blank_before_a_name(rows):
+    rows[4] = f" {rows[4]}"
+
+
 def other_case(rows):
     rows[4] = rows[4].replace("03.png", "03.PNG")
 
@@ -273,6 +277,8 @@ def other_case(rows):
         (one_label_for_three_points, "the point dark is not annotated on the one image"),
         (a_missing_point_as_minus_one, ", line 4: the point dark is at -1,-1, as other tools"),
         (latin_1, "its name in the table is not UTF-8: save the table as CSV in UTF-8"),
+        (a_blank_before_a_name, "has points on ' 03.png', but"),
+        (a_blank_before_a_name, "is not there, only 03.png, without blanks around it"),
         (other_case, "is not there, only 03.png, which differs in upper and lower case"),
     ],
 )

@@ -134,8 +134,8 @@ def read_annotated(
     if missing and not partial and not project:
         first = missing[0]
         raise InputError(
-            f"{table_path}, line {table.lines[rows[first]]}: it has points on {shown(first)}, but "
-            f"{shown(str(found.root / first))} is not there{_like(first, there)} "
+            f"{table_path}, line {table.lines[rows[first]]}: it has points on {_told(first)}, but "
+            f"{_told(str(found.root / first))} is not there{_like(first, there)} "
             f"({counted(len(missing), 'such image')}): correct the table or bring the images"
         )
     names = [
@@ -252,8 +252,15 @@ def _annotated_splits(path: Path, table: LandmarkTable) -> str:
     return f", or take a split that has annotated images: {there}" if there else ""
 
 
+def _told(name: str) -> str:
+    """A name, in quotes where one would not see where it begins or ends."""
+    return repr(shown(name)) if name != name.strip() or "/ " in name else shown(name)
+
+
 def _like(name: str, there: set[str]) -> str:
     if shown(name) != name:
         return " and its name in the table is not UTF-8: save the table as CSV in UTF-8"
+    if name.strip() in there:
+        return f", only {name.strip()}, without blanks around it"
     like = [other for other in there if other.casefold() == name.casefold()]
     return f", only {min(like)}, which differs in upper and lower case" if like else ""
