@@ -64,6 +64,15 @@ def test_predictions_are_in_pixels_of_each_image():
     )
 
 
+@pytest.mark.parametrize("part", [lambda array: array[0], lambda array: array[:1]])
+@pytest.mark.usefixtures("no_type_checks")
+def test_sizes_are_those_of_all_images(part):
+    examples = made_examples(12)
+    fitted = fit_regressor(examples, SCHEME).regressor
+    with pytest.raises(InputError, match=r"shapes do not go together: landmarks \(.*, sizes"):
+        fitted.predict(examples.landmarks, part(examples.sizes))
+
+
 def test_influences_are_l1_shares_of_the_four_coefficients():
     weights = np.zeros((4, 6))
     weights[0, 0], weights[1, 1], weights[0, 3] = 0.6, -0.6, 0.4

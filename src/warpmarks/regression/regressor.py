@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.arguments import expect
+from warpmarks.arguments import expect, expect_shapes
 from warpmarks.centred import centred_to_pixels, pixels_to_centred
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
@@ -58,9 +58,13 @@ class Regressor:
     ) -> Float[np.ndarray, "images points 2"]:
         """The points of images of the given widths and heights; all in pixels of these images.
 
+        Of a detection of one image: ``predict(found.landmarks[None], found.size[None])[0]``.
+
         Raises:
-            InputError: another number of landmarks than the regressor takes.
+            InputError: another number of landmarks than the regressor takes, or of sizes than of
+                images.
         """
+        expect_shapes(landmarks=(landmarks, "images landmarks 2"), sizes=(sizes, "images 2"))
         if landmarks.shape[1] != self.num_landmarks:
             raise InputError(
                 f"the regressor takes {counted(self.num_landmarks, 'landmark')}, but there "
