@@ -282,9 +282,10 @@ def test_what_stdout_cannot_have(warpmarks, trained_run, image_folder, tmp_path)
 
 def test_a_reader_that_has_enough_is_no_error(trained_run, image_folder):
     code = (
-        "import os, sys; from warpmarks.cli import main; reading, writing = os.pipe()\n"
+        "import os, sys; from warpmarks.__main__ import main; reading, writing = os.pipe()\n"
         "os.close(reading); os.dup2(writing, 1)\n"
-        f"sys.exit(main(['detect', {str(trained_run)!r}, {str(image_folder)!r}, '--output', '-']))"
+        f"sys.argv[1:] = ['detect', {str(trained_run)!r}, {str(image_folder)!r}, '--output', '-']\n"
+        "sys.exit(main())"
     )
     done = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (0, b"3 landmarks on 12 images\n")
