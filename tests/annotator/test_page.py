@@ -678,6 +678,57 @@ def test_exports_and_shapes_wait_for_the_last_change(
     playwright.expect(told).to_contain_text("5 complete images")
 
 
+def test_two_conflicts_are_asked_about_one_after_the_other(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    one = located(visit(server))
+    two = visit.tab(server, one.page.context)
+    numbers = {image["name"]: image["id"] for image in one.get("project")["images"]}
+    one.page.route("**/points", lambda route: route.abort())
+    changed = []
+    for _ in range(2):
+        one.click(np.array([60, 50]))
+        changed.append(one.name)
+        one.to_another("n")
+    for name in changed:
+        two.page.keyboard.press("g")
+        two.page.locator(".tile", has_text=name).click()
+        until(lambda name=name: two.name == name, name)
+        two.click(np.array([130, 90]))
+        two.wait_for_points(1)
+    one.page.unroute("**/points")
+    dialog = one.page.get_by_role("dialog", name="This image was changed in another tab")
+    playwright.expect(dialog).to_be_visible()
+    one.page.reload()
+    for _ in changed:
+        asked = dialog.element_handle()
+        dialog.get_by_role("button", name="Keep mine").click()
+        asked.wait_for_element_state("hidden")
+    playwright.expect(one.page.locator(".saved")).to_have_text("saved")
+    for name in changed:
+        assert one.get(f"images/{numbers[name]}")["points"][0]["x"] == pytest.approx(60, abs=0.6)
+
+
+def test_what_fails_is_not_asked_for_without_end(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = located(visit(serve("--points", POINTS)))
+    page = tab.page
+    asked: list[str] = []
+
+    def fail(route: Any) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=500)
+
+    page.route("**/api/progress", fail)
+    tab.click(tab.truth[0])
+    for _ in range(3):
+        with page.expect_response("**/api/version"):
+            pass
+    assert 1 <= len(asked) <= 8
+
+
 def test_keep_mine_keeps_each_point_under_its_name(
     serve: Callable[..., Server], visit: Visits
 ) -> None:
@@ -775,7 +826,21 @@ def test_a_server_that_is_killed_and_comes_back(
     tab.wait_for_points(3)
 
 
-def test_what_was_kept_goes_to_its_own_image_and_project(
+def assert_drawn(tab: Tab, folder: Path) -> None:
+    """The picture that is shown is that of the image that is named."""
+    name = tab.name
+    drawn = tab.page.locator("img.picture").evaluate(
+        """image => {
+            const canvas = document.createElement("canvas").getContext("2d");
+            canvas.drawImage(image, 0, 0);
+            return [...canvas.getImageData(90, 20, 1, 1).data].slice(0, 3);
+        }"""
+    )
+    with Image.open(folder / name) as picture:
+        assert tuple(drawn) == picture.getpixel((90, 20))
+
+
+def test_what_was_kept_goes_to_its_own_image_and_project(  # noqa: PLR0915
     serve: Callable[..., Server], chromium: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "changing"
@@ -800,15 +865,29 @@ def test_what_was_kept_goes_to_its_own_image_and_project(
     assert labelled == ["4.png"]
     # The picture, too, is the one that is named.
     assert tab.name == "4.png"
-    drawn = page.locator("img.picture").evaluate(
-        """image => {
-            const canvas = document.createElement("canvas").getContext("2d");
-            canvas.drawImage(image, 0, 0);
-            return [...canvas.getImageData(90, 20, 1, 1).data].slice(0, 3);
-        }"""
-    )
-    with Image.open(folder / "4.png") as picture:
-        assert tuple(drawn) == picture.getpixel((90, 20))
+    assert_drawn(tab, folder)
+
+    # Nor where one undoes before the page has heard that there are other images.
+    page.route("**/api/version", lambda route: route.abort())
+    page.evaluate("window.stays = true")
+    server.kill()
+    (folder / "2.png").unlink()
+    server.start()
+    page.keyboard.press("Control+z")
+
+    def opened_anew() -> bool:
+        try:
+            return not page.evaluate("window.stays")
+        except playwright.Error:
+            return False  # on its way
+
+    until(opened_anew, "the page to be opened anew")
+    page.unroute("**/api/version")
+    assert_drawn(tab, folder)
+    tab.click(np.array([60, 50]))
+    tab.wait_for_points(1)
+    labelled = [image["name"] for image in tab.get("project")["images"] if image["labelled"]]
+    assert labelled == [tab.name]
 
     # Nor does a click go to another project of the same name at the same address.
     where = tab.to_screen(np.array([130, 90]))
@@ -960,9 +1039,8 @@ def test_a_section_that_is_chosen_before_the_first_image_is_known_stays(
     until(lambda: page.wait_for_timeout(30) or held, "the question for an image to begin with")
     page.keyboard.press("g")
     playwright.expect(page.locator("output")).to_have_text("14 images")
-    with page.expect_response(re.compile(r"api/images/\d+$")):
-        held[0].continue_()
-    page.wait_for_timeout(300)
+    held[0].continue_()
+    until(lambda: page.evaluate("location.hash").startswith("#image="), "an image to be opened")
     playwright.expect(page.locator("output")).to_have_text("14 images")
 
 

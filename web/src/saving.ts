@@ -17,7 +17,10 @@ interface Callbacks {
   send(id: number, base: number, change: Change): Promise<SavedPoints>;
   /** `newest`: nothing was changed on this image since it was sent. */
   saved(id: number, answer: SavedPoints, newest: boolean): void;
-  conflicted(id: number, mine: Change, error: Refused): void;
+  /** Comes back once somebody has been asked; the change is kept until `forget`. */
+  conflicted(id: number, mine: Change, error: Refused): Promise<void>;
+  /** Whether somebody is asked which points should stay: nothing is sent meanwhile. */
+  asking(): boolean;
   failed(id: number, error: unknown): void;
   counted(count: number): void;
 }
@@ -36,6 +39,12 @@ export class Saver {
 
   put(id: number, version: number, change: Change): void {
     this.changes.set(id, { ...change, base: this.changes.get(id)?.base ?? version });
+    this.remember();
+  }
+
+  /** A change that need not be sent any more. */
+  forget(id: number): void {
+    this.changes.delete(id);
     this.remember();
   }
 
@@ -69,7 +78,7 @@ export class Saver {
   private async sendAll(): Promise<void> {
     for (;;) {
       const next = this.changes.entries().next();
-      if (next.done) return;
+      if (next.done || this.callbacks.asking()) return;
       const [id, change] = next.value;
       try {
         const answer = await this.callbacks.send(id, change.base, change);
@@ -80,13 +89,12 @@ export class Saver {
         this.remember();
         this.callbacks.saved(id, answer, newest);
       } catch (error) {
-        const mine = this.changes.get(id) ?? change;
         // A page that is not known, or knows other images, is opened anew, and sends it then.
-        const final = error instanceof Refused && ![403, 404].includes(error.status);
-        if (final) this.changes.delete(id);
-        this.remember();
-        if (final && error.status === 409) this.callbacks.conflicted(id, mine, error);
-        else this.callbacks.failed(id, error);
+        const kept = !(error instanceof Refused) || [403, 404, 409].includes(error.status);
+        if (!kept) this.forget(id);
+        if (error instanceof Refused && error.status === 409) {
+          await this.callbacks.conflicted(id, this.changes.get(id) ?? change, error);
+        } else this.callbacks.failed(id, error);
         return;
       }
     }

@@ -314,7 +314,10 @@ export function ShapeView(): JSX.Element {
           onClick={() =>
             void state
               .settled()
-              .then(getShapesTable)
+              .then((saved) => {
+                if (!saved) throw new Error("Your last change is not saved yet: try again.");
+                return getShapesTable();
+              })
               .then(keep)
               .catch((error: Error) => state.say(error.message, "error"))
           }

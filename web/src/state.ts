@@ -131,7 +131,6 @@ function explain(error: unknown): void {
 function recovered(): void {
   if (connection.value === "fine") return;
   connection.value = "fine";
-  scheduleRefresh(); // what was asked for meanwhile
   announce("The server answers again.");
 }
 
@@ -168,19 +167,24 @@ const saver = new Saver({
     else if (seen && seen.id !== id) void reloadItem(seen.id);
     scheduleRefresh();
   },
-  conflicted(id, mine, error) {
+  async conflicted(id, mine, error) {
     const same = error.current && samePoints(mine.points, error.current.points);
+    if (error.current && !same) {
+      await ask(id, mine, error.current);
+      return;
+    }
+    saver.forget(id);
     // The answer to an earlier try got lost on the way: it is saved.
     if (same) {
       if (currentId.value === id) item.value = error.current as ImageItem;
       remembered.delete(id);
       scheduleRefresh();
-    } else if (error.current) void ask(id, mine, error.current);
-    else {
+    } else {
       say(error.message, "error");
       void reloadItem(id);
     }
   },
+  asking: () => conflict.value !== null,
   failed(id, error) {
     if (error instanceof api.Refused && error.status === 404) return;
     explain(error);
@@ -188,9 +192,6 @@ const saver = new Saver({
   },
   counted: (count) => (unsaved.value = count),
 });
-
-/** Of what is refused once more when the server is back. */
-const NO_VERSION = -1;
 
 let waited = 0;
 
@@ -211,13 +212,12 @@ function editable(): ImageItem | null {
   return null;
 }
 
-/** Asks which points should stay; the points may have been defined anew in the other tab. */
+/** Asks which points should stay; the points may have been defined anew in the other tab.
+ *
+ * Where the server is gone meanwhile, the change is refused and asked about once it is back.
+ */
 async function ask(id: number, change: Change, current: ImageItem): Promise<void> {
-  const known = await unedited(reloadProject);
-  if (!known) {
-    saver.put(id, NO_VERSION, change);
-    return;
-  }
+  if (!(await unedited(reloadProject))) return;
   const { names, points } = change;
   const mine = scheme.value.points.map(({ name }, index) => {
     const was = names.indexOf(name);
@@ -291,6 +291,7 @@ export async function settleConflict(choice: "mine" | "theirs"): Promise<void> {
   if (!open) return;
   conflict.value = null;
   const { id, mine, current } = open;
+  saver.forget(id);
   if (currentId.value === id) item.value = current;
   remembered.delete(id);
   noteLabelled(id, current.points);
@@ -503,6 +504,14 @@ function fetchImage(id: number): Promise<ImageItem> {
 /** Where this tab was in a project, for when it comes by the address with the token again. */
 const lastKey = (): string => `warpmarks.image.${project.value?.key ?? ""}`;
 
+function lastName(): string | null {
+  try {
+    return sessionStorage.getItem(lastKey());
+  } catch {
+    return null; // not allowed
+  }
+}
+
 const nameOfImage = (id: number): string =>
   project.value?.images.find((image) => image.id === id)?.name ?? "";
 
@@ -554,7 +563,7 @@ async function reloadItem(id: number): Promise<void> {
   if (currentId.value === id) item.value = loaded;
 }
 
-/** Also one that was left behind is told of, as long as it is still on its way. */
+/** The browser also tells of pictures that were left behind while they were on their way. */
 export function pictureCame(id: number): void {
   if (id !== currentId.value) return;
   batch(() => {
@@ -668,16 +677,29 @@ export const loadPredictions = inOrder(
 let knownVersion = -1;
 let reloaded = 0;
 
+let leaving = false;
+
+/** Opens the page anew where the image files are others, and with them numbers and pictures.
+ *
+ * Gives whether they are; where somebody is asked something, only that.
+ */
+function openedAnew(files: string): boolean {
+  const known = project.value;
+  if (known === null || files === known.files) return false;
+  if (leaving || dialog.value !== null || conflict.value !== null) return true;
+  leaving = true;
+  // The address has the number that the image had.
+  window.history.replaceState(null, "", window.location.pathname);
+  window.location.reload();
+  return true;
+}
+
 async function poll(): Promise<void> {
+  const away = connection.value !== "fine";
   const answer = await attempt(api.getVersion);
   const known = project.value;
-  if (!answer || !known) return;
-  if (answer.files !== known.files) {
-    // The pictures, too, are others; the address has the number that the image had.
-    window.history.replaceState(null, "", window.location.pathname);
-    window.location.reload();
-    return;
-  }
+  if (!answer || !known || openedAnew(answer.files)) return;
+  if (away) scheduleRefresh(); // what was asked for meanwhile
   await askAgain();
   noteHistory(answer);
   tell(answer.notices);
@@ -693,6 +715,7 @@ async function poll(): Promise<void> {
 }
 
 const loadProject = inOrder(api.getProject, (answer) => {
+  if (openedAnew(answer.files)) return;
   reloaded = Date.now();
   batch(() => {
     knownVersion = answer.version;
@@ -728,7 +751,7 @@ async function travel(way: "undo" | "redo"): Promise<void> {
 export async function changeScheme(
   change: Omit<api.SchemeChange, "base_version">,
 ): Promise<string | null> {
-  await saver.drain();
+  if (!(await settled())) return "Your last change is not saved yet: try again.";
   try {
     await api.putScheme({ ...change, base_version: knownVersion });
   } catch (error) {
@@ -745,7 +768,7 @@ export async function changeScheme(
 /** The image that the address or this tab's memory names. */
 function workedOn(images: api.ImageEntry[]): number | undefined {
   const asked = new URLSearchParams(window.location.hash.slice(1)).get("image");
-  const last = sessionStorage.getItem(lastKey());
+  const last = lastName();
   return images.find(
     ({ id, name, trouble }) => !trouble && (asked === null ? name === last : String(id) === asked),
   )?.id;
@@ -766,12 +789,14 @@ export async function start(): Promise<void> {
     project.value = answer;
     noteHistory(answer);
   });
-  tell(answer.notices);
   document.title = `${answer.title ?? answer.name} · warpmarks`;
   if (answer.scheme.points.length === 0) dialog.value = "points";
   const numbers = new Map(answer.images.map(({ id, name }) => [name, id]));
-  const [gone] = saver.restore(answer.key, numbers);
-  if (gone !== undefined) say(`${gone} is not there any more: your last change to it is lost.`, "error");
+  const gone = saver.restore(answer.key, numbers);
+  tell([
+    ...(answer.notices ?? []),
+    ...gone.map((name) => `${name} is not there any more: your last change to it is lost`),
+  ]);
   const last = unsaved.value > 0 || labelledImages.value > 0 ? workedOn(answer.images) : undefined;
   await saver.drain();
   await loadSuggestion();

@@ -286,7 +286,7 @@ class Session:
             InputError: a point lies far outside of the image, which may not be readable at all, or
                 it cannot be saved.
         """
-        name, before = self.name_of(index), self.version
+        name = self.name_of(index)
         if image not in (None, shown(name)):
             raise NoSuchImage(f"image {index} is {shown(name)} now: open the page anew")
         labels = labels_from_json(values)
@@ -298,6 +298,7 @@ class Session:
         self._look_in_mirror(index)
         with self._lock:
             what = f"{self._what(self.annotations.of(name), labels)} on {shown(name)}"
+            before = self.version
             self.project.set_labels(name, labels, base, what, self._sizes[name])
             version, begun = self.version, time.perf_counter()
             self._known()
