@@ -338,3 +338,20 @@ NO_MAPS = {
 def test_what_is_no_map_is_refused(measure):
     with pytest.raises(InputError, match="expected"):
         measure()
+
+
+@pytest.mark.usefixtures("no_type_checks")
+def test_compiled_losses_are_one_graph_with_their_checks():
+    moved = torch.rand(2, 3, 2)
+    compiled = torch.compile(landmark_equivariance, backend="eager", fullgraph=True)
+    expected = landmark_equivariance(moved + 1, moved, cells_unit(4, 5))
+    assert_close(compiled(moved + 1, moved, cells_unit(4, 5)), expected)
+    maps = random_maps(0)
+    compiled = torch.compile(diversity, backend="eager", fullgraph=True)
+    assert_close(compiled(maps, pooling=2), diversity(maps, pooling=2))
+
+
+@pytest.mark.usefixtures("no_type_checks")
+def test_what_is_no_tensor_has_no_shape():
+    with pytest.raises(InputError, match=r"go together: .*unit 2\.0: expected"):
+        landmark_equivariance(torch.rand(2, 3, 2), torch.rand(2, 3, 2), 2.0)

@@ -6,7 +6,8 @@ import sys
 
 def main() -> int:
     """Run the command line; Ctrl-C and SIGTERM end its imports as they end a command later on."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         from warpmarks.system.streams import prepare_streams
 

@@ -1,6 +1,6 @@
 """Whether what a program gives to the public functions is of the kind that they take."""
 
-import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,14 +86,13 @@ def expect_shapes(**given: tuple[Any, str]) -> None:
     Raises:
         InputError: a tensor has other axes, with what all of them have.
     """
-    lengths = dict[str, int]()
+    lengths: dict[str, int] = {}
     for tensor, axes in given.values():
-        names = axes.split()
-        if len(names) != len(tensor.shape) or any(
-            _length(name, found, lengths) != found
-            for name, found in zip(names, tensor.shape, strict=True)
-        ):
-            told = ", ".join(f"{name} {tuple(one.shape)}" for name, (one, _) in given.items())
+        if not _has(getattr(tensor, "shape", None), axes.split(), lengths):
+            told = ", ".join(
+                f"{name} {tuple(one.shape) if hasattr(one, 'shape') else repr(one)}"
+                for name, (one, _) in given.items()
+            )
             wanted = ", ".join(f"({axes.replace(' ', ', ')})" for _, axes in given.values())
             raise InputError(
                 f"the shapes do not go together: {told}: expected {wanted}, where the same word is "
@@ -101,10 +100,23 @@ def expect_shapes(**given: tuple[Any, str]) -> None:
             )
 
 
+# Plain loops: what calls this may be compiled.
+def _has(shape: Sequence[int] | None, axes: list[str], lengths: dict[str, int]) -> bool:
+    if shape is None or len(shape) != len(axes):
+        return False
+    for axis, found in zip(axes, shape, strict=True):
+        if _length(axis, found, lengths) != found:
+            return False
+    return True
+
+
 def _length(axis: str, found: int, lengths: dict[str, int]) -> int:
     """What an axis should have: as its name says or has had before, or as it was found."""
     if axis.isdigit():
         return int(axis)
     if "*" in axis:
-        return math.prod(lengths[factor] for factor in axis.split("*"))
+        length = 1
+        for factor in axis.split("*"):
+            length *= lengths[factor]
+        return length
     return lengths.setdefault(axis, found)

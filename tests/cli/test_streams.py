@@ -38,8 +38,9 @@ def test_a_closed_stderr_is_silent_and_takes_no_file(trained_run, image_folder, 
     assert output.read_text().startswith("image,x1,y1,")
 
 
-def test_what_is_wrong_is_never_told_on_stdout():
-    assert in_shell("convert", streams="2>&-") == (2, "", "")
+@pytest.mark.parametrize("argv", [("convert",), ("detect", "no\udcff", "images")])
+def test_what_is_wrong_is_never_told_on_stdout(argv):
+    assert in_shell(*argv, streams="2>&-") == (2, "", "")
 
 
 @pytest.mark.parametrize(
@@ -92,5 +93,16 @@ def test_a_named_pipe_is_not_replaced_by_a_file(warpmarks, trained_run, image_fo
         "",
         f"error: --output {output} is a device or a pipe, where files are written whole and then "
         "get their name: name a file, or write - for stdout\n",
+    )
+    assert output.is_fifo()
+
+
+def test_convert_replaces_no_named_pipe(warpmarks, image_folder, tmp_path):
+    output = tmp_path / "l.json"
+    os.mkfifo(output)
+    code, _, err = warpmarks("convert", image_folder, output, "--to", "dlib", "--overwrite")
+    assert (code, err.splitlines()[-1][: len(f"error: {output} is a device")]) == (
+        2,
+        f"error: {output} is a device",
     )
     assert output.is_fifo()

@@ -82,8 +82,9 @@ def test_the_first_machine_is_waited_for_as_well(
 def test_a_place_that_cannot_be_opened_is_told_at_once(taken: int) -> None:
     with pytest.raises(InputError, match=rf"^MASTER_ADDR is {HOST} and MASTER_PORT {taken}, but"):
         meet(position(0), HOST, taken)
-    with pytest.raises(InputError, match=r"^MASTER_ADDR is no\.such\.host and MASTER_PORT"):
-        meet(position(0), "no.such.host", taken)
+    for host, at in (("no.such.host.invalid", taken), (HOST, 99_999)):
+        with pytest.raises(InputError, match=rf"^MASTER_ADDR is {host} and MASTER_PORT {at}, but"):
+            meet(position(0), host, at)
 
 
 def test_ctrl_c_ends_a_wait_for_another_machine(port: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,13 +92,13 @@ def check_csv_name(path: Path, *, flag: str = "--output") -> None:
         )
 
 
-def _check_ordinary(path: Path, flag: str, *, stdout: bool = False) -> None:
+def _check_ordinary(path: Path, flag: str = "", *, stdout: bool = False) -> None:
     """Raise where a file that is written whole and then named would take a device's place."""
     if path.exists() and not path.is_file() and not path.is_dir():
         way = ", or write - for stdout" if stdout else ""
         raise InputError(
             f"{flag} {path} is a device or a pipe, where files are written whole and then get "
-            f"their name: name a file{way}"
+            f"their name: name a file{way}".lstrip()
         )
 
 
@@ -144,6 +144,7 @@ def check_target(path: Path, *, files: Sequence[str], overwrite: bool) -> None:
     Raises:
         InputError: it exists and may not be replaced, or its folder is not there or not writable.
     """
+    _check_ordinary(path)
     if path.is_dir() and not files:
         raise InputError(f"{path} is a folder: expected the name of a file")
     there = [path] if path.is_file() else [found for each in files for found in path.glob(each)]

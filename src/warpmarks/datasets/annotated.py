@@ -1,5 +1,6 @@
 """Image sets with annotated points; their scheme: see `warpmarks.datasets.scheme_file`."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,7 +78,7 @@ class AnnotatedSet:
             InputError: there are not so many, or it is no number.
         """
         count = len(self.images.names)
-        if not 1 <= expect_whole(labels, "labels", least=0) <= count:
+        if not 1 <= expect_whole(labels, "--labels", least=-sys.maxsize) <= count:
             raise InputError(
                 f"--labels is {labels}, but {self.source} has {counted(count, 'annotated image')} "
                 f"to draw from: ask for {'1' if count == 1 else f'1 to {count}'}"

@@ -38,9 +38,7 @@ def meet(here: ProcessPosition, host: str, port: int) -> dist.TCPStore:
     while True:
         if store is None:
             store = _opened(host, port) if here.rank == 0 else _reached(host, port)
-            if store is not None:
-                store.set(everyone[here.rank], "")
-        if store is not None and store.check(everyone):
+        if store is not None and _all_came(store, everyone, here.rank, f"{host}:{port}"):
             return store
         waited = time.monotonic() - began
         if waited > 60 * LONGEST_MINUTES:
@@ -57,6 +55,17 @@ def meet(here: ProcessPosition, host: str, port: int) -> dist.TCPStore:
         time.sleep(_PAUSE)
 
 
+def _all_came(store: dist.TCPStore, everyone: list[str], rank: int, place: str) -> bool:
+    """Whether all have come, this one too."""
+    try:
+        store.set(everyone[rank], "")
+        return bool(store.check(everyone))
+    except dist.DistError as error:
+        raise InputError(
+            f"the first process was met at {place} and has gone: see what it says there"
+        ) from error
+
+
 def _opened(host: str, port: int) -> dist.TCPStore:
     """The place, which the first process opens."""
     try:
@@ -64,7 +73,7 @@ def _opened(host: str, port: int) -> dist.TCPStore:
         return dist.TCPStore(
             host, port, None, True, timeout=_ANSWER, wait_for_workers=False, multi_tenant=True
         )
-    except (OSError, dist.DistError) as error:
+    except (OSError, OverflowError, TypeError, dist.DistError) as error:
         raise InputError(
             f"MASTER_ADDR is {host} and MASTER_PORT {port}, but the others cannot be met there "
             f"({str(error).splitlines()[0]}): give the first machine's address and a port that is "
@@ -78,11 +87,20 @@ def _reached(host: str, port: int) -> dist.TCPStore | None:
         socket.create_connection((host, port), timeout=2).close()
     except OSError:
         return None
-    return dist.TCPStore(host, port, None, False, timeout=_ANSWER, wait_for_workers=False)
+    try:
+        return dist.TCPStore(host, port, None, False, timeout=_ANSWER, wait_for_workers=False)
+    except dist.DistError:  # the first has gone again, or another service answers there
+        return None
 
 
 def _in_vain(here: ProcessPosition, place: str, absent: list[int]) -> str:
     """Who has not come, and what to do."""
+    if here.nodes == 1:
+        gone = first_of([str(rank + 1) for rank in absent or [0]])
+        return (
+            f"process {gone} of {here.devices} has not come to {place} within "
+            f"{LONGEST_MINUTES:g} minutes: see what it says, and whether all were started"
+        )
     machines = sorted({rank // here.devices for rank in absent} or {0})
     names = first_of([str(machine + 1) for machine in machines])
     return (

@@ -93,4 +93,5 @@ def _ends_well(file: BinaryIO, place: int) -> bool:
     """Whether nothing but an index and its like follows."""
     file.seek(place)
     near = file.read(_BETWEEN_GROUPS)
-    return not near or any(name in near for name in _NO_FRAMES)
+    # What is left may be the rest of the last block: its length, padding.
+    return len(near) <= _BETWEEN or any(name in near for name in _NO_FRAMES)
