@@ -30,8 +30,8 @@ def run_script(main: Callable[[list[str]], None]) -> int:
 def exit_code(work: Callable[[], int]) -> int:
     """The code that a command's work ends with, errors told on stderr.
 
-    It is 2 where the user can mend it, 130 on Ctrl-C or SIGTERM, and 3 where another process of the
-    run has ended; otherwise what ``work`` returns.
+    It is 2 where the user can mend it, 130 on Ctrl-C or SIGTERM, otherwise what ``work`` returns.
+    Where another process of the run has ended, it does not return: it ends the interpreter with 3.
     """
     try:
         return _with_system_errors_told(work)

@@ -112,7 +112,7 @@ class ExportedDetector(ImageDetector):
     ) -> None:
         super().__init__(record.picture, record.fit)
         self.record = record
-        self.regressor = None if record.regressor is None else _unfold(record)
+        self.regressor = None if record.regressor is None else _regressor_in(record)
         self._session, self._content = session, content
 
     @classmethod
@@ -228,7 +228,7 @@ def _later_format(text: str) -> int | None:
     return found if isinstance(found, int) and found > FORMAT else None
 
 
-def _unfold(record: ExportRecord) -> Regressor:
+def _regressor_in(record: ExportRecord) -> Regressor:
     held = record.regressor
     assert held is not None
     points = len(held.names)

@@ -88,7 +88,7 @@ def _refuse_beside_exported(run: Path, regressor: str | Path | None) -> None:
     if regressor is not None:
         raise InputError(
             f"--regressor {regressor} was given, but {run} is an exported file: leave it out, "
-            "or fold it in with `warpmarks export --regressor`"
+            "or put it in with `warpmarks export --regressor`"
         )
 
 
