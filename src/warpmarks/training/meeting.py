@@ -36,10 +36,17 @@ def meet(here: ProcessPosition, host: str, port: int) -> dist.TCPStore:
     everyone = [f"process {rank}" for rank in range(here.devices * here.nodes)]
     store, began, told = None, time.monotonic(), False
     while True:
-        if store is None:
-            store = _opened(host, port) if here.rank == 0 else _reached(host, port)
-        if store is not None and _all_came(store, everyone, here.rank, f"{host}:{port}"):
-            return store
+        try:
+            if store is None:
+                store = _opened(host, port) if here.rank == 0 else _reached(host, port)
+                if store is not None:
+                    store.set(everyone[here.rank], "")
+            if store is not None and store.check(everyone):
+                return store
+        except dist.DistError as error:
+            raise InputError(
+                f"the first process was met at {host}:{port} and has gone: see what it says there"
+            ) from error
         waited = time.monotonic() - began
         if waited > 60 * LONGEST_MINUTES:
             absent = [
@@ -53,17 +60,6 @@ def meet(here: ProcessPosition, host: str, port: int) -> dist.TCPStore:
             sys.stderr.flush()
             told = True
         time.sleep(_PAUSE)
-
-
-def _all_came(store: dist.TCPStore, everyone: list[str], rank: int, place: str) -> bool:
-    """Whether all have come, this one too."""
-    try:
-        store.set(everyone[rank], "")
-        return bool(store.check(everyone))
-    except dist.DistError as error:
-        raise InputError(
-            f"the first process was met at {place} and has gone: see what it says there"
-        ) from error
 
 
 def _opened(host: str, port: int) -> dist.TCPStore:
