@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from warpmarks.arguments import expect_shapes
+from warpmarks.arguments import expect_shapes, expect_whole
 from warpmarks.coordinates import pixel_centres
 from warpmarks.errors import InputError
 
@@ -156,8 +156,7 @@ def diversity(
         InputError: m is below 1, or these are no maps of a batch.
     """
     expect_shapes(probability_maps=(probability_maps, "batch landmarks rows columns"))
-    if pooling < 1:
-        raise InputError(f"pooling is {pooling}: expected at least 1")
+    expect_whole(pooling, "pooling")
     pooled = sum_pool(probability_maps, pooling)
     return probability_maps.shape[1] - pooled.amax(dim=1).flatten(1).sum(-1)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from warpmarks.arguments import expect, expect_path
+from warpmarks.arguments import expect, expect_path, expect_whole
 from warpmarks.datasets.cache import PARTIAL, folder_of_caches, remove_stale
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.videos import is_video_name
@@ -80,8 +80,7 @@ def find_frames(
     paths = [expect_path(video, "a video", _LIST[1]) for video in listed]
     if not paths:
         raise InputError("videos is empty: expected at least one path")
-    if frames < 1:
-        raise InputError(f"--frames is {frames}: expected at least 1")
+    expect_whole(frames, "--frames")
     if choice not in list(FrameChoice):
         raise InputError(f"--frame-choice is {choice!r}: expected {' or '.join(FrameChoice)}")
     files = [file for path in paths for file in find_videos(path) or [path]]
