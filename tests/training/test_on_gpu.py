@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from textured_pictures import textured
+from textured_pictures import textured_folder
 from tiny_runs import AS_BY_DEFAULT, TINY_NETWORK, tiny_config, tiny_record, train_tiny
 from warpmarks.cli import main
 from warpmarks.datasets.image_set import find_images
@@ -179,10 +178,7 @@ def test_steps_in_bfloat16_go_where_those_in_float32_go(pictures, taught):
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Images of unlike sizes that are nowhere plain: there a descriptor's direction is rounding."""
-    folder = tmp_path_factory.mktemp("textured")
-    for index in range(12):
-        Image.fromarray(textured((28 + index, 36))).save(folder / f"{index:02}.png")
-    return folder
+    return textured_folder(tmp_path_factory.mktemp("textured"))
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,8 @@ from typing import Any
 import psutil
 import pytest
 import torch
-from PIL import Image
 
-from textured_pictures import textured
+from textured_pictures import textured_folder
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
 from warpmarks.cli.ending import exit_code
 from warpmarks.errors import InputError
@@ -264,10 +263,7 @@ def end_of(process: "subprocess.Popen[str]", seconds: float = 240) -> tuple[int,
 @pytest.fixture(scope="module")
 def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Twelve images that are nowhere plain: there the direction of a descriptor is rounding."""
-    folder = tmp_path_factory.mktemp("textured")
-    for index in range(12):
-        Image.fromarray(textured((28 + index, 36))).save(folder / f"{index:02}.png")
-    return folder
+    return textured_folder(tmp_path_factory.mktemp("textured"))
 
 
 @pytest.fixture(scope="module")
