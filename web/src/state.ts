@@ -711,7 +711,7 @@ async function poll(): Promise<void> {
     const unfinished = answer.locating.done < answer.locating.total;
     if (!unfinished || Date.now() - reloaded > 6000) await reloadProject();
   }
-  if (unsaved.value > 0 && conflict.value === null) void saver.drain();
+  if (unsaved.value > 0) void saver.drain();
 }
 
 const loadProject = inOrder(api.getProject, (answer) => {
