@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from warpmarks.datasets.parallel import CHUNK
 from warpmarks.datasets.reading import open_image, read_stored_size
 from warpmarks.errors import InputError
 from warpmarks.formats import image_files
 from warpmarks.formats.image_files import images_beside, with_sizes
 from warpmarks.formats.registry import read
+from warpmarks.system.parallel import CHUNK
 
 
 def picture(path, size=(20, 10), **options):

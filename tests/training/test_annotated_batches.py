@@ -5,8 +5,8 @@ from torch.testing import assert_close
 
 from annotated_examples import annotated, config, geometry
 from warpmarks.coordinates import pixel_centres, to_pixels
-from warpmarks.training.ahead import Ahead
 from warpmarks.training.annotated_batches import AnnotatedBatch, AnnotatedBatchMaker
+from warpmarks.training.next_step import Ahead
 from warpmarks.training.step import BatchMaker, Share
 from warpmarks.training.supervision import Supervision
 

@@ -8,10 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.image_set import ImageSet, find_images
-from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
+from warpmarks.system.parallel import Workers
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.wording import counted
 

@@ -101,9 +101,9 @@ def prepare(
     """
     from warpmarks.cli.listing import left_out
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.datasets.parallel import processors
     from warpmarks.datasets.published.preparing import prepare as prepare_set
     from warpmarks.datasets.published.registry import published_set
+    from warpmarks.system.parallel import processors
 
     published = published_set(name)
     with terminal_progress() as progress:

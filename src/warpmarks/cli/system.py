@@ -29,7 +29,7 @@ def describe_system() -> list[tuple[str, str]]:
     """Names and values, in the order in which they are printed."""
     import torch
 
-    from warpmarks.datasets.parallel import processors
+    from warpmarks.system.parallel import processors
 
     facts = [(name, _version(name)) for name in LIBRARIES]
     facts += [

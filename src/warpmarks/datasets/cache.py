@@ -25,10 +25,10 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from warpmarks.datasets.image_set import ImageSet
-from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_picture
 from warpmarks.errors import InputError
+from warpmarks.system.parallel import Workers, processors
 from warpmarks.system.progress import Progress, SilentProgress
 
 PARTIAL = ".partial"

@@ -16,10 +16,10 @@ from PIL import Image
 
 from warpmarks.arguments import expect_whole
 from warpmarks.datasets.image_set import ImageSet
-from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import UnreadableImage, read_picture
 from warpmarks.errors import InputError
+from warpmarks.system.parallel import Workers, processors
 from warpmarks.system.progress import Progress, SilentProgress
 
 Source: TypeAlias = str | Path | bytes | bytearray | Image.Image | np.ndarray

@@ -12,9 +12,9 @@ from pathlib import Path
 from warpmarks.datasets.file_marks import is_as_marked, mark_of
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
-from warpmarks.datasets.parallel import Workers, processors
 from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, TooManyUnreadable
 from warpmarks.errors import InputError
+from warpmarks.system.parallel import Workers, processors
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.wording import counted
 

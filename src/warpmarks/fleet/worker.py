@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from warpmarks.datasets.ahead import ahead
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.detectors.base import Detection, ReadImage
 from warpmarks.errors import InputError
 from warpmarks.fleet.carried import FleetDetector, load_carried, names_of
 from warpmarks.fleet.parts import Parts
 from warpmarks.fleet.pieces import Piece, Work
+from warpmarks.system.prefetch import ahead
 from warpmarks.wording import shown
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ import numpy as np
 
 from warpmarks.datasets.decoders import readable_extensions
 from warpmarks.datasets.image_set import is_file
-from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.reading import UnreadableImage, read_stored_size
 from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
@@ -17,6 +16,7 @@ from warpmarks.formats.sources import slashes
 from warpmarks.formats.table import PointTable
 from warpmarks.formats.telling import one_by_one
 from warpmarks.formats.turning import size_upright
+from warpmarks.system.parallel import Workers
 from warpmarks.system.progress import Progress, SilentProgress
 
 _READERS = 16

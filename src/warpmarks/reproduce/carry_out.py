@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from warpmarks.datasets.parallel import processors
 from warpmarks.datasets.results import DRAWING
 from warpmarks.errors import InputError
 from warpmarks.reproduce.copies import Copy
@@ -29,6 +28,7 @@ from warpmarks.reproduce.trainings import carry_out_training
 from warpmarks.reproduce.wordless import WordlessProgress
 from warpmarks.runs.folder import RunFolder
 from warpmarks.system.files import replace_folder, write_json
+from warpmarks.system.parallel import processors
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.training import Conduct
 

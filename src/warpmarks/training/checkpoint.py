@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from warpmarks.datasets.parallel import processors
 from warpmarks.errors import InputError
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import load_weights, read_about, read_tensors, write_tensors
+from warpmarks.system.parallel import processors
 from warpmarks.training.averaging import WeightAverage
 from warpmarks.training.schedule import ScheduleState
 

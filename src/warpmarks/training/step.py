@@ -24,8 +24,8 @@ from warpmarks.losses import (
 from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.spreading import spread_evenly
 from warpmarks.system.stages import STOPPED, StageClock
-from warpmarks.training.ahead import Ahead
 from warpmarks.training.health import HeldOutPairs
+from warpmarks.training.next_step import Ahead
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import ShuffledOrder, generator_for

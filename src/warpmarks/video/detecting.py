@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from warpmarks.arguments import expect_path, expect_whole
-from warpmarks.datasets.ahead import ahead
 from warpmarks.detectors.base import ImageDetector
+from warpmarks.system.prefetch import ahead
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.video.reading import Video, VideoFrame
 from warpmarks.video.smoothing import Smoother

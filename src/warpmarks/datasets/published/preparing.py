@@ -22,7 +22,6 @@ import numpy as np
 from jaxtyping import Int
 
 from warpmarks.datasets.layout import write_landmarks
-from warpmarks.datasets.parallel import Workers
 from warpmarks.datasets.published.checking import Check, check
 from warpmarks.datasets.published.crops import cut, to_crop
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
@@ -36,6 +35,7 @@ from warpmarks.system.files import (
     replace_folder,
     write_json,
 )
+from warpmarks.system.parallel import Workers
 from warpmarks.system.progress import Progress, SilentProgress
 
 SILENT = SilentProgress()

@@ -3,8 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from warpmarks.datasets import parallel
-from warpmarks.datasets.parallel import AHEAD, CHUNK, Workers
+from warpmarks.system import parallel
+from warpmarks.system.parallel import AHEAD, CHUNK, Workers
 
 
 def test_results_are_in_order_whoever_is_first():

@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from warpmarks.training.ahead import Ahead
+from warpmarks.training.next_step import Ahead
 
 
 def test_the_next_step_is_made_while_this_one_is_computed():
