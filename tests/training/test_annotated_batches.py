@@ -8,7 +8,7 @@ from warpmarks.coordinates import pixel_centres, to_pixels
 from warpmarks.training.annotated_batches import AnnotatedBatch, AnnotatedBatchMaker
 from warpmarks.training.next_step import Ahead
 from warpmarks.training.step import BatchMaker, Share
-from warpmarks.training.supervision import Supervision
+from warpmarks.training.supervised_task import Supervision
 
 
 def maker(share: Share | None = None, **changes) -> AnnotatedBatchMaker:

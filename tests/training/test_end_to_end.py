@@ -23,7 +23,7 @@ from warpmarks.detectors.detector import Detector
 from warpmarks.losses import ObjectiveTerms
 from warpmarks.runs.geometry import Geometry
 from warpmarks.runs.weights import build_network
-from warpmarks.training import Health, discovery
+from warpmarks.training import Health, unsupervised_task
 from warpmarks.training.health import locate, measure_health
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.step import BatchMaker, objective_of_batch, objective_unit
@@ -118,7 +118,7 @@ def test_training_finds_points_that_follow_the_object(
     # detector that knows the three colours reaches 3.3.
     assert after.equivariance_error_percent < 5
 
-    monkeypatch.setattr(discovery, "objective_of_batch", without_equivariance)
+    monkeypatch.setattr(unsupervised_task, "objective_of_batch", without_equivariance)
     broken = trained(tmp_path / "broken")
     assert broken.equivariance_error_percent > 2 * after.equivariance_error_percent
 

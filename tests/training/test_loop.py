@@ -27,9 +27,10 @@ from warpmarks.errors import InputError, ToldElsewhere
 from warpmarks.losses import ObjectiveTerms
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import read_tensors
-from warpmarks.training import Evaluation, discovery, loop, pace
+from warpmarks.training import Evaluation, loop, pace, unsupervised_task
 from warpmarks.training.checkpoint import save_checkpoint
 from warpmarks.training.processes import Processes
+from warpmarks.training.unsupervised_task import Discovery, PairMeasures
 
 SCRIPT = Path(__file__).parent / "interrupted_run.py"
 STEPS = 22  # not a multiple of the evaluations' 5
@@ -318,13 +319,13 @@ def test_self_training_is_not_held_up_by_evaluations_that_steer_nothing(
     """It begins at step 15; only the last evaluation, for people, comes later."""
     monkeypatch.setattr(pace, "STEPS", 5)
     monkeypatch.setattr(pace, "FIRST_SECONDS", math.inf)
-    evaluated, measure = [], discovery.Discovery.measure
+    evaluated, measure = [], Discovery.measure
 
-    def count(task: discovery.Discovery, network: nn.Module) -> discovery.PairMeasures:
+    def count(task: Discovery, network: nn.Module) -> PairMeasures:
         evaluated.append(network)
         return measure(task, network)
 
-    monkeypatch.setattr(discovery.Discovery, "measure", count)
+    monkeypatch.setattr(Discovery, "measure", count)
     schedule = {"patience": 5, "threshold": 0.9}
     config = tiny_config(
         schedule=schedule, optimiser={"averaging": 0.9}, self_training={"share": 0.5}
@@ -390,13 +391,13 @@ def test_where_landmarks_usually_are_is_found_again_and_again(
     """When self-training begins, every few steps of it and at its end, whatever stops it."""
     monkeypatch.setattr(loop, "REFERENCE_EVERY", 3)
     found = []
-    plain = discovery.Discovery.reference
+    plain = Discovery.reference
 
-    def reference(task: discovery.Discovery, network: torch.nn.Module) -> torch.Tensor:
+    def reference(task: Discovery, network: torch.nn.Module) -> torch.Tensor:
         found.append(plain(task, network))
         return found[-1]
 
-    monkeypatch.setattr(discovery.Discovery, "reference", reference)
+    monkeypatch.setattr(Discovery, "reference", reference)
     config = tiny_config(**AS_BY_DEFAULT)
     whole = RunFolder(train_tiny(image_folder, tmp_path / "whole", config=config, steps=STEPS).run)
     # After 11, 14, 17 and 20 steps and at the end.
@@ -695,14 +696,14 @@ def test_unreadable_images_stop_a_run_unless_allowed(image_folder: Path, tmp_pat
 
 
 def poisoned(monkeypatch: pytest.MonkeyPatch, at_call: int) -> None:
-    calls, objective = iter(range(1, 1000)), discovery.objective_of_batch
+    calls, objective = iter(range(1, 1000)), unsupervised_task.objective_of_batch
 
     def objective_or_nan(*arguments: Any) -> ObjectiveTerms:
         terms = objective(*arguments)
         factor = math.nan if next(calls) == at_call else 1.0
         return ObjectiveTerms(factor * terms.equivariance, terms.diversity)
 
-    monkeypatch.setattr(discovery, "objective_of_batch", objective_or_nan)
+    monkeypatch.setattr(unsupervised_task, "objective_of_batch", objective_or_nan)
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_checkpoint(

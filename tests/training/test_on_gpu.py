@@ -25,10 +25,10 @@ from warpmarks.runs.geometry import plan_geometry
 from warpmarks.runs.weights import build_network, read_tensors
 from warpmarks.system.devices import choose_device
 from warpmarks.training.averaging import WeightAverage
-from warpmarks.training.discovery import Discovery
 from warpmarks.training.optimiser import make_optimiser
 from warpmarks.training.self_training import ViewMaker
 from warpmarks.training.step import BatchMaker, pictures_on_device
+from warpmarks.training.unsupervised_task import Discovery
 from warpmarks.warps.views import seen_points
 
 DEVICE = "cuda"

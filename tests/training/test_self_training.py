@@ -9,7 +9,6 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import landmark_diversity, view_unit
 from warpmarks.runs.geometry import plan_geometry
-from warpmarks.training.discovery import Discovery
 from warpmarks.training.self_training import (
     ViewMaker,
     Views,
@@ -18,6 +17,7 @@ from warpmarks.training.self_training import (
     taught_distance,
 )
 from warpmarks.training.step import BatchMaker, Share
+from warpmarks.training.unsupervised_task import Discovery
 from warpmarks.warps.pose import common_reference
 
 WIDE = {"rotation": 25.0, "scale": 0.2, "translation": 0.15, "deformation": 0.04}

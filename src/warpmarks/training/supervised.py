@@ -17,7 +17,7 @@ from warpmarks.training.conduct import Conduct
 from warpmarks.training.naming import asked_for
 from warpmarks.training.schedule import Budget
 from warpmarks.training.start import Materials, RunPlan, Start, TrainingResult
-from warpmarks.training.supervision import PointMeasures, Supervision
+from warpmarks.training.supervised_task import PointMeasures, Supervision
 from warpmarks.wording import counted
 
 DEFAULT_STEPS = 3000

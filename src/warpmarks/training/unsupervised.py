@@ -12,10 +12,10 @@ from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.record import SourceRun
 from warpmarks.runs.weights import build_network, read_tensors, tensors_digest
 from warpmarks.training.conduct import Conduct
-from warpmarks.training.discovery import Discovery, PairMeasures
 from warpmarks.training.naming import asked_for, first_difference
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.start import Materials, RunPlan, Start, TrainingResult
+from warpmarks.training.unsupervised_task import Discovery, PairMeasures
 from warpmarks.training.widening import widen
 
 FEWEST_IMAGES = 2

@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from annotated_examples import annotated, config, geometry
 from warpmarks.losses import annotation_distance
 from warpmarks.training.health import Health
-from warpmarks.training.supervision import (
+from warpmarks.training.supervised_task import (
     PointMeasures,
     Supervision,
     distance_in_batch,
