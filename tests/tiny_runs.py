@@ -5,7 +5,7 @@ from typing import Any
 
 from warpmarks.configuration import TrainingConfig, build_config
 from warpmarks.datasets.image_set import find_images
-from warpmarks.runs.folder import ImageSource, RunRecord
+from warpmarks.runs.record import ImageSource, RunRecord
 from warpmarks.training import TrainingResult, train
 
 TINY_NETWORK = {"filters": [4, 6, 6, 6, 8]}

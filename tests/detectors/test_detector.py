@@ -17,7 +17,8 @@ from warpmarks.detectors.detector import Detection, Detector
 from warpmarks.errors import InputError
 from warpmarks.losses import view_unit
 from warpmarks.network import LandmarkNetwork
-from warpmarks.runs.folder import RunFolder, RunRecord
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.record import RunRecord
 from warpmarks.runs.weights import build_network, write_tensors
 from warpmarks.warps.bend import Bends, BentPose
 from warpmarks.warps.pose import pose_of

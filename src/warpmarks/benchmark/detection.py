@@ -18,8 +18,9 @@ from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.reading import read_picture
 from warpmarks.datasets.synthetic import write_image_set
 from warpmarks.detectors.detector import Detector
-from warpmarks.runs.folder import ImageSource, RunRecord, provenance
+from warpmarks.runs.folder import provenance
 from warpmarks.runs.geometry import plan_geometry
+from warpmarks.runs.record import ImageSource, RunRecord
 from warpmarks.runs.weights import build_network
 
 

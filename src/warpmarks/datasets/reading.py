@@ -34,7 +34,7 @@ MAX_PIXELS = 100_000_000
 MAX_DRAFT_PIXELS = 1_000_000_000
 """Largest JPEG decoded at a reduced size, itself within `MAX_PIXELS`; 30,000 x 30,000 passes."""
 
-ImageSource = str | Path | bytes | bytearray | Image.Image | np.ndarray
+ImageLike = str | Path | bytes | bytearray | Image.Image | np.ndarray
 """A path, the bytes of an image file, an image or an array."""
 
 _DRAFTED = {"JPEG", "MPO"}
@@ -70,7 +70,7 @@ class UnreadableImage(InputError):  # noqa: N818
         self.reason, self.system = reason, system
 
 
-def open_image(source: ImageSource) -> Image.Image:
+def open_image(source: ImageLike) -> Image.Image:
     """The whole image in RGB, upright, in its full size.
 
     Raises:
@@ -97,7 +97,7 @@ def open_stored(path: str | Path) -> Image.Image:
 
 
 def read_picture(
-    source: ImageSource, height: int, width: int, fit: str = "stretch"
+    source: ImageLike, height: int, width: int, fit: str = "stretch"
 ) -> tuple[UInt8[np.ndarray, "{height} {width} 3"], tuple[int, int]]:
     """The image laid into a picture (see `warpmarks.datasets.placement`), and its (height, width).
 
@@ -177,7 +177,7 @@ def _laid_in(opened: _Opened, placement: Placement) -> np.ndarray:
 
 
 @contextmanager
-def _opened(source: ImageSource, target: tuple[int, int, str] | None) -> Iterator[_Opened]:
+def _opened(source: ImageLike, target: tuple[int, int, str] | None) -> Iterator[_Opened]:
     if isinstance(source, np.ndarray):
         image = array_to_image(source)
         yield _Opened(image, (image.height, image.width))
@@ -276,7 +276,7 @@ def _check_pixels(image: Image.Image, full_size: tuple[int, int]) -> None:
 
 
 @contextmanager
-def _reasons(source: ImageSource) -> Iterator[None]:
+def _reasons(source: ImageLike) -> Iterator[None]:
     """What is wrong with the source becomes one sentence that names it."""
     name = str(source) if isinstance(source, str | Path) else "the image"
     try:

@@ -17,12 +17,10 @@ from PIL import Image
 from warpmarks.arguments import expect_whole
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.placement import place
-from warpmarks.datasets.reading import UnreadableImage, read_picture
+from warpmarks.datasets.reading import ImageLike, UnreadableImage, read_picture
 from warpmarks.errors import InputError
 from warpmarks.system.parallel import Workers, processors
 from warpmarks.system.progress import Progress, SilentProgress
-
-Source: TypeAlias = str | Path | bytes | bytearray | Image.Image | np.ndarray
 
 MAX_UNREADABLE = 0.05
 
@@ -109,7 +107,7 @@ class ImageDetector(ABC):
     ) -> tuple[Float[np.ndarray, "batch landmarks 2"], Float[np.ndarray, "batch landmarks"]]:
         """Landmarks in normalised coordinates of the pictures, and their scores; in float64."""
 
-    def __call__(self, images: Source | Sequence[Source]) -> Detection:
+    def __call__(self, images: ImageLike | Sequence[ImageLike]) -> Detection:
         """Landmarks of an image, or of a list of images or a (B, H, W, C) array of them.
 
         An empty list has K landmarks of no images.
@@ -129,7 +127,7 @@ class ImageDetector(ABC):
                 "file, a PIL image, an array, or a list of them; of an open file give file.read(), "
                 "of a tensor tensor.numpy(), channels last"
             )
-        sources = cast("list[Source]", [images] if single else list(cast("Sequence", images)))
+        sources = cast("list[ImageLike]", [images] if single else list(cast("Sequence", images)))
         if not sources:
             shape = (0, self.num_landmarks)
             return Detection(np.zeros((*shape, 2)), np.zeros(shape), np.zeros((0, 2)))
@@ -142,7 +140,7 @@ class ImageDetector(ABC):
         )
         return together.of(0) if single else together
 
-    def in_mirror(self, image: Source) -> Detection:
+    def in_mirror(self, image: ImageLike) -> Detection:
         """Landmarks of an image's mirror image, in pixels of that; seen anew.
 
         Raises:
@@ -212,7 +210,7 @@ class ImageDetector(ABC):
         progress.finish()
 
     def read(
-        self, images: Sequence[Source], *, workers: int | None = None
+        self, images: Sequence[ImageLike], *, workers: int | None = None
     ) -> "list[ReadImage | UnreadableImage]":
         """Each of some images as it is searched, or why it cannot be read.
 
@@ -233,13 +231,13 @@ class ImageDetector(ABC):
         found = map(self._detect(good).of, range(len(good))) if good else iter(())
         return [one.reason if isinstance(one, UnreadableImage) else next(found) for one in read]
 
-    def _read_or_reason(self, source: Source) -> "ReadImage | UnreadableImage":
+    def _read_or_reason(self, source: ImageLike) -> "ReadImage | UnreadableImage":
         try:
             return self._read(source)
         except UnreadableImage as error:
             return error
 
-    def _read(self, source: Source) -> "ReadImage":
+    def _read(self, source: ImageLike) -> "ReadImage":
         return read_picture(source, *self.picture_size, self.fit)
 
     def _detect(self, read: "Sequence[ReadImage]") -> Detection:

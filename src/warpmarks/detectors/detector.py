@@ -10,12 +10,14 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, Source, is_single
+from warpmarks.datasets.reading import ImageLike
+from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, is_single
 from warpmarks.detectors.folding import folded
 from warpmarks.detectors.looking import Looking, Sight
 from warpmarks.errors import InputError
 from warpmarks.heatmaps import spatial_softmax
-from warpmarks.runs.folder import RunFolder, RunRecord
+from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.record import RunRecord
 from warpmarks.runs.weights import build_network, load_weights, read_tensors, weights_digest
 from warpmarks.system.devices import choose_device
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
@@ -107,7 +109,7 @@ class Detector(ImageDetector):
         return in_picture.double().cpu().numpy(), sight.scores.double().cpu().numpy()
 
     def probability_maps(
-        self, images: Sequence[Source]
+        self, images: Sequence[ImageLike]
     ) -> tuple[
         UInt8[np.ndarray, "batch height width 3"], Float[np.ndarray, "batch k rows columns"]
     ]:

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from warpmarks.arguments import expect
-from warpmarks.detectors.base import Detection, ImageDetector, ReadImage, Source
+from warpmarks.datasets.reading import ImageLike
+from warpmarks.detectors.base import Detection, ImageDetector, ReadImage
 from warpmarks.detectors.exported import ExportedDetector
 from warpmarks.errors import InputError
 from warpmarks.regression.regressor import Regressor, expect_regressor
@@ -103,7 +104,7 @@ class PointDetector(ImageDetector):
         scores = self.regressor.point_scores(found.scores)
         return Detection(points[0] if single else points, scores, found.size)
 
-    def in_mirror(self, image: Source) -> Detection:
+    def in_mirror(self, image: ImageLike) -> Detection:
         """The points that follow from landmarks of an image's mirror image, in pixels of that.
 
         Raises:

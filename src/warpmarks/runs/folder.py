@@ -29,12 +29,10 @@ from pydantic import ValidationError
 from warpmarks.arguments import expect_path
 from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
-from warpmarks.runs.record import FORMAT, ImageSource, RunRecord
+from warpmarks.runs.record import FORMAT, RunRecord
 from warpmarks.system.files import csv_writer, replace_folder, write_text
 from warpmarks.system.locks import held
 from warpmarks.validation import first_reason
-
-__all__ = ["ImageSource", "RunFolder", "RunRecord", "provenance"]
 
 
 class RunFolder:
