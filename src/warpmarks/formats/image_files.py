@@ -41,7 +41,7 @@ class ImageFiles:
         flag: with which they are named, for messages.
         as_stored: whether sizes are those of the pixels as they are stored, which EXIF may turn.
         turned: of the images that were opened those that EXIF turns, with how, as it counts.
-    measured: names of images whose size was asked for as the points' file does not tell it.
+        measured: names of images whose size was asked for as the points' file does not tell it.
     """
 
     folders: tuple[Path, ...] = ()
