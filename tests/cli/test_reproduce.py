@@ -28,7 +28,12 @@ def test_the_list_says_what_each_needs(warpmarks):
 
 
 def test_a_set_of_ones_own_to_a_table(warpmarks, blobs, tmp_path, monkeypatch):
-    for draw in ("draw_examples", "draw_predictions", "draw_influences", "draw_labels"):
+    for draw in (
+        "draw_examples",
+        "draw_predictions",
+        "draw_influences",
+        "draw_label_curve_picture",
+    ):
         monkeypatch.setattr(f"warpmarks.reproduce.carry_out.{draw}", lambda *_, **__: [])
     output = tmp_path / "out"
     command = ["reproduce", "own", "--set", blobs, "--fit-split", "fit", "--score-split", "hidden"]

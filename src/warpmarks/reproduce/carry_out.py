@@ -14,7 +14,7 @@ from warpmarks.reproduce.notes import make_notes
 from warpmarks.reproduce.pictures import (
     draw_examples,
     draw_influences,
-    draw_labels,
+    draw_label_curve_picture,
     draw_predictions,
 )
 from warpmarks.reproduce.plan import Cell, Drawing, Plan, Step, Training, make_plan, network_of
@@ -228,4 +228,6 @@ class _Work:
                 return draw_influences(folder, step, self.scorer)
             case "label_curve":
                 so_far = self.outcome()
-                return draw_labels(folder, self.protocol, so_far.rows, so_far.normaliser)
+                return draw_label_curve_picture(
+                    folder, self.protocol, so_far.rows, so_far.normaliser
+                )

@@ -78,7 +78,7 @@ def draw_influences(folder: Path, drawing: Drawing, scorer: Scorer) -> list[str]
     return ["regressor.png"]
 
 
-def draw_labels(
+def draw_label_curve_picture(
     folder: Path, protocol: Protocol, rows: Sequence[TableRow], normaliser: str
 ) -> list[str]:
     """Error against annotated images, from a table's rows; no file where there is no such row."""

@@ -70,7 +70,7 @@ class Scorer:
         """A regressor from a network's landmarks, on all images of SET/SPLIT or on a draw."""
         annotated, examples = self.located(run, part, normaliser)
         if labels is not None:
-            rows = draw_labels(examples, labels, draw)
+            rows = chosen_images(examples, labels, draw)
             annotated, examples = annotated.subset(rows), examples.subset(rows)
         return fit_on_images(
             self.detector(run),
@@ -138,7 +138,7 @@ class Scorer:
         return scored, _sizes_of(scored)
 
 
-def draw_labels(examples: Examples, labels: int, draw: int) -> np.ndarray:
+def chosen_images(examples: Examples, labels: int, draw: int) -> np.ndarray:
     """Indices of ``labels`` images with all points; with one ``draw``, fewer are among more.
 
     Where all images have all their points these are the images of
