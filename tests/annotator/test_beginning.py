@@ -82,6 +82,15 @@ def test_a_project_that_was_begun_with_a_table_is_like_any_other(
     again.close()
 
 
+def test_what_a_project_does_not_keep_of_a_table_is_told(image_folder, tmp_path):
+    specimen = "LM=1\n1 2\nCURVES=1\nPOINTS=2\n1 2\n3 4\nIMAGE=01.png\nID=7\nSCALE=0.5\n"
+    (tmp_path / "t.tps").write_text(specimen)
+    assert begun(tmp_path / "t.tps", image_folder).notices == (
+        f"a project does not keep of {tmp_path / 't.tps'}: curves and outlines (1), scales (1), "
+        "identifiers and notes (1)",
+    )
+
+
 def test_tables_that_no_project_begins_with(coco, image_folder, tmp_path):
     with pytest.raises(InputError, match=r"--points names 2 points, but .*c.json has 3: name each"):
         begun(coco, image_folder, points="a,b")

@@ -1,6 +1,7 @@
 """What a new project begins with: points of a table in any format that `convert` reads.
 
 Points with a score were found by a program: nobody has placed them, and they are left out.
+What else a project cannot hold is told of.
 """
 
 from dataclasses import dataclass
@@ -13,10 +14,13 @@ from warpmarks.annotator.new_scheme import scheme_of_table, starting_scheme
 from warpmarks.annotator.project_images import ProjectImages
 from warpmarks.errors import InputError
 from warpmarks.formats import image_files
+from warpmarks.formats.lost import Keeps, lost
 from warpmarks.formats.registry import read
 from warpmarks.formats.table import UNLABELLED, VISIBLE, PointTable
 from warpmarks.system.progress import Progress
 from warpmarks.wording import be, counted, have, shown
+
+_DROPPED = {Keeps.BOXES, Keeps.LINES, Keeps.SCALES, Keeps.NOTES, Keeps.SKELETON}
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,15 @@ def begin_from(
             f"{path} has points with scores only, which a program found: a project begins with "
             "what people placed"
         )
-    notice = (
-        f"{counted(count, 'point')} of {path} {have(count)} a score, as a program gives, and "
-        f"{be(count)} left out: a project begins with what people placed"
-    )
-    return Beginning(scheme, labels, table, (notice,) if count else ())
+    notices = []
+    if count:
+        notices.append(
+            f"{counted(count, 'point')} of {path} {have(count)} a score, as a program gives, and "
+            f"{be(count)} left out: a project begins with what people placed"
+        )
+    if dropped := lost(table, set(Keeps) - _DROPPED):
+        notices.append(f"a project does not keep of {path}: {', '.join(dropped)}")
+    return Beginning(scheme, labels, table, tuple(notices))
 
 
 def _labels(table: PointTable, row: int, found: np.ndarray) -> Labels:
