@@ -48,6 +48,41 @@ def test_morphometrics_to_pose_tracking(warpmarks, fish, tmp_path):
     )
 
 
+def test_a_project_knows_where_its_images_are_and_their_sizes(warpmarks, fish, tmp_path):
+    photos, project = tmp_path / "photos", tmp_path / "work" / "points"
+    for folder in (photos, project):
+        folder.mkdir(parents=True)
+    (tmp_path / "a.png").rename(photos / "a.png")
+    (project / "landmarks.csv").write_text("image,x1,y1\na.png,3,6\n")
+    (project / "project.json").write_text(
+        '{"images": "../../photos", "sizes": {"a.png": [20, 16]}}', encoding="utf-8"
+    )
+    code, _, err = warpmarks("convert", project, tmp_path / "o.tps")
+    assert (code, err) == (0, "")
+    assert (tmp_path / "o.tps").read_text() == "LM=1\n3 10\nIMAGE=a.png\nID=0\n"
+    (tmp_path / "in.tps").write_text("LM=1\n3 10\nIMAGE=a.png\n")
+    flags = ["--to", "deeplabcut", "--images", project]
+    warpmarks("convert", tmp_path / "in.tps", tmp_path / "p.csv", *flags)
+    assert (tmp_path / "p.csv").read_text().endswith("\na.png,3,6\n")
+    Image.new("L", (40, 32)).save(photos / "a.png")
+    code, _, err = warpmarks("convert", project, tmp_path / "o.tps", "--overwrite")
+    assert code == 2, "its points were placed on other pixels"
+    assert "are of an image of 20 x 16, but" in err
+    (photos / "a.png").unlink()
+    photos.rmdir()
+    code, _, err = warpmarks("convert", project, tmp_path / "o.tps", "--overwrite")
+    assert (code, err) == (0, ""), "the sizes are enough"
+
+
+def test_a_project_knows_which_points_cannot_be_seen(warpmarks, tmp_path):
+    (tmp_path / "landmarks.csv").write_text("image,x1,y1,x2,y2,x3,y3\na.png,3,6,4,5,,\n")
+    (tmp_path / "project.json").write_text('{"not_visible": {"a.png": [1, 2]}}')
+    code, _, err = warpmarks("convert", tmp_path, tmp_path / "o.json", "--to", "coco")
+    assert (code, "without a place (1)" in err) == (0, True)
+    content = json.loads((tmp_path / "o.json").read_text())
+    assert content["annotations"][0]["keypoints"] == [3, 6, 2, 4, 5, 1, 0, 0, 0]
+
+
 def test_points_by_name_in_another_order(warpmarks, fish, tmp_path):
     output = tmp_path / "c.json"
     arguments = ["--to", "coco", "--names", "snout,eye,fin", "--category", "perch"]

@@ -94,6 +94,19 @@ def test_letters_may_be_composed_in_another_way(tmp_path, told, on_disk):
     assert read(source, images=tmp_path / "photos").images == (f"{folder}/{name}",)
 
 
+def test_a_name_without_a_folder_is_looked_for_in_all_folders(tmp_path):
+    """tpsDig writes no folders."""
+    picture(tmp_path / "photos" / "day 1" / "a.png")
+    picture(tmp_path / "photos" / "day 2" / "b.png")
+    source = tps(tmp_path / "a.tps", "a.png", "b.png")
+    assert read(source, images=tmp_path / "photos").images == ("day 1/a.png", "day 2/b.png")
+    with pytest.raises(InputError, match="which is not in"):
+        read(tps(tmp_path / "other.tps", "day 3/a.png"), images=tmp_path / "photos")
+    picture(tmp_path / "photos" / "day 2" / "a.png")
+    with pytest.raises(InputError, match="'a.png' could be day 1/a.png or day 2/a.png in"):
+        read(source, images=tmp_path / "photos")
+
+
 def test_another_case_of_letters_is_told(tmp_path):
     picture(tmp_path / "photos" / "a.png")
     with pytest.raises(InputError, match=r"not in .*photos, only a.png, which differs in upper"):

@@ -1,9 +1,11 @@
 """An annotation project as a set: where its images are, and how they were labelled.
 
-    {"images": "../pictures", "sizes": {"1.jpg": [640, 480]}, "accepted": {"1.jpg": [0, 2]}}
+    {"images": "../pictures", "sizes": {"1.jpg": [640, 480]}, "accepted": {"1.jpg": [0, 2]},
+     "not_visible": {"1.jpg": [1]}}
 
 No more of its project.json is read. The path is relative to the project; the sizes are those of the
-upright originals when they were labelled; the points, counted from 0, were accepted as suggested.
+upright originals when they were labelled; the points, counted from 0, were accepted as suggested,
+or cannot be seen.
 See `warpmarks.annotator` for the rest.
 """
 
@@ -17,7 +19,8 @@ from jaxtyping import Bool
 
 from warpmarks.errors import InputError
 
-RECORD, SIZES, ACCEPTED = "project.json", "sizes", "accepted"
+RECORD, SIZES = "project.json", "sizes"
+ACCEPTED, NOT_VISIBLE = "accepted", "not_visible"
 
 
 def is_project(root: Path) -> bool:
@@ -74,14 +77,29 @@ def accepted_as_suggested(
     Raises:
         InputError: project.json cannot be read, or does not say so as it should.
     """
+    return _marks(root, ACCEPTED, names, points)
+
+
+def not_visible(root: Path, names: Sequence[str], points: int) -> Bool[np.ndarray, "images points"]:
+    """Which points of images of a project a person marked as not visible.
+
+    Raises:
+        InputError: as `accepted_as_suggested`.
+    """
+    return _marks(root, NOT_VISIBLE, names, points)
+
+
+def _marks(
+    root: Path, key: str, names: Sequence[str], points: int
+) -> Bool[np.ndarray, "images points"]:
     record = root / RECORD
     marks = np.zeros((len(names), points), dtype=bool)
     try:
-        told = _read(record).get(ACCEPTED, {})
+        told = _read(record).get(key, {})
         for row, name in enumerate(names):
             marks[row, told.get(name, [])] = True
     except (TypeError, ValueError, AttributeError, IndexError) as error:
-        raise InputError(f"{record}: {ACCEPTED} is damaged: bring it back from a copy") from error
+        raise InputError(f"{record}: {key} is damaged: bring it back from a copy") from error
     return marks
 
 

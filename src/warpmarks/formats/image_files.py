@@ -1,6 +1,7 @@
 """Finding image files, for the sizes that some formats need and do not hold."""
 
 import unicodedata
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -8,7 +9,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from warpmarks.datasets.decoders import readable_extensions
-from warpmarks.datasets.image_set import is_file
+from warpmarks.datasets.image_set import find_images, is_file
+from warpmarks.datasets.project import home_of_images
 from warpmarks.datasets.reading import UnreadableImage, read_stored_size
 from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
@@ -28,7 +30,9 @@ class ImageFiles:
     """Folders in which images may be, in the order in which they are searched.
 
     An image ``a/b.jpg`` is looked for as ``folder/a/b.jpg``, then as ``folder/b.jpg``: paths of
-    other disks end in the same names. The ways to compose a letter are not told apart.
+    other disks end in the same names. A name without a folder, as tpsDig writes it, is looked for
+    in the folders within those that the user named, too. The ways to compose a letter are not told
+    apart.
 
     Attributes:
         folders: in which images may be.
@@ -59,6 +63,7 @@ class ImageFiles:
     _stored: dict[Path, tuple[int, int]] = field(init=False, default_factory=dict)
     _frames: dict[str, tuple[int, int] | None] = field(init=False, default_factory=dict)
     _listings: dict[Path, dict[str, str]] = field(init=False, default_factory=dict)
+    _within: dict[str, list[tuple[Path, str]]] | None = field(init=False, default=None)
     _spellings: dict[tuple[Path, Callable[[str], str]], dict[str, str]] = field(
         init=False, default_factory=dict
     )
@@ -67,7 +72,8 @@ class ImageFiles:
         """The file of an image.
 
         Raises:
-            InputError: it is found by the end of its name only, and so is another image.
+            InputError: it is found by the end of its name only, and so is another image; or
+                several images within the folders have its name.
         """
         found = self._looked_up(name)
         return found[0] / found[1] if found else None
@@ -107,6 +113,8 @@ class ImageFiles:
             found = self._search(name, None)
             if found is None and not name.isascii():
                 found = self._search(name, composed)
+            if found is None and self.given:
+                found = self._deeper(name)
             if found is not None:
                 self._claim(found[0] / found[1], name, shortened=found[1] != name)
             self._found[name] = found
@@ -119,6 +127,22 @@ class ImageFiles:
                 if spelt is not None and is_file(folder / spelt):
                     return folder, spelt
         return None
+
+    def _deeper(self, name: str) -> tuple[Path, str] | None:
+        """Where the only image of that name is, within folders of the folders."""
+        if self._within is None:
+            self._within = defaultdict(list)
+            for folder in self.folders[:1]:
+                for image in _images_within(folder):
+                    self._within[composed(PurePosixPath(image).name)].append((folder, image))
+        found = self._within.get(composed(name), [])
+        if len(found) > 1:
+            (folder, first), (_, second), *_ = found
+            raise InputError(
+                f"{name!r} could be {first} or {second} in {folder}: give as {self.flag} the "
+                "folder that it is in, or write its folder before its name"
+            )
+        return found[0] if found else None
 
     def _spelt(self, folder: Path, tail: str, alike: Callable[[str], str]) -> str | None:
         """How a path in a folder is spelt on this disk, where names that are alike are one."""
@@ -265,8 +289,8 @@ def images_beside(
 ) -> ImageFiles:
     """Where the images of an annotation file may be: the folder given, else around the file.
 
-    A video may be given in place of a folder, for points on its frames. ``progress`` is told of
-    the images while they are gone through.
+    An annotation project stands for the folder of its images. A video may be given in place of a
+    folder, for points on its frames. ``progress`` is told of the images while they are gone through.
 
     Raises:
         InputError: the folder given does not exist.
@@ -280,10 +304,22 @@ def images_beside(
             raise InputError(f"--images {given} does not exist: name {what} of the images")
         if not given.is_dir():
             raise InputError(f"--images {given} is no folder: name the folder of the images")
+        given = _home_of_images(given)
         inside = (given / "images",) if (given / "images").is_dir() else ()
         return ImageFiles((given, *inside), progress=progress, given=True)
     home = path if path.is_dir() else path.parent
-    return ImageFiles((home, home / "images", home.parent / "images"), progress=progress)
+    try:
+        project = _home_of_images(home)
+    except InputError:  # its images are gone, and perhaps not needed
+        project = home
+    around = (project, project / "images", home, home / "images", home.parent / "images")
+    return ImageFiles(tuple(dict.fromkeys(around)), progress=progress)
+
+
+def _home_of_images(folder: Path) -> Path:
+    """The folder of a project's images, or that of the list that names them; else the folder."""
+    home = home_of_images(folder)
+    return home if home.is_dir() else home.parent
 
 
 def with_sizes(table: PointTable, files: ImageFiles, *, needed_by: str | None) -> PointTable:
@@ -368,6 +404,15 @@ def _names_in(folder: Path) -> list[str]:
         return sorted(path.name for path in folder.iterdir())
     except (OSError, ValueError):
         return []
+
+
+def _images_within(folder: Path) -> tuple[str, ...]:
+    """The images in a folder and its folders, relative to it."""
+    try:
+        images = find_images(folder)
+    except InputError:  # there are none
+        return ()
+    return tuple((images.root / name).relative_to(folder).as_posix() for name in images.names)
 
 
 def _image_stems(folder: Path) -> dict[str, str]:

@@ -2,8 +2,9 @@
 
 Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.scheme_file`
 for points.json, which is read where it lies beside landmarks.csv and names as many points. A table
-of another name, such as points.csv, has its names in points.names.json. Points on the frames of a
-video are read as well, see `warpmarks.formats.video_csv`.
+of another name, such as points.csv, has its names in points.names.json. An annotation project tells
+the sizes that its images had when they were labelled, and which points cannot be seen. Points on
+the frames of a video are read as well, see `warpmarks.formats.video_csv`.
 """
 
 from pathlib import Path
@@ -11,12 +12,13 @@ from pathlib import Path
 import numpy as np
 
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
+from warpmarks.datasets.project import is_project, not_visible, sizes_when_labelled
 from warpmarks.datasets.scheme_file import SCHEME, TABLE, read_scheme, scheme_path, scheme_record
 from warpmarks.errors import InputError
 from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import decode
-from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
+from warpmarks.formats.table import HIDDEN, ImagePoints, PointTable, assemble, seen_where_placed
 from warpmarks.points import numbered_names
 from warpmarks.system.files import write_json
 from warpmarks.system.whole_folder import whole_folder
@@ -40,9 +42,16 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     named = beside.exists()
     scheme = read_scheme(beside, count) if named else None
     scores = [None] * len(table.images) if table.scores is None else table.scores
+    sizes: dict[str, tuple[int, int]] = {}
+    visibility = seen_where_placed(table.points)
+    if path.name == TABLE and is_project(path.parent):
+        sizes = sizes_when_labelled(path.parent)
+        visibility[not_visible(path.parent, table.images, count)] = HIDDEN
     rows = [
-        ImagePoints(image, points, seen_where_placed(points), scores=score)
-        for image, points, score in zip(table.images, table.points, scores, strict=True)
+        ImagePoints(image, points, marks, sizes.get(image), score)
+        for image, points, marks, score in zip(
+            table.images, table.points, visibility, scores, strict=True
+        )
     ]
     return assemble(
         scheme.names if scheme else numbered_names(count),
