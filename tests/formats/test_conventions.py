@@ -125,6 +125,24 @@ def test_a_box_over_pixels_spans_their_edges(images, name):
     assert read(images / file, name).extras[0].box == (-0.5, -0.5, 13, 8)
 
 
+def test_a_specimen_of_a_tps_file_without_landmarks_yet(images):
+    """tpsUtil writes LM=0 for each image of a folder, and tpsDig fills them in one by one."""
+    (images / "i.tps").write_text(
+        "LM=0\nIMAGE=later.png\nID=0\nLM=2\n0 30\n12 23\nIMAGE=i.png\nID=1\n"
+    )
+    table = read(images / "i.tps")
+    assert table.images == ("later.png", "i.png")
+    assert np.isnan(table.points[0]).all()
+    np.testing.assert_allclose(table.points[1], PIXELS)
+
+
+def test_geomorph_names_images_by_id_without_extension(images):
+    (images / "i.tps").write_text("LM=2\n0 30\nNA NA\nID=i\n\n")
+    table = read(images / "i.tps")
+    assert table.images == ("i.png",)
+    np.testing.assert_allclose(table.points[0], [PIXELS[0], [np.nan, np.nan]])
+
+
 def test_tps_counts_upwards_from_the_bottom_of_each_image(images):
     Image.new("L", (40, 17)).save(images / "low.png")
     (images / "i.tps").write_text(

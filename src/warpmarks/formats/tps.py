@@ -16,7 +16,9 @@ take the height itself, not the height less one (StereoMorph's flip.y, ml-morph'
 what half a pixel means is written nowhere, and we do as they do.
 
 A missing landmark is -1 -1 (tpsDig; geomorph's negNA): read where both numbers are negative or NA.
-Landmarks have no names. Curves, outlines, SCALE, ID and other keys are kept. SCALE is not applied.
+A specimen of LM=0 has none of the others' landmarks: tpsUtil writes it for images to come. geomorph
+writes names of images as ID, without their extensions. Landmarks have no names. Curves, outlines,
+SCALE, ID and other keys are kept. SCALE is not applied.
 """
 
 import re
@@ -68,8 +70,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         InputError: the file is wrong, of 3D landmarks, or an image with points is not found.
     """
     blocks = _blocks(path)
-    counts = {len(block.landmarks) for block in blocks}
-    if counts == {0} and any(any(block.lines.values()) for block in blocks):
+    counts = {len(block.landmarks) for block in blocks} - {0}
+    if not counts and any(any(block.lines.values()) for block in blocks):
         raise InputError(
             f"{path} has curves and outlines only, whose points do not count: expected LM= of one "
             "landmark at least, so make landmarks of them first (tpsUtil appends curves to them)"
@@ -79,12 +81,12 @@ def read(path: Path, files: ImageFiles) -> PointTable:
             f"{path} has specimens with {', '.join(map(str, sorted(counts)))} landmarks: expected "
             "the same number in every one"
         )
+    count = counts.pop() if counts else 0
     rows = [
-        _row(path, block, files)
+        _row(path, block, count, files)
         for block in one_by_one(files.progress, "Reading specimens", blocks)
     ]
-    names = numbered_names(counts.pop() if counts else 0)
-    return assemble(names, rows, source=str(path), named=False)
+    return assemble(numbered_names(count), rows, source=str(path), named=False)
 
 
 def write(path: Path, table: PointTable) -> None:
@@ -126,16 +128,20 @@ def _line(point: np.ndarray) -> str:
     return " ".join(decimal(cell) for cell in point)
 
 
-def _row(path: Path, block: _Block, files: ImageFiles) -> ImagePoints:
+def _row(path: Path, block: _Block, count: int, files: ImageFiles) -> ImagePoints:
     where = f"{path}, line {block.line}"
     if not block.image:
         raise InputError(f"{where}: the specimen has neither IMAGE= nor ID=: add the image's name")
-    missing = (block.landmarks < 0).all(axis=1) | np.isnan(block.landmarks).any(axis=1)
-    landmarks = np.where(missing[:, None], np.nan, block.landmarks)
-    files.measured.add(block.image)
-    size = files.size(block.image)
+    image = block.image
+    if files.find(image) is None:
+        image = files.find_stem(image) or image
+    landmarks = block.landmarks if len(block.landmarks) else np.full((count, 2), np.nan)
+    missing = (landmarks < 0).all(axis=1) | np.isnan(landmarks).any(axis=1)
+    landmarks = np.where(missing[:, None], np.nan, landmarks)
+    files.measured.add(image)
+    size = files.size(image)
     if size is None and (not missing.all() or any(block.lines.values())):
-        size = files.needed_size(block.image, f"{where}: to turn y over, warpmarks")
+        size = files.needed_size(image, f"{where}: to turn y over, warpmarks")
     height = size[1] if size else 0
     points = flip(landmarks, height)
     values = dict(block.values)
@@ -148,7 +154,7 @@ def _row(path: Path, block: _Block, files: ImageFiles) -> ImagePoints:
         notes=tuple((key, value) for key, value in values.items() if key != "IMAGE"),
     )
     return ImagePoints(
-        block.image,
+        image,
         points,
         seen_where_placed(points),
         size=(float(size[0]), float(size[1])) if size else None,
