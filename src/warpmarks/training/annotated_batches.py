@@ -18,7 +18,7 @@ from warpmarks.points import PointScheme
 from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.randomness import generator_for
-from warpmarks.training.step import BatchMaker, Share, pinned_warp
+from warpmarks.training.step import BatchMaker, Share
 from warpmarks.warps import ThinPlateSpline
 from warpmarks.warps.sampling import picture_to_view
 from warpmarks.warps.views import ViewSampler, seen_points
@@ -140,7 +140,7 @@ class AnnotatedBatchMaker:
         part = share.of(len(indices))
         annotations, there = seen_points(self.points[indices], warp)
         of_all = int(there.sum())
-        drawn = DrawnAnnotated(
+        return DrawnAnnotated(
             self.pairs.chosen(indices[part]),
             warp.part(part),
             None if changes is None else changes[:, part],
@@ -148,7 +148,6 @@ class AnnotatedBatchMaker:
             there[part],
             share.processes * int(there[part].sum()) / max(1, of_all),
         )
-        return drawn if self.pairs.device.type == "cpu" else _pinned(drawn)
 
     def _make(self, drawn: DrawnAnnotated) -> AnnotatedBatch:
         images = self.sampler.sample(self.pairs.pictures_of(drawn.pictures, None), drawn.warp)
@@ -158,14 +157,3 @@ class AnnotatedBatchMaker:
             drawn.there.to(images.device, non_blocking=True),
             drawn.weight,
         )
-
-
-def _pinned(drawn: DrawnAnnotated) -> DrawnAnnotated:
-    return DrawnAnnotated(
-        drawn.pictures.pin_memory(),
-        pinned_warp(drawn.warp),
-        None if drawn.colours is None else drawn.colours.pin_memory(),
-        drawn.annotations.pin_memory(),
-        drawn.there.pin_memory(),
-        drawn.weight,
-    )

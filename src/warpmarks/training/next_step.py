@@ -2,7 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from torch import Tensor
+
+from warpmarks.warps import ThinPlateSpline
 
 Made = TypeVar("Made")
 
@@ -27,3 +32,18 @@ class Ahead(Generic[Made]):
         made = self._next[1].result()
         self._next = step + 1, self._thread.submit(self._make, step + 1)
         return made
+
+
+def pinned(drawn: Any) -> Any:
+    """What the host drew, in memory that a GPU fetches from by itself.
+
+    Warps in the precision that they sample in.
+    """
+    if isinstance(drawn, Tensor):
+        return drawn.pin_memory()
+    if not is_dataclass(drawn):
+        return drawn
+    parts = {field.name: getattr(drawn, field.name) for field in fields(drawn)}
+    if isinstance(drawn, ThinPlateSpline):
+        parts = {name: part.float() for name, part in parts.items()}
+    return replace(drawn, **{name: pinned(part) for name, part in parts.items()})

@@ -35,7 +35,7 @@ from warpmarks.system.stages import STOPPED, StageClock
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import generator_for
-from warpmarks.training.step import BatchMaker, pinned_warp
+from warpmarks.training.step import BatchMaker
 from warpmarks.warps import ThinPlateSpline
 from warpmarks.warps.sampling import sample_view
 from warpmarks.warps.views import ViewSampler, seen_points
@@ -104,22 +104,12 @@ class ViewMaker:
         colours = draw_colours(self.config.photometric, len(indices), generator)
         mirrored = torch.rand(len(indices), generator=generator) < self.config.warps.mirror
         part = self.batches.share.of(len(indices))
-        drawn = DrawnViews(
+        return DrawnViews(
             self.batches.chosen(indices[part]),
             mirrored[part],
             warp.part(part),
             None if colours is None else colours[:, part],
         )
-        return drawn if self.batches.device.type == "cpu" else _pinned(drawn)
-
-
-def _pinned(drawn: DrawnViews) -> DrawnViews:
-    return DrawnViews(
-        drawn.pictures.pin_memory(),
-        drawn.mirrored.pin_memory(),
-        pinned_warp(drawn.warp),
-        None if drawn.colours is None else drawn.colours.pin_memory(),
-    )
 
 
 def loss_in_views(

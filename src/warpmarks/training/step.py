@@ -25,7 +25,7 @@ from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.spreading import spread_evenly
 from warpmarks.system.stages import STOPPED, StageClock
 from warpmarks.training.health import HeldOutPairs
-from warpmarks.training.next_step import Ahead
+from warpmarks.training.next_step import Ahead, pinned
 from warpmarks.training.photometric import change_colours, draw_colours
 from warpmarks.training.precision import arithmetic
 from warpmarks.training.randomness import ShuffledOrder, generator_for
@@ -119,7 +119,7 @@ class BatchMaker:
         On a CPU a thread beside the network's takes more from them than it gives: each has its own
         pool of threads on the same cores.
         """
-        return draw if self.device.type == "cpu" else Ahead(draw)
+        return draw if self.device.type == "cpu" else Ahead(lambda step: pinned(draw(step)))
 
     def chosen(self, indices: Int[Tensor, " batch"]) -> Tensor:
         """Some pictures' bytes; their indices where all pictures are on the device already."""
@@ -160,13 +160,12 @@ class BatchMaker:
         if changes is not None:
             first, second = changes.chunk(2, dim=1)
             changes = torch.cat([first[:, part], second[:, part]], dim=1)
-        drawn = Drawn(
+        return Drawn(
             self.chosen(indices[part]),
             mirrored[part] if mirrored.any() else None,
             warps.part(part),
             changes,
         )
-        return drawn if self.device.type == "cpu" else _pinned(drawn)
 
     def _make(self, drawn: Drawn) -> Batch:
         pictures = self.pictures_of(drawn.pictures, drawn.mirrored)
@@ -201,21 +200,6 @@ def pictures_on_device(pictures: np.ndarray, device: torch.device) -> Tensor | N
         piece = torch.from_numpy(np.ascontiguousarray(pictures[start : start + 4096]))
         there[start : start + len(piece)] = piece.to(device)
     return there
-
-
-def _pinned(drawn: Drawn) -> Drawn:
-    return Drawn(
-        drawn.pictures.pin_memory(),
-        None if drawn.mirrored is None else drawn.mirrored.pin_memory(),
-        WarpPair(pinned_warp(drawn.warps.first), pinned_warp(drawn.warps.second)),
-        None if drawn.colours is None else drawn.colours.pin_memory(),
-    )
-
-
-def pinned_warp(spline: ThinPlateSpline) -> ThinPlateSpline:
-    """In memory that a GPU fetches from by itself, in the precision that it samples in."""
-    parts = (spline.controls, spline.weights, spline.affine)
-    return ThinPlateSpline(*(part.float().pin_memory() for part in parts))
 
 
 def mirror(
