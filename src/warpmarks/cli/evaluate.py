@@ -365,7 +365,6 @@ def _predict(
 
     from warpmarks.evaluation.few_labels import LabelledPool
     from warpmarks.evaluation.predicting import points_found, predict_by_folds, predict_with
-    from warpmarks.metrics.errors import checked_lengths
     from warpmarks.regression.repeated import told_of_shared
     from warpmarks.runs.folder import RunFolder
 
@@ -389,14 +388,7 @@ def _predict(
     if cross_validation is None:
         return points_found(examples, RunFolder(run).read_names()), None
     generator = np.random.default_rng(seed)
-    checked_lengths(
-        scheme.normaliser.lengths(examples.annotations, examples.sizes),
-        examples.annotations,
-        examples.names,
-        normaliser=scheme.normaliser.text,
-        source=source,
-        lines=examples.lines,
-    )
+    examples.lengths(scheme.normaliser, source=source)
     predicted = predict_by_folds(
         examples, scheme, cross_validation, generator, method=method, bias=bias
     )

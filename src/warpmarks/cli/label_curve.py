@@ -46,7 +46,6 @@ def tell_label_curve(
     from warpmarks.evaluation.label_curve import LabelCurve, save_label_curve, score_supervised
     from warpmarks.evaluation.locating import locate_annotated
     from warpmarks.evaluation.place import holds_evaluation, key_of, place_in
-    from warpmarks.metrics.errors import checked_lengths
     from warpmarks.report.run_report import rebuild_report
 
     counts = parse_counts(labels, len(fitted_on.images.names), source="--labels")
@@ -58,14 +57,7 @@ def tell_label_curve(
         )
         examples = locate_annotated(detector, scored, progress=progress)
         normaliser = scored.scheme.normaliser
-        checked_lengths(
-            normaliser.lengths(examples.annotations, examples.sizes),
-            examples.annotations,
-            examples.names,
-            normaliser=normaliser.text,
-            source=str(scored.source),
-            lines=examples.lines,
-        )
+        examples.lengths(normaliser, source=str(scored.source))
         pool = LabelledPool(detector, fitted_on, method=method, bias=bias, progress=progress)
         found = errors_by_labels(pool, examples, counts, draws=draws, seed=seed, progress=progress)
         curve = LabelCurve(

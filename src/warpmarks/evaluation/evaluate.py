@@ -10,7 +10,6 @@ from warpmarks.errors import InputError
 from warpmarks.evaluation.both_ways import BothWays, measure_both_ways
 from warpmarks.evaluation.predicting import Predictions
 from warpmarks.metrics.by_score import errors_by_score
-from warpmarks.metrics.errors import checked_lengths
 from warpmarks.metrics.score import Score, score_predictions
 from warpmarks.points import PointScheme
 from warpmarks.regression.examples import Examples
@@ -80,14 +79,7 @@ def evaluate_predictions(
             f"{source}: every point was accepted as suggested, which says nothing of the error: "
             "place some by hand"
         )
-    lengths = checked_lengths(
-        scheme.normaliser.lengths(examples.annotations, examples.sizes),
-        annotated,
-        examples.names,
-        normaliser=scheme.normaliser.text,
-        source=source,
-        lines=examples.lines,
-    )
+    lengths = examples.lengths(scheme.normaliser, source=source, scored=annotated)
     landmarks, mean_shape = (
         score_predictions(
             predicted,

@@ -15,7 +15,7 @@ from warpmarks.evaluation.few_labels import LabelCount, Spread
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.predicting import seen_in_training
 from warpmarks.evaluation.record import begin_anew
-from warpmarks.metrics.errors import checked_lengths, mean_error, point_distances, relative_errors
+from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.plots.saving import save_figure
 from warpmarks.plots.themes import DARK, LIGHT
@@ -120,14 +120,7 @@ def score_supervised(
             "these points"
         )
     examples = locate_annotated(detector, annotated, progress=progress)
-    lengths = checked_lengths(
-        annotated.scheme.normaliser.lengths(examples.annotations, examples.sizes),
-        examples.annotations,
-        examples.names,
-        normaliser=annotated.scheme.normaliser.text,
-        source=str(annotated.source),
-        lines=examples.lines,
-    )
+    lengths = examples.lengths(annotated.scheme.normaliser, source=str(annotated.source))
     distances = point_distances(examples.landmarks, examples.annotations)
     labels = record.annotations.labels if record.annotations is not None else None
     return SupervisedError(

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Float
 
+from warpmarks.metrics.errors import checked_lengths
+from warpmarks.points import Normaliser
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -51,6 +54,32 @@ class Examples:
         leaving it out would leave all that it has said.
         """
         return self.by_hand & (self.by_hand.sum(axis=0) > 1)
+
+    def lengths(
+        self,
+        normaliser: Normaliser,
+        *,
+        source: str,
+        scored: Float[np.ndarray, "images points 2"] | None = None,
+    ) -> Float[np.ndarray, " images"]:
+        """What errors are divided by, see `checked_lengths`.
+
+        Args:
+            normaliser: of the annotations.
+            source: where they are from, for the message.
+            scored: those that errors are measured on; all if not given.
+
+        Raises:
+            InputError: a length is zero; or no image has both a length and a point.
+        """
+        return checked_lengths(
+            normaliser.lengths(self.annotations, self.sizes),
+            self.annotations if scored is None else scored,
+            self.names,
+            normaliser=normaliser.text,
+            source=source,
+            lines=self.lines,
+        )
 
     def subset(self, indices: np.ndarray) -> "Examples":
         """The images at ``indices``, in that order."""
