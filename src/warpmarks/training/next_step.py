@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor
@@ -46,4 +46,4 @@ def pinned(drawn: Any) -> Any:
     parts = {field.name: getattr(drawn, field.name) for field in fields(drawn)}
     if isinstance(drawn, ThinPlateSpline):
         parts = {name: part.float() for name, part in parts.items()}
-    return replace(drawn, **{name: pinned(part) for name, part in parts.items()})
+    return type(drawn)(**{name: pinned(part) for name, part in parts.items()})
