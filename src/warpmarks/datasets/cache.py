@@ -15,7 +15,6 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -28,15 +27,12 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_picture
 from warpmarks.errors import InputError
+from warpmarks.system.files import PARTIAL, remove_partial_folders
 from warpmarks.system.parallel import Workers, processors
 from warpmarks.system.progress import Progress, SilentProgress
 
-PARTIAL = ".partial"
-"""Ends the name of a folder that is being made, which begins with a dot."""
-
 _FORMAT_VERSION = 1
 _PICTURES, _INDEX = "pictures.uint8", "index.json"
-_STALE_SECONDS = 3600.0  # a maker at work writes far more often
 _NAMED = 3  # unreadable images that a message names
 
 Settings = tuple[int, int, str]  # height and width of the pictures, and their fit
@@ -196,7 +192,7 @@ def _open(folder: Path, settings: Settings) -> PictureCache | None:
 def _make(folder: Path, work: _Work, not_opened: Sequence[str]) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale(folder.parent)
+        remove_partial_folders(folder.parent)
         _check_room(folder.parent, work)
         temporary = Path(
             tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=PARTIAL)
@@ -281,15 +277,6 @@ def _move(temporary: Path, folder: Path, settings: Settings) -> None:
             folder.rename(damaged / folder.name)
         shutil.rmtree(damaged, ignore_errors=True)
         temporary.rename(folder)
-
-
-def remove_stale(home: Path) -> None:
-    """Remove the folders that killed makers left behind in ``home``, of pictures or of frames."""
-    for left in home.glob(f".*{PARTIAL}"):
-        with suppress(OSError):
-            written = max(file.stat().st_mtime for file in (left, *left.iterdir()))
-            if time.time() - written > _STALE_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
 
 
 def _refuse_unreadable(

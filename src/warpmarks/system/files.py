@@ -17,6 +17,9 @@ from typing import Any, TextIO
 
 from warpmarks.errors import InputError
 
+PARTIAL = ".partial"
+"""Ends the name of a folder that is being made, which begins with a dot."""
+
 _STALE_SECONDS = 3600.0  # a writer at work writes far more often
 
 
@@ -73,6 +76,15 @@ def remove_left_behind(path: Path) -> None:
         for each in path.parent.iterdir():
             if left.fullmatch(each.name) and time.time() - each.stat().st_mtime > _STALE_SECONDS:
                 each.unlink(missing_ok=True)
+
+
+def remove_partial_folders(home: Path) -> None:
+    """Remove the folders that killed makers left behind in ``home``, of pictures or of frames."""
+    for left in home.glob(f".*{PARTIAL}"):
+        with suppress(OSError):
+            written = max(file.stat().st_mtime for file in (left, *left.iterdir()))
+            if time.time() - written > _STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def write_text(path: Path, text: str, *, sync: bool = True, errors: str = "strict") -> None:

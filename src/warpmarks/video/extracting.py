@@ -19,11 +19,11 @@ from pathlib import Path
 from PIL import Image
 
 from warpmarks.arguments import expect, expect_path, expect_whole
-from warpmarks.datasets.cache import PARTIAL, folder_of_caches, remove_stale
+from warpmarks.datasets.cache import folder_of_caches
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
-from warpmarks.system.files import files_below
+from warpmarks.system.files import PARTIAL, files_below, remove_partial_folders
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.video.choosing import FrameChoice, choose_frames
 from warpmarks.video.library import pyav
@@ -134,7 +134,7 @@ def _make(folder: Path, video: Video, frames: int, choice: FrameChoice, progress
     file, home = video.path, folder.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
-        remove_stale(home)
+        remove_partial_folders(home)
         stored, lost = video.stored_and_lost()
         # This may take long in which nothing is written, as if the folder were stale.
         chosen = choose_frames(video, stored, frames, choice)
