@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from torch import Tensor
@@ -41,9 +41,9 @@ def pinned(drawn: Any) -> Any:
     """
     if isinstance(drawn, Tensor):
         return drawn.pin_memory()
-    if not is_dataclass(drawn):
+    if not is_dataclass(drawn) or isinstance(drawn, type):
         return drawn
     parts = {field.name: getattr(drawn, field.name) for field in fields(drawn)}
     if isinstance(drawn, ThinPlateSpline):
         parts = {name: part.float() for name, part in parts.items()}
-    return type(drawn)(**{name: pinned(part) for name, part in parts.items()})
+    return replace(drawn, **{name: pinned(part) for name, part in parts.items()})
