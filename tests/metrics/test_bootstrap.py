@@ -11,8 +11,8 @@ ERRORS[7] = np.nan
 
 
 def test_each_draw_is_the_mean_over_the_images_drawn():
-    means = bootstrap_means(ERRORS, default_rng(5), draws=20)
-    times = default_rng(5).multinomial(40, np.full(40, 1 / 40), size=20)
+    means = bootstrap_means(ERRORS, default_rng(5), draws=70)  # more than are drawn at once
+    times = default_rng(5).multinomial(40, np.full(40, 1 / 40), size=70)
     for mean, counts in zip(means, times, strict=True):
         drawn = np.repeat(ERRORS, counts, axis=0)
         assert len(drawn) == 40
