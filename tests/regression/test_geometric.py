@@ -30,6 +30,12 @@ def made(count, *, bend=0.05, noise=0.02, seed=0):
     return landmarks, points + generator.normal(0, noise, points.shape)
 
 
+def beyond_geometry(landmarks):
+    """What points are pulled by beside what they lie between, so that there is a free part."""
+    pull = default_rng(7).normal(0, 0.5, (4, 6))
+    return np.einsum("pk,...kc->...pc", pull, landmarks)
+
+
 def slow_fit(landmarks, points, shape, noise, alpha, *, bias=False):
     """Both parts of one point on images that show it, the second by scikit-learn."""
     place = centres(places_on(shape, landmarks, points, noise))
@@ -78,7 +84,9 @@ def test_copies_are_fitted_on_and_left_out_with_their_image():
     generator = default_rng(1)
     copies_x = landmarks[:, None] + generator.normal(0, 0.05, (7, 4, 6, 2))
     copies_y = points[:, None] + generator.normal(0, 0.05, (7, 4, 4, 2))
+    points, copies_y = points + beyond_geometry(landmarks), copies_y + beyond_geometry(copies_x)
     fit = fit_geometric(landmarks, points, bias=False, copies=(copies_x, copies_y))
+    assert fit.chosen["ridge"] < NO_FREE_PART
     shape, noise = mean_landmarks(landmarks), fit.chosen["noise"]
     alpha = fit.chosen["ridge"] * (landmarks.reshape(7, -1) ** 2).sum(1).mean()
     rows_x = np.concatenate([landmarks[:, None], copies_x], axis=1)
@@ -106,8 +114,11 @@ def test_images_in_the_mirror_are_images_too_and_left_out_with_their_own(known):
     """Where one point's partner is not known, the free part is of the images alone."""
     landmarks, points = made(6)
     mirrored_x, mirrored_y = made(6, seed=1)
+    points += beyond_geometry(landmarks)
+    mirrored_y += beyond_geometry(mirrored_x)
     mirrored_y[:, known:] = np.nan
     fit = fit_geometric(landmarks, points, bias=False, mirrored=(mirrored_x, mirrored_y))
+    assert fit.chosen["ridge"] < NO_FREE_PART
     shape = mean_landmarks(np.concatenate([landmarks, mirrored_x]))
     noise = fit.chosen["noise"]
     alpha = fit.chosen["ridge"] * (landmarks.reshape(6, -1) ** 2).sum(1).mean()
@@ -166,6 +177,13 @@ def test_few_images_are_better_told_than_by_the_plain_way_and_many_as_well(count
             said = (landmarks[rest].reshape(1000, -1) @ weights.T).reshape(-1, 4, 2)
             errors[way] += mean_distance(points[rest] - said)
     assert errors[0] < better * errors[1]
+
+
+def test_two_images_choose_nothing():
+    landmarks, points = made(3)
+    chosen = fit_geometric(landmarks[:2], points[:2], bias=False).chosen
+    assert chosen == {"noise": NOISE, "ridge": NO_FREE_PART}
+    assert fit_geometric(landmarks, points, bias=False).chosen["noise"] != NOISE
 
 
 def test_a_point_on_one_image_of_several_is_placed_by_it():
