@@ -1,9 +1,13 @@
+import math
+
 import numpy as np
 from numpy.random import default_rng
 from numpy.testing import assert_array_equal
 
 from warpmarks.regression.mirrored import (
+    NEAR,
     NOBODY,
+    SURE,
     as_partners,
     found_partners,
     partners_of,
@@ -17,6 +21,52 @@ def seen(images=4, noise=0.05):
     """Points of images, and where the mirror puts them."""
     points = EYES_AND_MOUTH + default_rng(0).normal(0, noise, (images, 3, 2))
     return points, points * [-1, 1]
+
+
+def slow_partners(pairs, mirrored, found, size):
+    """By one pair of points after the other: plain Python, no nan in it."""
+    points = range(mirrored.shape[1])
+
+    def apart(i, j):
+        places = zip(mirrored[:, i].tolist(), found[:, j].tolist(), strict=True)
+        lengths = [math.dist(one, other) for one, other in places if not math.isnan(one[0])]
+        return sum(lengths) / len(lengths) if lengths else math.inf
+
+    def sure_of(i):
+        j = min(points, key=lambda other: apart(i, other))
+        others = min((apart(i, other) for other in points if other != j), default=math.inf)
+        nearest = all(apart(i, j) < apart(other, j) for other in points if other != i)
+        return j if nearest and apart(i, j) <= min(SURE * others, NEAR * size) else NOBODY
+
+    def beaten(i, j):
+        return any(apart(i, other) < SURE * apart(i, j) for other in points)
+
+    sure = [sure_of(i) for i in points]
+    partners = [j if j != NOBODY and sure[j] == i else NOBODY for i, j in enumerate(sure)]
+    if pairs:
+        partners = [j if i == j else NOBODY for i, j in enumerate(partners)]
+    for first, second in pairs:
+        wrong = beaten(first, second) or beaten(second, first)
+        partners[first], partners[second] = (NOBODY, NOBODY) if wrong else (second, first)
+    return partners
+
+
+def test_partners_are_those_of_a_slow_search():
+    """Some are sure and some are not, for each of the reasons."""
+    generator = default_rng(5)
+    for count in range(1, 7):
+        for _ in range(60):
+            mirrored = generator.normal(0, [1.0, 0.6], (1, count, 2)) + np.zeros((3, 1, 1))
+            found = mirrored[:, generator.permutation(count)]
+            if count > 1 and generator.random() < 0.5:  # changes places and is its own else
+                found = mirrored.copy()
+                found[:, [0, 1]] = mirrored[:, [1, 0]]
+            found = found + generator.normal(0, generator.choice([0.05, 0.3]), found.shape)
+            mirrored = mirrored + generator.normal(0, 0.05, mirrored.shape)
+            mirrored[generator.random((3, count)) < 0.3] = np.nan
+            for pairs in ([], [(0, 1)] if count > 1 else [], [(3, 0), (1, 2)] if count > 3 else []):
+                expected = slow_partners(pairs, mirrored, found, 0.9)
+                assert_array_equal(partners_of(pairs, mirrored, found, 0.9), expected)
 
 
 def test_pairs_are_believed_and_others_are_their_own_or_nobody():
