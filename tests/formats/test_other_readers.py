@@ -248,6 +248,17 @@ def test_points_on_frames_of_an_unknown_video_are_called_by_their_numbers(video_
     assert read(video_points).images == ("0", "1", "2")
 
 
+@pytest.mark.parametrize("missing", ["NA", "NaN", " "])
+def test_points_on_frames_as_r_and_pandas_write_them(tmp_path, video_points, missing):
+    table = read(video_points, images=tmp_path / "clip.mp4")
+    quoted = FRAMES.replace("frame,time,x1", '"frame","time","x1"')
+    video_points.write_text(quoted.replace(",,,,,,,,,,", f",{missing}" * 10))
+    again = read(video_points, images=tmp_path / "clip.mp4")
+    np.testing.assert_array_equal(again.points, table.points)
+    np.testing.assert_array_equal(again.scores, table.scores)
+    np.testing.assert_array_equal(again.smoothed, table.smoothed)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [

@@ -36,7 +36,7 @@ from warpmarks.wording import counted
 A_LINE_AN_IMAGE = (
     "expected image,x1,y1,x2,y2,... with a line for each image (ImageJ has one for each point)"
 )
-_MISSING = {"", "na", "nan"}  # as spreadsheets, R and pandas write what is not there
+MISSING = {"", "na", "nan"}  # as spreadsheets, R and pandas write what is not there
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,7 +272,7 @@ def _count_points(path: Path, header: list[str]) -> int:
 
 
 def _number(path: Path, line: int, column: str, cell: str) -> float:
-    if cell.strip().lower() in _MISSING:
+    if cell.strip().lower() in MISSING:
         return math.nan
     try:
         value = float(cell)

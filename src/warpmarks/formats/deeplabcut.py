@@ -26,6 +26,7 @@ from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import (
     check_texts,
     decimal,
+    filled,
     number,
     read_text,
     slashes,
@@ -173,7 +174,7 @@ def _of_one_animal(
         column
         for cells in rows
         for column, (cell, coordinate) in enumerate(zip(cells, header[2], strict=False))
-        if coordinate in ("x", "y") and _filled(cell)
+        if coordinate in ("x", "y") and filled(cell)
     }
     index = _index_columns(header)
     found = {animals[column] for column in placed if column >= index}
@@ -184,12 +185,6 @@ def _of_one_animal(
             f"{', '.join(map(repr, named))}: expected one object on each image, so keep one of them"
         )
     return [column for column in range(index, len(animals)) if animals[column] in found]
-
-
-def _filled(cell: str) -> str:
-    """What a cell says; nothing where pandas writes that there is nothing."""
-    text = cell.strip()
-    return "" if text.lower() in ("nan", "na") else text
 
 
 def _index_columns(header: list[list[str]]) -> int:
@@ -232,7 +227,7 @@ def _row(
 
     def cell(name: str, coordinate: str) -> str:
         column = columns.get((name, coordinate))
-        return "" if column is None else _filled(cells[column])
+        return "" if column is None else filled(cells[column])
 
     for point, name in enumerate(names):
         x, y = cell(name, "x"), cell(name, "y")

@@ -7,6 +7,7 @@ the sizes that its images had when they were labelled, and which points cannot b
 the frames of a video are read as well, see `warpmarks.formats.video_csv`.
 """
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,9 @@ def read(path: Path, files: ImageFiles) -> PointTable:
 def _header(path: Path) -> list[str]:
     try:
         with path.open("rb") as file:
-            return [cell.strip() for cell in decode(file.readline(_HEAD)).split(",")]
-    except OSError:
+            cells = next(csv.reader([decode(file.readline(_HEAD))]), [])
+        return [cell.strip() for cell in cells]
+    except (OSError, csv.Error):
         return []  # the reader says what is wrong with it
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from warpmarks.datasets.layout import MISSING
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 
@@ -88,6 +89,12 @@ def number(value: object, where: str, *, low: float = -math.inf, high: float = m
     if not low <= result <= high:
         raise InputError(f"{where}: {_short(value)} is not between {low:g} and {high:g}")
     return result
+
+
+def filled(cell: str) -> str:
+    """What a cell of a table says; nothing where a program writes that there is nothing."""
+    text = cell.strip()
+    return "" if text.lower() in MISSING else text
 
 
 def whole(value: object, where: str, *, low: int = 0, high: int = 1_000_000_000) -> int:

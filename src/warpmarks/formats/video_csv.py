@@ -20,7 +20,7 @@ from warpmarks.datasets.scheme_file import read_scheme, scheme_path
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.formats.image_files import ImageFiles
-from warpmarks.formats.sources import number, read_text, whole
+from warpmarks.formats.sources import filled, number, read_text, whole
 from warpmarks.formats.table import (
     ImagePoints,
     PointTable,
@@ -69,7 +69,7 @@ def read(path: Path, files: ImageFiles) -> PointTable:
                     f"{where}: {counted(len(cells), 'column')}, where the header has "
                     f"{len(header)}: make them the same"
                 )
-            values = np.array([number(cell, where) if cell else np.nan for cell in cells])
+            values = np.array([number(cell, where) if filled(cell) else np.nan for cell in cells])
             points = values[2 : 2 + 2 * count].reshape(count, 2)
             scores = values[2 + 2 * count : 2 + 3 * count] if scored else None
             frame = whole(cells[0], where)
@@ -77,7 +77,9 @@ def read(path: Path, files: ImageFiles) -> PointTable:
                 frames.append((frame, values[1]))
             name = files.frame(str(frame))
             rows.append(ImagePoints(name, points, seen_where_placed(points), scores=scores))
-            smoothed.append([column is not None and bool(cells[column]) for column in smooth])
+            smoothed.append(
+                [column is not None and bool(filled(cells[column])) for column in smooth]
+            )
             check_room(len(rows), count, source=str(path))
     except csv.Error as error:
         raise InputError(f"{path}, line {reader.line_num}: {error}: expected {KIND}") from error
