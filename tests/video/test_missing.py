@@ -1,4 +1,5 @@
 import re
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from made_videos import hide, spoil, without, write_video
-from warpmarks.video.holes import holes
+from warpmarks.video.holes import Holes, apart, holes
 from warpmarks.video.missing import Timeline
 from warpmarks.video.reading import Video
 
@@ -148,6 +149,44 @@ def test_what_was_never_taken_is_not_missing(tmp_path, name, distances):
     path = write_video(tmp_path / name, 150, codec=codec, ticks=lambda index: int(times[index]))
     assert told(path) == []
     assert not holes(Video(path))
+
+
+def test_an_attachment_is_no_hole_and_takes_no_memory(tmp_path):
+    path = write_video(tmp_path / "clip.mkv", 20)
+    content = path.read_bytes()
+    cluster = content.index(bytes.fromhex("1f43b675"))
+    segment = content.index(bytes.fromhex("18538067")) + 4
+    length = 2**24
+    void = b"\xec\x01" + length.to_bytes(7, "big") + bytes(length)
+    endless = b"\x01" + b"\xff" * 7
+    path.write_bytes(
+        content[:segment] + endless + content[segment + 8 : cluster] + void + content[cluster:]
+    )
+    tracemalloc.start()
+    assert not holes(Video(path))
+    assert tracemalloc.get_traced_memory()[1] < length / 2
+    tracemalloc.stop()
+
+
+def test_times_at_holes_are_found_among_many():
+    rng = np.random.default_rng(0)
+    begins = rng.uniform(0, 1000, 300)
+    spans = np.stack([begins, begins + rng.uniform(0, 5, 300)], axis=1).tolist()
+    found = Holes(apart(map(tuple, spans)))
+    for first in rng.uniform(-5, 1005, 500):
+        assert found.touch(first, first + 0.5) == any(
+            begin < first + 0.5 and first < end for begin, end in spans
+        )
+
+
+def test_many_holes_are_not_gone_through_for_each_time():
+    class Spans(tuple):
+        def __iter__(self):
+            raise AssertionError("each time looks at a few holes, not at all of them")
+
+    many = Holes(Spans((2 * each, 2 * each + 1) for each in range(40_000)))
+    assert not many.touch(70_001.2, 70_001.8)
+    assert many.touch(70_001.2, 70_002.8)
 
 
 @pytest.mark.parametrize("distances", [uneven, on_change])

@@ -5,7 +5,10 @@ skips what it cannot read in silence; a camera that drops a frame leaves no byte
 """
 
 from array import array
+from bisect import bisect_left
+from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import BinaryIO
 
 from warpmarks.video.reading import Video
@@ -13,6 +16,7 @@ from warpmarks.video.reading import Video
 _BETWEEN = 32  # bytes, at most, of names and lengths between two packets
 _BETWEEN_GROUPS = 64  # the same where a group of packets begins
 _USUAL = 0.5  # of the frames; more holes than that are something else
+_PIECE = 2**20  # bytes that are read at once
 _REORDERED = 8  # frames that are stored earlier or later than they are shown, at most
 _CLUSTER = bytes.fromhex("1f43b675")  # begins each group of packets
 _NO_FRAMES = [  # begin parts of a file that hold no packets: index, tags and their like
@@ -26,8 +30,9 @@ class Holes:
     """Seconds from the beginning of the file around what was passed over.
 
     Attributes:
-        between: from and to, of each hole that has frames before and after it; wide enough for
-            frames that are stored in another order than they are shown.
+        between: from and to, of each hole that has frames before and after it, or of several that
+            overlap; wide enough for frames that are stored in another order than they are shown.
+            In the order of time.
         before: whether there is one before the first packet.
         after: whether there is one after the last frame.
     """
@@ -42,7 +47,8 @@ class Holes:
 
     def touch(self, first: float, last: float) -> bool:
         """Whether frames may have been lost between two times for one of them."""
-        return any(begin < last and first < end for begin, end in self.between)
+        index = bisect_left(self.between, last, key=itemgetter(0))
+        return bool(index and first < self.between[index - 1][1])
 
 
 def holes(video: Video) -> Holes:
@@ -69,16 +75,31 @@ def holes(video: Video) -> Holes:
             at.append(len(times))
     if len(at) > _USUAL * len(times):  # it is the way of this file
         return Holes()
-    windows = [times[max(0, one - _REORDERED) : one + _REORDERED] for one in at if one < len(times)]
-    between = tuple((min(window), max(window)) for window in windows)
-    return Holes(between, before, len(times) in at)
+    windows = (times[max(0, one - _REORDERED) : one + _REORDERED] for one in at if one < len(times))
+    between = apart((min(window), max(window)) for window in windows)
+    return Holes(between, before, bool(at) and at[-1] == len(times))
+
+
+def apart(spans: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+    """Stretches of time in order, those that overlap as one."""
+    merged: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if merged and begin < merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return tuple(merged)
 
 
 def _begins_well(file: BinaryIO, first: int) -> bool:
     """Whether the first packet stands at the beginning of the first group."""
     file.seek(0)
-    head = file.read(first)
-    return _CLUSTER in head and first - head.find(_CLUSTER) <= _BETWEEN_GROUPS
+    for begin in range(0, first, _PIECE):  # attachments may be large
+        piece = file.read(min(_PIECE, first - begin) + len(_CLUSTER) - 1)
+        if (found := piece.find(_CLUSTER)) >= 0:
+            return first - begin - found <= _BETWEEN_GROUPS
+        file.seek(begin + _PIECE)
+    return False
 
 
 def _is_whole(file: BinaryIO, end: int, place: int) -> bool:
