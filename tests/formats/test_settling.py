@@ -103,7 +103,7 @@ def test_a_name_without_a_folder_is_looked_for_in_all_folders(tmp_path):
     with pytest.raises(InputError, match="which is not in"):
         read(tps(tmp_path / "other.tps", "day 3/a.png"), images=tmp_path / "photos")
     picture(tmp_path / "photos" / "day 2" / "a.png")
-    with pytest.raises(InputError, match="'a.png' could be day 1/a.png or day 2/a.png in"):
+    with pytest.raises(InputError, match=r"'a.png' could be day 1/a.png or day 2/a.png"):
         read(source, images=tmp_path / "photos")
 
 

@@ -290,7 +290,8 @@ def images_beside(
     """Where the images of an annotation file may be: the folder given, else around the file.
 
     An annotation project stands for the folder of its images. A video may be given in place of a
-    folder, for points on its frames. ``progress`` is told of the images while they are gone through.
+    folder, for points on its frames. ``progress`` is told of the images while they are gone
+    through.
 
     Raises:
         InputError: the folder given does not exist.
