@@ -139,7 +139,7 @@ def test_pictures_that_cannot_take_their_place_leave_the_old_ones(
     rename = Path.rename
 
     def rename_or_fail(self, target):
-        if self.name.endswith(".drawing"):
+        if self.name == "new":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return rename(self, target)
 

@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from warpmarks.errors import InputError
 from warpmarks.system.files import (
     atomic_path,
     files_below,
+    fresh_folder,
     remove_left_behind,
     replace_folder,
     write_json,
@@ -146,6 +148,17 @@ def test_a_folder_takes_the_old_ones_place(tmp_path: Path, *, kept: bool) -> Non
     assert (target / "text").read_text() == "second"
     assert names_in(tmp_path) == (["old", "run"] if kept else ["run"])
     assert old is None or (old / "text").read_text() == "first"
+
+
+def test_what_killed_writers_left_of_a_folder_is_removed_after_an_hour(tmp_path: Path) -> None:
+    for name, age in ((".run.0.partial", 7200), (".run.1.partial", 60)):
+        left = folder_with(tmp_path / name, "half")
+        for path in (left / "text", left):
+            os.utime(path, (time.time() - age,) * 2)
+    with fresh_folder(tmp_path / "run") as fresh:
+        (fresh / "text").write_text("whole")
+    assert names_in(tmp_path) == [".run.1.partial", "run"]
+    assert (tmp_path / "run" / "text").read_text() == "whole"
 
 
 @pytest.mark.parametrize("kept", [False, True])

@@ -6,8 +6,6 @@ weights.safetensors   in float64 ``weights`` (2N, 2K), ``mean_shape`` (N, 2) and
 """
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +20,7 @@ from warpmarks.datasets.results import REGRESSOR
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, check_names, parse_normaliser
 from warpmarks.regression.regressor import Regressor, expect_regressor
-from warpmarks.system.files import atomic_path, replace_folder, write_json
+from warpmarks.system.files import atomic_path, fresh_folder, write_json
 from warpmarks.validation import first_reason
 
 FORMAT = 1
@@ -122,29 +120,12 @@ def save_regressor(
     }
     if regressor.offset is not None:
         tensors["offset"] = np.ascontiguousarray(regressor.offset, dtype=np.float64)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be made ({error.strerror}): choose another place"
-        ) from error
-    try:
-        folder = made / "new"
-        folder.mkdir()
+    with fresh_folder(path) as folder:
         with atomic_path(folder / WEIGHTS) as temporary:
             save_file(tensors, temporary)
         write_json(folder / RECORD, record.model_dump(mode="json"))
         if beside is not None:
             beside(folder)
-        replace_folder(folder, path)
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be written ({error.strerror or error}): choose another place or make "
-            "room"
-        ) from error
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def load_for(detector: str, name: str, run: Path) -> Regressor:

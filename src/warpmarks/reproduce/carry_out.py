@@ -1,6 +1,5 @@
 """Carrying out an experiment: step by step, each kept as soon as it is finished."""
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from warpmarks.reproduce.table import TableRow, make_rows
 from warpmarks.reproduce.trainings import carry_out_training
 from warpmarks.reproduce.wordless import WordlessProgress
 from warpmarks.runs.folder import RunFolder
-from warpmarks.system.files import replace_folder, write_json
+from warpmarks.system.files import fresh_folder, write_json
 from warpmarks.system.parallel import processors
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.training import Conduct
@@ -203,18 +202,9 @@ class _Work:
         """Draw into a folder that takes its place at the end; paths of the pictures."""
         home = stem(self.protocol, self.settings)
         folder = self.store.output / home / step.spec.kind
-        work = folder.with_name(f".{folder.name}.drawing")
-        try:
-            shutil.rmtree(work, ignore_errors=True)
-            work.mkdir(parents=True)
-            names = self._draw_into(work, step)
-            write_json(work / DRAWING, {"drawing": step.name, "pictures": names})
-            replace_folder(work, folder)
-        except OSError as error:
-            raise InputError(
-                f"{folder} cannot be written ({error.strerror or error}): make room, or choose "
-                "another --output"
-            ) from error
+        with fresh_folder(folder) as fresh:
+            names = self._draw_into(fresh, step)
+            write_json(fresh / DRAWING, {"drawing": step.name, "pictures": names})
         return [f"{home}/{step.spec.kind}/{name}" for name in names]
 
     def _draw_into(self, folder: Path, step: Drawing) -> list[str]:

@@ -148,6 +148,32 @@ def replace_folder(fresh: Path, target: Path, *, old: Path | None = None) -> Non
         shutil.rmtree(aside, ignore_errors=True)
 
 
+@contextmanager
+def fresh_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty hidden folder that takes the place of ``target`` when the block ends well.
+
+    Args:
+        target: where the folder is to be, which is replaced; those above it are made.
+
+    Raises:
+        InputError: it cannot be written; what was there is as it was.
+    """
+    home = target.parent
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        remove_partial_folders(home)
+        made = Path(tempfile.mkdtemp(dir=home, prefix=f".{target.name}.", suffix=PARTIAL))
+        try:
+            fresh = made / "new"  # which others may read, unlike the folder around it
+            fresh.mkdir()
+            yield fresh
+            replace_folder(fresh, target)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    except OSError as error:
+        raise cannot_write(target, error) from error
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it, where they are not there.
 
