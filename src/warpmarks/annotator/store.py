@@ -42,7 +42,7 @@ from warpmarks.datasets.scheme_file import scheme_record
 from warpmarks.errors import InputError
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import read_json
-from warpmarks.system.files import make_folder, write_json
+from warpmarks.system.files import make_folder, refuse_later_format, write_json
 from warpmarks.system.locks import hold
 from warpmarks.validation import first_reason
 from warpmarks.wording import counted
@@ -449,11 +449,7 @@ class Project:
         record = read_json(self.path / RECORD, "the record of an annotation project")
         if not isinstance(record, dict):
             raise self._damaged("no object")
-        if isinstance(record.get("format"), int) and record["format"] > FORMAT:
-            raise InputError(
-                f"{self.path / RECORD}: written in format {record['format']} by a later warpmarks, "
-                f"this one reads up to {FORMAT}: upgrade warpmarks"
-            )
+        refuse_later_format(record, FORMAT, self.path / RECORD)
         try:
             ProjectRecord.model_validate(record)
         except ValidationError as error:

@@ -8,6 +8,8 @@ are met in the same way; the graph is given pictures, which it takes as they are
 
 import base64
 import hashlib
+import json
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -20,6 +22,7 @@ from warpmarks.detectors.base import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
+from warpmarks.system.files import refuse_later_format
 from warpmarks.validation import first_reason
 
 if TYPE_CHECKING:
@@ -205,27 +208,13 @@ def _read_record(path: Path, metadata: dict[str, str]) -> ExportRecord:
         raise InputError(
             f"{path} was not written by `warpmarks export`: it does not say what it finds"
         )
+    with suppress(json.JSONDecodeError):  # which is told of below
+        refuse_later_format(json.loads(text), FORMAT, path)
     try:
         record: ExportRecord = ExportRecord.model_validate_json(text)
     except ValidationError as error:
-        later = _later_format(text)
-        if later is not None:
-            raise InputError(
-                f"{path}: written in format {later} by a later warpmarks, this one reads up to "
-                f"{FORMAT}: upgrade warpmarks"
-            ) from error
         raise InputError(f"{path} is damaged ({first_reason(error)}): export again") from error
     return record
-
-
-def _later_format(text: str) -> int | None:
-    import json
-
-    try:
-        found = json.loads(text).get("format")
-    except (ValueError, AttributeError):
-        return None
-    return found if isinstance(found, int) and found > FORMAT else None
 
 
 def _regressor_in(record: ExportRecord) -> Regressor:

@@ -20,7 +20,7 @@ from warpmarks.datasets.results import REGRESSOR
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, check_names, parse_normaliser
 from warpmarks.regression.regressor import Regressor, expect_regressor
-from warpmarks.system.files import atomic_path, fresh_folder, write_json
+from warpmarks.system.files import atomic_path, fresh_folder, refuse_later_format, write_json
 from warpmarks.validation import first_reason
 
 FORMAT = 1
@@ -200,11 +200,7 @@ def read_record(path: Path) -> RegressorRecord:
         raise InputError(f"{path} is no regressor: there is no {RECORD} in it{_others(path)}")
     try:
         written = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(written, dict) and written.get("format", FORMAT) > FORMAT:
-            raise InputError(
-                f"{file}: written in format {written['format']} by a later warpmarks, this one "
-                f"reads up to {FORMAT}: upgrade warpmarks"
-            )
+        refuse_later_format(written, FORMAT, file)
         record = RegressorRecord.model_validate(written)
     except ValidationError as error:
         reason = first_reason(error)

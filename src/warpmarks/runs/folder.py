@@ -30,7 +30,7 @@ from warpmarks.arguments import expect_path
 from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
 from warpmarks.runs.record import FORMAT, RunRecord
-from warpmarks.system.files import csv_writer, replace_folder, write_text
+from warpmarks.system.files import csv_writer, refuse_later_format, replace_folder, write_text
 from warpmarks.system.locks import held
 from warpmarks.validation import first_reason
 
@@ -159,13 +159,8 @@ class RunFolder:
         if not path.is_file():
             raise InputError(self._no_run())
         try:
-            text = path.read_text(encoding="utf-8")
-            written = json.loads(text)
-            if isinstance(written, dict) and written.get("format", FORMAT) > FORMAT:
-                raise InputError(
-                    f"{path}: written in format {written['format']} by a later warpmarks, this one "
-                    f"reads up to {FORMAT}: upgrade warpmarks"
-                )
+            written = json.loads(path.read_text(encoding="utf-8"))
+            refuse_later_format(written, FORMAT, path)
             return RunRecord.model_validate(written)
         except ValidationError as error:
             if unknown := _unknown_settings(error):

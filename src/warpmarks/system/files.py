@@ -122,6 +122,25 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def refuse_later_format(written: object, known: int, path: Path) -> None:
+    """Raise where a record says that it is of a format that came after ``known``.
+
+    Args:
+        written: the record as it was read, plain JSON.
+        known: the latest format that is read.
+        path: of the file, for the message.
+
+    Raises:
+        InputError: it is of a later one.
+    """
+    found = written.get("format") if isinstance(written, dict) else None
+    if isinstance(found, int) and found > known:
+        raise InputError(
+            f"{path}: written in format {found} by a later warpmarks, this one reads up to "
+            f"{known}: upgrade warpmarks"
+        )
+
+
 def replace_folder(fresh: Path, target: Path, *, old: Path | None = None) -> None:
     """Give a complete folder its place, where another one may be.
 
