@@ -1,11 +1,9 @@
 """All figures of a machine, one after the other."""
 
 import os
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -18,6 +16,7 @@ from warpmarks.benchmark.timing import Yardstick, product_gflops
 from warpmarks.benchmark.training_step import StepTiming, time_training
 from warpmarks.configuration import TrainingConfig, load_recipe, override
 from warpmarks.system.devices import choose_device
+from warpmarks.system.machine import processor_name
 from warpmarks.system.memory import keep_freed_memory
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.training.precision import choose_precision
@@ -97,7 +96,7 @@ def run_benchmark(
     importing, helping = told(time_start)
     progress.finish()
     return BenchmarkResult(
-        machine=_machine(where),
+        machine=torch.cuda.get_device_name(where) if where.type == "cuda" else processor_name(),
         device=str(where),
         threads=threads,
         load_before=load_before,
@@ -128,14 +127,3 @@ def _variants(
     if threads > 1 and device.type == "cpu":
         found.append((at_middle, 1))
     return found
-
-
-def _machine(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    information = Path("/proc/cpuinfo")
-    if information.is_file():
-        for line in information.read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()

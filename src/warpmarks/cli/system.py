@@ -2,7 +2,6 @@
 
 import os
 import platform
-from pathlib import Path
 
 LIBRARIES = (
     "warpmarks",
@@ -29,9 +28,10 @@ def describe_system() -> list[tuple[str, str]]:
     """Names and values, in the order in which they are printed."""
     import torch
 
+    from warpmarks.system.machine import processor_name, version_of
     from warpmarks.system.parallel import processors
 
-    facts = [(name, _version(name)) for name in LIBRARIES]
+    facts = [(name, version_of(name)) for name in LIBRARIES]
     facts += [
         ("python", f"{platform.python_version()} ({platform.python_implementation()})"),
         ("platform", platform.platform()),
@@ -44,26 +44,6 @@ def describe_system() -> list[tuple[str, str]]:
     if not torch.cuda.is_available():
         facts.append(("gpu", "none that this torch can use"))
     return [*facts, ("cache", _cache())]
-
-
-def processor_name() -> str:
-    """The processor's model where the system tells it, else its architecture."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            key, _, value = line.partition(":")
-            if key.strip().lower() in {"model name", "hardware"} and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine()
-
-
-def _version(name: str) -> str:
-    from importlib import metadata
-
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _memory() -> str:

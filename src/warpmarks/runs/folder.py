@@ -20,7 +20,6 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +31,7 @@ from warpmarks.errors import InputError
 from warpmarks.runs.record import FORMAT, RunRecord
 from warpmarks.system.files import csv_writer, refuse_later_format, replace_folder, write_text
 from warpmarks.system.locks import held
+from warpmarks.system.machine import version_of
 from warpmarks.validation import first_reason
 
 
@@ -166,7 +166,7 @@ class RunFolder:
             if unknown := _unknown_settings(error):
                 raise InputError(
                     f"{path} has {unknown[0]}, which this warpmarks "
-                    f"{_version('warpmarks')} does not know: the run is of another "
+                    f"{version_of('warpmarks')} does not know: the run is of another "
                     "version, read it with that one"
                 ) from error
             raise InputError(f"{path} is damaged ({first_reason(error)}): train again") from error
@@ -265,7 +265,7 @@ class RunFolder:
 def provenance() -> tuple[str, dict[str, str], str | None]:
     """Time, versions and, where there is one, the git commit of the package's checkout."""
     names = ("warpmarks", "torch", "numpy", "pillow", "lightning-fabric", "safetensors")
-    versions = {name: _version(name) for name in names}
+    versions = {name: version_of(name) for name in names}
     versions["python"] = platform.python_version()
     versions["platform"] = platform.platform()
     return datetime.now(UTC).isoformat(timespec="seconds"), versions, _git_commit()
@@ -307,13 +307,6 @@ def _evaluation(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return line if isinstance(line, dict) and type(line.get("step")) is int else None
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
 
 
 def _git_commit() -> str | None:
