@@ -6,7 +6,7 @@ CONFIG.yaml:
 
     budget: {steps: 3000}               # or {minutes: 20}: of each training
     seeds: [0, 1]
-    draws: 10                           # of fully annotated images, for the few-label errors
+    draws: 10                           # of annotated images, for the few-label errors
     common: [image.size=64]             # settings of all variants
     sets:
       faces: {path: DIR, landmarks: 30, train: train, fit: train, score: val, labels: [1, 5],
@@ -21,10 +21,11 @@ stopped, and reads again what is finished. Other labels, draws, normaliser, fit 
 scoring anew; a run that was trained otherwise than CONFIG.yaml says is refused. DIR then holds
 
     SET/VARIANT/SEED/       the run, and cell.json with its figures
-    table.md, table.json    a row a set and variant: mean and spread over seeds and draws
+    table.md, table.json    a row a set and variant: mean ± standard deviation over seeds and draws
     errors-SET.png          error against annotated images, a curve for each variant
 
-Where fit and score share images, their errors are not those of new images, which is told.
+Errors are those of warpmarks evaluate --labels. Where fit and score share images, they are not
+those of new images, which is told.
 """
 
 import argparse

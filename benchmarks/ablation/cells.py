@@ -16,10 +16,8 @@ import warpmarks
 from ablation.plan import Cell, Scoring, digest_of
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.errors import InputError
-from warpmarks.evaluation.few_labels import mean_relative_error
+from warpmarks.evaluation.few_labels import LabelledPool, errors_by_labels
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.regression.examples import Examples
-from warpmarks.regression.fitting import fit_regressor
 from warpmarks.runs.folder import RunFolder
 from warpmarks.system.files import write_json
 from warpmarks.system.progress import Progress
@@ -84,6 +82,7 @@ def about_scoring(scoring: Scoring, draws: int) -> dict[str, Any]:
     """What decides errors, but for the number of labels."""
     return {
         "draws": draws,
+        "method": "auto",  # cells of earlier versions, which fitted otherwise, have none
         "normaliser": scoring.held_out.scheme.normaliser.text,
         "fit": digest_of(_content(scoring.fitted)),
         "score": digest_of(_content(scoring.held_out)),
@@ -93,22 +92,16 @@ def about_scoring(scoring: Scoring, draws: int) -> dict[str, Any]:
 def score(
     run: Path, scoring: Scoring, wanted: list[str], draws: int, progress: Progress
 ) -> dict[str, list[float]]:
-    """Errors in % of the normaliser by number of annotated images, one for each draw."""
+    """Errors in % of the normaliser by number of annotated images, one for each draw.
+
+    Those of `warpmarks evaluate --labels`.
+    """
     detector = warpmarks.Detector.load(run)
-    fitted = locate_annotated(detector, scoring.fitted, progress=progress)
     held_out = locate_annotated(detector, scoring.held_out, progress=progress)
-    progress.finish()
-
-    def error(examples: Examples) -> float:
-        regressor = fit_regressor(examples, scoring.held_out.scheme).regressor
-        return 100 * mean_relative_error(regressor, held_out)[0]
-
-    def errors(labels: int) -> list[float]:
-        generator = np.random.default_rng(0)
-        drawn = [generator.choice(scoring.complete, labels, replace=False) for _ in range(draws)]
-        return [error(fitted.subset(rows)) for rows in drawn]
-
-    return {key: [error(fitted)] if key == ALL else errors(int(key)) for key in wanted}
+    pool = LabelledPool(detector, scoring.fitted, progress=progress)
+    counts = [None if key == ALL else int(key) for key in wanted]
+    found = errors_by_labels(pool, held_out, counts, draws=draws, progress=progress)
+    return {key: (100 * one.errors).tolist() for key, one in zip(wanted, found, strict=True)}
 
 
 def read_figures(folder: Path) -> dict[str, Any] | None:

@@ -131,11 +131,6 @@ class Scoring:
     fitted: AnnotatedSet
     held_out: AnnotatedSet
 
-    @cached_property
-    def complete(self) -> np.ndarray:
-        """Which images labels are drawn from: those to fit on that have all of their points."""
-        return np.flatnonzero(np.isfinite(self.fitted.points).all(axis=(1, 2)))
-
     @property
     def shared(self) -> str:
         """A caution where a regressor is scored on images that it is fitted on; else nothing."""
@@ -255,11 +250,11 @@ def _find_scoring(entry: SetEntry) -> Scoring:
         for split in (entry.fit, entry.score)
     )
     scoring = Scoring(fitted, held_out)
-    if entry.labels and entry.labels[-1] > len(scoring.complete):
+    available = len(fitted.images.names)
+    if entry.labels and entry.labels[-1] > available:
         raise InputError(
             f"labels has {entry.labels[-1]}, but {fitted.source} has "
-            f"{counted(len(scoring.complete), 'image')} of {fitted.name} with all points: ask for "
-            "fewer"
+            f"{counted(available, 'annotated image')} of {fitted.name}: ask for fewer"
         )
     try:
         sizes = [read_size(path)[::-1] for path in held_out.images.paths()]

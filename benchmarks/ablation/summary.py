@@ -8,6 +8,7 @@ import numpy as np
 
 from ablation.cells import ALL
 from ablation.plan import Cell, FoundSet, slug
+from warpmarks.evaluation.few_labels import Spread
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.plots.saving import save_figure
 from warpmarks.system.files import write_json, write_text
@@ -76,15 +77,16 @@ def _series(row: Row) -> LabelSeries:
     assert row.of.scoring is not None
     numbers = {count: str(count) for count in row.of.entry.labels}
     numbers |= {len(row.of.scoring.fitted.images.names): ALL}
-    values = [row.figures[key] for key in numbers.values()]
-    means, spreads = (np.array([of(each) for each in values]) for of in (np.mean, np.std))
-    return LabelSeries(row.variant, list(numbers), means, spreads)
+    spreads = [Spread.of(row.figures[key]) for key in numbers.values()]
+    means = np.array([spread.mean for spread in spreads])
+    deviations = np.array([spread.deviation for spread in spreads])
+    return LabelSeries(row.variant, list(numbers), means, deviations)
 
 
 def _shown(values: list[float]) -> str:
     if not values:
         return ""
-    mean = np.mean(values)
+    spread = Spread.of(values)
     if all(value == values[0] for value in values):
-        return f"{mean:,.4g}"
-    return f"{mean:,.4g} ± {np.std(values):.2g}"
+        return f"{spread.mean:,.4g}"
+    return f"{spread.mean:,.4g} ± {spread.deviation:.2g}"
