@@ -25,10 +25,8 @@ def centres(places: Float[np.ndarray, "*sets places points 2"]) -> Float[np.ndar
     """
     known = np.isfinite(places).all(axis=-1)
     given = np.where(known[..., None], places, 0.0)
-    middle = _medians(np.where(known[..., None], places, np.inf), known)
-    scale = _medians(np.where(known, _distances(given, middle), np.inf)[..., None], known).clip(
-        min=LEAST
-    )[..., 0]
+    middle = _medians(places, known)
+    scale = _medians(_distances(places, middle)[..., None], known)[..., 0].clip(min=LEAST)
     for _ in range(ROUNDS):
         weights = known / np.hypot(1.0, _distances(given, middle) / scale[..., None, :])
         total = weights.sum(axis=-2)
@@ -56,11 +54,10 @@ def _distances(places: np.ndarray, middle: np.ndarray) -> np.ndarray:
 
 
 def _medians(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Over the axis of places; ``values`` are infinite where not known. nan where none is."""
+    """Over the axis of places; nan where none is known."""
     count = known.sum(axis=-2)[..., None, :, None]
-    ordered = np.sort(values, axis=-3)
+    ordered = np.sort(values, axis=-3)  # those that are not known last
     upper = np.take_along_axis(ordered, np.clip(count // 2, 0, values.shape[-3] - 1), axis=-3)
     lower = np.take_along_axis(ordered, np.clip((count - 1) // 2, 0, None), axis=-3)
-    with np.errstate(invalid="ignore"):
-        middle = (lower + upper) / 2
-    return np.where(count > 0, middle, np.nan)[..., 0, :, :]
+    middle: np.ndarray = (lower + upper) / 2
+    return middle[..., 0, :, :]
