@@ -127,6 +127,18 @@ def test_the_mean_shape_is_that_of_procrustes_whatever_the_turns():
     assert_allclose(mean.mean(axis=0), images.mean(axis=(0, 1)))
     sizes = [np.linalg.norm(image - image.mean(0)) for image in images]
     assert np.linalg.norm(mean - mean.mean(0)) == pytest.approx(np.mean(sizes))
+    # A larger image counts for no more than a smaller one, and one without a shape for nothing.
+    larger = images * np.linspace(0.2, 5, 40)[:, None, None]
+    assert procrustes(mean, mean_landmarks(larger))[2] < 1e-12
+    begun = mean_landmarks(np.concatenate([np.ones((1, 12, 2)), images]))
+    assert procrustes(mean, begun)[2] < 1e-12
+    assert np.linalg.norm(begun - begun.mean(0)) == pytest.approx(np.sum(sizes) / 41)
+
+
+def test_where_all_landmarks_meet_every_point_is_in_the_middle():
+    met = np.full((1, 12, 2), 0.25)
+    places = places_on(SHAPE, met, PLACES[None], 0.1)
+    assert_allclose(places, np.broadcast_to(SHAPE.mean(axis=0), (1, 7, 2)))
 
 
 def test_one_image_is_its_own_mean():
