@@ -255,6 +255,25 @@ def test_the_simplest_that_is_not_clearly_worse_is_chosen():
     assert simplest((1.0,), {1.0: unknown}.__getitem__, otherwise=9.0) == 9.0
 
 
+def test_the_simplest_of_errors_with_gaps_is_that_of_a_slow_search():
+    generator = default_rng(6)
+    for _ in range(100):
+        errors = generator.normal(0, 1, (3, 6, 3, 2)) * generator.uniform(0.8, 1.2, (3, 1, 1, 1))
+        errors[:, generator.random((6, 3)) < 0.4] = np.nan
+        means = []
+        for candidate in errors:
+            of_images = [[np.hypot(*e) for e in image if np.isfinite(e[0])] for image in candidate]
+            means.append([sum(one) / len(one) for one in of_images if one])
+        best = min(range(3), key=lambda c: sum(means[c]))
+        for expected in range(3):
+            worse = np.subtract(means[expected], means[best])
+            if worse.mean() <= 0.5 * np.sqrt(worse.var(ddof=1) / len(worse)):
+                break
+        left_out = dict(zip((1.0, 3.0, 9.0), errors, strict=True))
+        found = simplest(tuple(left_out), left_out.__getitem__, otherwise=0.0)
+        assert found == tuple(left_out)[expected]
+
+
 def test_spread_evenly_takes_the_ends():
     assert spread_evenly(10, 4).tolist() == [0, 3, 6, 9]
     assert spread_evenly(3, 5).tolist() == [0, 1, 2]
