@@ -12,7 +12,7 @@ from warpmarks.regression.promise import mean_shape_left_out, promise_of
 
 def test_every_figure_is_that_of_a_slow_count():
     examples = made_examples(9)
-    examples.annotations[[2, 5], 2] = np.nan
+    examples.annotations[[0, 1, 3, 4, 6, 7, 8], 2] = np.nan  # left on two images
     fit = fit_regressor(examples, SCHEME, method="linear")
     promise = promise_of(fit, examples)
     lengths = np.linalg.norm(examples.annotations[:, 0] - examples.annotations[:, 1], axis=1)
