@@ -6,4 +6,4 @@ from jaxtyping import Int
 
 def spread_evenly(count: int, most: int) -> Int[np.ndarray, " chosen"]:
     """Indices of at most ``most`` of ``count`` things, at even distances, the ends among them."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(int))
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int)

@@ -275,5 +275,6 @@ def test_the_simplest_of_errors_with_gaps_is_that_of_a_slow_search():
 
 
 def test_spread_evenly_takes_the_ends():
-    assert spread_evenly(10, 4).tolist() == [0, 3, 6, 9]
+    assert spread_evenly(9, 4).tolist() == [0, 3, 5, 8]  # not 2.7 and 5.3
     assert spread_evenly(3, 5).tolist() == [0, 1, 2]
+    assert spread_evenly(0, 5).tolist() == []
