@@ -143,6 +143,13 @@ def test_draws_that_do_not_fold_are_kept():
     assert torch.equal(kept, ~folded)
 
 
+@pytest.mark.parametrize(("asked", "done"), [(0.06, 0.061), (0.15, 0.135), (0.3, 0.085)])
+def test_controls_move_as_far_as_the_docs_say_where_warps_are_drawn_again(asked, done):
+    draws = random_warps(deformation=asked, aspect=1.0)
+    moved = draws.draw(300, generator())(draws.controls.expand(300, -1, -1)) - draws.controls
+    assert moved.std().item() == pytest.approx(done, abs=0.003)
+
+
 def _after_affine(count: int) -> torch.Generator:
     """A generator that has drawn the angle, the factor and the shift of each warp."""
     used = generator()
