@@ -13,7 +13,9 @@ from warpmarks.warps.bend import FARTHEST, NOISE, REACH, Bends
 from warpmarks.warps.pose import Pose, pose_of
 
 ROWS, COLUMNS = 8, 13
-UNIT = view_unit(ROWS, COLUMNS).double()
+UNIT = 1.2 * view_unit(ROWS, COLUMNS).double()
+"""Along neither side half a view is 1."""
+
 PIXELS = pixel_centres(ROWS, COLUMNS, dtype=torch.float64)
 
 
