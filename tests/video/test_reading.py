@@ -196,6 +196,28 @@ def test_a_file_that_was_cut_short(tmp_path):
     assert "announces 30 frames" in frames[-1].reason
 
 
+def test_a_trimmed_film_is_whole(tmp_path):
+    """A phone that trims leaves the frames and writes an edit list of what is to be shown."""
+    path = write_video(tmp_path / "clip.mp4", 60)
+    content = bytearray(path.read_bytes())
+    edit = content.index(b"elst") + 12
+    _, begin = struct.unpack_from(">Ii", content, edit)
+    scale = struct.unpack_from(">I", content, content.index(b"mdhd") + 16)[0]
+    struct.pack_into(">Ii", content, edit, 1000, begin + scale)  # from 1 s to 2 s
+    path.write_bytes(content)
+    video = Video(path)
+    frames = list(video)
+    assert [frame.reason for frame in frames] == [None] * 25
+    assert [frame.time for frame in frames] == pytest.approx(np.arange(25) / 25)
+    for frame in frames:
+        assert ColourDetector()(frame.image).landmarks == pytest.approx(
+            place(25 + frame.index), abs=0.35
+        )
+    assert video.stored_and_lost()[1] == 0
+    (last,) = video.only({24}, video.stored())
+    np.testing.assert_array_equal(last.image, frames[24].image)
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [(b"", "cannot be read as a video"), (b"Dear reader, " * 500, "cannot be read as a video")],

@@ -85,6 +85,7 @@ class Video:
         path: of the file.
         rate: frames a second, on average.
         count: number of frames that its head tells of; None where it tells of none.
+        announced: number of frames that an index in its head names; 0 without one.
         indexed: whether its head names each frame, so that none can be passed over.
         packed: whether its packets stand close together, so that bytes between them tell of damage.
         begin: what its own clock shows at the beginning of the file, in seconds.
@@ -110,7 +111,10 @@ class Video:
                 self.count = max(1, round(container.duration / self._av.time_base * self.rate))
             start = container.start_time
             self._start = Fraction(start, self._av.time_base) if start is not None else Fraction(0)
-            self.indexed: bool = bool(stream.frames) and "mp4" in container.format.name
+            # Of other containers the number is a guess. An edit list leaves out what was cut away.
+            announced = min(stream.frames, len(stream.index_entries))
+            self.announced: int = announced if "mp4" in container.format.name else 0
+            self.indexed = self.announced > 0
             self.packed: bool = "matroska" in container.format.name
             self.begin = float(self._start)
             self.length = self._length(container, stream)
@@ -145,7 +149,7 @@ class Video:
                 packets += packet.size > 0
                 if packet.size and not packet.is_discard:
                     found.append(StoredFrame(packet.pts, bool(packet.is_keyframe)))
-            return found, max(0, stream.frames - packets) if self.indexed else 0
+            return found, max(0, self.announced - packets)
 
     def end_of_all(self) -> tuple[float, float] | None:
         """Seconds to the end of what there is of all streams, and to where the head announces it.
@@ -331,11 +335,10 @@ class _Walk:
             yield from self.send(packet)
         if self.trouble:
             yield from self._lost(None)
-        # Of other containers the number is a guess.
-        announced = self.stream.frames if "mp4" in self.container.format.name else 0
-        if packets < announced:
+        if packets < self.video.announced:
             yield self._broken(
-                None, f"the file ends here, where its head announces {announced} frames"
+                None,
+                f"the file ends here, where its head announces {self.video.announced} frames",
             )
 
     def send(
