@@ -160,6 +160,14 @@ def test_a_project_whose_images_are_not_told(warpmarks, run_copy, project, recor
     assert sentence in err
 
 
+def test_a_table_in_place_of_a_set_is_told_how_to_become_one(warpmarks, run_copy, tmp_path):
+    (tmp_path / "fish.tps").write_text("LM=1\n1 2\nIMAGE=a.png\n")
+    code, _, err = warpmarks("fit", run_copy, tmp_path / "fish.tps", "--output", "new")
+    assert code == 2
+    assert "fish.tps is a file: give the folder of a set, with images/ and landmarks.csv" in err
+    assert "`warpmarks convert fish.tps SET --to warpmarks --images PICTURES` makes one" in err
+
+
 @pytest.mark.usefixtures("undrawn")
 def test_the_promise_is_kept_as_json(warpmarks, run_copy, annotated_set, tmp_path):
     flags = ["fit", run_copy, annotated_set, "--split", "train", "--output", tmp_path / "far"]

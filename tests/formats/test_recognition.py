@@ -33,7 +33,8 @@ def test_what_we_write_is_recognised(tmp_path, name):
 @pytest.mark.parametrize(
     ("file", "content", "sentence"),
     [
-        ("a.json", "{}", "is in no format that is recognised: name it with --from"),
+        ("a.json", "{}", "that `warpmarks convert --help` lists, name it there with --from"),
+        ("a.xlsx", "PK", "is a workbook: save its table as CSV"),
         ("a.json", "[]", "is in no format"),
         ("a.csv", "frame,x,y\n", r"has the first columns of no table of points: expected image,x1"),
         ("a.csv", "name,x1,y1\n", r"frame,time,x1,y1,..., or .*, name the format with --from"),

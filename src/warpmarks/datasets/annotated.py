@@ -114,6 +114,12 @@ def read_annotated(
     """
     root = Path(root)
     table_path = root / TABLE
+    if root.is_file():
+        raise InputError(
+            f"{root} is a file: give the folder of a set, with images/ and landmarks.csv; of "
+            "another tool's points "
+            f"`warpmarks convert {root.name} SET --to warpmarks --images PICTURES` makes one"
+        )
     if not table_path.is_file():
         raise InputError(
             f"{table_path} does not exist: give a set with images/ and landmarks.csv "

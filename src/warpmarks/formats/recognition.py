@@ -63,7 +63,12 @@ def _unknown(path: Path, flag: str) -> str:
         )
     if path.suffix.lower() in (".xls", ".tsv", ".txt") and (told := _foreign(path)):
         return told
-    return f"is in no format that is recognised: name it with {flag}"
+    if path.suffix.lower() in (".xlsx", ".ods"):
+        return "is a workbook: save its table as CSV with commas, and give that"
+    return (
+        "is in no format that is recognised: if it is in one that `warpmarks convert --help` "
+        f"lists, name it there with {flag}"
+    )
 
 
 def _foreign(path: Path) -> str | None:
@@ -108,7 +113,7 @@ def recognise_target(path: Path, *, flag: str) -> str:
         "": "warpmarks, pts or yolo",
     }.get(extension)
     if choices is None:
-        raise InputError(f"{path} has the name of no format: name it with {flag}")
+        raise InputError(f"{path} has the name of no format: name one with {flag}")
     ours = f", or write our {TABLE} or a folder of it" if extension == ".csv" else ""
     raise InputError(f"{path} could be {choices}: name the format with {flag}{ours}")
 
