@@ -407,6 +407,25 @@ def test_a_suggestion_is_dragged_from_beside_its_ring(
     np.testing.assert_allclose([found["x"], found["y"]], goal, atol=0.6)
 
 
+def test_a_finger_that_is_not_still_drags_no_suggestion(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS), viewport=PHONE, has_touch=True, is_mobile=True)
+    reach(tab, 2)
+    tab.to_another("Space")
+    playwright.expect(tab.markers("suggested")).to_have_count(3)
+    suggested = np.array(tab.saved()["predicted"][0])
+    scale = tab.stage.locator("img.picture").bounding_box()["width"] / 208
+    beside = suggested - [18 / scale, 0]
+    x, y = tab.to_screen(beside)
+    session = tab.page.context.new_cdp_session(tab.page)
+    for kind, *right in (("touchStart", 0), ("touchMove", 4), ("touchMove", 8), ("touchEnd",)):
+        points = [{"x": x + each, "y": y} for each in right]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    placed = tab.wait_for_points(1)[0]
+    np.testing.assert_allclose([placed["x"], placed["y"]], beside, atol=0.6)
+
+
 @pytest.mark.parametrize("size", [PHONE, TABLET], ids=["phone", "tablet"])
 def test_what_comes_late_does_not_move_the_picture(
     serve: Callable[..., Server], visit: Visits, size: dict[str, int]
@@ -729,8 +748,9 @@ def test_what_fails_is_not_asked_for_without_end(
     assert 1 <= len(asked) <= 8
 
 
-def test_keep_mine_keeps_each_point_under_its_name(
-    serve: Callable[..., Server], visit: Visits
+@pytest.mark.parametrize("change", ["moved", "renamed"])
+def test_keep_mine_keeps_each_point_of_points_that_another_tab(
+    serve: Callable[..., Server], visit: Visits, change: str
 ) -> None:
     server = serve("--points", POINTS)
     one = located(visit(server))
@@ -740,7 +760,10 @@ def test_keep_mine_keeps_each_point_under_its_name(
     one.page.route("**/api/version", lambda route: route.fulfill(body=stale))
     two.page.keyboard.press("d")
     define = two.page.get_by_role("dialog")
-    define.get_by_role("button", name="Move blue disc up").click()
+    if change == "moved":
+        define.get_by_role("button", name="Move blue disc up").click()
+    else:
+        define.get_by_role("textbox", name="Name of point 2").fill("other disc")
     define.get_by_role("button", name="Save").click()
     playwright.expect(define).to_have_count(0)
     one.page.keyboard.press("2")
@@ -749,8 +772,8 @@ def test_keep_mine_keeps_each_point_under_its_name(
     dialog.get_by_role("button", name="Keep mine").click()
     one.wait_for_points(1)
     names = [point["name"] for point in one.get("project")["scheme"]["points"]]
-    assert names == ["left disc", "blue disc", "right disc"]
-    assert one.saved()["points"][:2] == [None, None]
+    place = one.saved()["points"][names.index("right disc" if change == "moved" else "other disc")]
+    np.testing.assert_allclose([place["x"], place["y"]], [60, 50], atol=0.6)
 
 
 @pytest.mark.parametrize(("choice", "kept"), [("Keep mine", 1), ("Keep the other tab's", 0)])
@@ -824,6 +847,36 @@ def test_a_server_that_is_killed_and_comes_back(
     page.goto(server.address)
     assert tab.name == name
     tab.wait_for_points(3)
+
+
+def test_a_server_that_hangs(serve: Callable[..., Server], visit: Visits) -> None:
+    tab = visit(serve("--points", POINTS))
+    page, number = tab.page, tab.number
+    tab.click(tab.truth[0])
+    tab.wait_for_points(1)
+    where = [tab.to_screen(point) for point in tab.truth]
+    # Half a minute in a third of a second.
+    page.evaluate("limit = AbortSignal.timeout; AbortSignal.timeout = (ms) => limit(ms / 90)")
+    hung: list[Any] = []
+    # The change reaches the server, its answer does not come; then nothing does.
+    page.route("**/points", lambda route: (route.fetch(), hung.append(route)))
+    page.mouse.click(*where[1])
+    until(lambda: page.wait_for_timeout(20) or hung, "the change")
+    page.route("**/api/**", lambda route: hung.append(route))
+    name = tab.name
+    banner = page.get_by_role("alert").filter(has_text="does not answer")
+    playwright.expect(banner).to_contain_text("Your last change is kept here")
+    page.mouse.click(*where[2])
+    playwright.expect(tab.markers("placed")).to_have_count(3)
+    page.keyboard.press("n")
+    playwright.expect(tab.stage.locator("img.waiting")).to_have_count(1)
+    page.route("**/api/**", lambda route: route.continue_())
+    playwright.expect(banner).to_have_count(0)
+    playwright.expect(page.locator(".saved")).to_have_text("saved")
+    assert tab.name != name
+    # What was changed meanwhile is no conflict with what did arrive.
+    assert page.get_by_role("dialog").count() == 0
+    assert all(tab.get(f"images/{number}")["points"])
 
 
 def assert_drawn(tab: Tab, folder: Path) -> None:
@@ -915,7 +968,7 @@ def test_a_picture_that_did_not_come_is_asked_for_again(
     tab.to_another("Space")
     playwright.expect(accept).to_be_enabled()
     # The points are known when the server goes, the picture is not.
-    page.route(re.compile("/file$"), lambda route: route.abort())
+    page.route("**/file*", lambda route: route.abort())
     images = tab.get("project")["images"]
     order = [*range(tab.number + 1, len(images)), *range(tab.number)]
     for _ in range(1 + [images[index]["complete"] for index in order].index(False)):
@@ -925,7 +978,7 @@ def test_a_picture_that_did_not_come_is_asked_for_again(
     page.keyboard.press("Enter")
     server.kill()
     playwright.expect(page.get_by_role("alert").filter(has_text="not answer")).to_be_visible()
-    page.unroute(re.compile("/file$"))
+    page.unroute("**/file*")
     server.start()
     playwright.expect(page.locator("#stage img:not(.waiting)")).to_be_visible()
     playwright.expect(accept).to_be_enabled()

@@ -287,9 +287,30 @@ def test_a_tab_that_is_behind_overwrites_nothing_and_sees_what_is_there(client):
     put(client, 1, 0, (10, 12), (20, 9))
     behind = put(client, 1, 0, (1, 1), (2, 2))
     assert behind.status_code == 409
-    current = behind.json()["current"]
+    current = behind.json()["changed"]["current"]
     assert current["points"][0] == {"x": 10.0, "y": 12.0, "visible": True}
     assert put(client, 1, current["version"], (1, 1), (2, 2)).status_code == 200
+
+
+def test_a_tab_that_is_behind_hears_which_points_are_which(client):
+    base = client.get("/api/images/1").json()["version"]
+
+    def was():
+        return put(client, 1, base, (1, 1), (2, 2)).json()["changed"]["was"]
+
+    def define(*points: dict):
+        body = {"base_version": client.get("/api/version").json()["version"], "points": points}
+        assert client.put("/api/scheme", json=body, headers=WRITES).status_code == 200
+
+    colour = {"colour": "#ff0000"}
+    define({"name": "nose", "was": 1} | colour, {"name": "a", "was": 0} | colour)
+    assert was() == [1, 0]
+    define({"name": "tail"} | colour, {"name": "tip", "was": 0} | colour)
+    assert was() == [None, 1]
+    client.post("/api/undo", json={}, headers=WRITES)
+    assert was() == [1, None], "what was away for a while is another point"
+    client.post("/api/redo", json={}, headers=WRITES)
+    assert was() == [None, 1]
 
 
 def test_undo_and_redo_outlive_a_restart(client, session, tiny_run):

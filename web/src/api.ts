@@ -134,12 +134,19 @@ export interface Version extends History {
   notices?: string[];
 }
 
+/** Somebody else has changed an image since its points were read. */
+export interface Changed {
+  current: ImageItem;
+  /** Of each point that there is now, which of those it was that were sent; null for a new one. */
+  was: (number | null)[];
+}
+
 /** The server understood and said no. */
 export class Refused extends Error {
   constructor(
     readonly status: number,
     message: string,
-    readonly current?: ImageItem,
+    readonly changed?: Changed,
   ) {
     super(message);
   }
@@ -148,12 +155,22 @@ export class Refused extends Error {
 /** No answer, or none from the annotator. */
 export class Unreachable extends Error {}
 
-async function request(method: string, path: string, body?: unknown): Promise<Response> {
+/** Seconds until a request is given up; files are made of all images. */
+const PATIENCE = 30;
+const PATIENCE_FOR_FILES = 600;
+
+async function request(
+  method: string,
+  path: string,
+  body?: unknown,
+  seconds = PATIENCE,
+): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, {
       method,
       credentials: "same-origin",
+      signal: AbortSignal.timeout(1000 * seconds),
       ...(body === undefined
         ? {}
         : {
@@ -168,21 +185,24 @@ async function request(method: string, path: string, body?: unknown): Promise<Re
   if (!response.ok) {
     const answer = (await response.json().catch(() => ({}))) as {
       error?: string;
-      current?: ImageItem;
+      changed?: Changed;
     };
     const message = answer.error ?? `The server refused this (${response.status}).`;
-    throw new Refused(response.status, message, answer.current);
+    throw new Refused(response.status, message, answer.changed);
   }
   return response;
 }
 
-async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const response = await request(method, path, body);
+async function whole<T>(answer: Promise<T>): Promise<T> {
   try {
-    return (await response.json()) as T;
+    return await answer;
   } catch {
     throw new Unreachable("The server's answer broke off.");
   }
+}
+
+async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  return whole((await request(method, path, body)).json() as Promise<T>);
 }
 
 const image = (id: number): string => `api/images/${id}`;
@@ -233,13 +253,16 @@ async function download(response: Response, fallback: string): Promise<Download>
   const plain = /filename="?([^";]+)"?/.exec(disposition)?.[1];
   const notes = response.headers.get("X-Warpmarks-Notes");
   return {
-    blob: await response.blob(),
+    blob: await whole(response.blob()),
     name: encoded ? decodeURIComponent(encoded) : (plain ?? fallback),
     notes: notes ? decodeURIComponent(notes) : null,
   };
 }
 
 export const postExport = async (format: string, what: string): Promise<Download> =>
-  download(await request("POST", "api/export", { format, what }), format);
+  download(await request("POST", "api/export", { format, what }, PATIENCE_FOR_FILES), format);
 export const getShapesTable = async (): Promise<Download> =>
-  download(await request("GET", "api/shapes.csv"), "shapes.csv");
+  download(
+    await request("GET", "api/shapes.csv", undefined, PATIENCE_FOR_FILES),
+    "shapes.csv",
+  );

@@ -102,8 +102,8 @@ function Banner(): JSX.Element | null {
           {waiting ? ": your last change is kept until then." : "."}
         </p>
       )}
-      <button class="plain" onClick={() => void state.retry()}>
-        Try again
+      <button class="plain" disabled={state.trying.value} onClick={() => void state.retry()}>
+        {state.trying.value ? "Trying …" : "Try again"}
       </button>
     </div>
   );

@@ -1,16 +1,19 @@
 /** Changes on their way to the server: one request at a time, none lost while it is away. */
 
-import { Refused, type Placed, type SavedPoints } from "./api";
+import { Refused, type Changed, type ImageItem, type Placed, type SavedPoints } from "./api";
+
+type Points = (Placed | null)[];
 
 export interface Change {
-  /** Names of the image and of the points, as they were when it was made. */
+  /** The name of the image, as it was when it was made. */
   image: string;
-  names: string[];
-  points: (Placed | null)[];
+  points: Points;
 }
 
 interface Waiting extends Change {
   base: number;
+  /** What was sent from this base; the answer may have got lost on the way. */
+  sent: Points[];
 }
 
 interface Callbacks {
@@ -18,12 +21,24 @@ interface Callbacks {
   /** `newest`: nothing was changed on this image since it was sent. */
   saved(id: number, answer: SavedPoints, newest: boolean): void;
   /** Comes back once somebody has been asked; the change is kept until `forget`. */
-  conflicted(id: number, mine: Change, error: Refused): Promise<void>;
+  conflicted(id: number, mine: Points, current: ImageItem): Promise<void>;
   /** Whether somebody is asked which points should stay: nothing is sent meanwhile. */
   asking(): boolean;
   failed(id: number, error: unknown): void;
   counted(count: number): void;
 }
+
+/** Points from before they were defined anew, in the order of those that there are now. */
+const carried = (points: Points, { current, was }: Changed): Points =>
+  was.map((old, index) => (old === null ? current.points[index] : points[old]) ?? null);
+
+const samePoints = (mine: Points, theirs: Points): boolean =>
+  mine.length === theirs.length &&
+  mine.every((one, index) => {
+    const other = theirs[index] ?? null;
+    if (one === null || other === null) return one === other;
+    return one.x === other.x && one.y === other.y && one.visible === other.visible;
+  });
 
 export class Saver {
   private readonly changes = new Map<number, Waiting>();
@@ -33,12 +48,13 @@ export class Saver {
   constructor(private readonly callbacks: Callbacks) {}
 
   /** The points of an image that have not reached the server yet. */
-  waiting(id: number): (Placed | null)[] | undefined {
+  waiting(id: number): Points | undefined {
     return this.changes.get(id)?.points;
   }
 
   put(id: number, version: number, change: Change): void {
-    this.changes.set(id, { ...change, base: this.changes.get(id)?.base ?? version });
+    const { base, sent } = this.changes.get(id) ?? { base: version, sent: [] };
+    this.changes.set(id, { ...change, base, sent });
     this.remember();
   }
 
@@ -80,20 +96,31 @@ export class Saver {
       const next = this.changes.entries().next();
       if (next.done || this.callbacks.asking()) return;
       const [id, change] = next.value;
+      change.sent.push(change.points);
+      this.remember();
       try {
         const answer = await this.callbacks.send(id, change.base, change);
         const now = this.changes.get(id);
         const newest = now === change;
         if (newest) this.changes.delete(id);
-        else if (now) now.base = answer.version;
+        else if (now) Object.assign(now, { base: answer.version, sent: [] });
         this.remember();
         this.callbacks.saved(id, answer, newest);
       } catch (error) {
         // A page that is not known, or knows other images, is opened anew, and sends it then.
         const kept = !(error instanceof Refused) || [403, 404, 409].includes(error.status);
         if (!kept) this.forget(id);
-        if (error instanceof Refused && error.status === 409) {
-          await this.callbacks.conflicted(id, this.changes.get(id) ?? change, error);
+        if (error instanceof Refused && error.changed) {
+          const { current } = error.changed;
+          const now = this.changes.get(id) ?? change;
+          const mine = carried(now.points, error.changed);
+          const known = now.sent.map((points) => carried(points, error.changed as Changed));
+          if (known.some((points) => samePoints(points, current.points))) {
+            // It was this tab.
+            this.changes.set(id, { ...now, points: mine, base: current.version, sent: [] });
+            continue;
+          }
+          await this.callbacks.conflicted(id, mine, current);
         } else this.callbacks.failed(id, error);
         return;
       }

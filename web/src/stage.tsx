@@ -4,14 +4,15 @@ import { effect, signal, useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 
-import { fileAddress, type XY } from "./api";
+import type { XY } from "./api";
 import { Loupe } from "./loupe";
 import { Marker, type MarkerKind } from "./marker";
 import { placeNames } from "./names";
 import * as state from "./state";
 import { fit, held, pinched, toImage, toStage, within, zoomed, type Size, type View } from "./view";
 
-const DRAG_FROM = 4;
+/** How far a press must move to be a drag: fingers are not still. */
+const DRAG_FROM = { mouse: 4, pen: 6, touch: 10 };
 /** How far from a point one can take hold of it. */
 const REACH = { mouse: 13, pen: 18, touch: 26 };
 /** How far from a suggestion a click still lies on its ring, and accepts it. */
@@ -238,7 +239,9 @@ export function Stage(): JSX.Element {
       return;
     }
     if (pressed.pinched) return;
-    const far = Math.hypot(where[0] - pressed.from[0], where[1] - pressed.from[1]) >= DRAG_FROM;
+    const far =
+      Math.hypot(where[0] - pressed.from[0], where[1] - pressed.from[1]) >=
+      reachOf(DRAG_FROM, pressed.type);
     const shown = state.item.value;
     const dragged = drag.value;
     if (dragged && shown) {
@@ -386,9 +389,9 @@ export function Stage(): JSX.Element {
       </span>
       {image && id !== null && !trouble && (
         <img
-          key={`${id} ${state.pictureTries.value}`}
+          key={state.pictureAddress(id)}
           class={`picture${scale > 5 ? " pixels" : ""}${state.pictureShown.value === id ? "" : " waiting"}`}
-          src={fileAddress(id)}
+          src={state.pictureAddress(id)}
           alt=""
           draggable={false}
           onLoad={() => state.pictureCame(id)}
@@ -407,7 +410,7 @@ export function Stage(): JSX.Element {
       </svg>
       {dragged?.moved && image && id !== null && (
         <Loupe
-          address={fileAddress(id)}
+          address={state.pictureAddress(id)}
           image={image}
           at={dragged.at}
           scale={Math.min(Math.max(scale * 3.5, 3), 40)}

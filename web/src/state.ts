@@ -4,7 +4,7 @@ import { batch, computed, signal } from "@preact/signals";
 
 import * as api from "./api";
 import type { ImageItem, Placed, XY } from "./api";
-import { Saver, type Change } from "./saving";
+import { Saver } from "./saving";
 
 export type Section = "label" | "gallery" | "shapes";
 export type DialogName = "help" | "export" | "points" | null;
@@ -21,6 +21,8 @@ export const failure = signal<string | null>(null);
 export const section = signal<Section>("label");
 export const dialog = signal<DialogName>(null);
 export const connection = signal<Connection>("fine");
+/** Whether the server is asked again because somebody wants it. */
+export const trying = signal(false);
 export const conflict = signal<Conflict | null>(null);
 export const unsaved = signal(0);
 
@@ -30,7 +32,7 @@ export const item = signal<ImageItem | null>(null);
 export const pictureShown = signal<number | null>(null);
 export const pictureMissing = signal<number | null>(null);
 /** Grows when a picture that did not come is asked for again. */
-export const pictureTries = signal(0);
+const pictureTries = signal(0);
 /** The point that arrow keys move. */
 export const selected = signal<number | null>(null);
 /** The point that was chosen to be placed next, whatever is near. */
@@ -132,10 +134,15 @@ function recovered(): void {
   if (connection.value === "fine") return;
   connection.value = "fine";
   announce("The server answers again.");
+  // What was asked for meanwhile; a picture may hang.
+  if (pictureShown.value !== currentId.value) pictureTries.value += 1;
+  scheduleRefresh();
 }
 
 export async function retry(): Promise<void> {
+  trying.value = true;
   await poll();
+  trying.value = false;
   if (connection.value === "fine") await saver.drain();
 }
 
@@ -167,22 +174,12 @@ const saver = new Saver({
     else if (seen && seen.id !== id) void reloadItem(seen.id);
     scheduleRefresh();
   },
-  async conflicted(id, mine, error) {
-    const same = error.current && samePoints(mine.points, error.current.points);
-    if (error.current && !same) {
-      await ask(id, mine, error.current);
-      return;
-    }
-    saver.forget(id);
-    // The answer to an earlier try got lost on the way: it is saved.
-    if (same) {
-      if (currentId.value === id) item.value = error.current as ImageItem;
-      remembered.delete(id);
-      scheduleRefresh();
-    } else {
-      say(error.message, "error");
-      void reloadItem(id);
-    }
+  /** The points may have been defined anew in the other tab.
+   *
+   * Where the server is gone meanwhile, the change is refused and asked about once it is back.
+   */
+  async conflicted(id, mine, current) {
+    if (await unedited(reloadProject)) conflict.value = { id, mine, current };
   },
   asking: () => conflict.value !== null,
   failed(id, error) {
@@ -212,34 +209,12 @@ function editable(): ImageItem | null {
   return null;
 }
 
-/** Asks which points should stay; the points may have been defined anew in the other tab.
- *
- * Where the server is gone meanwhile, the change is refused and asked about once it is back.
- */
-async function ask(id: number, change: Change, current: ImageItem): Promise<void> {
-  if (!(await unedited(reloadProject))) return;
-  const { names, points } = change;
-  const mine = scheme.value.points.map(({ name }, index) => {
-    const was = names.indexOf(name);
-    return (was === -1 ? current.points[index] : points[was]) ?? null;
-  });
-  conflict.value = { id, mine, current };
-}
-
 /** Whether all that was changed here has reached the server, after sending what had not. */
 export async function settled(): Promise<boolean> {
   window.clearTimeout(nudgeTimer);
   await saver.drain();
   return unsaved.value === 0 && conflict.value === null;
 }
-
-const samePoints = (mine: (Placed | null)[], theirs: (Placed | null)[]): boolean =>
-  mine.length === theirs.length &&
-  mine.every((one, index) => {
-    const other = theirs[index] ?? null;
-    if (one === null || other === null) return one === other;
-    return one.x === other.x && one.y === other.y && one.visible === other.visible;
-  });
 
 function noteHistory(
   answer: { can_undo?: boolean; can_redo?: boolean },
@@ -259,17 +234,11 @@ function edit(points: (Placed | null)[], soon = false): void {
     item.value = { ...shown, points };
     noteLabelled(shown.id, points);
   });
-  saver.put(shown.id, shown.version, changeOf(shown, points));
+  saver.put(shown.id, shown.version, { image: shown.name, points });
   window.clearTimeout(nudgeTimer);
   if (soon) nudgeTimer = window.setTimeout(() => void saver.drain(), 400);
   else void saver.drain();
 }
-
-const changeOf = ({ name }: ImageItem, points: (Placed | null)[]): Change => ({
-  image: name,
-  names: scheme.value.points.map((point) => point.name),
-  points,
-});
 
 function noteLabelled(id: number, points: (Placed | null)[]): void {
   const known = project.value;
@@ -298,7 +267,7 @@ export async function settleConflict(choice: "mine" | "theirs"): Promise<void> {
   if (choice === "mine") {
     if (currentId.value === id) edit(mine);
     else {
-      saver.put(id, current.version, changeOf(current, mine));
+      saver.put(id, current.version, { image: current.name, points: mine });
       await saver.drain();
     }
   }
@@ -563,6 +532,10 @@ async function reloadItem(id: number): Promise<void> {
   if (currentId.value === id) item.value = loaded;
 }
 
+/** Is another after each try: browsers wait for an address that hangs already. */
+export const pictureAddress = (id: number): string =>
+  api.fileAddress(id) + (pictureTries.value > 0 ? `?try=${pictureTries.value}` : "");
+
 /** The browser also tells of pictures that were left behind while they were on their way. */
 export function pictureCame(id: number): void {
   if (id !== currentId.value) return;
@@ -641,7 +614,7 @@ const askSuggestion = inOrder(api.getSuggestion, (next) => {
   suggestion.value = next;
   if (next.id !== null) {
     void fetchImage(next.id).catch(() => undefined);
-    new Image().src = api.fileAddress(next.id);
+    new Image().src = pictureAddress(next.id);
   }
 });
 
@@ -695,11 +668,9 @@ function openedAnew(files: string): boolean {
 }
 
 async function poll(): Promise<void> {
-  const away = connection.value !== "fine";
   const answer = await attempt(api.getVersion);
   const known = project.value;
   if (!answer || !known || openedAnew(answer.files)) return;
-  if (away) scheduleRefresh(); // what was asked for meanwhile
   await askAgain();
   noteHistory(answer);
   tell(answer.notices);

@@ -186,7 +186,8 @@ def _add_changes(app: FastAPI, session: Session) -> None:
         try:
             return session.put_labels(index, values, sent.base_version, sent.image)
         except Conflict as conflict:
-            content = {"error": shown(str(conflict)), "current": session.image(index)}
+            changed = {"current": session.image(index), "was": session.was(sent.base_version)}
+            content = {"error": shown(str(conflict)), "changed": changed}
             return JSONResponse(content, status_code=409)
 
     @app.post("/api/undo")

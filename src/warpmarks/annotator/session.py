@@ -311,6 +311,11 @@ class Session:
                 **self._history(),
             }
 
+    def was(self, base: int) -> list[int | None]:
+        """Which points the present ones were at a version of an image, see `Project.was`."""
+        with self._lock:
+            return self.project.was(base)
+
     def put_scheme(
         self, scheme: Mapping[str, Any], was: Sequence[int | None], base: int, *, drop_labels: bool
     ) -> dict[str, Any]:

@@ -139,6 +139,22 @@ class Project:
         known = [image for image in self._versions if image in labels]
         return known + sorted(labels.keys() - set(known))
 
+    def was(self, base: int) -> list[int | None]:
+        """For each point which of those it was after change ``base``; None for one that is newer.
+
+        Raises:
+            InputError: the history cannot be read.
+        """
+        points: list[int | None] = list(range(self.annotations.scheme.count))
+        for number in range(self.version, max(base, 0), -1):
+            entry = self._journal.entry(number)
+            if entry.kind == "scheme" and entry.whole:  # by an earlier warpmarks, which did not say
+                return [None] * len(points)
+            if entry.kind == "scheme":
+                before = self._was_before(number)
+                points = [None if point is None else before[point] for point in points]
+        return points
+
     def know_sizes(self, sizes: Mapping[str, Size]) -> None:
         """Take the present sizes of labelled images for those that they were labelled at.
 
@@ -322,6 +338,16 @@ class Project:
                 return self._after(annotations, self._journal.change(change["of"]))
         return _from_snapshot(change["after"]) if change.get("after") else annotations
 
+    def _was_before(self, number: int) -> list[int | None]:
+        """For each point after a change of the scheme which one it was before."""
+        change = self._journal.change(number)
+        if change["kind"] == "undo":
+            undone = self._journal.change(change["of"])
+            return _places_of(undone["was"], len(undone["before"]["points"]))
+        if change["kind"] == "redo":
+            change = self._journal.change(change["of"])
+        return list(change["was"])
+
     @staticmethod
     def _before(annotations: Annotations, change: Change) -> Annotations:
         """The annotations without a change that was made last."""
@@ -331,8 +357,7 @@ class Project:
             return _from_snapshot(change["before"])
         before = scheme_from_json(change["before"], source=HISTORY)
         _check_count(change["was"], annotations.scheme)
-        places_of = {old: new for new, old in enumerate(change["was"]) if old is not None}
-        back = annotations.with_scheme(before, [places_of.get(old) for old in range(before.count)])
+        back = annotations.with_scheme(before, _places_of(change["was"], before.count))
         return _with_labels_of(change["gone"], back)
 
     def _touch(self, number: int) -> None:
@@ -505,6 +530,12 @@ def _with_labels(
     _check_count(values, annotations.scheme)
     labels, size = labels_from_json(values), _size(change, size_key)
     return annotations.with_labels(change["image"], labels, size)
+
+
+def _places_of(was: Sequence[int | None], count: int) -> list[int | None]:
+    """The inverse of ``was``: for each of ``count`` old points which of the new ones it became."""
+    places_of = {old: new for new, old in enumerate(was) if old is not None}
+    return [places_of.get(old) for old in range(count)]
 
 
 def _check_count(values: Sequence[object], scheme: Scheme) -> None:
