@@ -7,6 +7,7 @@ import pytest
 from annotator_requests import open_session
 from warpmarks.annotator.annotations import Placed
 from warpmarks.annotator.beginning import begin_from
+from warpmarks.annotator.new_scheme import starting_scheme
 from warpmarks.annotator.project_images import open_images
 from warpmarks.annotator.store import Project
 from warpmarks.errors import InputError
@@ -89,6 +90,18 @@ def test_what_a_project_does_not_keep_of_a_table_is_told(image_folder, tmp_path)
         f"a project does not keep of {tmp_path / 't.tps'}: curves and outlines (1), scales (1), "
         "identifiers and notes (1)",
     )
+
+
+def test_a_project_begins_with_the_marks_of_another(image_folder, tmp_path):
+    scheme, labels = (
+        starting_scheme("a,b"),
+        {
+            "01.png": (Placed(3, 4.5, accepted=True), Placed(5, 6, visible=False)),
+            "02.png": (None, Placed(None, None, visible=False)),
+        },
+    )
+    Project(tmp_path / "one", image_folder, scheme, labels).close()
+    assert begun(tmp_path / "one", image_folder).labels == labels
 
 
 def test_tables_that_no_project_begins_with(coco, image_folder, tmp_path):

@@ -862,7 +862,7 @@ def test_a_server_that_hangs(serve: Callable[..., Server], visit: Visits) -> Non
     page.route("**/points", lambda route: (route.fetch(), hung.append(route)))
     page.mouse.click(*where[1])
     until(lambda: page.wait_for_timeout(20) or hung, "the change")
-    page.route("**/api/**", lambda route: hung.append(route))
+    page.route("**/api/**", lambda route: bool(hung.append(route)))
     name = tab.name
     banner = page.get_by_role("alert").filter(has_text="does not answer")
     playwright.expect(banner).to_contain_text("Your last change is kept here")

@@ -381,6 +381,19 @@ def test_smoothed_points_are_told_of(warpmarks, tmp_path):
     assert err == "DeepLabCut CSV does not keep: smoothed points (1)\n"
 
 
+def test_marks_of_a_project_are_kept_or_told_of(warpmarks, tmp_path):
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "landmarks.csv").write_text("image,x1,y1,x2,y2\na.png,1,2,3,4\n")
+    marks = {"not_visible": {"a.png": [1], "b.png": [0]}, "accepted": {"a.png": [0]}}
+    (project / "project.json").write_text(json.dumps({"images": "../images"} | marks))
+    _, out, err = warpmarks("convert", project, tmp_path / "o.json", "--to", "coco")
+    assert "marks of points that were accepted as suggested (1)" in err
+    assert "2 points on 2 images" in out
+    told = json.loads((tmp_path / "o.json").read_text())["annotations"]
+    assert [one["keypoints"][2::3] for one in told] == [[2, 1]]
+
+
 def test_sleap_without_sleap_io(warpmarks, fish, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sleap_io", None)
     code, _, err = warpmarks("convert", fish, tmp_path / "o.slp")

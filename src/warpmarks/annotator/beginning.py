@@ -96,15 +96,18 @@ def begin_from(
 
 
 def _labels(table: PointTable, row: int, found: np.ndarray) -> Labels:
+    accepted = np.zeros_like(found) if table.accepted is None else table.accepted[row]
     return tuple(
-        None if mark == UNLABELLED or by_program else _placed(point, visible=bool(mark == VISIBLE))
-        for point, mark, by_program in zip(
-            table.points[row], table.visibility[row], found, strict=True
+        None
+        if mark == UNLABELLED or by_program
+        else _placed(point, visible=bool(mark == VISIBLE), accepted=bool(as_suggested))
+        for point, mark, by_program, as_suggested in zip(
+            table.points[row], table.visibility[row], found, accepted, strict=True
         )
     )
 
 
-def _placed(point: np.ndarray, *, visible: bool) -> Placed | None:
+def _placed(point: np.ndarray, *, visible: bool, accepted: bool) -> Placed | None:
     if np.isfinite(point).all():
-        return rounded(float(point[0]), float(point[1]), visible=visible)
+        return rounded(float(point[0]), float(point[1]), visible=visible, accepted=accepted)
     return None if visible else rounded(None, None, visible=False)

@@ -37,7 +37,7 @@ from warpmarks.annotator.journal import Change, Journal
 from warpmarks.annotator.point_files import Rows, digest, write_table
 from warpmarks.annotator.records import ProjectRecord
 from warpmarks.datasets.layout import read_landmarks
-from warpmarks.datasets.project import ACCEPTED, RECORD, SIZES, sizes_from_json
+from warpmarks.datasets.project import ACCEPTED, NOT_VISIBLE, RECORD, SIZES, sizes_from_json
 from warpmarks.datasets.scheme_file import scheme_record
 from warpmarks.errors import InputError
 from warpmarks.formats import own_csv
@@ -384,7 +384,7 @@ class Project:
                 "format": FORMAT,
                 "images": self._source,
                 **scheme.to_json(),
-                "not_visible": hidden,
+                NOT_VISIBLE: hidden,
                 ACCEPTED: {image: row.accepted for image, row in rows.items() if row.accepted},
                 SIZES: {image: list(size) for image, size in annotations.sizes.items()},
                 "changes": self.version,
@@ -398,7 +398,7 @@ class Project:
         applied, recorded = record["changes"], record["table"]
         not_visible, accepted = (
             {image: set(points) for image, points in record.get(key, {}).items()}
-            for key in ("not_visible", ACCEPTED)
+            for key in (NOT_VISIBLE, ACCEPTED)
         )
         sizes = sizes_from_json(record.get(SIZES, {}))
         for number in range(1, journal.last + 1):

@@ -13,9 +13,10 @@ from warpmarks.arguments import expect_whole
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import LandmarkTable, read_landmarks, read_split
 from warpmarks.datasets.project import (
-    accepted_as_suggested,
+    ACCEPTED,
     home_of_images,
     is_project,
+    marked_points,
     sizes_when_labelled,
 )
 from warpmarks.datasets.reading import UnreadableImage, read_size
@@ -163,7 +164,8 @@ def read_annotated(
     scores = None if table.scores is None else table.scores[chosen]
     accepted = None
     if project:
-        accepted = accepted_as_suggested(root, names, scheme.count) & np.isfinite(points[..., 0])
+        accepted = marked_points(root, ACCEPTED, names, scheme.count)
+        accepted &= np.isfinite(points[..., 0])
         if accepted.any():
             notices = (*notices, _told_of_accepted(accepted, points))
     suspicions = filter(None, (told_of_origin(points), told_of_scores(points, scores)))

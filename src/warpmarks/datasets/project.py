@@ -21,6 +21,7 @@ from warpmarks.errors import InputError
 
 RECORD, SIZES = "project.json", "sizes"
 ACCEPTED, NOT_VISIBLE = "accepted", "not_visible"
+"""Marks of points."""
 
 
 def is_project(root: Path) -> bool:
@@ -69,37 +70,32 @@ def sizes_when_labelled(root: Path) -> dict[str, tuple[int, int]]:
         raise InputError(f"{record}: {SIZES} is damaged: bring it back from a copy") from error
 
 
-def accepted_as_suggested(
-    root: Path, names: Sequence[str], points: int
+def marked_images(root: Path, mark: str) -> list[str]:
+    """The images of a project with points that have a mark.
+
+    Raises:
+        InputError: project.json cannot be read.
+    """
+    told = _read(root / RECORD).get(mark, {})
+    return sorted(told) if isinstance(told, dict) else []
+
+
+def marked_points(
+    root: Path, mark: str, names: Sequence[str], points: int
 ) -> Bool[np.ndarray, "images points"]:
-    """Which points of images of a project a person took as the page suggested them.
+    """Which points of images of a project have a mark.
 
     Raises:
         InputError: project.json cannot be read, or does not say so as it should.
     """
-    return _marks(root, ACCEPTED, names, points)
-
-
-def not_visible(root: Path, names: Sequence[str], points: int) -> Bool[np.ndarray, "images points"]:
-    """Which points of images of a project a person marked as not visible.
-
-    Raises:
-        InputError: as `accepted_as_suggested`.
-    """
-    return _marks(root, NOT_VISIBLE, names, points)
-
-
-def _marks(
-    root: Path, key: str, names: Sequence[str], points: int
-) -> Bool[np.ndarray, "images points"]:
     record = root / RECORD
     marks = np.zeros((len(names), points), dtype=bool)
     try:
-        told = _read(record).get(key, {})
+        told = _read(record).get(mark, {})
         for row, name in enumerate(names):
             marks[row, told.get(name, [])] = True
     except (TypeError, ValueError, AttributeError, IndexError) as error:
-        raise InputError(f"{record}: {key} is damaged: bring it back from a copy") from error
+        raise InputError(f"{record}: {mark} is damaged: bring it back from a copy") from error
     return marks
 
 

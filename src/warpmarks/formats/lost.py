@@ -17,6 +17,7 @@ class Keeps(StrEnum):
     HIDDEN_NOWHERE = "marks of hidden points without a place"
     SCORES = "scores"
     SMOOTHED = "smoothed points"
+    ACCEPTED = "marks of points that were accepted as suggested"
     BOXES = "boxes"
     LINES = "curves and outlines"
     SCALES = "scales"
@@ -40,6 +41,7 @@ def lost(table: PointTable, keeps: Container[Keeps]) -> list[str]:
         Keeps.HIDDEN_NOWHERE: int((hidden & ~table.placed).sum()),
         Keeps.SCORES: 0 if table.scores is None else int(np.isfinite(table.scores).sum()),
         Keeps.SMOOTHED: 0 if table.smoothed is None else int(table.smoothed.sum()),
+        Keeps.ACCEPTED: 0 if table.accepted is None else int(table.accepted.sum()),
         Keeps.BOXES: sum(extras.box is not None for extras in table.extras),
         Keeps.LINES: sum(len(extras.curves) + len(extras.outlines) for extras in table.extras),
         Keeps.SCALES: sum(extras.scale is not None for extras in table.extras),

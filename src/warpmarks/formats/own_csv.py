@@ -3,23 +3,38 @@
 Pixels: ours. See `warpmarks.datasets.layout` for the table, and `warpmarks.datasets.scheme_file`
 for points.json, which is read where it lies beside landmarks.csv and names as many points. A table
 of another name, such as points.csv, has its names in points.names.json. An annotation project tells
-the sizes that its images had when they were labelled, and which points cannot be seen. Points on
-the frames of a video are read as well, see `warpmarks.formats.video_csv`.
+the sizes that its images had when they were labelled, and the marks of its points. Points on the
+frames of a video are read as well, see `warpmarks.formats.video_csv`.
 """
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
-from warpmarks.datasets.project import is_project, not_visible, sizes_when_labelled
+from warpmarks.datasets.project import (
+    ACCEPTED,
+    NOT_VISIBLE,
+    is_project,
+    marked_images,
+    marked_points,
+    sizes_when_labelled,
+)
 from warpmarks.datasets.scheme_file import SCHEME, TABLE, read_scheme, scheme_path, scheme_record
 from warpmarks.errors import InputError
 from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import decode
-from warpmarks.formats.table import HIDDEN, ImagePoints, PointTable, assemble, seen_where_placed
+from warpmarks.formats.table import (
+    HIDDEN,
+    ImagePoints,
+    PointTable,
+    assemble,
+    empty_row,
+    seen_where_placed,
+)
 from warpmarks.points import numbered_names
 from warpmarks.system.files import write_json
 from warpmarks.system.whole_folder import whole_folder
@@ -43,18 +58,16 @@ def read(path: Path, files: ImageFiles) -> PointTable:
     named = beside.exists()
     scheme = read_scheme(beside, count) if named else None
     scores = [None] * len(table.images) if table.scores is None else table.scores
-    sizes: dict[str, tuple[int, int]] = {}
-    visibility = seen_where_placed(table.points)
-    if path.name == TABLE and is_project(path.parent):
-        sizes = sizes_when_labelled(path.parent)
-        visibility[not_visible(path.parent, table.images, count)] = HIDDEN
+    project = path.parent if path.name == TABLE and is_project(path.parent) else None
+    sizes = sizes_when_labelled(project) if project else {}
     rows = [
-        ImagePoints(image, points, marks, sizes.get(image), score)
-        for image, points, marks, score in zip(
-            table.images, table.points, visibility, scores, strict=True
-        )
+        ImagePoints(image, points, seen_where_placed(points), sizes.get(image), score)
+        for image, points, score in zip(table.images, table.points, scores, strict=True)
     ]
-    return assemble(
+    if project:  # the table has no lines of images without any place
+        others = [each for each in marked_images(project, NOT_VISIBLE) if each not in table.images]
+        rows += [ImagePoints(image, *empty_row(count), sizes.get(image)) for image in others]
+    read = assemble(
         scheme.names if scheme else numbered_names(count),
         rows,
         source=str(path),
@@ -62,6 +75,15 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         mirror=scheme.mirror if scheme else (),
         normaliser=scheme.normaliser.text if scheme else None,
     )
+    return _marked(read, project) if project else read
+
+
+def _marked(table: PointTable, project: Path) -> PointTable:
+    images, count = table.images, len(table.names)
+    hidden = marked_points(project, NOT_VISIBLE, images, count)
+    accepted = marked_points(project, ACCEPTED, images, count) & table.placed
+    visibility = np.where(hidden, HIDDEN, table.visibility).astype(np.int8)
+    return replace(table, visibility=visibility, accepted=accepted if accepted.any() else None)
 
 
 def _header(path: Path) -> list[str]:

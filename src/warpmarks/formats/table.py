@@ -70,6 +70,8 @@ class PointTable:
         scores: confidence from 0 to 1, nan where none; None where the source has no scores.
         smoothed: which points have a smoothed place in the source, which is not kept; None where
             the source has none.
+        accepted: which points a person took as they were suggested; None where the source does not
+            say.
         extras: one for each image; made empty if none are given.
         named: whether the source names its points.
         skeleton: pairs of points, counted from 0, that are drawn with a line between them.
@@ -86,6 +88,7 @@ class PointTable:
     sizes: Float[np.ndarray, "images 2"]
     scores: Float[np.ndarray, "images points"] | None = None
     smoothed: Bool[np.ndarray, "images points"] | None = None
+    accepted: Bool[np.ndarray, "images points"] | None = None
     extras: tuple[Extras, ...] = ()
     named: bool = True
     skeleton: tuple[tuple[int, int], ...] = ()
@@ -287,6 +290,7 @@ def select_points(table: PointTable, names: Sequence[str], *, source: str) -> Po
         visibility=table.visibility[:, chosen],
         scores=None if table.scores is None else table.scores[:, chosen],
         smoothed=None if table.smoothed is None else table.smoothed[:, chosen],
+        accepted=None if table.accepted is None else table.accepted[:, chosen],
         skeleton=kept(table.skeleton),
         mirror=kept(table.mirror),
         normaliser=_in_words_of(tuple(names), table, new),
