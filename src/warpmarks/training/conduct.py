@@ -64,22 +64,12 @@ def check_conduct(conduct: Conduct) -> None:
     if unknown := sorted(conduct.keys() - Conduct.__annotations__.keys()):
         known = ", ".join(Conduct.__annotations__)
         raise TypeError(f"there is no keyword {unknown[0]!r}: expected some of {known}")
-    counts = {
-        "steps": conduct.get("steps"),
-        "devices": conduct.get("devices"),
-        "nodes": conduct.get("nodes"),
-        "threads": conduct.get("threads"),
-        "evaluate_every": conduct.get("evaluate_every"),
-    }
-    for name, count in counts.items():
-        if count is not None:
+    given: dict[str, Any] = {**conduct}
+    for name in ("steps", "devices", "nodes", "threads", "evaluate_every"):
+        if (count := given.get(name)) is not None:
             expect_whole(count, "--steps" if name == "steps" else name)
-    lengths = {
-        "minutes": conduct.get("minutes"),
-        "checkpoint_seconds": conduct.get("checkpoint_seconds"),
-    }
-    for name, length in lengths.items():
-        if length is not None:
+    for name in ("minutes", "checkpoint_seconds"):
+        if (length := given.get(name)) is not None:
             expect_number(length, name)
     if conduct.get("resume") and conduct.get("overwrite"):
         raise InputError("resume and overwrite were both asked for: one goes on, one starts anew")
