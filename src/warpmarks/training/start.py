@@ -234,13 +234,11 @@ class Start:
 
     def _set_threads(self, processes: Processes) -> None:
         """As many as asked for; one of several processes leaves the others their processors."""
-        threads = self._conduct.get("threads")
-        if threads is None and self.record is not None and processes.count == 1:
+        threads, alone = self._conduct.get("threads"), processes.count == 1
+        if threads is None and self.record is not None and alone:
             threads = threads_of(self.folder)
-        if threads is not None:
-            torch.set_num_threads(threads)
-        elif processes.count == 1:
-            choose_threads()
+        if threads is not None or alone:
+            choose_threads(threads)
 
     def _pictures(
         self, plan: RunPlan[MeasuresT], geometry: Geometry, progress: Progress
