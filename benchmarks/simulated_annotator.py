@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from warpmarks.annotator.doubt import doubts
-from warpmarks.annotator.predicting import fit_placed, percent
+from warpmarks.annotator.predicting import fit_placed
 from warpmarks.annotator.suggestion import Suggester
 from warpmarks.centred import pixels_to_centred
 from warpmarks.cli.ending import run_script
@@ -28,6 +28,7 @@ from warpmarks.datasets.annotated import read_annotated
 from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.metrics.errors import relative_errors
 from warpmarks.regression.examples import Examples
 
 Rule = Callable[[Examples, int, np.random.Generator], Sequence[int]]
@@ -107,7 +108,7 @@ def main(arguments: list[str]) -> None:
         assert fitted is not None
         predicted = fitted.predict(held_out.landmarks, held_out.sizes)
         distances = np.linalg.norm(predicted - held_out.annotations, axis=-1)
-        return percent(distances, lengths)
+        return 100 * relative_errors(distances, lengths)
 
     counts = [count for count in (1, 2, 3, 5, 7, 10, 20, 50) if count < options.labels]
     counts.append(options.labels)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.annotator.predicting import mean_of
+from warpmarks.metrics.errors import mean_of_known
 from warpmarks.regression.examples import Examples
 from warpmarks.wording import be, counted
 
@@ -58,8 +58,8 @@ def judge(
         now: leave-one-out errors on all labelled images, in pixels.
         half: on the same images after half of them, see `warpmarks.annotator.predicting`.
     """
-    labelled, error = len(now), mean_of(now)
-    if error is None:
+    labelled, error = len(now), mean_of_known(now)
+    if np.isnan(error):
         return LabelVerdict(_UNKNOWN.get(labelled, _UNKNOWN[2]), None)
     known = np.isfinite(half) & np.isfinite(now)
     images = np.flatnonzero(known.any(axis=1))

@@ -1,5 +1,6 @@
 """The live panel: errors of each point, how they came down, and what more labels would bring."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -7,13 +8,8 @@ from jaxtyping import Float
 
 from warpmarks.annotator.annotations import Scheme
 from warpmarks.annotator.learning import caution, curve_counts, judge, told_of_accepted
-from warpmarks.annotator.predicting import (
-    Fitted,
-    errors_after,
-    mean_of,
-    means_of_points,
-    percent,
-)
+from warpmarks.annotator.predicting import Fitted, errors_after
+from warpmarks.metrics.errors import mean_errors_of_points, mean_of_known, relative_errors
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.promise import mean_shape_left_out
 
@@ -40,14 +36,14 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
     verdict = judge(errors, after[half] if half in after else errors_after(examples, half))
 
     def both(of: Float[np.ndarray, "images points"]) -> dict[str, float | None]:
-        share = mean_of(percent(of, lengths))
-        return {"error_px": _short(mean_of(of)), "error_percent": _short(share)}
+        share = 100 * mean_of_known(relative_errors(of, lengths))
+        return {"error_px": _short(mean_of_known(of)), "error_percent": _short(share)}
 
-    curve = [(count, both(of)) for count, of in after.items() if mean_of(of) is not None]
+    curve = [(count, both(of)) for count, of in after.items() if np.isfinite(of).any()]
     of_points = zip(
         scheme.names,
-        means_of_points(errors),
-        means_of_points(percent(errors, lengths)),
+        mean_errors_of_points(errors).tolist(),
+        (100 * mean_errors_of_points(relative_errors(errors, lengths))).tolist(),
         examples.by_hand.sum(axis=0).tolist(),
         strict=True,
     )
@@ -71,5 +67,5 @@ def progress_of(examples: Examples, fitted: Fitted | None, scheme: Scheme) -> di
     }
 
 
-def _short(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)
+def _short(value: float) -> float | None:
+    return round(value, 3) if math.isfinite(value) else None

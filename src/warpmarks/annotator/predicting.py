@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from warpmarks.metrics.errors import mean_errors_of_points
 from warpmarks.points import Normaliser, PointScheme, numbered_names
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
@@ -46,7 +45,7 @@ class Fitted:
     ) -> Float[np.ndarray, "images all_points"]:
         """Scores of the landmarks that each point is predicted from, by their influence."""
         confidences = np.full((len(scores), self.errors.shape[1]), np.nan)
-        confidences[:, self.points] = scores @ self.regressor.influences().T
+        confidences[:, self.points] = self.regressor.point_scores(scores)
         return confidences.clip(0, 1)
 
 
@@ -109,21 +108,3 @@ def errors_after(examples: Examples, count: int) -> Float[np.ndarray, "images po
         errors[first], errors[~first] = fitted.errors, distances
         errors[~first & (first_alike(examples) < count)] = np.nan
     return np.where(examples.measured, errors, np.nan)
-
-
-def percent(
-    errors: Float[np.ndarray, "images points"], lengths: Float[np.ndarray, " images"]
-) -> Float[np.ndarray, "images points"]:
-    """Errors in % of each image's length, see `Normaliser.divisors`; nan where it has none."""
-    return 100 * errors / lengths[:, None]
-
-
-def mean_of(errors: Float[np.ndarray, "images points"]) -> float | None:
-    """Mean over all that are known; None where none is."""
-    known: Bool[np.ndarray, "images points"] = np.isfinite(errors)
-    return float(errors[known].mean()) if known.any() else None
-
-
-def means_of_points(errors: Float[np.ndarray, "images points"]) -> Sequence[float | None]:
-    """Mean of each point over the images that have it; None where none has."""
-    return [float(mean) if np.isfinite(mean) else None for mean in mean_errors_of_points(errors)]

@@ -16,7 +16,7 @@ from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.fit_on_images import fit_on_images, images_seen_anew
 from warpmarks.evaluation.locating import locate_annotated
-from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
+from warpmarks.metrics.errors import mean_of_known, point_distances, relative_errors
 from warpmarks.metrics.mean_shape import predict_mean_shape
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit
@@ -228,8 +228,8 @@ def mean_relative_error(regressor: Regressor, examples: Examples) -> tuple[float
 
     def error(predicted: np.ndarray) -> float:
         distances = point_distances(predicted, examples.annotations)
-        errors = relative_errors(np.where(examples.by_hand, distances, np.nan), lengths)
-        return mean_error(errors) if np.isfinite(errors).any() else float("nan")
+        by_hand = np.where(examples.by_hand, distances, np.nan)
+        return mean_of_known(relative_errors(by_hand, lengths))
 
     return (
         error(regressor.predict(examples.landmarks, examples.sizes)),

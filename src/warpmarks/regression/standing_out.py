@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from warpmarks.metrics.errors import errors_of_images
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit
 from warpmarks.wording import counted, do, line_of, shown
@@ -85,9 +86,9 @@ def standing_out(fit: Fit, examples: Examples) -> Sequence[StandingOut]:
     known = np.isfinite(errors)
     if known.any(axis=1).sum() < FEWEST:
         return ()
-    means = _mean_over_known(errors)
+    means = errors_of_images(errors)
     times = means / max(float(np.median(means[np.isfinite(means)])), np.finfo(float).tiny)
-    pixels = _mean_over_known(own)
+    pixels = errors_of_images(own)
     found = []
     pairs = _swapped(fit, examples, errors)
     for row in range(len(examples)):
@@ -128,13 +129,6 @@ def _swapped(
 def _middle(values: Float[np.ndarray, " values"]) -> float:
     known = values[np.isfinite(values)]
     return float(np.median(known)) if len(known) else float("nan")
-
-
-def _mean_over_known(errors: Float[np.ndarray, "images points"]) -> Float[np.ndarray, " images"]:
-    known = np.isfinite(errors)
-    counts = known.sum(axis=1)
-    sums: Float[np.ndarray, " images"] = np.where(known, errors, 0.0).sum(axis=1)
-    return sums / np.where(counts > 0, counts, np.nan)
 
 
 def told_of_standing_out(found: Sequence[Mapping[str, Any]], *, all_in: str) -> Iterator[str]:
