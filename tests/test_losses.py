@@ -9,7 +9,7 @@ import reference
 from warpmarks.coordinates import pixel_centres
 from warpmarks.errors import InputError
 from warpmarks.exchange import exchange_distance
-from warpmarks.heatmaps import soft_argmax, spatial_softmax
+from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
 from warpmarks.losses import (
     ObjectiveTerms,
     annotation_distance,
@@ -301,6 +301,8 @@ APART = {
     "objective": lambda: objective(_of(2), MAPS, MAPS[:, :1], pooling=1),
     "annotations": lambda: annotation_distance(POINTS, POINTS[:1], _of(2, 3) > 0, UNIT),
     "which are there": lambda: annotation_distance(POINTS, POINTS, _of(2, 1) > 0, UNIT),
+    "scores of one landmark": lambda: concentration(MAPS, POINTS[:, :1]),
+    "scores of one image": lambda: concentration(MAPS, POINTS[:1]),
     "crowding": lambda: landmark_diversity(POINTS, _of(1), 0.1),
     "exchange": lambda: exchange_distance(MAPS, MAPS, CELLS[:1], UNIT),
 }
@@ -330,6 +332,7 @@ NO_MAPS = {
     "no block": lambda: diversity(MAPS, pooling=0),
     "one image": lambda: spatial_softmax(MAPS[0]),
     "one image, too": lambda: soft_argmax(MAPS[0]),
+    "overlap of one image": lambda: overlap_diversity(MAPS[0]),
 }
 
 

@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from warpmarks.arguments import expect_shapes
 from warpmarks.coordinates import pixel_centres
 from warpmarks.errors import InputError
 
@@ -49,7 +50,14 @@ def concentration(
 
     1 is a map with one sharp peak; a flat or a torn map is near 0. It is the score that the package
     gives each detected landmark.
+
+    Raises:
+        InputError: the shapes do not go together.
     """
+    expect_shapes(
+        probability_maps=(probability_maps, "batch landmarks rows columns"),
+        landmarks=(landmarks, "batch landmarks 2"),
+    )
     rows, columns = probability_maps.shape[-2:]
     centres = pixel_centres(
         rows, columns, dtype=probability_maps.dtype, device=probability_maps.device

@@ -138,7 +138,11 @@ def overlap_diversity(
     The printed sum has the pairs of r with itself in it, so it is never quite zero: disjoint maps
     leave 1/K^2 sum_r sum_u p^2. Quadratic in K as printed, it is computed in linear time, because
     the sum over all pairs is the square of the sum over landmarks.
+
+    Raises:
+        InputError: these are no maps of a batch.
     """
+    expect_shapes(probability_maps=(probability_maps, "batch landmarks rows columns"))
     total = probability_maps.sum(dim=1)
     return total.square().flatten(1).sum(-1) / probability_maps.shape[1] ** 2
 
