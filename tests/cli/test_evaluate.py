@@ -153,14 +153,19 @@ def test_scored_images_that_were_fitted_on_are_told_of(
 @pytest.mark.usefixtures("undrawn")
 def test_cross_validation_needs_no_other_split(warpmarks, run_copy, annotated_set):
     code, out, err = warpmarks(
-        "evaluate", run_copy, annotated_set, "--cross-validation", "4", "--json", "-"
+        "evaluate",
+        run_copy,
+        annotated_set,
+        *("--cross-validation", "4", "--bias", "--seed", "3", "--json", "-"),
     )
     assert code == 0, err
     record = json.loads(out)
+    assert (record["bias"], record["seed"]) == (True, 3)
     assert record["images"] == 12
     assert "4-fold cross-validation" in record["regressor"]
     assert "one person, animal or video" in record["caution"]
-    code, out, _ = warpmarks("evaluate", run_copy, annotated_set, "--cross-validation", "4")
+    again = ["--cross-validation", "4", "--bias", "--seed", "3"]
+    code, out, _ = warpmarks("evaluate", run_copy, annotated_set, *again)
     lowest, _, _, highest = record["error_percent_by_score"]
     for which, error in (("lowest", lowest), ("highest", highest)):
         assert re.search(rf"quarter with the {which} scores +{error:.2f} %", out)

@@ -17,6 +17,7 @@ def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, sup
     assert code == 0, err
     assert "replaced" not in err
     record = json.loads(out)
+    assert (record["method"], record["bias"], record["seed"]) == ("auto", False, 7)
     assert [(row["labels"], row["draws"]) for row in record["labels"]] == [(2, 3), (8, 1)]
     detector = Detector.load(run_copy)
     training, scored = (read_annotated(annotated_set, split=split) for split in ("train", "val"))

@@ -236,14 +236,16 @@ def evaluate(
             if pictures is None
             else None
         )
-    about = {"run": run.resolve().name, "detector": detector.digest}
+    name = run.resolve().name
+    with_bias = bias if saved is None else saved.offset is not None
     if not to_stdout:
-        print_scores(
-            evaluation,
-            about["run"],
-            without_bias=not finds_points
-            and not (bias if saved is None else saved.offset is not None),
-        )
+        print_scores(evaluation, name, without_bias=not finds_points and not with_bias)
+    about = {
+        "run": name,
+        "detector": detector.digest,
+        "bias": None if finds_points else with_bias,
+        "seed": seed,
+    }
     hand_over(about | evaluation_record(evaluation), json, folder, page, replaced=replaced)
 
 

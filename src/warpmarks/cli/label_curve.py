@@ -81,7 +81,13 @@ def tell_label_curve(
     name = run.resolve().name
     if json is None or str(json) != "-":
         print_label_curve(curve, name)
-    about = {"run": name, "detector": detector.digest}
+    about = {
+        "run": name,
+        "detector": detector.digest,
+        "method": method,
+        "bias": bias,
+        "seed": seed,
+    }
     hand_over(about | curve.record(), json, place, page, replaced=replaced)
 
 
