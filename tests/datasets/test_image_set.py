@@ -26,6 +26,11 @@ def test_a_folder_is_searched_with_its_folders(tmp_path):
     assert images.paths()[0] == tmp_path / "b" / "a 1.png"
 
 
+def test_it_is_shown_without_its_names(tmp_path):
+    touch(tmp_path, "a.jpg", "b.jpg")
+    assert repr(find_images(tmp_path)) == f"<ImageSet {tmp_path}: 2 images>"
+
+
 def test_hidden_files_and_folders_are_skipped(tmp_path):
     touch(tmp_path, "a.jpg", ".b.jpg", ".thumbnails/c.jpg", "d/._e.jpg")
     assert find_images(tmp_path).names == ("a.jpg",)

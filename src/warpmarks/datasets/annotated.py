@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +54,7 @@ class AnnotatedSet:
     scheme: PointScheme
     source: Path
     left_out: int = 0
-    lines: tuple[int, ...] = ()
+    lines: tuple[int, ...] = field(default=(), repr=False)
     notices: tuple[str, ...] = ()
     accepted: Bool[np.ndarray, "images points"] | None = None
 

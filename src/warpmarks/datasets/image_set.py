@@ -44,6 +44,10 @@ class ImageSet:
     listed: Path | None = field(default=None, compare=False)
     of_videos: bool = field(default=False, compare=False)
 
+    def __repr__(self) -> str:
+        """Without the names, of which there may be a million."""
+        return f"<ImageSet {self.source}: {counted(len(self), 'image')}>"
+
     def __len__(self) -> int:
         """Number of images."""
         return len(self.names)

@@ -27,13 +27,13 @@ class Examples:
             nothing of its error; None where there are none.
     """
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = field(repr=False)
     landmarks: Float[np.ndarray, "images landmarks 2"]
     scores: Float[np.ndarray, "images landmarks"]
     annotations: Float[np.ndarray, "images points 2"]
     sizes: Float[np.ndarray, "images 2"]
-    lines: tuple[int, ...] = field(default=(), kw_only=True)
-    pictures: tuple[str, ...] = field(default=(), kw_only=True)
+    lines: tuple[int, ...] = field(default=(), kw_only=True, repr=False)
+    pictures: tuple[str, ...] = field(default=(), kw_only=True, repr=False)
     accepted: Bool[np.ndarray, "images points"] | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
