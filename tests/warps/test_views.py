@@ -98,15 +98,19 @@ def test_the_warp_takes_what_is_seen_back_to_the_points() -> None:
     assert (warp(seen) - points)[there].norm(dim=-1).max() < 1e-6
 
 
-def test_single_precision_is_kept() -> None:
-    seen, _ = seen_points(torch.zeros(1, 2, 2), random_warps().draw(1, generator()))
-    assert seen.dtype == torch.float32
+def test_points_in_single_precision_are_seen_where_they_are_in_double() -> None:
+    points = 3 * torch.rand(40, 7, 2, generator=generator(3)) - 1.5
+    warp = random_warps().draw(40, generator(4))
+    (seen, there), (exact, exactly) = (seen_points(p, warp) for p in (points, points.double()))
+    assert torch.equal(there, exactly)
+    assert torch.equal(seen, exact.float())
 
 
 def test_where_points_are_seen_has_a_gradient_by_the_points():
     points = torch.tensor([[[0.3, -0.2], [-0.5, 0.6], [float("nan"), 0.0], [3.0, 0.1]]])
     points = points.double().expand(2, -1, -1).clone().requires_grad_()
     warp = random_warps().draw(2, generator(4))
-    _, there = seen_points(points, warp)
+    seen, there = seen_points(points, warp)
     assert there.tolist() == [[True, True, False, False]] * 2
+    assert (seen[~there] == 0).all()
     assert torch.autograd.gradcheck(lambda known: seen_points(known, warp)[0], points)
