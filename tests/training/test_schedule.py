@@ -202,6 +202,14 @@ def test_self_training_goes_by_the_clock_too() -> None:
     assert schedule.over(60, 60.0)
 
 
+def test_self_training_that_only_begins_when_the_time_is_up_is_over() -> None:
+    schedule = with_self_training(Budget(minutes=1), warmup=0)
+    assert schedule.turn(3, 70.0)  # one long step
+    assert schedule.factor(3, 70.0) == 0
+    assert schedule.over(3, 70.0)
+    assert schedule.late(3, 70.0)
+
+
 def test_self_training_rises_anew() -> None:
     factors = turned(with_self_training(Budget(steps=400), warmup=0.1), 400)
     assert factors[300] < 0.05

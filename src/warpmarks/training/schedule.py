@@ -176,7 +176,7 @@ class Schedule:
 
     def _before_self_training_used(self, step: int, seconds: float) -> float | None:
         used = self.budget.share(step, seconds)
-        return None if used is None else min(1.0, used / (1 - self.self_training))
+        return None if used is None else used / (1 - self.self_training)
 
     def _self_training_used(self, step: int, seconds: float) -> float:
         watch = self.watch
@@ -185,7 +185,7 @@ class Schedule:
         begun = self.budget.share(watch.self_training_from, watch.self_training_seconds)
         if used is None or begun is None:
             steps = watch.self_training_from * self.self_training / (1 - self.self_training)
-            return min(1.0, (step - watch.self_training_from) / max(1.0, steps))
+            return (step - watch.self_training_from) / max(1.0, steps)
         return (used - begun) / (1 - begun) if begun < 1 else 1.0
 
     def _rise(self, step: int, used: float | None) -> float:
