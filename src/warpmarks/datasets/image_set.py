@@ -130,6 +130,11 @@ def _find_images(
                 f"{root} holds no images: put those that its landmarks.csv names into "
                 f"{root / 'images'}"
             )
+        if not names and videos:
+            raise InputError(
+                f"{root} holds {counted(videos, 'video')} and no images: take some frames "
+                "with warpmarks.find_frames (see docs/video.md), and give their folder"
+            )
         if not names:
             raise InputError(
                 f"{root} holds no images: expected files such as .jpg, .png or .tif in it "
