@@ -148,8 +148,8 @@ def evaluate(
     from warpmarks.cli.scores import print_scores
     from warpmarks.detectors.detector import Detector
     from warpmarks.evaluation.evaluate import evaluate_predictions
+    from warpmarks.evaluation.evaluation_folder import holds_evaluation, key_of, place_in
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.place import holds_evaluation, key_of, place_in
     from warpmarks.evaluation.record import evaluation_record, save_evaluation
     from warpmarks.regression.storage import load_for
     from warpmarks.report.run_report import rebuild_report

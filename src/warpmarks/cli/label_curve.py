@@ -42,10 +42,10 @@ def tell_label_curve(
     """
     from warpmarks.cli.outputs import hand_over
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.evaluation.evaluation_folder import holds_evaluation, key_of, place_in
     from warpmarks.evaluation.few_labels import LabelledPool, errors_by_labels, parse_counts
     from warpmarks.evaluation.label_curve import LabelCurve, save_label_curve, score_supervised
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.place import holds_evaluation, key_of, place_in
     from warpmarks.report.run_report import rebuild_report
 
     counts = parse_counts(labels, len(fitted_on.images.names), source="--labels")

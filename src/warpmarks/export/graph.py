@@ -8,7 +8,7 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.detectors.detector import Detector
 from warpmarks.detectors.folding import folded
 from warpmarks.detectors.looking import Looking
-from warpmarks.export.placing import Axis, lay_in, place_axes
+from warpmarks.export.pillow_resampling import Axis, lay_in, place_axes
 from warpmarks.heatmaps import spatial_softmax
 from warpmarks.regression.regressor import Regressor
 from warpmarks.warps.sampling import sample, sample_view, view_to_picture

@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from warpmarks.evaluation.evaluation_folder import FOLDER
 from warpmarks.evaluation.label_curve import CURVE as CURVE_OF_LABELS
 from warpmarks.evaluation.label_curve import RECORD as LABEL_RECORD
 from warpmarks.evaluation.pictures import CURVE, POINTS, PREDICTIONS, SCORES
-from warpmarks.evaluation.place import FOLDER
 from warpmarks.evaluation.record import RECORD
 from warpmarks.report.content import Picture, Section
 from warpmarks.wording import counted

@@ -8,7 +8,7 @@ import numpy as np
 
 from warpmarks.datasets.annotated import AnnotatedSet, read_annotated
 from warpmarks.datasets.image_set import ImageSet, find_images
-from warpmarks.datasets.published.places import Places
+from warpmarks.datasets.published.finding_parts import Places
 from warpmarks.datasets.published.preparing import prepare
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.registry import published_set

@@ -9,8 +9,8 @@ import pytest
 import published_copies as copies
 from warpmarks.datasets.published.cats import read_cat, read_cats
 from warpmarks.datasets.published.celeba import read_celeba, read_mafl
+from warpmarks.datasets.published.finding_parts import Places
 from warpmarks.datasets.published.mtfl import read_aflw, read_mtfl
-from warpmarks.datasets.published.places import Places
 from warpmarks.datasets.published.published_set import SourceImages
 from warpmarks.datasets.published.three_hundred_w import read_300w, read_pts
 from warpmarks.datasets.published.zappos import read_zappos

@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.published.crops import Boxes, Crop, Points, box_of_points, square
-from warpmarks.datasets.published.places import ImagesByName, Places
+from warpmarks.datasets.published.finding_parts import ImagesByName, Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages, scheme_of
 from warpmarks.datasets.published.tables import numbers, rows
 from warpmarks.errors import InputError

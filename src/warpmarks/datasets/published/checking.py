@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from warpmarks.datasets.image_set import in_split
-from warpmarks.datasets.published.places import Places
+from warpmarks.datasets.published.finding_parts import Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.reading import read_size
 from warpmarks.wording import counted

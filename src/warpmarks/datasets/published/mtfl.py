@@ -29,7 +29,7 @@ from jaxtyping import Float
 
 from warpmarks.datasets.published.crops import WHOLE, Boxes, Crop, Points, square
 from warpmarks.datasets.published.faces import FIVE_NORMALISERS, FIVE_POINTS
-from warpmarks.datasets.published.places import ImagesByName, Places, missing
+from warpmarks.datasets.published.finding_parts import ImagesByName, Places, missing
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.tables import Once, numbers, rows
 from warpmarks.errors import InputError

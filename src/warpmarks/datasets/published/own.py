@@ -10,7 +10,7 @@ from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.layout import read_landmarks, read_split
 from warpmarks.datasets.project import home_of_images
 from warpmarks.datasets.published.crops import Crop
-from warpmarks.datasets.published.places import Places
+from warpmarks.datasets.published.finding_parts import Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.scheme_file import TABLE
 from warpmarks.errors import InputError

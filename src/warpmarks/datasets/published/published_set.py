@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.datasets.published.crops import Crop
-from warpmarks.datasets.published.places import Places
+from warpmarks.datasets.published.finding_parts import Places
 from warpmarks.points import Normaliser, PointScheme, parse_normaliser
 
 

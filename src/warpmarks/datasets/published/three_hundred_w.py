@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 
 from warpmarks.datasets.published.crops import Boxes, Crop, Points, box_of_points, square
 from warpmarks.datasets.published.faces import SIXTY_EIGHT_NORMALISERS, SIXTY_EIGHT_POINTS
-from warpmarks.datasets.published.places import ImagesByName, Places
+from warpmarks.datasets.published.finding_parts import ImagesByName, Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.datasets.published.tables import numbers
 from warpmarks.errors import InputError

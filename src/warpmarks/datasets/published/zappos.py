@@ -13,7 +13,7 @@ import numpy as np
 
 from warpmarks.datasets.image_set import find_images
 from warpmarks.datasets.published.crops import Crop
-from warpmarks.datasets.published.places import Places
+from warpmarks.datasets.published.finding_parts import Places
 from warpmarks.datasets.published.published_set import PublishedSet, SourceImages
 from warpmarks.errors import InputError
 

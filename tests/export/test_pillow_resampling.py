@@ -5,7 +5,7 @@ import torch
 from textured_pictures import textured
 from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import read_picture
-from warpmarks.export.placing import lay_in, place_axes
+from warpmarks.export.pillow_resampling import lay_in, place_axes
 
 PICTURE = (20, 25)
 # Smaller, as large, a little larger, reduced by 2 along one axis, by 2 x 3, by 9 x 7; long ones.

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from warpmarks.evaluation.place import key_of, place_in
+from warpmarks.evaluation.evaluation_folder import key_of, place_in
 
 
 def evaluated(run, name, annotations, record="evaluation.json"):
