@@ -14,7 +14,7 @@ from warpmarks.regression.interpolation import (
     mean_landmarks,
     places_on,
 )
-from warpmarks.regression.linear import fit_linear
+from warpmarks.regression.least_distance import fit_linear
 
 
 def made(count, *, bend=0.05, noise=0.02, seed=0):

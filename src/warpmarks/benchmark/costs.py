@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from warpmarks.regression.linear import fit_linear
+from warpmarks.regression.least_distance import fit_linear
 
 
 def time_fit(count: int) -> float:

@@ -15,9 +15,9 @@ from warpmarks.points import PointScheme
 from warpmarks.regression.choice import simplest
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.geometric import FEWEST, fit_geometric
-from warpmarks.regression.linear import MANY, fit_linear
+from warpmarks.regression.least_distance import MANY, fit_linear
+from warpmarks.regression.linear_map import LinearMap
 from warpmarks.regression.mirrored import as_partners, partners_of, without_offset
-from warpmarks.regression.plain import LinearMap
 from warpmarks.regression.regressor import Regressor, short_hash
 from warpmarks.regression.repeated import first_alike, merged
 from warpmarks.regression.warped import fit_warped

@@ -38,8 +38,9 @@ from warpmarks.regression.interpolation import (
     mean_landmarks,
     places_on,
 )
+from warpmarks.regression.least_squares import GRID, mean_square
+from warpmarks.regression.linear_map import LinearMap
 from warpmarks.regression.patterns import Pattern, patterns_of
-from warpmarks.regression.plain import GRID, LinearMap, mean_square
 from warpmarks.regression.ridge import Ridge
 from warpmarks.spreading import spread_evenly
 

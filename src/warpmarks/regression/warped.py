@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.regression.plain import LinearMap, PlainMaps
+from warpmarks.regression.least_squares import PlainMaps
+from warpmarks.regression.linear_map import LinearMap
 
 
 def fit_warped(

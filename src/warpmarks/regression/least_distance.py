@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.regression.choice import mean_distance
-from warpmarks.regression.plain import GRID, LinearMap, PlainMaps
+from warpmarks.regression.least_squares import GRID, PlainMaps
+from warpmarks.regression.linear_map import LinearMap
 
 ROUNDS, REST = 20, 1e-3
 """Fits at most, until none makes the mean left-out distance better by more than this share."""

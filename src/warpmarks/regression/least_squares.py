@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from warpmarks.regression.choice import least, mean_distance
+from warpmarks.regression.linear_map import LinearMap
 from warpmarks.regression.patterns import Pattern, patterns_of
 from warpmarks.regression.ridge import Ridge
 
@@ -22,24 +23,6 @@ GRID = tuple(10.0**power for power in np.arange(-8, 3.5, 0.5))
 
 FEW = 0.01
 """The weight where leave-one-out says nothing, as with one image, in the same unit."""
-
-
-@dataclass(frozen=True)
-class LinearMap:
-    """y = W x + offset in centred coordinates, and how far it may be trusted.
-
-    Attributes:
-        weights: W.
-        offset: zero without bias.
-        errors: annotation less prediction on each image of a fit without it; nan where the point
-            is not annotated or the other images do not determine the fit.
-        chosen: the weights that were chosen, by name; where each point has its own, their middle.
-    """
-
-    weights: Float[np.ndarray, "outputs inputs"]
-    offset: Float[np.ndarray, " outputs"]
-    errors: Float[np.ndarray, "images points 2"]
-    chosen: dict[str, float]
 
 
 @dataclass(frozen=True)

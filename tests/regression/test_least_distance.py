@@ -6,8 +6,8 @@ from scipy.optimize import minimize
 from sklearn.linear_model import Ridge as SklearnRidge
 
 from warpmarks.regression.choice import mean_distance, simplest
-from warpmarks.regression.linear import MANY, NEAR, counts_of, fit_linear
-from warpmarks.regression.plain import GRID, PlainMaps
+from warpmarks.regression.least_distance import MANY, NEAR, counts_of, fit_linear
+from warpmarks.regression.least_squares import GRID, PlainMaps
 from warpmarks.regression.ridge import Ridge
 from warpmarks.regression.warped import fit_warped
 from warpmarks.spreading import spread_evenly
