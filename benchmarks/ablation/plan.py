@@ -19,8 +19,8 @@ from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.errors import InputError
 from warpmarks.metrics.errors import checked_lengths
+from warpmarks.pydantic_reasons import first_reason
 from warpmarks.runs.geometry import plan_geometry, require_room_for_padding
-from warpmarks.validation import first_reason
 from warpmarks.wording import counted
 
 

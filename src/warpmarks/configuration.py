@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 from warpmarks.arguments import expect, expect_path
 from warpmarks.errors import InputError
 from warpmarks.plain_yaml import RepeatedKey, read_yaml
-from warpmarks.validation import plain_reason
+from warpmarks.pydantic_reasons import plain_reason
 from warpmarks.wording import counted, cut
 
 NonNegative = Annotated[float, Field(ge=0)]

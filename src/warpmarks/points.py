@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.conventions import CONVENTIONS, points_of_convention
 from warpmarks.errors import InputError
+from warpmarks.published_normalisers import CONVENTIONS, points_of_convention
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,11 @@ def numbered_names(count: int) -> tuple[str, ...]:
 def parse_normaliser(text: str, names: tuple[str, ...], *, source: str) -> Normaliser:
     """A normaliser from what the user writes.
 
-    A convention by name (see `warpmarks.conventions`: ``inter-ocular``, ``outer-eye-corners``,
-    ``box``, ``box-side``, ``image``), or two points ``A:B``, each by name or by number from 1;
-    several points joined by ``+`` stand for their mean and ``37-42`` for 37 to 42, so that
-    ``37-42:43-48`` is the distance between the pupils of the 68 facial points. A name wins over a
-    number.
+    A convention by name (see `warpmarks.published_normalisers`: ``inter-ocular``,
+    ``outer-eye-corners``, ``box``, ``box-side``, ``image``), or two points ``A:B``, each by name or
+    by number from 1; several points joined by ``+`` stand for their mean and ``37-42`` for 37 to
+    42, so that ``37-42:43-48`` is the distance between the pupils of the 68 facial points. A name
+    wins over a number.
 
     Raises:
         InputError: no such form or point; ``source`` names the flag or file.

@@ -23,8 +23,8 @@ from warpmarks.annotator.shapes import table
 from warpmarks.annotator.store import Conflict
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.errors import InputError
+from warpmarks.pydantic_reasons import plain_reason
 from warpmarks.regression.storage import RECORD, is_bare, regressor_path, save_regressor
-from warpmarks.validation import plain_reason
 from warpmarks.wording import shown
 
 _PAGE_TYPES = {

@@ -42,9 +42,9 @@ from warpmarks.datasets.scheme_file import scheme_record
 from warpmarks.errors import InputError
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import read_json
+from warpmarks.pydantic_reasons import first_reason
 from warpmarks.system.files import make_folder, refuse_later_format, write_json
 from warpmarks.system.locks import hold
-from warpmarks.validation import first_reason
 from warpmarks.wording import counted
 
 FORMAT = 2

@@ -85,7 +85,7 @@ def _expected(param: Any) -> str:
 def _bad_value(error: Any, verb: str) -> str:
     from pydantic import ValidationError
 
-    from warpmarks.validation import plain_reason
+    from warpmarks.pydantic_reasons import plain_reason
 
     name, cause = _name(error.param), error.__cause__
     if not isinstance(cause, ValidationError):

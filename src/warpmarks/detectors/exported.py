@@ -21,9 +21,9 @@ from warpmarks.arguments import expect_path
 from warpmarks.detectors.base import ImageDetector
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, parse_normaliser
+from warpmarks.pydantic_reasons import first_reason
 from warpmarks.regression.regressor import Regressor
 from warpmarks.system.files import refuse_later_format
-from warpmarks.validation import first_reason
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -19,9 +19,9 @@ from warpmarks.arguments import expect_path
 from warpmarks.datasets.results import REGRESSOR
 from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, check_names, parse_normaliser
+from warpmarks.pydantic_reasons import first_reason
 from warpmarks.regression.regressor import Regressor, expect_regressor
 from warpmarks.system.files import atomic_path, fresh_folder, refuse_later_format, write_json
-from warpmarks.validation import first_reason
 
 FORMAT = 1
 FOLDER = "regressors"

@@ -20,8 +20,8 @@ from pydantic import (
 )
 
 from warpmarks.errors import InputError
+from warpmarks.pydantic_reasons import first_reason
 from warpmarks.reproduce.sources import SOURCES
-from warpmarks.validation import first_reason
 
 
 class ProtocolEntry(BaseModel):

@@ -28,11 +28,11 @@ from pydantic import ValidationError
 from warpmarks.arguments import expect_path
 from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
+from warpmarks.pydantic_reasons import first_reason
 from warpmarks.runs.record import FORMAT, RunRecord
 from warpmarks.system.files import csv_writer, refuse_later_format, replace_folder, write_text
 from warpmarks.system.locks import held
 from warpmarks.system.machine import version_of
-from warpmarks.validation import first_reason
 
 
 class RunFolder:

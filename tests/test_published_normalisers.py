@@ -3,9 +3,9 @@ import pytest
 from numpy.random import default_rng
 from numpy.testing import assert_allclose
 
-from warpmarks.conventions import CONVENTIONS
 from warpmarks.errors import InputError
 from warpmarks.points import numbered_names, parse_normaliser
+from warpmarks.published_normalisers import CONVENTIONS
 
 SIZES = np.array([[90.0, 40.0], [31.0, 77.0]])
 
