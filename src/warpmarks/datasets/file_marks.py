@@ -10,6 +10,15 @@ from pathlib import Path
 _CHUNK = 1 << 20
 
 
+def size_and_time(path: str | Path, *, missing: str) -> str:
+    """Size and time of the last change of a file, as text; ``missing`` if it cannot be told."""
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return missing
+    return f"{status.st_size} {status.st_mtime_ns}"
+
+
 def mark_of(path: Path) -> str:
     """Size, time of the last change and checksum of a file, as text; empty if it cannot be read."""
     try:

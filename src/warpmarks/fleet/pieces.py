@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from warpmarks.datasets.decoders import readable_extensions
+from warpmarks.datasets.file_marks import size_and_time
 from warpmarks.datasets.image_set import find_images
 from warpmarks.errors import InputError
 from warpmarks.system.progress import Progress
@@ -152,7 +153,8 @@ def find_work(
     if "://" not in source:
         images = find_images(source, split=split, progress=progress)
         paths = [str(path.absolute()) for path in images.paths()]
-        states = [_local_state(path) for path in paths]
+        # Of a link that leads nowhere its line of results will tell.
+        states = [size_and_time(path, missing="") for path in paths]
         return Work(filesystem, _chunks(images.names, paths, states, images_per_piece), None)
     if split is not None:
         raise InputError("a split was asked for, but only image sets on local disks have splits")
@@ -181,15 +183,6 @@ def _chunks(
         )
         for part in parts
     )
-
-
-def _local_state(path: str) -> str:
-    """Size and time of a file of this machine."""
-    try:
-        status = Path(path).stat()
-    except OSError:  # of a link that leads nowhere its line of results will tell
-        return ""
-    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _state(listed: Mapping[str, Any]) -> str:

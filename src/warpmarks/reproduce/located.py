@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from warpmarks.datasets.annotated import AnnotatedSet
+from warpmarks.datasets.file_marks import size_and_time
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
@@ -64,16 +65,9 @@ def _digest(detector: Detector, images: ImageSet) -> str:
     """Hash of what finds landmarks and of the files that it finds them on."""
     whole = hashlib.blake2b(detector.digest.encode(), digest_size=8)
     for path in replace(images, root=images.root.resolve()).paths():
-        whole.update(f"\0{path}\0{_state(path)}".encode(errors="surrogateescape"))
+        state = size_and_time(path, missing="missing")  # whoever reads it will tell
+        whole.update(f"\0{path}\0{state}".encode(errors="surrogateescape"))
     return whole.hexdigest()
-
-
-def _state(path: Path) -> str:
-    try:
-        status = path.stat()
-    except OSError:  # whoever reads it will tell
-        return "missing"
-    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def _read(path: Path, count: int) -> dict[str, np.ndarray] | None:
