@@ -216,6 +216,11 @@ def test_a_draw_has_an_image_with_all_points_where_there_is_one(annotated_folder
         assert lacking.draw(3, seed).images.names == names
 
 
+def test_a_draw_needs_a_seed(annotated_folder):
+    with pytest.raises(InputError, match="--seed is -1: expected at least 0"):
+        read_annotated(annotated_folder).draw(2, -1)
+
+
 def test_a_draw_is_the_fit_on_the_images_of_its_seed(detector, annotated_folder):
     annotated = read_annotated(annotated_folder, normaliser="1:2")
     pool = LabelledPool(detector, annotated)

@@ -84,7 +84,8 @@ class AnnotatedSet:
                 f"--labels is {labels}, but {self.source} has {counted(count, 'annotated image')} "
                 f"to draw from: ask for {'1' if count == 1 else f'1 to {count}'}"
             )
-        order = np.random.default_rng(seed).permutation(count)
+        # Without a seed numpy would draw others each time.
+        order = np.random.default_rng(expect_whole(seed, "--seed", least=0)).permutation(count)
         complete = np.isfinite(self.points[order]).all(axis=(1, 2))
         first = int(complete.argmax())  # 0 where none is
         order = np.concatenate([order[first : first + 1], np.delete(order, first)])
