@@ -352,6 +352,17 @@ def test_another_way_of_scoring_scores_anew(command, copied, home, tmp_path, cha
 
 
 @pytest.mark.usefixtures("untrained")
+def test_errors_of_earlier_versions_which_fitted_otherwise_are_made_anew(command, copied):
+    before, cell = errors_of(copied), copied / "heads/paper/0/cell.json"
+    figures = json.loads(cell.read_text())
+    del figures["scored"]["method"]
+    cell.write_text(json.dumps(figures | {"errors": {"all": [7.0], "1": [7.0], "3": [7.0]}}))
+    code, _, err = command(plan(), copied)
+    assert (code, err.count("scored anew")) == (0, 1)
+    assert errors_of(copied) == before
+
+
+@pytest.mark.usefixtures("untrained")
 def test_a_set_without_a_split_to_score_has_no_errors_but_the_rest(command, copied):
     code, out, _ = command(plan(sets={"Heads": heads(score=None)}), copied)
     assert code == 0
