@@ -83,9 +83,10 @@ def loss_of(network: nn.Module, teacher: nn.Module, maker: ViewMaker, steps: int
     return torch.stack(losses).mean().item()
 
 
-@pytest.mark.parametrize("mirror", [0.0, 1.0])
-def test_what_stays_on_the_object_loses_nothing(pictures, mirror) -> None:
-    maker = views(pictures, warps={"mirror": mirror})
+@pytest.mark.parametrize(("mirror", "own_share"), [(0.0, 0.0), (1.0, 0.0), (0.0, 0.5)])
+def test_what_stays_on_the_object_loses_nothing(pictures, mirror, own_share) -> None:
+    taught = {"share": 0.5, "warps": WIDE, "own_share": own_share}
+    maker = views(pictures, warps={"mirror": mirror}, self_training=taught)
     assert loss_of(RedFinder(), RedFinder(), maker) < 0.04  # a cell is 0.1
     moved = [
         (batch.plain - batch.warped).abs().mean() for batch in (maker.batch(0), maker.batch(1))
