@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.testing import assert_close
 
 from annotated_examples import annotated, config, geometry
+from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import annotation_distance
 from warpmarks.training.health import Health
 from warpmarks.training.supervised_task import (
@@ -94,6 +95,21 @@ def test_the_training_error_is_in_percent_of_the_normaliser() -> None:
     line = json.loads(json.dumps(measures.line(), allow_nan=False))
     assert line["follow"] == pytest.approx([1, 1], abs=0.1)
     assert line["doubled"] == []  # two maps on one place, as annotations may be
+
+
+def test_the_held_out_loss_is_the_mean_over_all_annotations() -> None:
+    """Whatever batches they are in: one has fewer than the other."""
+    task = Supervision(annotated(), config(), geometry())
+    batches = [task.batches.batch(step) for step in range(2)]
+    batches[1] = replace(batches[1], there=batches[1].there & torch.tensor([True, False]))
+    task.held_out = batches
+    with torch.no_grad():
+        measures = task.measure(RedFinder())
+    found = torch.cat([soft_argmax(spatial_softmax(RedFinder()(one.images))) for one in batches])
+    annotations = torch.cat([one.annotations for one in batches])
+    there = torch.cat([one.there for one in batches])
+    expected = annotation_distance(found, annotations, there, task.unit).item()
+    assert measures.loss == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_error_knows_the_original_s_proportions() -> None:
