@@ -60,7 +60,7 @@ def test_the_plain_average_is_the_mean_of_the_views():
     # The view begins half a pixel further to the right: 7.5 of 75.
     expected = (views[:, :, :-1].astype(float) + views[:, :, 1:]).mean(axis=0) / 2
     plain = average(pictures, landmarks).plain
-    assert np.abs(plain[:, :59] - expected).max() <= 1.5
+    assert np.abs(plain[:, :59] - expected).max() <= 0.501
 
 
 def test_landmarks_that_are_nailed_change_nothing():
