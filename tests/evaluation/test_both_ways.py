@@ -48,6 +48,7 @@ def test_without_training_images_by_fifths():
     assert found.backward == pytest.approx(errors.mean())
     assert "5-fold" in found.how
     assert measure_both_ways(made_examples(4), LENGTHS[:4], None, default_rng(0)) is None
+    assert measure_both_ways(made_examples(5), LENGTHS[:5], None, default_rng(0)) is not None
 
 
 def test_images_of_one_picture_count_as_one():
