@@ -69,6 +69,16 @@ def test_copies_move_annotations_with_the_picture(detector, annotated_folder):
     assert (other.annotations != copies.annotations).all()
 
 
+def test_more_copies_than_are_looked_at_at_once_are_all_there(
+    detector, annotated_folder, monkeypatch
+):
+    annotated = read_annotated(annotated_folder, normaliser="1:2").subset(np.array([0, 2]))
+    at_once = locate_warped_copies(detector, annotated, seed=3, copies=5)
+    monkeypatch.setattr("warpmarks.evaluation.warped_copies.CHUNK", 2)
+    in_chunks = locate_warped_copies(detector, annotated, seed=3, copies=5)
+    assert_allclose(in_chunks.landmarks, at_once.landmarks, atol=1e-4)
+
+
 def test_copies_are_looked_at_as_often_as_images(detector, annotated_folder):
     annotated = read_annotated(annotated_folder, normaliser="1:2")
     config = detector.record.config.model_copy(update={"looks": 2})
