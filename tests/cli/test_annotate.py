@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from warpmarks.annotator.store import Project
 from warpmarks.errors import InputError
@@ -143,6 +144,24 @@ def test_a_project_is_begun_with_a_table_and_gone_on_with(
     code, _, err = warpmarks("annotate", trained_run, image_folder, *other)
     assert (code, "1 point is far outside of its image" in err) == (2, True)
     assert not (tmp_path / "other").exists()
+
+
+def test_photographs_of_a_table_that_exif_turns_are_told_of(trained_run, image_folder, tmp_path):
+    """tpsDig shows them as they are stored."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for name in ("01.png", "02.png"):
+        with Image.open(image_folder / name) as image:
+            image.save(photos / name, **({"exif": exif} if name == "02.png" else {}))
+    (tmp_path / "t.tps").write_text("LM=1\n5 6\nIMAGE=01.png\nLM=1\n7 8\nIMAGE=02.png\n")
+    flags = ("--project", tmp_path / "new", "--threads", 1, "--port", 0)
+    process, address = start(trained_run, photos, *flags, "--from", tmp_path / "t.tps")
+    assert httpx.get(address, timeout=60).status_code == 303
+    err = end(process, signal.SIGINT)
+    assert "1 photograph is turned by EXIF, such as 02.png: its points are taken to be" in err
+    assert "`warpmarks convert t.tps SET --to warpmarks --images IMAGES --as-stored`" in err
 
 
 def test_other_points_than_the_projects_are_refused(warpmarks, trained_run, image_folder, tmp_path):

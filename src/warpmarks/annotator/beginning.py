@@ -13,7 +13,7 @@ from warpmarks.annotator.annotations import Labels, Placed, Scheme, rounded
 from warpmarks.annotator.new_scheme import scheme_of_table, starting_scheme
 from warpmarks.annotator.project_images import ProjectImages
 from warpmarks.errors import InputError
-from warpmarks.formats import image_files
+from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.lost import Keeps, lost
 from warpmarks.formats.registry import read
 from warpmarks.formats.table import UNLABELLED, VISIBLE, PointTable
@@ -31,12 +31,14 @@ class Beginning:
         scheme: the points.
         labels: of the images.
         table: that they are from, with its images called as they are found.
+        files: where these are.
         notices: sentences for the user on what is left out.
     """
 
     scheme: Scheme
     labels: dict[str, Labels]
     table: PointTable
+    files: ImageFiles
     notices: tuple[str, ...]
 
 
@@ -55,7 +57,7 @@ def begin_from(
         InputError: the table is wrong, its points are not as many as are named, none of its images
             is there, or a program has found all of its points.
     """
-    files = image_files.ImageFiles((images.root,), progress=progress, given=True, flag="IMAGES")
+    files = ImageFiles((images.root,), progress=progress, given=True, flag="IMAGES")
     table = read(path, images=files)
     scheme = scheme_of_table(table, source=str(path))
     if points is not None:
@@ -92,7 +94,7 @@ def begin_from(
         )
     if dropped := lost(table, set(Keeps) - _DROPPED):
         notices.append(f"a project does not keep of {path}: {', '.join(dropped)}")
-    return Beginning(scheme, labels, table, tuple(notices))
+    return Beginning(scheme, labels, table, files, tuple(notices))
 
 
 def _labels(table: PointTable, row: int, found: np.ndarray) -> Labels:

@@ -154,12 +154,14 @@ def begin_project(
     Raises:
         InputError: there is a project already, or the table is wrong or of other images.
     """
+    from dataclasses import replace
+
     from warpmarks.annotator.beginning import begin_from
-    from warpmarks.cli.convert import told_of_far_points
+    from warpmarks.cli.convert import told_of_far_points, turned_photographs
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.datasets.project import is_project
     from warpmarks.errors import InputError
-    from warpmarks.formats.image_files import ImageFiles
+    from warpmarks.formats.recognition import recognise
 
     if is_project(folder):
         raise InputError(
@@ -168,7 +170,16 @@ def begin_project(
         )
     with terminal_progress() as progress:
         begin = begin_from(table, images, progress, points=points)
-        far = told_of_far_points(begin.table, ImageFiles((images.root,), progress=progress))
+        far = told_of_far_points(begin.table, begin.files)
     if far:
         raise InputError(f"{table}: {far}: correct them")
-    return begin
+    ours = recognise(table, flag="--from") == "warpmarks"
+    turned = turned_photographs(
+        begin.table,
+        begin.files,
+        as_stored=False,
+        ours=ours,
+        otherwise=f"if {table.name} counts on the stored one, begin with what `warpmarks convert "
+        f"{table.name} SET --to warpmarks --images IMAGES --as-stored` writes",
+    )
+    return replace(begin, notices=(*begin.notices, turned)) if turned else begin

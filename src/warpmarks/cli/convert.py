@@ -214,7 +214,12 @@ def images_apart(table: "PointTable", target: Path) -> str | None:
 
 
 def turned_photographs(
-    table: "PointTable", files: "ImageFiles", *, as_stored: bool, ours: bool
+    table: "PointTable",
+    files: "ImageFiles",
+    *,
+    as_stored: bool,
+    ours: bool,
+    otherwise: str = "if A counts on the stored one, give --as-stored",
 ) -> str | None:
     """A sentence on the photographs that EXIF turns, of those that were opened; None without any.
 
@@ -224,6 +229,7 @@ def turned_photographs(
         files: the images.
         as_stored: whether the points were counted on the pixels that are stored.
         ours: whether A is in our format, whose points are upright.
+        otherwise: what to do where A's are not.
     """
     import numpy as np
 
@@ -244,8 +250,7 @@ def turned_photographs(
     assumed = (
         f"{its} points were turned upright with {'it' if count == 1 else 'them'}"
         if as_stored
-        else f"{its} points are taken to be counted on the upright picture, as B counts them; if A "
-        "counts on the stored one, give --as-stored"
+        else f"{its} points are taken to be counted on the upright picture; {otherwise}"
     )
     photographs = f"{counted(count, 'photograph')} {be(count)} turned by EXIF"
     return f"{photographs}, such as {shown(min(turned).name)}: {assumed}"
