@@ -45,6 +45,17 @@ const look = () => {
 look();
 """
 
+# The addresses of the answers that the page reads, told once it has done what follows.
+TAKEN = """() => {
+    window.taken = [];
+    window.readAnswer ??= Response.prototype.json;
+    Response.prototype.json = async function () {
+        const value = await readAnswer.call(this);
+        setTimeout(() => taken.push(this.url));
+        return value;
+    };
+}"""
+
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, np.ndarray]]:
@@ -538,28 +549,42 @@ class Held:
         until(lambda: self._page.wait_for_timeout(20) or self._kept, "a request")
 
     def give(self) -> None:
-        """And wait until the page has seen it."""
+        """And wait until the page has taken it, and drawn what follows from it."""
         route, answer = self._kept
-        with self._page.expect_event("requestfinished", lambda request: request == route.request):
-            if answer is None:
-                route.continue_()
-            else:
-                route.fulfill(response=answer)
-        self._page.evaluate("new Promise(requestAnimationFrame)")
+        self._page.evaluate(TAKEN)
+        if answer is None:
+            route.continue_()
+        else:
+            route.fulfill(response=answer)
+        if route.request.resource_type == "fetch":
+            until(lambda: route.request.url in self._page.evaluate("taken"), "the answer")
 
 
-def test_late_answers_undo_nothing(  # noqa: PLR0915
-    serve: Callable[..., Server], visit: Visits
-) -> None:
+Late = tuple[Tab, Tab, list[tuple[float, float]]]
+
+
+@pytest.fixture
+def late(serve: Callable[..., Server], visit: Visits) -> Late:
+    """A tab, another one on the next image, and where the points of the first one's image are."""
     server = serve("--points", POINTS)
     tab = located(visit(server))
-    page, number = tab.page, tab.number
-    other = visit.tab(server, page.context)
+    assert tab.name
+    other = visit.tab(server, tab.page.context)
     other.to_another("n")
-    page.bring_to_front()
-    placed, where = tab.markers("placed"), [tab.to_screen(point) for point in tab.truth]
+    tab.page.bring_to_front()
+    return tab, other, [tab.to_screen(point) for point in tab.truth]
 
-    # What another tab did right before is not passed over.
+
+def place_points(tab: Tab, where: list[tuple[float, float]]) -> None:
+    for count, place in enumerate(where, start=1):
+        tab.page.mouse.click(*place)
+        tab.wait_for_points(count)
+    playwright.expect(tab.page.locator(".saved")).to_have_text("saved")
+
+
+def test_late_answers_pass_over_nothing_that_another_tab_did(late: Late) -> None:
+    tab, other, where = late
+    page, number = tab.page, tab.number
     stale = json.dumps(tab.get("version"))
     page.route("**/api/version", lambda route: route.fulfill(body=stale))
     other.click(np.array([60, 50]))
@@ -571,65 +596,77 @@ def test_late_answers_undo_nothing(  # noqa: PLR0915
     playwright.expect(page.locator(".count")).to_have_text("2 of 14 labelled")
 
     # Of the image, after another tab's change.
-    late = Held(page, rf"api/images/{number}$")
+    answer = Held(page, rf"api/images/{number}$")
     other.click(np.array([130, 90]))
-    late.wait()
+    answer.wait()
     page.mouse.click(*where[1])
     tab.wait_for_points(2)
     playwright.expect(page.locator(".saved")).to_have_text("saved")
-    late.give()
+    answer.give()
     page.mouse.click(*where[2])
     tab.wait_for_points(3)
-    playwright.expect(placed).to_have_count(3)
+    playwright.expect(tab.markers("placed")).to_have_count(3)
+
+
+def test_late_answers_undo_nothing(late: Late) -> None:
+    tab, _, where = late
+    page, placed = tab.page, tab.markers("placed")
+    place_points(tab, where)
 
     # Of the image, after one of two undone changes.
-    late = Held(page, rf"api/images/{number}$")
+    answer = Held(page, rf"api/images/{tab.number}$")
     page.keyboard.press("Control+z")
-    late.wait()
+    answer.wait()
     page.keyboard.press("Control+z")
-    late.give()
+    answer.give()
     tab.wait_for_points(1)
     playwright.expect(placed).to_have_count(1)
 
     # A click while a change is being undone.
-    late = Held(page, "api/undo", "POST")
+    answer = Held(page, "api/undo", "POST")
     page.keyboard.press("Control+y")
     tab.wait_for_points(2)
     playwright.expect(placed).to_have_count(2)
     page.keyboard.press("Control+z")
-    late.wait()
+    answer.wait()
     page.mouse.click(*where[2])
     playwright.expect(page.locator(".notice")).to_contain_text("try again")
-    late.give()
+    answer.give()
     playwright.expect(placed).to_have_count(1)
     assert page.get_by_role("dialog").count() == 0
     page.mouse.click(*where[2])
     tab.wait_for_points(2)
 
-    # Of the gallery.
-    late = Held(page, "api/predictions")
+
+def test_a_late_gallery_undoes_nothing(late: Late) -> None:
+    tab, _, where = late
+    page = tab.page
+    place_points(tab, where[:2])
+    answer = Held(page, "api/predictions")
     page.keyboard.press("g")
-    late.wait()
+    answer.wait()
     page.keyboard.press("l")
-    page.mouse.click(*where[1])
+    page.mouse.click(*where[2])
     tab.wait_for_points(3)
     name = tab.name
     page.keyboard.press("g")
     shown = page.locator(".tile", has_text=name).locator("svg .ring")
     playwright.expect(shown).to_have_count(3)
-    late.give()
+    answer.give()
     assert shown.count() == 3
 
-    # Of a picture that was passed by: the one that is there stays.
-    page.keyboard.press("l")
-    late = Held(page, rf"images/{(number + 1) % 14}/file$")
+
+def test_a_picture_that_was_passed_by_does_not_come_late(late: Late) -> None:
+    tab, _, _ = late
+    page = tab.page
+    answer = Held(page, rf"images/{(tab.number + 1) % 14}/file$")
     page.keyboard.press("n")
-    late.wait()
+    answer.wait()
     page.evaluate("window.passed = document.querySelector('#stage img.picture')")
     page.keyboard.press("n")
     here = tab.name
     page.evaluate("passed.onload = () => setTimeout(() => (passed.came = true))")
-    late.give()
+    answer.give()
     until(lambda: page.evaluate("passed.came"), "the late picture")
     assert page.locator("#stage img.waiting").count() == 0
     assert tab.name == here
@@ -665,20 +702,24 @@ def test_exports_and_shapes_wait_for_the_last_change(
     tab = visit(server)
     page = tab.page
     reach(tab, 3)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2]))
+    page.on("requestfinished", lambda request: asked.append(f"{request.method} answered"))
     told = page.locator(".shapes header p")
     export = page.get_by_role("dialog", name="Export")
     for count, section in ((4, "s"), (5, "e")):
         tab.to_another("Space")
         name = tab.name
         playwright.expect(tab.markers("suggested")).to_have_count(3)
+        asked.clear()
         late = Held(page, "/points$", "PUT", reached=False)
         page.keyboard.press("Enter")
         late.wait()
         page.keyboard.press(section)
         if section == "s":
-            page.wait_for_timeout(500)  # shapes asked for too early would be here by then
             late.give()
             playwright.expect(told).to_contain_text(f"{count} complete images")
+            assert "PUT answered" in asked[asked.index("points") : asked.index("shapes")]
             page.keyboard.press("l")
             continue
         export.get_by_label(re.compile("only what a person placed")).check()
@@ -825,10 +866,12 @@ def test_a_server_that_is_killed_and_comes_back(
     tab.wait_for_points(1)
     where = tab.to_screen(np.array([130, 90]))
     server.kill()
+    box = tab.stage.bounding_box()
     page.mouse.click(*where)
     banner = page.get_by_role("alert").filter(has_text="does not answer")
     playwright.expect(banner).to_contain_text("is kept here")
     playwright.expect(tab.markers("placed")).to_have_count(2)
+    assert tab.stage.bounding_box() == box, "no click goes astray"
     page.keyboard.press("ArrowRight")
     server.start()
     playwright.expect(banner).to_have_count(0)
