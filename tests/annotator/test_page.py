@@ -873,6 +873,17 @@ def test_a_server_that_is_killed_and_comes_back(
     playwright.expect(tab.markers("placed")).to_have_count(2)
     assert tab.stage.bounding_box() == box, "no click goes astray"
     page.keyboard.press("ArrowRight")
+    page.keyboard.press("Control+z")
+    playwright.expect(page.locator(".notice")).to_contain_text("is not saved yet: try again")
+    page.set_viewport_size({"width": 900, "height": 500})
+    page.keyboard.press("e")
+    page.get_by_role("button", name="Download").click()
+    told = page.get_by_role("dialog").get_by_role("status")
+    playwright.expect(told).to_contain_text("is not saved yet: try again")
+    playwright.expect(told).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    page.set_viewport_size(LAPTOP)
+    until(lambda: tab.stage.bounding_box() == box, "the window as it was")
     server.start()
     playwright.expect(banner).to_have_count(0)
     saved = until(

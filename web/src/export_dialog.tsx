@@ -21,7 +21,7 @@ export function ExportDialog(): JSX.Element {
     busy.value = true;
     result.value = null;
     try {
-      if (!(await state.settled())) throw new Error("Your last change is not saved yet: try again.");
+      if (!(await state.settled())) throw new Error(state.UNSAVED);
       result.value = { text: await action(), bad: false };
     } catch (error) {
       result.value = { text: error instanceof Error ? error.message : String(error), bad: true };

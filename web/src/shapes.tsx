@@ -315,7 +315,7 @@ export function ShapeView(): JSX.Element {
             void state
               .settled()
               .then((saved) => {
-                if (!saved) throw new Error("Your last change is not saved yet: try again.");
+                if (!saved) throw new Error(state.UNSAVED);
                 return getShapesTable();
               })
               .then(keep)

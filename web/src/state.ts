@@ -209,6 +209,8 @@ function editable(): ImageItem | null {
   return null;
 }
 
+export const UNSAVED = "Your last change is not saved yet: try again.";
+
 /** Whether all that was changed here has reached the server, after sending what had not. */
 export async function settled(): Promise<boolean> {
   window.clearTimeout(nudgeTimer);
@@ -707,7 +709,7 @@ export async function reloadProject(): Promise<boolean> {
 export const undoOrRedo = (way: "undo" | "redo"): Promise<void> => unedited(() => travel(way));
 
 async function travel(way: "undo" | "redo"): Promise<void> {
-  if (!(await settled())) return;
+  if (!(await settled())) return say(UNSAVED, "error");
   const answer = await attempt(() => api.travel(way));
   if (!answer) return;
   noteHistory(answer);
@@ -722,7 +724,7 @@ async function travel(way: "undo" | "redo"): Promise<void> {
 export async function changeScheme(
   change: Omit<api.SchemeChange, "base_version">,
 ): Promise<string | null> {
-  if (!(await settled())) return "Your last change is not saved yet: try again.";
+  if (!(await settled())) return UNSAVED;
   try {
     await api.putScheme({ ...change, base_version: knownVersion });
   } catch (error) {
