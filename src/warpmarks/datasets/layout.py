@@ -23,14 +23,14 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
 from warpmarks.errors import InputError
-from warpmarks.system.files import atomic_path, csv_writer
+from warpmarks.system.files import write_csv
 from warpmarks.wording import counted
 
 A_LINE_AN_IMAGE = (
@@ -108,13 +108,9 @@ def write_landmarks(
     values = landmarks.reshape(len(landmarks), 2 * landmarks.shape[1])
     if scores is not None:
         values = np.concatenate([values, scores], axis=1)
-    with (
-        atomic_path(Path(path)) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv_writer(file)
-        writer.writerow(landmark_columns(landmarks.shape[1], scores=scores is not None))
-        writer.writerows(landmark_row(name, row) for name, row in zip(names, values, strict=True))
+    header = landmark_columns(landmarks.shape[1], scores=scores is not None)
+    rows = (landmark_row(name, row) for name, row in zip(names, values, strict=True))
+    write_csv(Path(path), chain([header], rows))
 
 
 def landmark_columns(count: int, *, scores: bool) -> list[str]:

@@ -10,7 +10,6 @@ pictures/, report.html        what there is to look at
 """
 
 import csv
-import io
 import json
 import os
 import platform
@@ -30,7 +29,7 @@ from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
 from warpmarks.pydantic_reasons import first_reason
 from warpmarks.runs.record import FORMAT, RunRecord
-from warpmarks.system.files import csv_writer, refuse_later_format, replace_folder, write_text
+from warpmarks.system.files import refuse_later_format, replace_folder, write_csv, write_text
 from warpmarks.system.locks import held
 from warpmarks.system.machine import version_of
 
@@ -244,11 +243,11 @@ class RunFolder:
     def write_unreadable(self, unreadable: Sequence[tuple[str, str]]) -> None:
         """The images that were left out, if any."""
         if unreadable:
-            _write_table(self.path / "unreadable.csv", [("image", "reason"), *unreadable])
+            write_csv(self.path / "unreadable.csv", [("image", "reason"), *unreadable])
 
     def write_names(self, names: Iterable[str]) -> None:
         """The names of the images that the run is trained on."""
-        _write_table(self.path / "images.csv", [("image",), *((name,) for name in names)])
+        write_csv(self.path / "images.csv", [("image",), *((name,) for name in names)])
 
     def read_names(self) -> tuple[str, ...] | None:
         """What ``write_names`` wrote; None of a run that kept none, or whose file is damaged."""
@@ -277,12 +276,6 @@ def _unknown_settings(error: ValidationError) -> list[str]:
     if any(one["type"] != "extra_forbidden" for one in found):
         return []
     return [".".join(map(str, one["loc"])) for one in found]
-
-
-def _write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    text = io.StringIO()
-    csv_writer(text).writerows(rows)
-    write_text(path, text.getvalue(), errors="surrogateescape")
 
 
 def _as_text(record: RunRecord) -> str:

@@ -10,7 +10,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -87,17 +87,16 @@ def remove_partial_folders(home: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def write_text(path: Path, text: str, *, sync: bool = True, errors: str = "strict") -> None:
+def write_text(path: Path, text: str, *, sync: bool = True) -> None:
     """Write a text file whole or not at all.
 
     Args:
         path: where the file is to be.
         text: what is in it.
         sync: as in `atomic_path`.
-        errors: surrogateescape where it may hold names of files that are no text.
     """
     with atomic_path(path, sync=sync) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors=errors)
+        temporary.write_text(text, encoding="utf-8")
 
 
 class _Lines:
@@ -115,6 +114,15 @@ def csv_writer(file: TextIO | io.StringIO) -> Any:
     a line.
     """
     return csv.writer(_Lines(file), lineterminator="\r\n")
+
+
+def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Write rows of comma-separated values, whole or not at all; names of files may be no text."""
+    with (
+        atomic_path(path) as temporary,
+        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
+    ):
+        csv_writer(file).writerows(rows)
 
 
 def write_json(path: Path, value: object) -> None:

@@ -14,7 +14,7 @@ interrupted process has written there is used by the next one, if it is asked fo
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +28,7 @@ from warpmarks.datasets.published.published_set import PublishedSet, SourceImage
 from warpmarks.datasets.reading import open_stored
 from warpmarks.datasets.scheme_file import SCHEME, write_scheme
 from warpmarks.errors import InputError
-from warpmarks.system.files import (
-    atomic_path,
-    cannot_write,
-    csv_writer,
-    replace_folder,
-    write_json,
-)
+from warpmarks.system.files import cannot_write, replace_folder, write_csv, write_json
 from warpmarks.system.parallel import Workers
 from warpmarks.system.progress import Progress, SilentProgress
 
@@ -266,24 +260,11 @@ def _write_tables(
         )
         write_scheme(root / SCHEME, images.scheme)
     splits = [images.splits[index] for index in kept]
-    _write_table(root / "split.csv", ("image", "split"), zip(names, splits, strict=True))
-    _write_table(
-        root / SOURCES,
-        ("image", "file", "left", "top", "right", "bottom"),
-        (
-            (name, images.files[index], *(boxes[index] if boxes[index].any() else [""] * 4))
-            for name, index in zip(names, kept, strict=True)
-        ),
+    write_csv(root / "split.csv", [("image", "split"), *zip(names, splits, strict=True)])
+    sources = (
+        (name, images.files[index], *(boxes[index] if boxes[index].any() else [""] * 4))
+        for name, index in zip(names, kept, strict=True)
     )
+    write_csv(root / SOURCES, [("image", "file", "left", "top", "right", "bottom"), *sources])
     if left_out:
-        _write_table(root / "left_out.csv", ("image", "reason"), left_out.items())
-
-
-def _write_table(path: Path, header: tuple[str, ...], lines: Iterable[Iterable[object]]) -> None:
-    with (
-        atomic_path(path) as temporary,
-        temporary.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file,
-    ):
-        writer = csv_writer(file)
-        writer.writerow(header)
-        writer.writerows(lines)
+        write_csv(root / "left_out.csv", [("image", "reason"), *left_out.items()])
