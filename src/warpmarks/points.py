@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -104,6 +104,24 @@ class PointScheme:
     def count(self) -> int:
         """N."""
         return len(self.names)
+
+    def record(self) -> dict[str, Any]:
+        """As plain data, the points of mirror pairs counted from 1."""
+        mirror = tuple((first + 1, second + 1) for first, second in self.mirror)
+        return {"names": self.names, "normaliser": self.normaliser.text, "mirror": mirror}
+
+    @classmethod
+    def of_record(
+        cls,
+        names: tuple[str, ...],
+        normaliser: str,
+        mirror: tuple[tuple[int, int], ...],
+        *,
+        source: str,
+    ) -> "PointScheme":
+        """What ``record`` gave as plain data; ``source`` is of the normaliser, for messages."""
+        pairs = tuple((first - 1, second - 1) for first, second in mirror)
+        return cls(names, parse_normaliser(normaliser, names, source=source), pairs)
 
 
 def numbered_names(count: int) -> tuple[str, ...]:

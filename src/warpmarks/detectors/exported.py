@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from warpmarks.arguments import expect_path
 from warpmarks.detectors.base import ImageDetector
 from warpmarks.errors import InputError
-from warpmarks.points import PointScheme, parse_normaliser
+from warpmarks.points import PointScheme
 from warpmarks.pydantic_reasons import first_reason
 from warpmarks.regression.regressor import Regressor
 from warpmarks.system.files import refuse_later_format
@@ -78,11 +78,8 @@ class ExportRecord(_Entry):
 
 def exported_regressor(regressor: Regressor) -> ExportedRegressor:
     """A regressor as the file's metadata hold it."""
-    scheme = regressor.scheme
     return ExportedRegressor(
-        names=scheme.names,
-        normaliser=scheme.normaliser.text,
-        mirror=tuple((first + 1, second + 1) for first, second in scheme.mirror),
+        **regressor.scheme.record(),
         method=regressor.method,
         fitted_on=regressor.fitted_on,
         weights=_as_text(regressor.weights),
@@ -224,11 +221,7 @@ def _regressor_in(record: ExportRecord) -> Regressor:
     return Regressor(
         _as_array(held.weights).reshape(2 * points, 2 * record.num_landmarks),
         None if held.offset is None else _as_array(held.offset),
-        PointScheme(
-            held.names,
-            parse_normaliser(held.normaliser, held.names, source="normaliser"),
-            tuple((first - 1, second - 1) for first, second in held.mirror),
-        ),
+        PointScheme.of_record(held.names, held.normaliser, held.mirror, source="normaliser"),
         held.method,
         record.digest,
         held.fitted_on,

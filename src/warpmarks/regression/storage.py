@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from warpmarks.arguments import expect_path
 from warpmarks.datasets.results import REGRESSOR
 from warpmarks.errors import InputError
-from warpmarks.points import PointScheme, check_names, parse_normaliser
+from warpmarks.points import PointScheme, check_names
 from warpmarks.pydantic_reasons import first_reason
 from warpmarks.regression.regressor import Regressor, expect_regressor
 from warpmarks.system.files import atomic_path, fresh_folder, refuse_later_format, write_json
@@ -101,13 +101,10 @@ def save_regressor(
             "fit_regressor(..., detector=detector.digest)"
         )
     refuse_existing(path, overwrite=overwrite)
-    scheme = regressor.scheme
     record = RegressorRecord(
         method=regressor.method,
         num_landmarks=regressor.num_landmarks,
-        names=scheme.names,
-        normaliser=scheme.normaliser.text,
-        mirror=tuple((first + 1, second + 1) for first, second in scheme.mirror),
+        **regressor.scheme.record(),
         detector=regressor.detector,
         fitted_on=regressor.fitted_on,
         fitted_names=tuple(sorted(regressor.fitted_names)),
@@ -170,11 +167,7 @@ def load_regressor(path: str | Path) -> Regressor:
     return Regressor(
         tensors["weights"].astype(np.float64),
         tensors["offset"].astype(np.float64) if record.bias else None,
-        PointScheme(
-            record.names,
-            parse_normaliser(record.normaliser, record.names, source=source),
-            tuple((first - 1, second - 1) for first, second in record.mirror),
-        ),
+        PointScheme.of_record(record.names, record.normaliser, record.mirror, source=source),
         record.method,
         record.detector,
         record.fitted_on,

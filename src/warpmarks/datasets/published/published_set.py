@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from warpmarks.datasets.published.crops import Crop
 from warpmarks.datasets.published.finding_parts import Places
-from warpmarks.points import Normaliser, PointScheme, parse_normaliser
+from warpmarks.points import PointScheme
 
 
 @dataclass(frozen=True)
@@ -83,5 +83,4 @@ def scheme_of(
     names: tuple[str, ...], normaliser: str, mirror: tuple[tuple[int, int], ...]
 ) -> PointScheme:
     """A scheme from a normaliser's text and from mirror pairs that are counted from 1."""
-    parsed: Normaliser = parse_normaliser(normaliser, names, source="the normaliser")
-    return PointScheme(names, parsed, tuple((first - 1, second - 1) for first, second in mirror))
+    return PointScheme.of_record(names, normaliser, mirror, source="the normaliser")
