@@ -255,6 +255,7 @@ def test_later_overrides_win_and_are_judged_together() -> None:
         ("image.margin=0.5", "image.margin is 0.5: expected at most 0.4"),
         ("network.kernels=[5,3,3,1]", "need one entry more than network.filters"),
         ("network.kernels=[5,3,3,1,2]", "network.kernels must be odd"),
+        ("network.kernels=[5,5,3,3,1]", "network.coarse needs a 1 among network.kernels, before"),
         ("network.filters=[4,6,x,6,8]", "network.filters.2 is 'x': expected a whole number"),
         ("optimiser.learning_rate=.inf", "optimiser.learning_rate is inf: expected a fin"),
         ("optimiser.learning_rate=.nan", "optimiser.learning_rate is nan: expected a fin"),

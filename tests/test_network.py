@@ -300,18 +300,3 @@ def test_weights_are_normal_with_variance_2_over_fan_in():
         assert convolution.weight.std().item() == pytest.approx(expected, rel=0.06)
         assert abs(convolution.weight.mean().item()) < 0.1 * expected
     assert convolutions[-1].bias.abs().max() == 0
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"kernels": (3, 3)}, "5 filters need 6 kernels and dilations, got 2 and 6"),
-        ({"dilations": (1,) * 7}, "got 6 and 7"),
-        ({"filters": (20,)}, "1 filters need 2"),
-        ({"kernels": (5, 3, 4, 3, 1, 1)}, "kernels must be odd"),
-        ({"kernels": (5, 3, 3, 3, 3, 1), "coarse": (8,)}, "coarse maps need a kernel of 1 before"),
-    ],
-)
-def test_lists_that_do_not_fit_are_refused(options, told):
-    with pytest.raises(ValueError, match=told):
-        LandmarkNetwork(3, **options)

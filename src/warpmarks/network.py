@@ -181,6 +181,8 @@ def reference_of(network: nn.Module) -> Float[Tensor, "landmarks 2"] | None:
 class LandmarkNetwork(nn.Module):
     """Psi: (B, 3, H, W) images in [0, 1] to (B, K, H/2, W/2) score maps, any real numbers.
 
+    What goes together is checked by ``warpmarks.configuration.NetworkConfig``.
+
     Args:
         num_landmarks: K.
         filters: of all convolutions but the last.
@@ -194,10 +196,6 @@ class LandmarkNetwork(nn.Module):
             ``warpmarks.exchange``.
         reference: whether it keeps where its landmarks usually are, for a second look.
         generator: draws the initial weights, normal with variance 2 / fan_in.
-
-    Raises:
-        ValueError: lists of unequal length, an even kernel, or coarse maps and no 1 x 1 convolution
-            to see them.
     """
 
     def __init__(
@@ -216,18 +214,6 @@ class LandmarkNetwork(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if not len(filters) + 1 == len(kernels) == len(dilations):
-            raise ValueError(
-                f"{len(filters)} filters need {len(filters) + 1} kernels and dilations, "
-                f"got {len(kernels)} and {len(dilations)}"
-            )
-        if any(kernel % 2 == 0 for kernel in kernels):
-            raise ValueError(f"kernels must be odd, got {list(kernels)}")
-        if coarse and 1 not in kernels[:-1]:
-            raise ValueError(
-                "coarse maps need a kernel of 1 before the last that sees them, got "
-                f"{list(kernels)}"
-            )
         self.score_scale = score_scale
         layers: list[nn.Module] = []
         inputs, outputs = 3, [*filters, num_landmarks]
