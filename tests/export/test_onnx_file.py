@@ -184,7 +184,8 @@ def forget(model):
 
 
 def come_from_the_future(model):
-    model.metadata_props[-1].value = '{"format": 99, "gadget": 1}'
+    record = json.loads(model.metadata_props[-1].value)
+    model.metadata_props[-1].value = json.dumps(record | {"format": 99})
 
 
 def lose_half(model):
