@@ -82,7 +82,7 @@ def about_scoring(scoring: Scoring, draws: int) -> dict[str, Any]:
     """What decides errors, but for the number of labels."""
     return {
         "draws": draws,
-        "method": "auto",  # cells of earlier versions, which fitted otherwise, have none
+        "method": "auto",
         "normaliser": scoring.held_out.scheme.normaliser.text,
         "fit": digest_of(_content(scoring.fitted)),
         "score": digest_of(_content(scoring.held_out)),
@@ -105,18 +105,18 @@ def score(
 
 
 def read_figures(folder: Path) -> dict[str, Any] | None:
-    """What cell.json says; None where there is none, or one of an earlier version.
+    """What cell.json says; None where there is none.
 
     Raises:
         InputError: it is damaged.
     """
     path = folder / CELL
     try:
-        written = json.loads(path.read_text(encoding="utf-8"))
-        return written if "trained" in written else None
+        written: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return {key: written[key] for key in ("trained", "scored", "errors")}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(
             f"{path} is damaged ({error}): remove this file, and the run is scored anew"
         ) from error

@@ -669,11 +669,10 @@ def test_labels_of_an_image_of_another_size_are_set_aside_until_they_are_placed_
     again.stop()
 
 
-def test_a_project_that_knows_no_sizes_takes_the_present_ones(replaced, tiny_run, tmp_path):
+def test_a_project_that_does_not_know_sizes_takes_the_present_ones(replaced, tiny_run, tmp_path):
     folder, original = replaced
     record = tmp_path / "project" / "project.json"
-    old = {key: value for key, value in json.loads(record.read_text()).items() if key != "sizes"}
-    record.write_text(json.dumps(old))
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"sizes": {}}))
     history = tmp_path / "project" / "history.jsonl"
     lines = [json.loads(line) for line in history.read_text().splitlines()]
     for line in lines:

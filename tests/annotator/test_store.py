@@ -1,4 +1,3 @@
-import hashlib
 import json
 import os
 import random
@@ -212,63 +211,6 @@ def test_points_that_were_changed_twice_and_back_are_found_again_from_the_histor
         other.close()
 
 
-FIRST = [
-    {"kind": "labels", "image": "a.png", "before": [None, None], "what": "two"},
-    {"kind": "scheme", "what": "the points' definition"},
-]
-
-
-@pytest.mark.parametrize("cut", [False, True])
-def test_a_history_of_format_1_is_read_and_gone_on_with(project, cut):
-    project.close()
-    two = Scheme(("one", "two"), COLOURS[:2]).to_json()
-    three = Scheme(("two", "new", "one"), COLOURS).to_json()
-    one, other_one = {"x": 1.0, "y": 2.0, "visible": True}, {"x": 3.0, "y": 4.0, "visible": True}
-    changes = [
-        FIRST[0] | {"after": [one, other_one]},
-        FIRST[1]
-        | {
-            "before": {"scheme": two, "labels": {"a.png": [one, other_one]}},
-            "after": {"scheme": three, "labels": {"a.png": [other_one, None, one]}},
-        },
-    ]
-    if cut:
-        changes += [{"kind": "cut", "what": "landmarks.csv was changed by another program"}]
-    history = project.path / "history.jsonl"
-    history.write_text("".join(json.dumps(change) + "\n" for change in changes))
-    table = project.path / "landmarks.csv"
-    x = 8 if cut else 1  # as the other program says
-    table.write_text(f"image,x1,y1,x2,y2,x3,y3\na.png,3.000,4.000,,,{x}.000,2.000\n")
-    digest = hashlib.blake2b(table.read_bytes(), digest_size=16).hexdigest()
-    record = {"format": 1, "images": "..", **three, "not_visible": {}}
-    record |= {"changes": len(changes), "table": digest}
-    (project.path / "project.json").write_text(json.dumps(record))
-    other = Project(project.path, ".")
-    assert not other.notices
-    assert other.can_undo != cut
-    assert other.annotations.of("a.png") == labels((3, 4), None, (x, 2))
-    stale = {
-        name: (project.path / name).read_bytes()
-        for name in ("project.json", "landmarks.csv", "points.json")
-    }
-    only = Scheme(("one",), COLOURS[:1])
-    other.set_scheme(only, (2,), other.version, drop_labels=True)
-    other.close()
-    for name in ("project.json", "points.json"):  # killed behind the table
-        (project.path / name).write_bytes(stale[name])
-    other = Project(project.path, ".")
-    assert other.annotations == Annotations(only, {"a.png": labels((x, 2))})
-    other.undo()
-    assert other.annotations.of("a.png") == labels((3, 4), None, (x, 2))
-    if not cut:
-        other.undo()
-        assert other.annotations.scheme.names == ("one", "two")
-        assert other.annotations.of("a.png") == labels((1, 2), (3, 4))
-        other.undo()
-        assert not other.annotations.labels
-    other.close()
-
-
 def test_an_older_tab_cannot_change_points_that_were_changed_since(project):
     project.set_scheme(Scheme(("one",), COLOURS[:1]), (0,), 0)
     with pytest.raises(Conflict, match="changed elsewhere"):
@@ -417,6 +359,9 @@ def test_a_damaged_record_or_table_is_told_of(project):
     record = json.loads((project.path / "project.json").read_text())
     (project.path / "project.json").write_text(json.dumps(record | {"format": 9}))
     with pytest.raises(InputError, match="later warpmarks"):
+        Project(project.path, ".")
+    (project.path / "project.json").write_text(json.dumps(record | {"format": 1}))
+    with pytest.raises(InputError, match=r"earlier .*: begin a new project .* --from .*landmarks"):
         Project(project.path, ".")
     (project.path / "project.json").write_text(json.dumps({"points": []}))
     with pytest.raises(InputError, match="is damaged"):
@@ -589,16 +534,3 @@ def test_a_kill_at_any_moment_loses_no_more_than_that_click(project):
         assert left == {".lock", "history.jsonl", "landmarks.csv", "points.json", "project.json"}
         opened.close()
     assert told > 4
-
-
-def test_a_project_of_before_points_were_marked_as_accepted_opens(project):
-    project.set_labels("a.png", (Placed(1, 2, accepted=True), Placed(3, 4), None), 0, "two")
-    path = project.path / "project.json"
-    record = json.loads(path.read_text())
-    assert record.pop("accepted") == {"a.png": [0]}
-    assert reopened(project).annotations.of("a.png")[0] == Placed(1, 2, accepted=True)
-    path.write_text(json.dumps(record))
-    project.close()
-    old = Project(project.path, project.path.parent)
-    assert old.annotations.of("a.png") == labels((1, 2), (3, 4), None)
-    old.close()

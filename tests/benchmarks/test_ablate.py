@@ -282,17 +282,6 @@ def test_a_finished_comparison_is_read_again(command, copied, monkeypatch):
     assert command(plan(), copied)[:2] == (0, table)
 
 
-def test_a_run_whose_cell_an_earlier_version_wrote_is_scored_and_not_trained(command, copied):
-    run = copied / "heads/one-look/3"
-    before, weights = errors_of(copied), (run / "weights.safetensors").read_bytes()
-    (run / "cell.json").write_text(json.dumps({"about": {}, "dead": 7, "errors": {"1": [99.0]}}))
-    asked = plan(seeds=[3])
-    del asked["variants"]["paper"]
-    assert command(asked, copied)[0] == 0
-    assert errors_of(copied) == before
-    assert (run / "weights.safetensors").read_bytes() == weights
-
-
 @pytest.mark.usefixtures("untrained")
 def test_labels_that_are_missing_are_scored_and_those_that_are_not_asked_for_not_shown(
     command, copied, monkeypatch

@@ -228,25 +228,6 @@ def test_photographs_whose_points_are_known_to_be_upright_are_not_told_of(
     assert (code, err.endswith("on the upright picture, so leave --as-stored away\n")) == (2, True)
 
 
-def test_names_beside_a_table_of_an_earlier_version_are_told_of(warpmarks, tmp_path):
-    table, old = tmp_path / "points.csv", tmp_path / "points.json"
-    table.write_text("image,x1,y1,x2,y2\na.png,1,2,3,4\n")
-    arguments = ("convert", table, tmp_path / "o.csv", "--to", "deeplabcut", "--overwrite")
-    told = "points.json beside it names as many: rename it to points.names.json to keep its names"
-    assert warpmarks(*arguments)[::2] == (0, "")
-    old.write_text('{"names": ["eye"]}')
-    assert warpmarks(*arguments)[::2] == (0, "")
-    old.write_text('{"names": ["eye", "fin"]}')
-    assert told in warpmarks(*arguments)[2]
-    assert warpmarks(*arguments, "--names", "a,b")[::2] == (0, "")
-    (tmp_path / "landmarks.csv").write_text(table.read_text())
-    assert warpmarks(*arguments)[::2] == (0, ""), "they are those of the set"
-    (tmp_path / "landmarks.csv").unlink()
-    old.rename(tmp_path / "points.names.json")
-    assert "keep its names" not in warpmarks(*arguments)[2]
-    assert read(tmp_path / "o.csv").names == ("eye", "fin")
-
-
 def test_images_of_a_set_are_called_by_their_paths_in_its_images(warpmarks, fish, tmp_path):
     photos = tmp_path / "one" / "images"
     photos.mkdir(parents=True)

@@ -271,7 +271,7 @@ def test_a_supervised_network_is_scored_on_the_points_that_it_finds(
 def test_scored_images_that_a_supervised_network_has_seen_are_told_of(
     warpmarks, supervised, annotated_set, split, kept, caution
 ):
-    if not kept:  # as runs of earlier versions are
+    if not kept:
         (supervised / "images.csv").unlink()
     command = ["evaluate", supervised, annotated_set, "--split", split]
     told = json.loads(warpmarks(*command, "--json", "-")[1])["caution"]

@@ -195,13 +195,6 @@ def saved(tmp_path):
     return path
 
 
-def test_one_of_an_earlier_version_does_not_know_its_images(saved):
-    record = json.loads((saved / "regressor.json").read_text())
-    assert len(record.pop("fitted_names")) == 5
-    (saved / "regressor.json").write_text(json.dumps(record))
-    assert load_regressor(saved).count_fitted(made_examples(5).names) == 0
-
-
 def test_what_is_there_is_not_replaced(saved):
     other = fit_regressor(made_examples(6), SCHEME, detector="d").regressor
     with pytest.raises(InputError, match="holds a regressor already"):

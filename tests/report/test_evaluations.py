@@ -188,6 +188,7 @@ def test_the_section_of_a_regressor_names_images_that_stand_out(tmp_path):
         "mirror": [],
         "detector": "0123",
         "fitted_on": 20,
+        "fitted_names": [],
         "bias": False,
     }
     found = [{"sentence": f"{index}.png is off."} for index in range(5)]

@@ -239,8 +239,15 @@ def test_a_later_format(run: RunFolder) -> None:
     record = json.loads(path.read_text())
     path.write_text(json.dumps({**record, "format": FORMAT + 1, "new": True}))
     with pytest.raises(
-        InputError, match=rf"format {FORMAT + 1} by a later .*up to {FORMAT}: upgrade"
+        InputError, match=rf"format {FORMAT + 1} by a later .*reads format {FORMAT}: upgrade"
     ):
+        run.record()
+
+
+def test_an_earlier_format(run: RunFolder) -> None:
+    path = run.path / "run.json"
+    path.write_text('{"format": 1, "images": "cats"}')
+    with pytest.raises(InputError, match=r"run\.json: written in format 1 by an earlier .*: train"):
         run.record()
 
 

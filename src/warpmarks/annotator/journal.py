@@ -8,13 +8,12 @@ and redo are lines too, so what can be undone is known after any restart:
     {"kind": "scheme", "before": scheme, "after": scheme, "was": [0, null, 2],
      "gone": {image: {"1": point}}, "what": "the points' definition"}
     {"kind": "undo", "of": 12}     {"kind": "redo", "of": 12}
-    {"kind": "cut", "after": {"scheme", "labels"}, "what": ...}   what came before it cannot be
-                                                                  undone
-    {"kind": "base", "after": {"scheme", "labels"}}   changes nothing: all that there is
+    {"kind": "cut", "after": {"scheme", "labels", "sizes"}, "what": ...}   what came before it
+                                                                           cannot be undone
+    {"kind": "base", "after": {"scheme", "labels", "sizes"}}   changes nothing: all that there is
 
-A change of the scheme holds the labels of points that go away, and no others. Up to format 1 of
-project.json it had all labels, as ``before`` and ``after`` each with "scheme" and "labels", and a
-cut had none. The number of a change is that of its line, from 1.
+A change of the scheme holds the labels of points that go away, and no others. The number of a
+change is that of its line, from 1.
 """
 
 import json
@@ -36,14 +35,12 @@ class Entry(NamedTuple):
     Attributes:
         kind: labels or scheme, also where such a change is undone or made again; else its own.
         image: whose labels were changed, if any.
-        whole: whether it has all labels, so that none of the changes before it need be known.
         begin: its first byte in the file.
         end: behind its last byte.
     """
 
     kind: str
     image: str | None
-    whole: bool
     begin: int
     end: int
 
@@ -152,7 +149,7 @@ class Journal:
         )
 
     def _take(self, change: Change, size: int) -> None:
-        kind, image, whole = change["kind"], change.get("image"), _has_all_labels(change)
+        kind, image = change["kind"], change.get("image")
         match kind:
             case "labels" | "scheme":
                 self._undo.append(self.last + 1)
@@ -169,8 +166,8 @@ class Journal:
             case other:
                 raise ValueError(other)
         if kind in {"undo", "redo"}:
-            kind, image, whole, *_ = self.entry(change["of"])
-        self._entries.append(Entry(kind, image, whole, self._length, self._length + size))
+            kind, image, *_ = self.entry(change["of"])
+        self._entries.append(Entry(kind, image, self._length, self._length + size))
         self._length += size
 
     @staticmethod
@@ -178,11 +175,3 @@ class Journal:
         if source[-1] != number:
             raise ValueError(number)
         target.append(source.pop())
-
-
-def _has_all_labels(change: Change) -> bool:
-    return "was" not in change if change["kind"] == "scheme" else _is_snapshot(change.get("after"))
-
-
-def _is_snapshot(value: object) -> bool:
-    return isinstance(value, dict) and "labels" in value

@@ -61,16 +61,16 @@ class ProjectRecord(_Scheme):
     """project.json."""
 
     not_visible: dict[Text, list[Number]]
-    accepted: dict[Text, list[Number]] = {}
+    accepted: dict[Text, list[Number]]
     changes: Number
     table: Text | None
-    sizes: dict[Text, _Size] = {}
+    sizes: dict[Text, _Size]
 
 
 class _Snapshot(_Record):
     scheme: _Scheme
     labels: dict[Text, _Labels]
-    sizes: dict[Text, _Size] = {}
+    sizes: dict[Text, _Size]
 
 
 class _LabelsChange(_Record):
@@ -92,13 +92,6 @@ class _SchemeChange(_Record):
     what: Text
 
 
-class _OldSchemeChange(_Record, extra="forbid"):
-    kind: Literal["scheme"]
-    before: _Snapshot
-    after: _Snapshot
-    what: Text
-
-
 class _Move(_Record):
     kind: Literal["undo", "redo"]
     of: Number
@@ -106,12 +99,10 @@ class _Move(_Record):
 
 class _Whole(_Record):
     kind: Literal["cut", "base"]
-    after: _Snapshot | None = None
+    after: _Snapshot
 
 
-_CHANGE: TypeAdapter[Any] = TypeAdapter(
-    _LabelsChange | _SchemeChange | _OldSchemeChange | _Move | _Whole
-)
+_CHANGE: TypeAdapter[Any] = TypeAdapter(_LabelsChange | _SchemeChange | _Move | _Whole)
 
 
 def check_change(change: object) -> None:

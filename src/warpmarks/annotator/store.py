@@ -43,7 +43,7 @@ from warpmarks.errors import InputError
 from warpmarks.formats import own_csv
 from warpmarks.formats.sources import read_json
 from warpmarks.pydantic_reasons import first_reason
-from warpmarks.system.files import make_folder, refuse_later_format, write_json
+from warpmarks.system.files import make_folder, refuse_other_format, write_json
 from warpmarks.system.locks import hold
 from warpmarks.wording import counted
 
@@ -100,16 +100,17 @@ class Project:
             for temporary in self.path.glob(f".{left}.*"):
                 temporary.unlink(missing_ok=True)
         try:
+            record = None if new else self._record()
             self._journal = Journal(self.path / HISTORY)
             self._versions: dict[str, int] = {}
             self.scheme_version = 0
-            if new:
+            if record is None:
                 self.annotations = Annotations(scheme or Scheme(), labels or {})
                 self._save(self.annotations)
                 if labels:
                     self._make({"kind": "base", "after": _snapshot(self.annotations)})
             else:
-                self._open()
+                self._open(record)
         except BaseException:
             self.close()
             raise
@@ -147,10 +148,7 @@ class Project:
         """
         points: list[int | None] = list(range(self.annotations.scheme.count))
         for number in range(self.version, max(base, 0), -1):
-            entry = self._journal.entry(number)
-            if entry.kind == "scheme" and entry.whole:  # by an earlier warpmarks, which did not say
-                return [None] * len(points)
-            if entry.kind == "scheme":
+            if self._journal.entry(number).kind == "scheme":
                 before = self._was_before(number)
                 points = [None if point is None else before[point] for point in points]
         return points
@@ -158,8 +156,7 @@ class Project:
     def know_sizes(self, sizes: Mapping[str, Size]) -> None:
         """Take the present sizes of labelled images for those that they were labelled at.
 
-        Only where these are not known: of projects of earlier versions, and where another program
-        has written the table.
+        Only where these are not known, as where another program has written the table.
 
         Raises:
             InputError: it cannot be saved.
@@ -328,7 +325,7 @@ class Project:
         match change["kind"]:
             case "labels":
                 return _with_labels(annotations, change, "after", "size")
-            case "scheme" if "was" in change:
+            case "scheme":
                 after, was = scheme_from_json(change["after"], source=HISTORY), change["was"]
                 _check_count(was, after)
                 return annotations.with_scheme(after, was)
@@ -336,7 +333,7 @@ class Project:
                 return self._before(annotations, self._journal.change(change["of"]))
             case "redo":
                 return self._after(annotations, self._journal.change(change["of"]))
-        return _from_snapshot(change["after"]) if change.get("after") else annotations
+        return _from_snapshot(change["after"])
 
     def _was_before(self, number: int) -> list[int | None]:
         """For each point after a change of the scheme which one it was before."""
@@ -353,8 +350,6 @@ class Project:
         """The annotations without a change that was made last."""
         if change["kind"] == "labels":
             return _with_labels(annotations, change, "before", "size_before")
-        if "was" not in change:
-            return _from_snapshot(change["before"])
         before = scheme_from_json(change["before"], source=HISTORY)
         _check_count(change["was"], annotations.scheme)
         back = annotations.with_scheme(before, _places_of(change["was"], before.count))
@@ -392,20 +387,20 @@ class Project:
             },
         )
 
-    def _open(self) -> None:
-        record, journal = self._record(), self._journal
+    def _open(self, record: Mapping[str, Any]) -> None:
+        journal = self._journal
         scheme = scheme_from_json(record, source=str(self.path / RECORD))
         applied, recorded = record["changes"], record["table"]
         not_visible, accepted = (
-            {image: set(points) for image, points in record.get(key, {}).items()}
+            {image: set(points) for image, points in record[key].items()}
             for key in (NOT_VISIBLE, ACCEPTED)
         )
-        sizes = sizes_from_json(record.get(SIZES, {}))
+        sizes = sizes_from_json(record[SIZES])
         for number in range(1, journal.last + 1):
             self._touch(number)
         pending = range(applied + 1, journal.last + 1)
         as_recorded = recorded == (self._table_digest() if scheme.count else None)
-        if scheme.count and self._table_digest() is None and self._tells_all(applied):
+        if scheme.count and self._table_digest() is None and applied <= journal.last:
             self.annotations, as_recorded = self._replayed(scheme), True
             self.notices.append(
                 f"{self.path / own_csv.TABLE} was not there: it is written anew from {HISTORY}"
@@ -433,23 +428,8 @@ class Project:
                     "what": "landmarks.csv was changed by another program",
                 }
             )
-        elif self._newest("cut") > self._newest_whole():  # by an earlier warpmarks
-            self._make({"kind": "base", "after": _snapshot(self.annotations)})
         else:
             self._save(self.annotations)
-
-    def _tells_all(self, applied: int) -> bool:
-        """Whether the history has each of so many changes, or all labels after some of them."""
-        return applied <= self._journal.last and self._newest("cut") <= self._newest_whole()
-
-    def _newest(self, kind: str) -> int:
-        numbers = range(self._journal.last, 0, -1)
-        return next((each for each in numbers if self._journal.entry(each).kind == kind), 0)
-
-    def _newest_whole(self) -> int:
-        """Number of the newest change that has all labels; 0 where none has."""
-        numbers = range(self._journal.last, 0, -1)
-        return next((each for each in numbers if self._journal.entry(each).whole), 0)
 
     def _replayed(self, recorded: Scheme) -> Annotations:
         """What the history alone says.
@@ -457,8 +437,9 @@ class Project:
         Args:
             recorded: the points where the history does not change them.
         """
-        journal, begin = self._journal, self._newest_whole()
-        annotations = Annotations(recorded)
+        journal, annotations = self._journal, Annotations(recorded)
+        numbers = range(journal.last, 0, -1)
+        begin = next((each for each in numbers if journal.entry(each).kind in {"cut", "base"}), 0)
         if not begin and (first := self._first_scheme_change()):
             annotations = Annotations(scheme_from_json(first["before"], source=HISTORY))
         for number in range(max(1, begin), journal.last + 1):
@@ -474,7 +455,8 @@ class Project:
         record = read_json(self.path / RECORD, "the record of an annotation project")
         if not isinstance(record, dict):
             raise self._damaged("no object")
-        refuse_later_format(record, FORMAT, self.path / RECORD)
+        again = f"begin a new project with its points by --from {self.path / own_csv.TABLE}"
+        refuse_other_format(record, FORMAT, self.path / RECORD, again)
         try:
             ProjectRecord.model_validate(record)
         except ValidationError as error:
@@ -593,7 +575,7 @@ def _from_snapshot(value: Mapping[str, Any]) -> Annotations:
     return Annotations(
         scheme,
         {image: labels_from_json(labels) for image, labels in value["labels"].items()},
-        sizes_from_json(value.get(SIZES, {})),
+        sizes_from_json(value[SIZES]),
     )
 
 

@@ -138,7 +138,6 @@ def convert(
         format = source_format.value if source_format else recognise(source, flag="--from")
         table = read(source, format, files)
     turned = turned_photographs(table, files, as_stored=as_stored, ours=format == "warpmarks")
-    old = told_of_old_names(table, source) if format == "warpmarks" and names is None else None
     normaliser = table.normaliser
     if names is not None:
         table = rename_points(table, listed_names(names, "--names"), source="--names")
@@ -157,7 +156,7 @@ def convert(
     missing = missing_images(table, files) if images is not None else None
     apart = None if missing or images is None or to != "warpmarks" else images_apart(table, target)
     oddities = (told_of_shares(table.points), told_of_origin(table.points))
-    told = (*oddities, missing, far, turned, old, apart)
+    told = (*oddities, missing, far, turned, apart)
     for sentence in filter(None, told):
         print(sentence, file=sys.stderr)
     if dropped:
@@ -254,30 +253,6 @@ def turned_photographs(
     )
     photographs = f"{counted(count, 'photograph')} {be(count)} turned by EXIF"
     return f"{photographs}, such as {shown(min(turned).name)}: {assumed}"
-
-
-def told_of_old_names(table: "PointTable", source: Path) -> str | None:
-    """A sentence on names in the file beside a table X.csv that was X.json once; None without."""
-    from warpmarks.datasets.scheme_file import TABLE, scheme_path
-    from warpmarks.errors import InputError
-    from warpmarks.formats.sources import read_json
-
-    if table.named or not source.is_file() or source.name == TABLE:
-        return None
-    old = source.with_suffix(".json")
-    if scheme_path(source.with_name(TABLE)) == old and source.with_name(TABLE).exists():
-        return None  # they are those of the set
-    try:
-        content = read_json(old, "names of points") if old.is_file() else None
-    except InputError:
-        return None
-    names = content.get("names") if isinstance(content, dict) else None
-    if not isinstance(names, list) or len(names) != len(table.names):
-        return None
-    return (
-        f"the points of {source} have no names, but {old.name} beside it names as many: rename it "
-        f"to {scheme_path(source).name} to keep its names"
-    )
 
 
 def told_of_far_points(table: "PointTable", files: "ImageFiles") -> str | None:

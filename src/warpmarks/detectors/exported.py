@@ -23,7 +23,7 @@ from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
 from warpmarks.pydantic_reasons import first_reason
 from warpmarks.regression.regressor import Regressor
-from warpmarks.system.files import refuse_later_format
+from warpmarks.system.files import refuse_other_format
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -206,7 +206,7 @@ def _read_record(path: Path, metadata: dict[str, str]) -> ExportRecord:
             f"{path} was not written by `warpmarks export`: it does not say what it finds"
         )
     with suppress(json.JSONDecodeError):  # which is told of below
-        refuse_later_format(json.loads(text), FORMAT, path)
+        refuse_other_format(json.loads(text), FORMAT, path, "export again")
     try:
         record: ExportRecord = ExportRecord.model_validate_json(text)
     except ValidationError as error:

@@ -47,12 +47,10 @@ def _slug(text: str) -> str:
 
 
 def _key_in(folder: Path) -> str | None:
-    """Of the evaluation in a folder; None where there is none, or one of an earlier version."""
+    """Of the evaluation in a folder; None where there is none that can be read."""
     for name in (EVALUATION, LABEL_CURVE):
         try:
-            key = json.loads((folder / name).read_text(encoding="utf-8")).get("key")
-        except (OSError, ValueError, AttributeError):
+            return str(json.loads((folder / name).read_text(encoding="utf-8"))["key"])
+        except (OSError, ValueError, TypeError, KeyError):
             continue
-        if isinstance(key, str):
-            return key
     return None

@@ -21,7 +21,7 @@ from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, check_names
 from warpmarks.pydantic_reasons import first_reason
 from warpmarks.regression.regressor import Regressor, expect_regressor
-from warpmarks.system.files import atomic_path, fresh_folder, refuse_later_format, write_json
+from warpmarks.system.files import atomic_path, fresh_folder, refuse_other_format, write_json
 
 FORMAT = 1
 FOLDER = "regressors"
@@ -46,8 +46,8 @@ class RegressorRecord(BaseModel):
     """Digest of the weights of the detector that it belongs to."""
     fitted_on: Annotated[int, Field(ge=1)]
     """Number of annotated images."""
-    fitted_names: tuple[str, ...] = ()
-    """A short hash of the name of each, sorted; none in files of earlier versions."""
+    fitted_names: tuple[str, ...]
+    """A short hash of the name of each, sorted; none where they are not known."""
     bias: bool
     about: dict[str, Any] = {}
     """What `warpmarks fit` tells of it: the set, the promise."""
@@ -193,7 +193,7 @@ def read_record(path: Path) -> RegressorRecord:
         raise InputError(f"{path} is no regressor: there is no {RECORD} in it{_others(path)}")
     try:
         written = json.loads(file.read_text(encoding="utf-8"))
-        refuse_later_format(written, FORMAT, file)
+        refuse_other_format(written, FORMAT, file, "fit the regressor again")
         record = RegressorRecord.model_validate(written)
     except ValidationError as error:
         reason = first_reason(error)

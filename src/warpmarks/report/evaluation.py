@@ -104,13 +104,13 @@ def _section(folder: Path, record: dict[str, Any]) -> Section:
                 folder / f"{POINTS}.png",
                 folder / f"{POINTS}_dark.png",
             ),
-            *_scores(folder, record.get("error_percent_by_score")),
+            *_scores(folder, record["error_percent_by_score"]),
         ),
     )
 
 
 def _scores(folder: Path, percents: list[float | None] | None) -> Iterator[Picture]:
-    """The picture of scores; evaluations of earlier versions have none, and those of few images."""
+    """The picture of scores; evaluations of few images have none."""
     if percents is None:
         return
     lowest, highest = percents[0], percents[-1]

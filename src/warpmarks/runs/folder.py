@@ -29,7 +29,7 @@ from warpmarks.datasets.results import RUN
 from warpmarks.errors import InputError
 from warpmarks.pydantic_reasons import first_reason
 from warpmarks.runs.record import FORMAT, RunRecord
-from warpmarks.system.files import refuse_later_format, replace_folder, write_csv, write_text
+from warpmarks.system.files import refuse_other_format, replace_folder, write_csv, write_text
 from warpmarks.system.locks import held
 from warpmarks.system.machine import version_of
 
@@ -152,14 +152,14 @@ class RunFolder:
         """What the run is.
 
         Raises:
-            InputError: no run here, a damaged record, or one of a later version.
+            InputError: no run here, a damaged record, or one of another format.
         """
         path = self.path / RUN
         if not path.is_file():
             raise InputError(self._no_run())
         try:
             written = json.loads(path.read_text(encoding="utf-8"))
-            refuse_later_format(written, FORMAT, path)
+            refuse_other_format(written, FORMAT, path, "train again")
             return RunRecord.model_validate(written)
         except ValidationError as error:
             if unknown := _unknown_settings(error):
@@ -250,7 +250,7 @@ class RunFolder:
         write_csv(self.path / "images.csv", [("image",), *((name,) for name in names)])
 
     def read_names(self) -> tuple[str, ...] | None:
-        """What ``write_names`` wrote; None of a run that kept none, or whose file is damaged."""
+        """What ``write_names`` wrote; None where the file is missing or damaged."""
         try:
             with (self.path / "images.csv").open(
                 encoding="utf-8", errors="surrogateescape", newline=""

@@ -8,7 +8,6 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.points import PointScheme
 
 FORMAT = 2
-"""1 knew neither supervised nor fine-tuned runs, nor budgets; it is still read."""
 
 
 class RecordEntry(BaseModel):

@@ -130,22 +130,24 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def refuse_later_format(written: object, known: int, path: Path) -> None:
-    """Raise where a record says that it is of a format that came after ``known``.
+def refuse_other_format(written: object, known: int, path: Path, again: str) -> None:
+    """Raise where a record says that it is of another format than ``known``.
 
     Args:
         written: the record as it was read, plain JSON.
-        known: the latest format that is read.
+        known: the format that is read.
         path: of the file, for the message.
+        again: what to do where an earlier version wrote it.
 
     Raises:
-        InputError: it is of a later one.
+        InputError: it is of another one.
     """
     found = written.get("format") if isinstance(written, dict) else None
-    if isinstance(found, int) and found > known:
+    if isinstance(found, int) and found != known:
+        whose, remedy = ("a later", "upgrade warpmarks") if found > known else ("an earlier", again)
         raise InputError(
-            f"{path}: written in format {found} by a later warpmarks, this one reads up to "
-            f"{known}: upgrade warpmarks"
+            f"{path}: written in format {found} by {whose} warpmarks, this one reads format "
+            f"{known}: {remedy}"
         )
 
 

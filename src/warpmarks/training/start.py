@@ -16,7 +16,7 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.errors import InputError, LostProcess
 from warpmarks.runs.folder import RunFolder, provenance
 from warpmarks.runs.geometry import Geometry, plan_geometry, require_room_for_padding
-from warpmarks.runs.record import FORMAT, ImageSource, RunBudget, RunRecord
+from warpmarks.runs.record import ImageSource, RunBudget, RunRecord
 from warpmarks.runs.weights import build_network, load_weights
 from warpmarks.system.memory import keep_freed_memory
 from warpmarks.system.progress import Progress, SilentProgress
@@ -316,11 +316,8 @@ class Start:
             self.folder.write_names(cache.names)
             self.folder.write_unreadable(cache.unreadable)
             return
-        if self.folder.read_names() is None:  # a run of an earlier version
-            self.folder.write_names(cache.names)
         if self.record.budget != kept:
-            changes = {"budget": kept, "format": FORMAT}
-            self.folder.update(self.record.model_copy(update=changes))
+            self.folder.update(self.record.model_copy(update={"budget": kept}))
 
 
 def _check_not_past(budget: Budget, done: Progressed, run: Path) -> None:
