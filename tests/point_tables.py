@@ -18,7 +18,6 @@ from warpmarks.formats.table import (
     PointTable,
     assemble,
 )
-from warpmarks.formats.yolo import outside
 from warpmarks.points import numbered_names
 
 # What every format holds or refuses: no control characters, no half of a surrogate pair.
@@ -80,7 +79,7 @@ def as_kept(table: PointTable, keeps: frozenset[Keeps]) -> PointTable:
     """What is left of the places, marks, names and scores in a format."""
     points, visibility = table.points.copy(), table.visibility.copy()
     if Keeps.OUTSIDE not in keeps:
-        gone = outside(table)
+        gone = table.outside
         points[gone], visibility[gone] = np.nan, UNLABELLED
     placed = np.isfinite(points).all(axis=2)
     if Keeps.FRACTIONS not in keeps:

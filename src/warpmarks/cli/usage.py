@@ -9,10 +9,10 @@ import typer
 from typer.core import TyperCommand
 
 from warpmarks.errors import InputError, OutOfMemory
+from warpmarks.wording import cut
 
 # Releases of typer differ in where they keep these two, not in what BadParameter derives from.
 ParserError: type[Exception] = typer.BadParameter.__mro__[2]
-_SHOWN = 60
 _DENIED = "permission denied: let this user read and write there, or choose another place"
 _REFUSED = {
     errno.EACCES: _DENIED,
@@ -60,7 +60,7 @@ def system_error(error: OSError) -> InputError | None:
     if error.filename is None or reason is None:
         return None
     place = str(error.filename)
-    shown = _short(place) if error.errno == errno.ENAMETOOLONG else place
+    shown = cut(place) if error.errno == errno.ENAMETOOLONG else place
     return InputError(f"{shown}: {reason}")
 
 
@@ -95,7 +95,7 @@ def _bad_value(error: Any, verb: str) -> str:
     message = first["msg"]
     choices = re.findall(r"'([^']*)'", message.partition("is not one of")[2])
     reason = f"expected {_either(choices)}" if choices else plain_reason(message)
-    return f"{name} is {_short(str(first['input']))}: {reason}"
+    return f"{name} is {cut(str(first['input']))}: {reason}"
 
 
 def _no_such_option(error: Any, verb: str) -> str:
@@ -115,10 +115,10 @@ def _other(error: Any, verb: str) -> str:
         takes = " ".join(
             _name(each) for each in error.ctx.command.params if each.param_type_name == "argument"
         )
-        return f"{_short(extra[1])} is more than {verb} takes: expected {takes or 'options only'}"
+        return f"{cut(extra[1])} is more than {verb} takes: expected {takes or 'options only'}"
     if unknown := re.match(r"No such command '(.*?)'", message, re.S):
         nearest = re.findall(r"'([^']*)'", message[unknown.end() :])
-        sentence = f"{_short(unknown[1])} is no command of {verb}"
+        sentence = f"{cut(unknown[1])} is no command of {verb}"
         return f"{sentence}: did you mean {_either(nearest)}?" if nearest else sentence
     return message.rstrip(".")
 
@@ -140,7 +140,3 @@ def _name(param: Any) -> str:
 
 def _either(names: list[str]) -> str:
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

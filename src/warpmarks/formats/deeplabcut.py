@@ -24,6 +24,7 @@ from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 from warpmarks.formats.image_files import ImageFiles
 from warpmarks.formats.sources import (
+    check_slashes,
     check_texts,
     decimal,
     filled,
@@ -121,19 +122,6 @@ def _index(images: Sequence[str]) -> Sequence[str]:
     if None in frames or len({frame[0] for frame in frames if frame}) != 1:
         return images
     return [str(frame[1]) for frame in frames if frame]
-
-
-def check_slashes(images: Sequence[str], kind: str) -> None:
-    """Raise where a backslash would be taken for a folder of Windows.
-
-    Raises:
-        InputError: a name has one.
-    """
-    for name in images:
-        if "\\" in name:
-            raise InputError(
-                f"the image {name!r} has a backslash, which {kind} takes for a folder: rename it"
-            )
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:

@@ -11,7 +11,7 @@ read as UTF-8 where it is that: imglab declares ISO-8859-1 and copies the bytes 
 
 from pathlib import Path
 from xml.parsers import expat
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -176,7 +176,7 @@ def _box_lines(table: PointTable, row: int, box: tuple[float, float, float, floa
     width, height = (max(1, _nearest(side)) for side in box[2:])
     lines = [f"    <box top='{top}' left='{left}' width='{width}' height='{height}'>"]
     if table.category:
-        lines.append(f"      <label>{_escaped(table.category)}</label>")
+        lines.append(f"      <label>{escape(table.category)}</label>")
     for name, point in zip(table.names, table.points[row], strict=True):
         if np.isfinite(point).all():
             x, y = (_nearest(cell) for cell in point)
@@ -186,7 +186,3 @@ def _box_lines(table: PointTable, row: int, box: tuple[float, float, float, floa
 
 def _nearest(value: float) -> int:
     return int(np.floor(value + 0.5))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -6,7 +6,6 @@ from enum import StrEnum
 import numpy as np
 
 from warpmarks.formats.table import HIDDEN, PointTable
-from warpmarks.formats.yolo import outside
 
 
 class Keeps(StrEnum):
@@ -50,7 +49,7 @@ def lost(table: PointTable, keeps: Container[Keeps]) -> list[str]:
         Keeps.MIRROR: len(table.mirror),
         Keeps.NORMALISER: "" if table.normaliser in (None, "box") else table.normaliser,
         Keeps.FRACTIONS: int((table.points[table.placed] % 1 != 0).any(axis=1).sum()),
-        Keeps.OUTSIDE: int(outside(table).sum()),
+        Keeps.OUTSIDE: int(table.outside.sum()),
     }
     return [
         f"{what.value} ({counts[what]})" for what in Keeps if counts[what] and what not in keeps

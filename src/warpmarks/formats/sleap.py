@@ -18,7 +18,7 @@ import numpy as np
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 from warpmarks.formats.image_files import ImageFiles
-from warpmarks.formats.sources import check_texts, slashes, whole
+from warpmarks.formats.sources import check_slashes, check_texts, slashes, whole
 from warpmarks.formats.table import (
     HIDDEN,
     UNLABELLED,
@@ -78,8 +78,7 @@ def write(path: Path, table: PointTable) -> None:
     sleap_io = _library()
     check_texts(table.names, what="name", kind="SLEAP")
     check_texts(table.images, what="image", kind="SLEAP")
-    if name := next((name for name in table.images if "\\" in name), None):
-        raise InputError(f"the image {name!r} has a backslash, which SLEAP takes for a folder")
+    check_slashes(table.images, "SLEAP")
     skeleton = sleap_io.Skeleton(
         nodes=list(table.names),
         edges=[(table.names[first], table.names[second]) for first, second in table.skeleton],

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -153,6 +153,19 @@ def path_within(folder: Path, name: str, suffix: str) -> Path:
 def slashes(name: str) -> str:
     """An image's name with "/" between folders, where Windows wrote a backslash."""
     return name.replace("\\", "/")
+
+
+def check_slashes(images: Sequence[str], kind: str) -> None:
+    """Raise where a backslash would be taken for a folder of Windows.
+
+    Raises:
+        InputError: a name has one.
+    """
+    for name in images:
+        if "\\" in name:
+            raise InputError(
+                f"the image {name!r} has a backslash, which {kind} takes for a folder: rename it"
+            )
 
 
 def decimal(value: float, digits: int = 6) -> str:

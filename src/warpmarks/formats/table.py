@@ -106,6 +106,12 @@ class PointTable:
         """Which points have a place: (images, points), bool."""
         return np.isfinite(self.points).all(axis=2)
 
+    @property
+    def outside(self) -> np.ndarray:
+        """Which points lie outside of their image: (images, points), bool."""
+        corner = self.sizes[:, None] - 0.5
+        return np.any((self.points < -0.5) | (self.points > corner), axis=2)
+
     def is_scored(self, row: int) -> bool:
         """Whether a placed point of an image has a score."""
         return self.scores is not None and bool(

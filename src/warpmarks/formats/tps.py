@@ -29,9 +29,16 @@ from pathlib import Path
 import numpy as np
 
 from warpmarks.errors import InputError
-from warpmarks.formats.deeplabcut import check_slashes
 from warpmarks.formats.image_files import ImageFiles
-from warpmarks.formats.sources import check_texts, decimal, number, read_text, slashes, whole
+from warpmarks.formats.sources import (
+    check_slashes,
+    check_texts,
+    decimal,
+    number,
+    read_text,
+    slashes,
+    whole,
+)
 from warpmarks.formats.table import Extras, ImagePoints, PointTable, assemble, seen_where_placed
 from warpmarks.formats.telling import one_by_one
 from warpmarks.points import numbered_names

@@ -141,15 +141,9 @@ def write(path: Path, table: PointTable, progress: Progress | None = None) -> No
         )
 
 
-def outside(table: PointTable) -> np.ndarray:
-    """Which points lie outside of their image: (images, points), bool."""
-    corner = table.sizes[:, None] - 0.5
-    return np.any((table.points < -0.5) | (table.points > corner), axis=2)
-
-
 def _label(table: PointTable, row: int) -> str:
     size = table.sizes[row]
-    gone = outside(table)[row] | ~table.placed[row]
+    gone = table.outside[row] | ~table.placed[row]
     points = np.where(gone[:, None], np.nan, table.points[row])
     box = box_around(points, table.extras[row])
     if box is None or gone.all():
