@@ -13,13 +13,13 @@ from warpmarks.plots.colours import colour_code, landmark_colours
 from warpmarks.points import parse_normaliser
 
 
-def starting_scheme(text: str, *, flag: str = "--points") -> Scheme:
+def starting_scheme(text: str) -> Scheme:
     """Points with our colours.
 
     A points.json also tells mirror pairs and the normaliser; from a list of names they are guessed.
 
     Raises:
-        InputError: the file or a name is wrong; ``flag`` is where they were given.
+        InputError: the file or a name is wrong.
     """
     normaliser: tuple[int, int] | None = None
     if text.lower().endswith(".json"):
@@ -27,7 +27,7 @@ def starting_scheme(text: str, *, flag: str = "--points") -> Scheme:
         names = content.get("names") if isinstance(content, dict) else None
         if not isinstance(names, list):
             raise InputError(
-                f'{flag} {text} has no list of names: expected {{"names": ["left eye", "nose"]}}'
+                f'--points {text} has no list of names: expected {{"names": ["left eye", "nose"]}}'
             )
         read = read_scheme(Path(text), len(names))
         names, mirror = list(read.names), read.mirror
@@ -38,7 +38,7 @@ def starting_scheme(text: str, *, flag: str = "--points") -> Scheme:
         mirror = guess_mirror(names)
         normaliser = guess_normaliser(names, mirror)
     colours = tuple(colour_code(colour) for colour in landmark_colours(len(names)))
-    return check_scheme(Scheme(tuple(names), colours, mirror, normaliser), source=flag)
+    return check_scheme(Scheme(tuple(names), colours, mirror, normaliser), source="--points")
 
 
 def scheme_of_table(table: PointTable, *, source: str) -> Scheme:

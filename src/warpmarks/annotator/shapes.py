@@ -21,7 +21,7 @@ NO_VARIANCE = 1e-9
 """Of shapes of centroid size 1: less is rounding."""
 
 MODES = 8
-"""Principal modes that are told of."""
+"""Principal modes that are told of at most."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def align(shapes: Float[np.ndarray, "images points 2"]) -> Aligned:
     return Aligned(from_complex(turned * turn), from_complex(mean * turn), sizes)
 
 
-def principal_modes(aligned: Aligned, most: int = MODES) -> Modes:
+def principal_modes(aligned: Aligned) -> Modes:
     """How the aligned shapes vary about their mean; modes without variance are left out."""
     count, mean = len(aligned.shapes), aligned.mean
     if not aligned.shapes.size:
@@ -86,7 +86,7 @@ def principal_modes(aligned: Aligned, most: int = MODES) -> Modes:
     left, strengths, directions = np.linalg.svd(flat, full_matrices=False)
     total = (strengths**2).sum()
     kept = strengths > NO_VARIANCE
-    kept &= np.arange(len(strengths)) < most
+    kept &= np.arange(len(strengths)) < MODES
     # A mode has no sign: its largest component is made positive, for it not to change by chance.
     largest = np.abs(directions).argmax(axis=1)
     signs = np.sign(directions[np.arange(len(directions)), largest])

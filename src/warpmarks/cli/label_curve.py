@@ -129,11 +129,11 @@ def check_label_flags(
         parse_counts(labels, None, source="--labels")
 
 
-def print_label_curve(curve: "LabelCurve", run: str, console: Console | None = None) -> None:
+def print_label_curve(curve: "LabelCurve", run: str) -> None:
     """A row for each number of annotated images."""
     from warpmarks.evaluation.few_labels import Spread
 
-    console = console or Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{run} on {curve.set_name}: {counted(curve.images, 'image')}, fitted on draws from "
         f"{curve.fit_name}",

@@ -78,16 +78,16 @@ def check_output_file(path: Path, *, overwrite: bool, flag: str = "--output") ->
         raise InputError(f"{flag} {path}: the folder {folder} cannot be written")
 
 
-def check_csv_name(path: Path, *, flag: str = "--output") -> None:
+def check_csv_name(path: Path) -> None:
     """Raise where a CSV file would get the name of something else.
 
     Raises:
         InputError: the name does not end in .csv, nor is it that of a folder, told of elsewhere.
     """
-    _check_ordinary(path, flag, stdout=True)
+    _check_ordinary(path, "--output", stdout=True)
     if path.suffix.lower() != ".csv" and not path.is_dir():
         raise InputError(
-            f"{flag} is {path}: expected a name that ends in .csv, of which `warpmarks convert` "
+            f"--output is {path}: expected a name that ends in .csv, of which `warpmarks convert` "
             "makes other formats"
         )
 
@@ -102,14 +102,14 @@ def _check_ordinary(path: Path, flag: str = "", *, stdout: bool = False) -> None
         )
 
 
-def check_not_input(path: Path, inputs: Iterable[Path], flag: str = "--output") -> None:
+def check_not_input(path: Path, inputs: Iterable[Path]) -> None:
     """Raise where a result would be written over what it is made from.
 
     Raises:
         InputError: ``path`` is one of the files ``inputs``.
     """
     if path.exists() and any(each.exists() and each.samefile(path) for each in inputs):
-        raise InputError(f"{flag} {path} is one of the files that are read: choose another name")
+        raise InputError(f"--output {path} is one of the files that are read: choose another name")
 
 
 def check_output_folder(path: Path, *, overwrite: bool, flag: str = "--output") -> None:

@@ -13,6 +13,9 @@ from rich.text import Text
 from warpmarks.system.processes import is_first_process
 from warpmarks.system.progress import IN_SECONDS, Progress, SilentProgress
 
+INTERVAL = 10.0
+"""Seconds from one line of a log to the next."""
+
 
 @contextmanager
 def terminal_progress() -> Iterator[Progress]:
@@ -28,16 +31,14 @@ def terminal_progress() -> Iterator[Progress]:
 
 
 class LineProgress:
-    """One line every ``interval`` seconds, with the rate and the time left."""
+    """One line every `INTERVAL` seconds, with the rate and the time left."""
 
     def __init__(
         self,
         tell: Callable[[str], None] | None = None,
-        interval: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._tell = tell or _to_stderr
-        self._interval = interval
         self._clock = clock
         self._description = ""
         self._total: int | None = None
@@ -54,7 +55,7 @@ class LineProgress:
         """So many more units are done."""
         self._done += amount
         now = self._clock()
-        if now - self._told >= self._interval:
+        if now - self._told >= INTERVAL:
             self._told = now
             self.message(f"{self._description}: {self._state(now)}")
 

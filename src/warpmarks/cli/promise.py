@@ -32,7 +32,6 @@ def print_promise(
     without: "Promise | None" = None,
     left_out: int = 0,
     draw: str = "",
-    console: Console | None = None,
 ) -> None:
     """Leave-one-out errors of each point and of all, with the mean shape beside them.
 
@@ -43,9 +42,8 @@ def print_promise(
         without: of the same fit without a bias, where the fit has one.
         left_out: number of images of the set that have no annotated point.
         draw: which of several draws this is, to begin the table's title with.
-        console: where to print.
     """
-    console = console or Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{counted(regressor.num_points, 'point')} from "
         f"{counted(regressor.num_landmarks, 'landmark')}, fitted on "
@@ -101,10 +99,9 @@ def print_draws(
     draws: int,
     seed: int,
     normaliser: str,
-    console: Console | None = None,
 ) -> None:
     """Mean and spread over draws, of the fits and of the mean shapes of the same images."""
-    console = console or Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     words = {
         "leave_one_out": "leave-one-out",
         "images_of_other_draws": "on the images of the other draws",

@@ -217,12 +217,11 @@ def print_outcome(
     output: Path,
     *,
     quick: bool,
-    console: Console | None = None,
 ) -> None:
     """The table with its notes, and where everything is."""
     from warpmarks.reproduce.record import HEADER, row_cells, title, used_columns
 
-    console = console or Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
     if outcome.rows:
         table = Table(title=title(protocol, outcome.normaliser), title_justify="left")
         columns = used_columns(outcome.rows)

@@ -53,9 +53,9 @@ def bootstrap_means(
     return np.where(several & (drawn_counts > 0), means, np.nan)
 
 
-def percentile_interval(means: Float[np.ndarray, " draws"], *, level: float = LEVEL) -> Interval:
-    """The middle share ``level`` of resampled means."""
+def percentile_interval(means: Float[np.ndarray, " draws"]) -> Interval:
+    """The middle share `LEVEL` of resampled means."""
     if not np.isfinite(means).any():
         return Interval(np.nan, np.nan)
-    low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.nanquantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(float(low), float(high))

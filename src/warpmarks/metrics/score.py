@@ -6,12 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.metrics.bootstrap import (
-    DRAWS,
-    Interval,
-    bootstrap_means,
-    percentile_interval,
-)
+from warpmarks.metrics.bootstrap import Interval, bootstrap_means, percentile_interval
 from warpmarks.metrics.correct_points import share_of_correct_points
 from warpmarks.metrics.cumulative import area_under_curve, failure_rate
 from warpmarks.metrics.errors import (
@@ -85,7 +80,6 @@ def score_predictions(
     *,
     threshold: float,
     generator: np.random.Generator,
-    draws: int = DRAWS,
 ) -> Score:
     """Compare predictions with annotations, both in pixels of the original images.
 
@@ -96,13 +90,12 @@ def score_predictions(
         names: of the points.
         threshold: of the area and of failures, as a share of the normaliser.
         generator: draws the images of the bootstrap.
-        draws: of the bootstrap.
     """
     distances = np.where(
         np.isfinite(lengths)[:, None], point_distances(predicted, annotated), np.nan
     )
     errors = relative_errors(distances, lengths)
-    means = bootstrap_means(errors, generator, draws=draws)
+    means = bootstrap_means(errors, generator)
     of_images = errors_of_images(errors)
     points = zip(
         names,

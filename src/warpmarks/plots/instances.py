@@ -22,7 +22,6 @@ def draw_instances(
     *,
     columns: int | None = None,
     tile_width: int = 220,
-    numbers: bool = False,
 ) -> "matplotlib.figure.Figure":
     """A grid of images with their landmarks, one colour per landmark throughout.
 
@@ -31,7 +30,6 @@ def draw_instances(
         landmarks: in pixels of the images.
         columns: None makes the grid somewhat wider than high.
         tile_width: pixels of the picture per image.
-        numbers: write each landmark's number in its dot; readable up to 20 of them or so.
     """
     count, height, width = images.shape[:3]
     tile_height = max(1, round(tile_width * height / width))
@@ -53,5 +51,5 @@ def draw_instances(
         sheet.paste(image, tile)
     figure, axes = sheet.figure()
     for points, tile in zip(landmarks, tiles, strict=True):
-        draw_landmarks(axes, tile, tile.place(points, height, width), numbers=numbers)
+        draw_landmarks(axes, tile, tile.place(points, height, width))
     return figure

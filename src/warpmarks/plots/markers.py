@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from warpmarks.plots.colours import ink_on, landmark_colours
+from warpmarks.plots.colours import landmark_colours
 from warpmarks.plots.sheet import Tile, draw_dots, in_points
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ def draw_landmarks(
     axes: "matplotlib.axes.Axes",
     tile: Tile,
     landmarks: Float[np.ndarray, "points 2"],
-    *,
-    numbers: bool = False,
 ) -> None:
     """Draw dot k in colour k with a dark outline and a white halo.
 
@@ -33,12 +31,11 @@ def draw_landmarks(
         axes: of a sheet.
         tile: landmarks outside it (or NaN) are left out, for there they would lie on a neighbour.
         landmarks: in pixels of the sheet.
-        numbers: write each landmark's number, counted from 1, in its dot, which becomes larger.
     """
     shown = np.flatnonzero(tile.holds(landmarks))
     points = landmarks[shown]
     colours = landmark_colours(len(landmarks))[shown]
-    diameter = marker_diameter(tile, len(landmarks)) * (1.9 if numbers else 1.0)
+    diameter = marker_diameter(tile, len(landmarks))
     line = max(1.0, 0.12 * diameter)
     halo = diameter + 3.2 * line
     draw_dots(axes, points, halo, c="white", alpha=0.85, linewidths=0, zorder=3)
@@ -51,16 +48,3 @@ def draw_landmarks(
         linewidths=in_points(line),
         zorder=4,
     )
-    if numbers:
-        for index, centre, colour in zip(shown, points, colours, strict=True):
-            axes.text(
-                float(centre[0]),
-                float(centre[1]),
-                str(index + 1),
-                fontsize=in_points(0.62 * diameter),
-                color=ink_on(colour),
-                ha="center",
-                va="center_baseline",
-                fontweight="bold",
-                zorder=5,
-            )

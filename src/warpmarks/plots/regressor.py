@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LEAST = 0.2
 """Arrows of smaller shares are left out, as in the paper."""
 
+_LONGER_SIDE = 760  # of the image in the picture, in pixels
 _OUTLINE = "#101418"
 _BEYOND = np.full(3, 150, np.uint8)  # what lies around the image
 _NAMED = 12  # points up to which there is room for their names
@@ -34,8 +35,6 @@ def draw_regressor(
     points: Float[np.ndarray, "points 2"],
     influences: Float[np.ndarray, "points landmarks"],
     names: Sequence[str],
-    *,
-    longer_side: int = 760,
 ) -> "matplotlib.figure.Figure":
     """Arrows from the landmarks to each point that they decide, on an image.
 
@@ -51,10 +50,9 @@ def draw_regressor(
         points: that the regressor predicts from them, in its pixels.
         influences: share of each landmark in each point; see `Regressor.influences`.
         names: of the points.
-        longer_side: of the image in the picture, in pixels.
     """
     height, width = image.shape[:2]
-    scale = longer_side / max(height, width)
+    scale = _LONGER_SIDE / max(height, width)
     tile = Tile(0, 0, max(1, round(scale * width)), max(1, round(scale * height)))
     diameter = 0.5 * marker_diameter(tile, max(len(landmarks), len(points)))
     marks = np.concatenate(
