@@ -22,6 +22,8 @@ from warpmarks.formats.turning import extras_upright, points_upright, size_uprig
 def settled(table: PointTable, files: ImageFiles, *, source: str) -> PointTable:
     """The table with its images called as they were found, and its points upright.
 
+    From then on ``files`` calls the images as they were found too, and tells their upright sizes.
+
     Raises:
         InputError: an image has another size than the file says, two names lead to one image, or an
             image that is to be turned is not there; ``source`` names the file.
@@ -36,7 +38,7 @@ def settled(table: PointTable, files: ImageFiles, *, source: str) -> PointTable:
             _compare(table, row, files)
             names[name] = _name(name, files)
     if files.as_stored:
-        table = _turned(table, rows, files, source)
+        table, files.as_stored = _turned(table, rows, files, source), False
     owners: dict[str, str] = {}
     for old, new in names.items():
         if owners.setdefault(new, old) != old:
@@ -89,5 +91,4 @@ def _turned(table: PointTable, rows: list[int], files: ImageFiles, source: str) 
         points[row] = points_upright(points[row], size, turn)
         extras[row] = extras_upright(extras[row], size, turn)
         sizes[row] = size_upright(size, turn)
-    files.as_stored = False
     return replace(table, points=points, sizes=sizes, extras=tuple(extras))
