@@ -102,11 +102,21 @@ def test_names_with_commas_come_from_a_file(warpmarks, fish, tmp_path):
     )
     assert code == 0
     assert read(tmp_path / "set").names == ("fin, left", "eye", "tip")
-    (tmp_path / "points.json").write_text('["fin"]')
-    code, _, err = warpmarks(
-        "convert", fish, tmp_path / "o.xml", "--names", tmp_path / "points.json"
-    )
-    assert (code, 'has no list of names: expected {"names"' in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"mirror": []}', 'points.json has no list of names: expected {"names"'),
+        ('["fin"]', "points.json has 'list': expected an object with names"),
+        ("[" * 100_000, "points.json cannot be read as JSON"),
+    ],
+)
+def test_a_file_without_names_is_told_of(warpmarks, fish, tmp_path, text, told):
+    names = tmp_path / "points.json"
+    names.write_text(text)
+    code, _, err = warpmarks("convert", fish, tmp_path / "o.xml", "--names", names)
+    assert (code, told in err, err.count("\n")) == (2, True, 1)
 
 
 def test_what_errors_are_divided_by_is_kept_or_told_of(warpmarks, tmp_path):

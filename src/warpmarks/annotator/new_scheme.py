@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warpmarks.annotator.annotations import Scheme, check_scheme
-from warpmarks.datasets.scheme_file import read_scheme
-from warpmarks.errors import InputError
-from warpmarks.formats.sources import read_json
+from warpmarks.datasets.scheme_file import names_in, read_scheme
 from warpmarks.formats.table import PointTable
 from warpmarks.plots.colours import colour_code, landmark_colours
 from warpmarks.points import parse_normaliser
@@ -23,13 +21,7 @@ def starting_scheme(text: str) -> Scheme:
     """
     normaliser: tuple[int, int] | None = None
     if text.lower().endswith(".json"):
-        content = read_json(Path(text), "a points.json with names")
-        names = content.get("names") if isinstance(content, dict) else None
-        if not isinstance(names, list):
-            raise InputError(
-                f'--points {text} has no list of names: expected {{"names": ["left eye", "nose"]}}'
-            )
-        read = read_scheme(Path(text), len(names))
+        read = read_scheme(Path(text), len(names_in(Path(text))))
         names, mirror = list(read.names), read.mirror
         if len(read.normaliser.first) == len(read.normaliser.second) == 1:
             normaliser = (read.normaliser.first[0], read.normaliser.second[0])

@@ -140,9 +140,9 @@ def convert(
     turned = turned_photographs(table, files, as_stored=as_stored, ours=format == "warpmarks")
     normaliser = table.normaliser
     if names is not None:
-        table = rename_points(table, listed_names(names, "--names"), source="--names")
+        table = rename_points(table, listed_names(names), source="--names")
     if points is not None:
-        table = select_points(table, listed_names(points, "--points"), source="--points")
+        table = select_points(table, listed_names(points), source="--points")
     table = replace(table, category=category or table.category, scorer=scorer or table.scorer)
     if normaliser is not None and table.normaliser is None:
         print(
@@ -295,21 +295,14 @@ def told_of_far_points(table: "PointTable", files: "ImageFiles") -> str | None:
     )
 
 
-def listed_names(text: str, flag: str) -> list[str]:
+def listed_names(text: str) -> list[str]:
     """The names of a list with commas, or of a points.json, where a name may have commas.
 
     Raises:
         InputError: the file is wrong.
     """
-    from warpmarks.errors import InputError
-    from warpmarks.formats.sources import read_json
+    from warpmarks.datasets.scheme_file import names_in
 
-    if not text.lower().endswith(".json"):
-        return [name.strip() for name in text.split(",")]
-    content = read_json(Path(text), "a points.json with names")
-    listed = content.get("names") if isinstance(content, dict) else None
-    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
-        raise InputError(
-            f'{flag} {text} has no list of names: expected {{"names": ["left eye", "right eye"]}}'
-        )
-    return listed
+    if text.lower().endswith(".json"):
+        return names_in(Path(text))
+    return [name.strip() for name in text.split(",")]

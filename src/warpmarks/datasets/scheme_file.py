@@ -60,6 +60,20 @@ def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> Poi
     )
 
 
+def names_in(path: Path) -> list[str]:
+    """The names of the points in a points.json that has to tell them.
+
+    Raises:
+        InputError: it does not, or cannot be read.
+    """
+    names = _read_json(path).get("names")
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise InputError(
+            f'{path} has no list of names: expected {{"names": ["left eye", "right eye"]}}'
+        )
+    return names
+
+
 def scheme_path(table: Path) -> Path:
     """Where the scheme of a table of points lies; no two tables share one.
 
@@ -114,7 +128,7 @@ def _mirror_pairs(
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as JSON ({error}): correct it") from error
     if not isinstance(settings, dict) or (unknown := sorted(set(settings) - set(KEYS))):
         found = unknown[0] if isinstance(settings, dict) else type(settings).__name__

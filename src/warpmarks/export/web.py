@@ -22,6 +22,7 @@ from warpmarks.errors import InputError
 from warpmarks.export.onnx_file import write_onnx
 from warpmarks.export.web_runtime import cdn_runtime, copy_runtime, integrity_of
 from warpmarks.plots.colours import colour_code, landmark_colours
+from warpmarks.points import numbered_names
 from warpmarks.regression.regressor import Regressor
 from warpmarks.system.files import write_text
 from warpmarks.wording import counted
@@ -115,7 +116,7 @@ def _landmark_names(detector: Detector) -> tuple[str, ...]:
     scheme = detector.record.scheme
     if scheme is not None:
         return scheme.names
-    return tuple(str(number) for number in range(1, detector.num_landmarks + 1))
+    return numbered_names(detector.num_landmarks)
 
 
 def _looks(names: tuple[str, ...], *, named: bool) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ from warpmarks.datasets.results import RUN
 from warpmarks.detectors.exported import ExportedDetector, is_exported
 from warpmarks.detectors.point_detector import PointDetector
 from warpmarks.errors import InputError
+from warpmarks.points import numbered_names
 from warpmarks.regression.storage import RECORD, WEIGHTS, load_regressor, regressor_path
 from warpmarks.runs.folder import RunFolder
 
@@ -112,4 +113,4 @@ def names_of(detector: FleetDetector) -> tuple[str, ...]:
     """Of the regressor's points, or 1 to K of landmarks."""
     if isinstance(detector, PointDetector):
         return detector.names
-    return tuple(str(number + 1) for number in range(detector.num_landmarks))
+    return numbered_names(detector.num_landmarks)
