@@ -17,10 +17,11 @@ from annotated_examples import make_annotated_set
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.image_set import find_images
 from warpmarks.detectors.detector import Detector
+from warpmarks.detectors.loading import load_detector, names_of
 from warpmarks.detectors.point_detector import PointDetector
 from warpmarks.errors import InputError
 from warpmarks.export.onnx_file import write_onnx
-from warpmarks.fleet.carried import digest_of, files_of, load, load_carried, names_of
+from warpmarks.fleet.carried import digest_of, files_of, load_carried
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Piece, Work, find_work
 from warpmarks.fleet.worker import FleetWorker
@@ -332,7 +333,7 @@ def test_an_exported_file_with_a_regressor(
     with pytest.raises(InputError, match=r"--regressor eyes was given, but .*tiny.onnx is an exp"):
         files_of(file, "eyes")
     with pytest.raises(InputError, match=r"--regressor eyes was given, but .*tiny.onnx is an exp"):
-        load(file, "eyes")
+        load_detector(file, "eyes")
 
 
 def test_a_digest_is_of_all_files(tiny_run: Path) -> None:

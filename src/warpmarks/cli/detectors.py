@@ -7,12 +7,12 @@ from warpmarks.cli.options import Device
 from warpmarks.errors import InputError
 
 if TYPE_CHECKING:
-    from warpmarks.fleet.carried import FleetDetector
+    from warpmarks.detectors.loading import AnyDetector
 
 
 def load_detector(
     run: Path, regressor: str | None, device: Device, threads: int | None
-) -> "FleetDetector":
+) -> "AnyDetector":
     """The detector of a run folder or of a file that ``warpmarks export`` wrote.
 
     With a regressor, which an exported file has in itself, it is one of points.
@@ -20,11 +20,11 @@ def load_detector(
     Raises:
         InputError: there is none, it cannot be used, or a GPU was asked for and there is none.
     """
+    from warpmarks.detectors import loading
     from warpmarks.detectors.exported import is_exported
-    from warpmarks.fleet.carried import load
 
     if is_exported(run):
-        return load(run, regressor, device=device.value, threads=threads)
+        return loading.load_detector(run, regressor, device=device.value, threads=threads)
     if run.is_file():
         of_torch = "; a .pt2 file is for torch.export.load" if run.suffix.lower() == ".pt2" else ""
         raise InputError(
@@ -33,4 +33,4 @@ def load_detector(
 
     from warpmarks.cli.devices import prepare
 
-    return load(run, regressor, device=str(prepare(device, threads)))
+    return loading.load_detector(run, regressor, device=str(prepare(device, threads)))

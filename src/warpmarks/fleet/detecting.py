@@ -13,8 +13,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from warpmarks.detectors.loading import load_detector, names_of
 from warpmarks.errors import InputError
-from warpmarks.fleet.carried import digest_of, files_of, load, names_of
+from warpmarks.fleet.carried import digest_of, files_of
 from warpmarks.fleet.libraries import ray_library
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
@@ -110,7 +111,7 @@ def detect_on_fleet(
     ray = ray_library()
     check_address(address)
     files = files_of(Path(run), regressor)
-    points = names_of(load(Path(run), regressor))
+    points = names_of(load_detector(Path(run), regressor))
     work = find_work(
         str(source),
         split=split,

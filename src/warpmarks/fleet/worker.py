@@ -13,8 +13,9 @@ import numpy as np
 
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.detectors.base import Detection, ReadImage
+from warpmarks.detectors.loading import AnyDetector, names_of
 from warpmarks.errors import InputError
-from warpmarks.fleet.carried import FleetDetector, load_carried, names_of
+from warpmarks.fleet.carried import load_carried
 from warpmarks.fleet.parts import Parts
 from warpmarks.fleet.pieces import Piece, Work
 from warpmarks.system.prefetch import ahead
@@ -58,7 +59,7 @@ class FleetWorker:
         self.batch_size, self.threads = batch_size, threads
 
     @cached_property
-    def detector(self) -> FleetDetector:
+    def detector(self) -> AnyDetector:
         """Loaded when it is first needed, so that why it cannot be is told like all else."""
         return load_carried(self.files, device=self.device, threads=self.threads)
 
@@ -93,7 +94,7 @@ class FleetWorker:
         return len(found), sum(isinstance(one, str) for one in found)
 
     def _read(
-        self, piece: Piece, detector: FleetDetector
+        self, piece: Piece, detector: AnyDetector
     ) -> Generator[tuple[list[str], list[ReadImage | UnreadableImage]], None, None]:
         """Names, and images as the detector searches them or why they cannot be read."""
         for names, contents in self._batches(piece):
