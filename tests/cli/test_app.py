@@ -127,7 +127,7 @@ def test_a_detection_without_memory_says_what_to_do(
 
 def test_any_process_of_a_run_tells_of_its_own_memory(warpmarks, tmp_path, monkeypatch):
     monkeypatch.setattr("warpmarks.cli.ending.is_first_on_its_machine", lambda: False)
-    monkeypatch.setattr("warpmarks.cli.training.train_and_report", failing(ON_GPU))
+    monkeypatch.setattr("warpmarks.cli.train_and_report.train_and_report", failing(ON_GPU))
     monkeypatch.setattr("warpmarks.cli.video.find_images_or_frames", lambda *_, **__: None)
     assert warpmarks("train", tmp_path, "--run", tmp_path / "run") == (
         2,

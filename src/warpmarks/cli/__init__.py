@@ -1,4 +1,7 @@
-"""The command line: one module per verb, nothing in it that Python could not do without it."""
+"""The command line: a module for each verb, and what verbs share.
+
+There is nothing in it that Python could not do without it.
+"""
 
 from warpmarks.cli.app import main
 

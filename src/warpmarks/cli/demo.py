@@ -56,7 +56,7 @@ def demo(
 
 def summary(result: "DemoResult") -> str:
     """What came out, for stdout."""
-    from warpmarks.cli.training import summary as training_summary
+    from warpmarks.cli.train_and_report import summary as training_summary
 
     return "\n".join(
         [

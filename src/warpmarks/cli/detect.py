@@ -87,8 +87,8 @@ def detect(
     threads: Threads = None,
 ) -> None:
     """Find the landmarks of a run, or annotated points, on images or in a video."""
-    from warpmarks.cli.detectors import load_detector
     from warpmarks.cli.listing import left_out
+    from warpmarks.cli.loading import load_detector
     from warpmarks.cli.outputs import STDOUT, check_csv_name, file_for_stdout
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.video import detect_in_video

@@ -69,7 +69,7 @@ def finetune(
     """Adapt a trained run to other images of the same kind of object, without annotations."""
     from warpmarks.cli.health import HealthTable
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.cli.training import check_flags, setting_flags, train_and_report
+    from warpmarks.cli.train_and_report import check_flags, setting_flags, train_and_report
     from warpmarks.cli.video import find_images_or_frames
     from warpmarks.configuration import override
     from warpmarks.training import finetune as run_finetuning

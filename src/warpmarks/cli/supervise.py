@@ -69,7 +69,7 @@ def supervise(
     from warpmarks.cli.health import ErrorTable
     from warpmarks.cli.listing import read_told
     from warpmarks.cli.train import DEFAULT_RECIPE
-    from warpmarks.cli.training import (
+    from warpmarks.cli.train_and_report import (
         check_flags,
         check_resumed_recipe,
         setting_flags,

@@ -75,7 +75,7 @@ def train(
     """
     from warpmarks.cli.health import HealthTable
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.cli.training import (
+    from warpmarks.cli.train_and_report import (
         check_flags,
         check_resumed_recipe,
         setting_flags,
