@@ -12,7 +12,7 @@ from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.datasets.videos import is_video_name
 from warpmarks.errors import InputError
 from warpmarks.system.parallel import Workers
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 from warpmarks.wording import counted
 
 READERS = 8
@@ -100,16 +100,14 @@ def _checked(found: ImageSet, source: Path, inside_only: bool, progress: Progres
     names: list[str] = []
     good: list[tuple[Path, tuple[int, int]]] = []
     left_out: list[tuple[str, str]] = []
-    progress.start("Reading images' sizes", len(found.names))
+    told = one_by_one(progress, "Reading images' sizes", found.names)
     with Workers(READERS) as workers:
-        for name, result in zip(found.names, workers.in_order(examine, found.names), strict=True):
+        for name, result in zip(told, workers.in_order(examine, found.names), strict=True):
             if isinstance(result, str):
                 left_out.append((name, result))
             else:
                 names.append(name)
                 good.append(result)
-            progress.advance()
-    progress.finish()
     if not names:
         raise InputError(
             f"{source}: none of its images ({counted(len(left_out), 'image')}) can be shown, for "

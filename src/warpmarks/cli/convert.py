@@ -266,7 +266,7 @@ def told_of_far_points(table: "PointTable", files: "ImageFiles") -> str | None:
 
     from warpmarks.errors import InputError
     from warpmarks.evaluation.locating import far_outside
-    from warpmarks.formats.telling import one_by_one
+    from warpmarks.system.progress import one_by_one
 
     count, first = 0, ""
     for row in one_by_one(files.progress, "Checking points", range(len(table.images))):

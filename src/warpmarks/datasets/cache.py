@@ -29,7 +29,7 @@ from warpmarks.datasets.reading import READING_VERSION, UnreadableImage, read_pi
 from warpmarks.errors import InputError
 from warpmarks.system.files import PARTIAL, remove_partial_folders
 from warpmarks.system.parallel import Workers, processors
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 
 _FORMAT_VERSION = 1
 _PICTURES, _INDEX = "pictures.uint8", "index.json"
@@ -151,15 +151,13 @@ def _key(work: _Work) -> tuple[str, list[int], list[str]]:
     """
     whole = hashlib.blake2b(digest_size=16)
     whole.update(json.dumps([_FORMAT_VERSION, READING_VERSION, *work.settings]).encode())
-    work.progress.start("Checking images", len(work.images.names))
+    names = one_by_one(work.progress, "Checking images", work.images.names)
     digests = work.workers.in_order(file_digest, work.images.paths())
     contents, reasons = [], []
-    for name, (digest, reason) in zip(work.images.names, digests, strict=True):
+    for name, (digest, reason) in zip(names, digests, strict=True):
         whole.update(json.dumps([name, digest or f"unreadable: {reason}"]).encode())
         contents.append(hash(digest))
         reasons.append(reason)
-        work.progress.advance()
-    work.progress.finish()
     return whole.hexdigest(), contents, reasons
 
 
@@ -222,12 +220,12 @@ def _check_room(folder: Path, work: _Work) -> None:
 
 def _fill(folder: Path, work: _Work, not_opened: Sequence[str]) -> None:
     names, sizes, unreadable = [], [], []
-    work.progress.start("Reading images", len(work.images.names))
+    images = one_by_one(work.progress, "Reading images", work.images.names)
     # Written, not mapped: a full disk is then an error, where a map would have the process killed.
     with (folder / _PICTURES).open("wb") as file:
         asked = zip(work.images.paths(), not_opened, strict=True)
         results = work.workers.in_order(_Reader(*work.settings), asked)
-        for name, result in zip(work.images.names, results, strict=True):
+        for name, result in zip(images, results, strict=True):
             if isinstance(result, str):
                 unreadable.append((name, result))
             else:
@@ -235,10 +233,8 @@ def _fill(folder: Path, work: _Work, not_opened: Sequence[str]) -> None:
                 file.write(picture.tobytes())
                 names.append(name)
                 sizes.append(size)
-            work.progress.advance()
         file.flush()
         os.fsync(file.fileno())
-    work.progress.finish()
     if not names:
         _refuse_unreadable(work.images, unreadable, 1.0)
     index = {"names": names, "sizes": sizes, "unreadable": unreadable}

@@ -15,7 +15,7 @@ from warpmarks.datasets.landmark_file import GrowingLandmarkFile
 from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, TooManyUnreadable
 from warpmarks.errors import InputError
 from warpmarks.system.parallel import Workers, processors
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 from warpmarks.wording import counted
 
 _WAITING = 4
@@ -163,13 +163,11 @@ def _refuse_changed(images: ImageSet, file: GrowingLandmarkFile, progress: Progr
         return is_as_marked(images.root / name, file.done[name])
 
     changed = []
-    progress.start("Checking images", len(file.done))
+    names = one_by_one(progress, "Checking images", file.done)
     with Workers(processors()) as threads:
-        for name, same in zip(file.done, threads.in_order(is_same, file.done), strict=True):
+        for name, same in zip(names, threads.in_order(is_same, file.done), strict=True):
             if not same:
                 changed.append(name)
-            progress.advance()
-    progress.finish()
     if changed:
         raise InputError(
             f"{file.part}: {counted(len(changed), 'image')} changed after landmarks were found, "

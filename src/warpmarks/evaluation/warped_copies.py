@@ -16,7 +16,7 @@ from warpmarks.datasets.reading import read_picture
 from warpmarks.detectors.detector import Detector
 from warpmarks.regression.examples import Examples
 from warpmarks.runs.geometry import Geometry, warps_of
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 from warpmarks.warps import RandomWarps, ThinPlateSpline
 from warpmarks.warps.sampling import picture_to_view, view_to_picture
 from warpmarks.warps.views import TOLERANCE
@@ -63,10 +63,8 @@ def locate_warped_copies(
     count = copies_of_each(len(annotated.images.names)) if copies is None else copies
     names: list[str] = []
     parts: list[tuple[np.ndarray, ...]] = []
-    progress.start("Warping annotated images", len(annotated.images.names))
-    for name, path, points in zip(
-        annotated.images.names, annotated.images.paths(), annotated.points, strict=True
-    ):
+    images = one_by_one(progress, "Warping annotated images", annotated.images.names)
+    for name, path, points in zip(images, annotated.images.paths(), annotated.points, strict=True):
         picture, (height, width) = read_picture(path, *size, record.config.image.fit)
         placement = place((height, width), size, record.config.image.fit)
         in_view = picture_to_view(torch.from_numpy(placement.to_picture(points)), margin)
@@ -81,8 +79,6 @@ def locate_warped_copies(
                 np.tile(np.array([width, height], dtype=np.float64), (count, 1)),
             )
         )
-        progress.advance()
-    progress.finish()
     return Examples(tuple(names), *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 

@@ -7,6 +7,7 @@ as they are: a landmark's place hangs on their digits, and they take little of t
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from warpmarks.export.onnx_file import build_model, describe_model, require_onnx
 from warpmarks.export.tracing import quiet
 from warpmarks.regression.regressor import Regressor
 from warpmarks.spreading import spread_evenly
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 
 MOST = 128
 """Images that calibrate: on more, the ranges hardly change."""
@@ -86,15 +87,10 @@ def _read_some(detector: Detector, images: ImageSet, progress: Progress) -> list
     size = (record.picture_height, record.picture_width)
     paths = images.paths()
     chosen = [paths[index] for index in spread_evenly(len(paths), MOST)]
-    progress.start("Reading", len(chosen))
     pictures = []
-    for path in chosen:
-        try:
+    for path in one_by_one(progress, "Reading", chosen):
+        with suppress(UnreadableImage):
             pictures.append(read_picture(path, *size, record.config.image.fit)[0])
-        except UnreadableImage:
-            continue
-        finally:
-            progress.advance()
     if not pictures:
         raise InputError(f"--calibrate {images.source}: none of its images can be read")
     return pictures

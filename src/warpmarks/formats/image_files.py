@@ -16,10 +16,9 @@ from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
 from warpmarks.formats.sources import slashes
 from warpmarks.formats.table import PointTable
-from warpmarks.formats.telling import one_by_one
 from warpmarks.formats.turning import size_upright
 from warpmarks.system.parallel import Workers
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 
 _READERS = 16
 """Threads that read heads of images: most of the time they wait for the disk or the network."""

@@ -28,10 +28,9 @@ from warpmarks.formats.sources import (
     whole,
 )
 from warpmarks.formats.table import ImagePoints, PointTable, assemble, seen_where_placed
-from warpmarks.formats.telling import one_by_one
 from warpmarks.points import numbered_names
 from warpmarks.system.files import files_below, make_folder, write_text
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 from warpmarks.system.whole_folder import whole_folder
 from warpmarks.wording import counted
 

@@ -15,8 +15,8 @@ from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
 from warpmarks.formats.image_files import ImageFiles, check_size, composed
 from warpmarks.formats.table import PointTable
-from warpmarks.formats.telling import one_by_one
 from warpmarks.formats.turning import extras_upright, points_upright, size_upright
+from warpmarks.system.progress import one_by_one
 
 
 def settled(table: PointTable, files: ImageFiles, *, source: str) -> PointTable:

@@ -40,9 +40,9 @@ from warpmarks.formats.sources import (
     whole,
 )
 from warpmarks.formats.table import Extras, ImagePoints, PointTable, assemble, seen_where_placed
-from warpmarks.formats.telling import one_by_one
 from warpmarks.points import numbered_names
 from warpmarks.system.files import write_text
+from warpmarks.system.progress import one_by_one
 
 KIND = "a TPS file: LM=, coordinates, IMAGE="
 _KEY = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=(.*)")

@@ -46,10 +46,9 @@ from warpmarks.formats.table import (
     check_room,
     empty_row,
 )
-from warpmarks.formats.telling import one_by_one
 from warpmarks.points import numbered_names
 from warpmarks.system.files import make_folder, write_text
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 from warpmarks.system.whole_folder import whole_folder
 from warpmarks.wording import counted
 

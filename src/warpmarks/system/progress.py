@@ -1,6 +1,9 @@
 """How long work tells of its progress, without knowing who listens."""
 
-from typing import Protocol
+from collections.abc import Collection, Iterator
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
 
 IN_SECONDS = "(seconds)"
 """At the end of a description: the units are seconds, of which there is one per second."""
@@ -39,3 +42,12 @@ class SilentProgress:
 
     def finish(self) -> None:
         """Ignore the end."""
+
+
+def one_by_one(progress: Progress, description: str, items: Collection[Item]) -> Iterator[Item]:
+    """The items, while ``progress`` is told how many are done."""
+    progress.start(description, len(items))
+    for item in items:
+        yield item
+        progress.advance()
+    progress.finish()

@@ -9,7 +9,7 @@ from warpmarks.datasets.synthetic.anatomy import POINT_NAMES
 from warpmarks.datasets.synthetic.rendering import render
 from warpmarks.errors import InputError
 from warpmarks.system.files import cannot_write
-from warpmarks.system.progress import Progress, SilentProgress
+from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 
 SILENT = SilentProgress()
 
@@ -65,16 +65,13 @@ def _fill(
     (folder / "images").mkdir()
     landmarks, visibility, split = [], [], []
     train = count - round(count * val_fraction)
-    progress.start("drawing the synthetic category", count)
-    for instance in range(count):
+    for instance in one_by_one(progress, "drawing the synthetic category", range(count)):
         sample = render(instance, size=size, seed=seed)
         name = f"{instance:06d}.png"
         Image.fromarray(sample.image).save(folder / "images" / name)
         landmarks.append([name, *(f"{value:.4f}" for value in sample.annotations.ravel())])
         visibility.append([name, *(int(seen) for seen in sample.visible)])
         split.append([name, "train" if instance < train else "val"])
-        progress.advance()
-    progress.finish()
     numbers = range(1, len(POINT_NAMES) + 1)
     columns = [f"{axis}{number}" for number in numbers for axis in "xy"]
     _write_table(folder / "landmarks.csv", ["image", *columns], landmarks)
