@@ -387,3 +387,32 @@ def test_the_report_is_drawn_where_it_was_trained(
     assert (code, devices) == (0, ["cpu"])
     told = "training is complete, but the GPU has no memory left: draw the pictures with warpmarks"
     assert told in " ".join(err.split())
+
+
+def test_each_verb_that_trains_draws_curves_if_asked(
+    warpmarks, tmp_path, trained_run, image_folder, annotated_folder, tiny, no_pictures
+):
+    small = [flag for flag in tiny if flag not in {"--landmarks", "3"}]
+    for number, command in enumerate(
+        (
+            ["train", image_folder, *tiny],
+            ["finetune", trained_run, image_folder, "--threads", 1],
+            ["supervise", annotated_folder, *small],
+        )
+    ):
+        run = tmp_path / str(number)
+        code, _, err = warpmarks(*command, "--run", run, "--steps", 1, "--tensorboard")
+        assert code == 0, err
+        assert len(list((run / "tensorboard").iterdir())) == 1
+
+
+def test_curves_without_tensorboard(warpmarks, tmp_path, image_folder, tiny, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch.utils.tensorboard", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    run = tmp_path / "run"
+    code, _, err = warpmarks("train", image_folder, "--run", run, *tiny, "--tensorboard")
+    assert (code, run.exists()) == (2, False)
+    assert err == (
+        "error: --tensorboard needs TensorBoard, which is not installed: "
+        "pip install 'warpmarks[tensorboard]'\n"
+    )

@@ -333,6 +333,14 @@ def test_a_killed_first_process_ends_the_run(image_folder: Path, tmp_path: Path)
 
 
 @pytest.mark.slow
+def test_the_first_process_alone_draws_curves(image_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with started(image_folder, run, devices=2, steps=2, tensorboard=True) as process:
+        assert end_of(process) == (0, "")
+    assert len(list((run / "tensorboard").iterdir())) == 1
+
+
+@pytest.mark.slow
 def test_two_processes_of_torchrun_go_on_where_one_stopped(
     alone: RunFolder, image_folder: Path, tmp_path: Path
 ) -> None:

@@ -24,6 +24,7 @@ from warpmarks.cli.options import (
     Settings,
     Split,
     Steps,
+    TensorBoard,
     Threads,
 )
 from warpmarks.cli.video import FrameChoiceOption, Frames, ImagesOrVideos
@@ -65,6 +66,7 @@ def finetune(
     threads: Threads = None,
     cache: Cache = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
+    tensorboard: TensorBoard = False,
 ) -> None:
     """Adapt a trained run to other images of the same kind of object, without annotations."""
     from warpmarks.cli.health import HealthTable
@@ -114,6 +116,7 @@ def finetune(
             "cache_dir": cache,
             "allow_unreadable": allow_unreadable,
             "checkpoint_seconds": checkpoint_seconds,
+            "tensorboard": tensorboard,
         },
         HealthTable,
     )

@@ -162,3 +162,10 @@ CheckpointSeconds = Annotated[
     float,
     typer.Option(min=0.0, help="Seconds of training between checkpoints: what a kill can lose."),
 ]
+TensorBoard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard",
+        help="Write the log's numbers as curves for TensorBoard too, into RUN/tensorboard.",
+    ),
+]

@@ -25,6 +25,7 @@ from warpmarks.cli.options import (
     Settings,
     Split,
     Steps,
+    TensorBoard,
     Threads,
 )
 
@@ -64,6 +65,7 @@ def supervise(
     threads: Threads = None,
     cache: Cache = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
+    tensorboard: TensorBoard = False,
 ) -> None:
     """Train on annotated points, from scratch, as the paper's baseline; 3000 steps by default."""
     from warpmarks.cli.health import ErrorTable
@@ -109,6 +111,7 @@ def supervise(
             "cache_dir": cache,
             "allow_unreadable": allow_unreadable,
             "checkpoint_seconds": checkpoint_seconds,
+            "tensorboard": tensorboard,
         },
         ErrorTable,
     )

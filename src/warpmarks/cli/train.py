@@ -23,6 +23,7 @@ from warpmarks.cli.options import (
     Settings,
     Split,
     Steps,
+    TensorBoard,
     Threads,
 )
 from warpmarks.cli.video import FrameChoiceOption, Frames, ImagesOrVideos
@@ -61,6 +62,7 @@ def train(
     threads: Threads = None,
     cache: Cache = None,
     checkpoint_seconds: CheckpointSeconds = 60.0,
+    tensorboard: TensorBoard = False,
     profile: Annotated[
         bool,
         typer.Option(
@@ -123,6 +125,7 @@ def train(
             "cache_dir": cache,
             "allow_unreadable": allow_unreadable,
             "checkpoint_seconds": checkpoint_seconds,
+            "tensorboard": tensorboard,
         },
         HealthTable,
         profile=profile,

@@ -6,6 +6,7 @@ weights.safetensors           the network, for detection
 training_state.safetensors    network, optimiser and schedule, to go on from
 images.csv                    names of the images that it is trained on
 unreadable.csv                images left out, with reasons
+tensorboard/                  the log's numbers as curves, where they were asked for
 pictures/, report.html        what there is to look at
 """
 

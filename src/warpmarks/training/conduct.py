@@ -9,6 +9,7 @@ from warpmarks.errors import InputError
 from warpmarks.system.progress import Progress
 from warpmarks.system.stages import StageClock
 from warpmarks.training.task import Evaluation
+from warpmarks.training.tensorboard import summary_writer
 
 
 class Conduct(TypedDict, total=False):
@@ -32,6 +33,8 @@ class Conduct(TypedDict, total=False):
         cache_dir: where decoded pictures are kept.
         allow_unreadable: go on however many images cannot be read.
         checkpoint_seconds: at most so much work is lost when the run is killed; 60 if not given.
+        tensorboard: write each evaluation's numbers for TensorBoard too, into the run's folder
+            ``tensorboard``.
         evaluate_every: steps between evaluations; by the clock if not given.
         progress: who is told how far it is.
         on_evaluation: called with each evaluation.
@@ -49,6 +52,7 @@ class Conduct(TypedDict, total=False):
     cache_dir: Path | None
     allow_unreadable: bool
     checkpoint_seconds: float
+    tensorboard: bool
     evaluate_every: int | None
     progress: Progress | None
     on_evaluation: Callable[[Evaluation[Any]], None] | None
@@ -59,7 +63,8 @@ def check_conduct(conduct: Conduct) -> None:
 
     Raises:
         TypeError: an unknown keyword.
-        InputError: no number, a count below 1, or both ``resume`` and ``overwrite``.
+        InputError: no number, a count below 1, both ``resume`` and ``overwrite``, or TensorBoard
+            was asked for and is not installed.
     """
     if unknown := sorted(conduct.keys() - Conduct.__annotations__.keys()):
         known = ", ".join(Conduct.__annotations__)
@@ -73,3 +78,5 @@ def check_conduct(conduct: Conduct) -> None:
             expect_number(length, name)
     if conduct.get("resume") and conduct.get("overwrite"):
         raise InputError("resume and overwrite were both asked for: one goes on, one starts anew")
+    if conduct.get("tensorboard"):
+        summary_writer()

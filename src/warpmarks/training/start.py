@@ -31,6 +31,7 @@ from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Budget, Schedule
 from warpmarks.training.step import Share
 from warpmarks.training.task import Evaluation, MeasuresT, Task
+from warpmarks.training.tensorboard import also_in_tensorboard
 from warpmarks.wording import be, counted
 
 FEW_STEPS = 1000
@@ -203,18 +204,24 @@ class Start:
                 Schedule(config.schedule, budget, config.self_training.share),
                 conduct.get("clock", STOPPED),
             )
-            with processes.together():
-                if self.record is not None:
-                    loop.resume()
-                    _check_not_past(budget, loop.progressed, folder.path)
-                if first:
-                    self._write_record(plan, geometry, cache, budget)
-            evaluation = loop.run(
-                checkpoint_seconds=conduct.get("checkpoint_seconds", 60.0),
-                evaluate_every=conduct.get("evaluate_every"),
-                progress=progress,
-                on_evaluation=conduct.get("on_evaluation") if first else None,
-            )
+            with ExitStack() as curves:
+                on_evaluation = conduct.get("on_evaluation")
+                with processes.together():
+                    if self.record is not None:
+                        loop.resume()
+                        _check_not_past(budget, loop.progressed, folder.path)
+                    if first:
+                        self._write_record(plan, geometry, cache, budget)
+                    if first and conduct.get("tensorboard"):
+                        on_evaluation = curves.enter_context(
+                            also_in_tensorboard(folder, on_evaluation)
+                        )
+                evaluation = loop.run(
+                    checkpoint_seconds=conduct.get("checkpoint_seconds", 60.0),
+                    evaluate_every=conduct.get("evaluate_every"),
+                    progress=progress,
+                    on_evaluation=on_evaluation if first else None,
+                )
         except LostProcess:
             raise
         except (Exception, KeyboardInterrupt):
