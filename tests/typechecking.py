@@ -1,7 +1,7 @@
 """How types are checked while testing."""
 
 from collections.abc import Callable
-from typing import Any, runtime_checkable
+from typing import Any
 
 from beartype import BeartypeConf, beartype
 from beartype.roar import BeartypeDecorHintPep673Exception
@@ -16,9 +16,3 @@ def checked(function: Callable[..., Any]) -> Callable[..., Any]:
         return beartype(function, conf=_CONF)
     except BeartypeDecorHintPep673Exception:
         return function
-
-
-# After `checked`, which the import of any module of the package asks for.
-from warpmarks.system.progress import Progress  # noqa: E402
-
-runtime_checkable(Progress)

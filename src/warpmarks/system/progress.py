@@ -1,7 +1,7 @@
 """How long work tells of its progress, without knowing who listens."""
 
 from collections.abc import Collection, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 Item = TypeVar("Item")
 
@@ -9,6 +9,7 @@ IN_SECONDS = "(seconds)"
 """At the end of a description: the units are seconds, of which there is one per second."""
 
 
+@runtime_checkable
 class Progress(Protocol):
     """A listener: a bar in a terminal, a line in a log, or nobody."""
 
