@@ -5,6 +5,7 @@ Unknown keys are errors, never ignored.
 """
 
 import difflib
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -312,6 +313,27 @@ def as_config(config: TrainingConfig | str | Path | None) -> TrainingConfig | No
     )
 
 
+def asked_for(
+    config: TrainingConfig | str | Path | None,
+    recipe: str = "default",
+    *,
+    load: Callable[[str | Path], TrainingConfig] = load_recipe,
+) -> tuple[TrainingConfig | None, str]:
+    """The settings that were asked for, None where none were, and the name of their recipe.
+
+    Args:
+        config: settings, or the name of the recipe to ``load``.
+        recipe: name of other settings.
+        load: gives the settings of a recipe.
+
+    Raises:
+        InputError: it is none of these, or there is no such recipe.
+    """
+    if isinstance(config, str | Path):
+        return load(config), str(config)
+    return as_config(config), recipe
+
+
 def override(config: TrainingConfig, assignments: list[str]) -> TrainingConfig:
     """A config with settings changed, each given as ``section.key=value`` with a YAML value.
 
@@ -353,6 +375,21 @@ def for_annotations(config: TrainingConfig) -> TrainingConfig:
     settings["self_training"]["share"] = 0
     settings["warps"]["mirror"] = 0  # a mirrored point may be another one
     return TrainingConfig.model_validate(settings)
+
+
+def first_difference(given: TrainingConfig, run: TrainingConfig) -> str:
+    """The first setting in which two configs differ, with both values."""
+
+    def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+        pairs: dict[str, Any] = {}
+        for key, value in values.items():
+            name = f"{prefix}{key}"
+            pairs |= flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+        return pairs
+
+    one, other = flat(given.model_dump()), flat(run.model_dump())
+    name = next(name for name in one if one[name] != other[name])
+    return f"{name} is {one[name]} now and was {other[name]}"
 
 
 def build_config(settings: dict[Any, Any], *, source: str) -> TrainingConfig:

@@ -57,6 +57,14 @@ class ImageSet:
         """What the person who gave the images knows them by."""
         return self.listed or self.root
 
+    @property
+    def set_name(self) -> str:
+        """Of the list or folder; of images/ in our layout the name of the whole set."""
+        if self.source.is_file():
+            return self.source.stem
+        root = self.source.absolute()
+        return root.parent.name if root.name == "images" else root.name
+
     def subset(self, names: Iterable[str]) -> "ImageSet":
         """The same with these names alone, in their order."""
         return replace(self, names=tuple(names))

@@ -14,9 +14,9 @@ from warpmarks.datasets.project import home_of_images
 from warpmarks.datasets.reading import UnreadableImage, read_stored_size
 from warpmarks.datasets.videos import frame_of, is_video_name
 from warpmarks.errors import InputError
+from warpmarks.formats.exif_turns import size_upright
 from warpmarks.formats.sources import slashes
 from warpmarks.formats.table import PointTable
-from warpmarks.formats.turning import size_upright
 from warpmarks.system.parallel import Workers
 from warpmarks.system.progress import Progress, SilentProgress, one_by_one
 

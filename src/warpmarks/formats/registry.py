@@ -18,10 +18,10 @@ from warpmarks.formats import (
     tps,
     yolo,
 )
+from warpmarks.formats.checked_images import with_images_checked
 from warpmarks.formats.image_files import ImageFiles, images_beside, with_sizes
 from warpmarks.formats.lost import Keeps, lost
 from warpmarks.formats.recognition import recognise, recognise_target
-from warpmarks.formats.settling import settled
 from warpmarks.formats.table import PointTable
 
 
@@ -164,7 +164,7 @@ def read(
     if isinstance(images, str):
         images = Path(images)
     files = images if isinstance(images, ImageFiles) else images_beside(path, images)
-    return settled(chosen.read(path, files), files, source=str(path))
+    return with_images_checked(chosen.read(path, files), files, source=str(path))
 
 
 def write(

@@ -27,7 +27,6 @@ from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.record import RunRecord
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.system.whole_folder import whole_folder
-from warpmarks.training.naming import source_name
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
 from warpmarks.warps.sampling import sample_view, to_float_images
 from warpmarks.wording import counted
@@ -93,7 +92,7 @@ def report_run(
     shown = None
     elsewhere = output.resolve() != folder.path.resolve()
     if elsewhere or not set(images.names) <= set(folder.read_names() or ()):
-        shown = ShownImages(source_name(images.source), len(images.names), len(instances.images))
+        shown = ShownImages(images.set_name, len(images.names), len(instances.images))
     summary = summarise(folder, ending=ending, advice=advice, shown=shown)
     progress.advance()
     with whole_folder(output, last=PAGE) as fresh:  # where the page is, the pictures are as well

@@ -9,7 +9,7 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
-from warpmarks.configuration import TrainingConfig
+from warpmarks.configuration import TrainingConfig, first_difference
 from warpmarks.datasets.aspect import middle_aspect
 from warpmarks.datasets.cache import PictureCache, load_pictures
 from warpmarks.datasets.image_set import ImageSet
@@ -25,7 +25,6 @@ from warpmarks.system.threads import choose_threads
 from warpmarks.training.checkpoint import Progressed, threads_of
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
-from warpmarks.training.naming import first_difference, source_name
 from warpmarks.training.processes import Processes, count_processes
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Budget, Schedule
@@ -365,7 +364,7 @@ def new_record(
         picture_height=geometry.picture[0],
         picture_width=geometry.picture[1],
         images=ImageSource(
-            name=source_name(plan.images.source),
+            name=plan.images.set_name,
             digest=cache.key,
             count=len(cache.names),
             unreadable=len(cache.unreadable),

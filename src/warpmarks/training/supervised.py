@@ -8,13 +8,12 @@ from typing import Unpack
 import numpy as np
 
 from warpmarks.arguments import expect
-from warpmarks.configuration import TrainingConfig, for_annotations, load_recipe
+from warpmarks.configuration import TrainingConfig, asked_for, for_annotations, load_recipe
 from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.errors import InputError
 from warpmarks.runs.record import AnnotationSource
 from warpmarks.training.annotated_batches import AnnotatedPictures
 from warpmarks.training.conduct import Conduct
-from warpmarks.training.naming import asked_for
 from warpmarks.training.schedule import Budget
 from warpmarks.training.start import Materials, RunPlan, Start, TrainingResult
 from warpmarks.training.supervised_task import PointMeasures, Supervision

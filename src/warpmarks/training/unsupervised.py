@@ -5,14 +5,13 @@ from typing import Unpack
 
 from torch import Tensor
 
-from warpmarks.configuration import TrainingConfig, load_recipe
+from warpmarks.configuration import TrainingConfig, asked_for, first_difference, load_recipe
 from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.errors import InputError
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.record import SourceRun
 from warpmarks.runs.weights import build_network, read_tensors, tensors_digest
 from warpmarks.training.conduct import Conduct
-from warpmarks.training.naming import asked_for, first_difference
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.start import Materials, RunPlan, Start, TrainingResult
 from warpmarks.training.unsupervised_task import Discovery, PairMeasures

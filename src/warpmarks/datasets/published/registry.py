@@ -3,7 +3,7 @@
 from warpmarks.datasets.published.cats import CATS
 from warpmarks.datasets.published.celeba import CELEBA, MAFL
 from warpmarks.datasets.published.mtfl import AFLW, MTFL
-from warpmarks.datasets.published.own import OWN
+from warpmarks.datasets.published.own_layout import OWN
 from warpmarks.datasets.published.published_set import PublishedSet
 from warpmarks.datasets.published.three_hundred_w import THREE_HUNDRED_W
 from warpmarks.datasets.published.zappos import ZAPPOS

@@ -13,13 +13,13 @@ import numpy as np
 from warpmarks.datasets.reading import UnreadableImage
 from warpmarks.datasets.videos import frame_of
 from warpmarks.errors import InputError
+from warpmarks.formats.exif_turns import extras_upright, points_upright, size_upright
 from warpmarks.formats.image_files import ImageFiles, check_size, composed
 from warpmarks.formats.table import PointTable
-from warpmarks.formats.turning import extras_upright, points_upright, size_upright
 from warpmarks.system.progress import one_by_one
 
 
-def settled(table: PointTable, files: ImageFiles, *, source: str) -> PointTable:
+def with_images_checked(table: PointTable, files: ImageFiles, *, source: str) -> PointTable:
     """The table with its images called as they were found, and its points upright.
 
     From then on ``files`` calls the images as they were found too, and tells their upright sizes.
