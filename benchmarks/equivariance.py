@@ -19,10 +19,11 @@ import torch
 
 import warpmarks
 from warpmarks.cli.ending import run_script
-from warpmarks.configuration import TrainingConfig, WarpsConfig, load_recipe
+from warpmarks.configuration import TrainingConfig, WarpsConfig
 from warpmarks.datasets.reading import read_picture
 from warpmarks.heatmaps import flatness
 from warpmarks.losses import view_unit
+from warpmarks.recipe_reading import load_recipe
 from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.system.files import write_json
 from warpmarks.training.health import LandmarkPairs, measure_health

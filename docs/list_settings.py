@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from warpmarks import configuration
-from warpmarks.configuration import TrainingConfig, load_recipe
+from warpmarks.configuration import TrainingConfig
+from warpmarks.recipe_reading import load_recipe
 
 HEAD = """# All settings
 

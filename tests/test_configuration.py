@@ -6,16 +6,15 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from warpmarks.configuration import (
-    TrainingConfig,
+from warpmarks.configuration import TrainingConfig, for_annotations
+from warpmarks.errors import InputError
+from warpmarks.recipe_reading import (
     build_config,
-    for_annotations,
     load_recipe,
     override,
     recipe_names,
     setting_names,
 )
-from warpmarks.errors import InputError
 from warpmarks.runs.weights import build_network
 
 PAPER = {  # what section 4.1 and equation 6 state

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from warpmarks.configuration import TrainingConfig, build_config
+from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.image_set import find_images
+from warpmarks.recipe_reading import build_config
 from warpmarks.runs.record import ImageSource, RunRecord
 from warpmarks.training import TrainingResult, train
 

@@ -14,11 +14,11 @@ import numpy as np
 
 import warpmarks
 from ablation.plan import Cell, Scoring, digest_of
-from warpmarks.configuration import first_difference
 from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.errors import InputError
 from warpmarks.evaluation.few_labels import LabelledPool, errors_by_labels
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.recipe_reading import first_difference
 from warpmarks.runs.folder import RunFolder
 from warpmarks.system.files import write_json
 from warpmarks.system.progress import Progress

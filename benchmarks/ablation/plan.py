@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from warpmarks.configuration import TrainingConfig, load_recipe, override, read_settings
+from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.annotated import AnnotatedSet, read_annotated
 from warpmarks.datasets.aspect import middle_aspect
 from warpmarks.datasets.cache import file_digest
@@ -20,6 +20,7 @@ from warpmarks.datasets.reading import UnreadableImage, read_size
 from warpmarks.errors import InputError
 from warpmarks.metrics.errors import checked_lengths
 from warpmarks.pydantic_reasons import first_reason
+from warpmarks.recipe_reading import load_recipe, override, read_settings
 from warpmarks.runs.geometry import plan_geometry, require_room_for_padding
 from warpmarks.wording import counted
 

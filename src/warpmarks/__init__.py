@@ -7,7 +7,7 @@ The names below are the public interface. Each is imported when it is first aske
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from warpmarks.configuration import TrainingConfig, load_recipe
+    from warpmarks.configuration import TrainingConfig
     from warpmarks.datasets.annotated import read_annotated
     from warpmarks.datasets.image_set import find_images
     from warpmarks.detectors.detector import Detection, Detector
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from warpmarks.errors import InputError
     from warpmarks.evaluation.fit_on_images import fit_on_images
     from warpmarks.evaluation.locating import locate_annotated
+    from warpmarks.recipe_reading import load_recipe
     from warpmarks.regression.fitting import Fit, fit_regressor
     from warpmarks.regression.regressor import Regressor
     from warpmarks.regression.storage import load_regressor, save_regressor
@@ -69,7 +70,7 @@ _HOME_OF = {
     "finetune": "warpmarks.training",
     "fit_on_images": "warpmarks.evaluation.fit_on_images",
     "fit_regressor": "warpmarks.regression.fitting",
-    "load_recipe": "warpmarks.configuration",
+    "load_recipe": "warpmarks.recipe_reading",
     "load_regressor": "warpmarks.regression.storage",
     "locate_annotated": "warpmarks.evaluation.locating",
     "read_annotated": "warpmarks.datasets.annotated",

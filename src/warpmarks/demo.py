@@ -15,12 +15,12 @@ import torch
 from jaxtyping import Bool, Float
 from PIL import Image
 
-from warpmarks.configuration import build_config, load_recipe, override
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import read_landmarks, write_landmarks
 from warpmarks.datasets.synthetic import EYES, read_visibility, render, write_image_set
 from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.recipe_reading import build_config, load_recipe, override
 from warpmarks.report.run_report import report_run
 from warpmarks.runs.weights import build_network
 from warpmarks.system.progress import Progress, SilentProgress

@@ -15,11 +15,11 @@ from PIL import Image
 from annotator_requests import WRITES, browser, open_session, placed, put
 from warpmarks.annotator.annotations import Placed, Scheme, labels_to_json
 from warpmarks.annotator.locating import CACHE
-from warpmarks.configuration import build_config
 from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.reading import open_image
 from warpmarks.formats.registry import FORMATS, read
 from warpmarks.points import Normaliser, PointScheme
+from warpmarks.recipe_reading import build_config
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.storage import load_regressor

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from warpmarks.cli.train import choose_config
-from warpmarks.configuration import load_recipe
 from warpmarks.errors import InputError
+from warpmarks.recipe_reading import load_recipe
 from warpmarks.runs.folder import RunFolder
 
 

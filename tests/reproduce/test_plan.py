@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from made_up_copies import made_up
-from warpmarks.configuration import load_recipe
 from warpmarks.errors import InputError
+from warpmarks.recipe_reading import load_recipe
 from warpmarks.reproduce.plan import Cell, Drawing, Plan, Training, make_plan, network_of
 from warpmarks.reproduce.protocol import load_protocol
 from warpmarks.reproduce.settings import Settings

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from made_up_copies import made_up
-from warpmarks.configuration import load_recipe, recipe_names
+from warpmarks.recipe_reading import load_recipe, recipe_names
 from warpmarks.reproduce.notes import make_notes
 from warpmarks.reproduce.pictures import label_series
 from warpmarks.reproduce.plan import Training, make_plan

@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 from tiny_runs import AS_BY_DEFAULT, tiny_config, train_tiny
-from warpmarks.configuration import TrainingConfig, override
+from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.image_set import find_images
 from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
+from warpmarks.recipe_reading import override
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import read_tensors, write_tensors
 from warpmarks.training import PairMeasures, TrainingResult, finetune, finetuning_config

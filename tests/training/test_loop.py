@@ -21,10 +21,10 @@ from torch import nn
 
 from listening import Listener
 from tiny_runs import AS_BY_DEFAULT, TINY_NETWORK, tiny_config, train_tiny
-from warpmarks.configuration import override
 from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError, ToldElsewhere
 from warpmarks.losses import ObjectiveTerms
+from warpmarks.recipe_reading import override
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import read_tensors
 from warpmarks.training import Evaluation, loop, pace, unsupervised_task

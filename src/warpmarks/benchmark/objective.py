@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from warpmarks.benchmark.timing import best_time
-from warpmarks.configuration import TrainingConfig, override
+from warpmarks.configuration import TrainingConfig
 from warpmarks.heatmaps import spatial_softmax
+from warpmarks.recipe_reading import override
 from warpmarks.runs.geometry import plan_geometry
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.step import (

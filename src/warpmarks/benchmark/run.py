@@ -14,7 +14,8 @@ from warpmarks.benchmark.objective import ObjectiveTiming, time_objective
 from warpmarks.benchmark.ratios import Ratios, middle_size, ratios_of
 from warpmarks.benchmark.timing import Yardstick, product_gflops
 from warpmarks.benchmark.training_step import StepTiming, time_training
-from warpmarks.configuration import TrainingConfig, load_recipe, override
+from warpmarks.configuration import TrainingConfig
+from warpmarks.recipe_reading import load_recipe, override
 from warpmarks.system.devices import choose_device
 from warpmarks.system.machine import processor_name
 from warpmarks.system.memory import keep_freed_memory

@@ -47,7 +47,7 @@ def benchmark(
     from warpmarks.benchmark.run import run_benchmark
     from warpmarks.cli.outputs import check_output_file
     from warpmarks.cli.progress import terminal_progress
-    from warpmarks.configuration import load_recipe
+    from warpmarks.recipe_reading import load_recipe
     from warpmarks.system.devices import choose_device
     from warpmarks.system.files import write_json
 

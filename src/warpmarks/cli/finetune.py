@@ -73,7 +73,7 @@ def finetune(
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.cli.train_and_report import check_flags, setting_flags, train_and_report
     from warpmarks.cli.video import find_images_or_frames
-    from warpmarks.configuration import override
+    from warpmarks.recipe_reading import override
     from warpmarks.training import finetune as run_finetuning
     from warpmarks.training import finetuning_config
 

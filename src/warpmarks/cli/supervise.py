@@ -77,7 +77,7 @@ def supervise(
         setting_flags,
         train_and_report,
     )
-    from warpmarks.configuration import build_config, load_recipe, override
+    from warpmarks.recipe_reading import build_config, load_recipe, override
     from warpmarks.training import supervise as run_supervision
 
     folder = check_flags(run, steps=steps, minutes=minutes, resume=resume, overwrite=overwrite)

@@ -144,7 +144,7 @@ def choose_config(
     Raises:
         InputError: no such recipe or setting, or values that do not fit together.
     """
-    from warpmarks.configuration import build_config, load_recipe, override
+    from warpmarks.recipe_reading import build_config, load_recipe, override
 
     config = load_recipe(recipe or DEFAULT_RECIPE) if recipe or resumed is None else resumed
     if landmarks is None:

@@ -49,7 +49,7 @@ def check_resumed_recipe(
     Raises:
         InputError: see above; it names the recipe.
     """
-    from warpmarks.configuration import first_difference
+    from warpmarks.recipe_reading import first_difference
 
     if recipe is not None and config != resumed:
         raise InputError(

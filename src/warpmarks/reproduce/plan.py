@@ -12,7 +12,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from warpmarks.configuration import TrainingConfig, build_config
+from warpmarks.configuration import TrainingConfig
+from warpmarks.recipe_reading import build_config
 from warpmarks.reproduce.copies import Copy
 from warpmarks.reproduce.protocol import PictureSpec, Protocol, Row
 from warpmarks.reproduce.settings import Settings

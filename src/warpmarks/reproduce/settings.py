@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from warpmarks.configuration import TrainingConfig, build_config, load_recipe, override
+from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
+from warpmarks.recipe_reading import build_config, load_recipe, override
 from warpmarks.regression.fitting import METHODS
 from warpmarks.training.schedule import Budget
 

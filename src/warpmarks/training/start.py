@@ -9,11 +9,12 @@ from typing import Any, Generic
 import torch
 from torch import Tensor
 
-from warpmarks.configuration import TrainingConfig, first_difference
+from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.aspect import middle_aspect
 from warpmarks.datasets.cache import PictureCache, load_pictures
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.errors import InputError, LostProcess
+from warpmarks.recipe_reading import first_difference
 from warpmarks.runs.folder import RunFolder, provenance
 from warpmarks.runs.geometry import Geometry, plan_geometry, require_room_for_padding
 from warpmarks.runs.record import ImageSource, RunBudget, RunRecord

@@ -8,9 +8,10 @@ from typing import Unpack
 import numpy as np
 
 from warpmarks.arguments import expect
-from warpmarks.configuration import TrainingConfig, asked_for, for_annotations, load_recipe
+from warpmarks.configuration import TrainingConfig, for_annotations
 from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.errors import InputError
+from warpmarks.recipe_reading import asked_for, load_recipe
 from warpmarks.runs.record import AnnotationSource
 from warpmarks.training.annotated_batches import AnnotatedPictures
 from warpmarks.training.conduct import Conduct

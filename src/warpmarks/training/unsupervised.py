@@ -5,9 +5,10 @@ from typing import Unpack
 
 from torch import Tensor
 
-from warpmarks.configuration import TrainingConfig, asked_for, first_difference, load_recipe
+from warpmarks.configuration import TrainingConfig
 from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.errors import InputError
+from warpmarks.recipe_reading import asked_for, first_difference, load_recipe
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.record import SourceRun
 from warpmarks.runs.weights import build_network, read_tensors, tensors_digest
