@@ -6,7 +6,7 @@ import pytest
 
 from made_videos import HEIGHT, WIDTH, ColourDetector, place, spoil, write_video
 from warpmarks.errors import InputError
-from warpmarks.video import reading
+from warpmarks.video import decoding
 from warpmarks.video.reading import Video
 
 
@@ -270,12 +270,12 @@ def test_a_frame_that_is_stored_after_the_key_frame_it_comes_before(tmp_path):
 def test_only_the_stretches_that_are_needed_are_decoded(tmp_path, monkeypatch):
     video = Video(write_video(tmp_path / "clip.mp4", 60))
     decoded = []
-    send = reading._Walk.send
+    send = decoding.Walk.send
 
     def counted(self, packet, converted):
         decoded.append(packet)
         yield from send(self, packet, converted)
 
-    monkeypatch.setattr(reading._Walk, "send", counted)
+    monkeypatch.setattr(decoding.Walk, "send", counted)
     assert [frame.index for frame in video.only({34}, video.stored())] == [34]
     assert sum(packet is not None for packet in decoded) <= 20

@@ -12,7 +12,8 @@ from warpmarks.arguments import expect_path, expect_whole
 from warpmarks.detectors.base import ImageDetector
 from warpmarks.system.prefetch import ahead
 from warpmarks.system.progress import Progress, SilentProgress
-from warpmarks.video.reading import Video, VideoFrame
+from warpmarks.video.decoding import VideoFrame
+from warpmarks.video.reading import Video
 from warpmarks.video.smoothing import Smoother
 
 _MEMORY = 200_000_000  # bytes of decoded frames in a batch, at most

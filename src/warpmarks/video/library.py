@@ -19,3 +19,9 @@ def pyav() -> ModuleType:
             "videos need PyAV, which is not installed: pip install 'warpmarks[video]'"
         ) from error
     return av
+
+
+def words_of(error: Exception) -> str:
+    """What the library says of an error, to stand within a sentence."""
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text[:1].lower() + text[1:]
