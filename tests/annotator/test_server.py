@@ -85,14 +85,14 @@ def test_predictions_are_those_of_a_fit_to_the_labels(client, session):
 def test_points_are_no_newer_than_their_version_says(client, session, monkeypatch):
     put(client, 3, 0, (10, 12), (20, 9))
     session.locations.ensure(5)
-    predict_all = session._predict_all
+    predict_all = session.fit._predict_all
 
     def while_another_is_found(*given):
         found = predict_all(*given)
         session.locations.ensure(7)
         return found
 
-    monkeypatch.setattr(session, "_predict_all", while_another_is_found)
+    monkeypatch.setattr(session.fit, "_predict_all", while_another_is_found)
     told = session.predictions()
     assert [row for row, points in enumerate(told["images"]["points"]) if points] == [3, 5]
     assert told["version"] < session.version
@@ -121,7 +121,7 @@ def test_errors_are_computed_anew_only_where_labels_have_changed(client, session
 def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
     tiny_run, image_folder, tmp_path, monkeypatch, most, mirrored_too
 ):
-    monkeypatch.setattr("warpmarks.annotator.session.MIRRORED_WORK", most)
+    monkeypatch.setattr("warpmarks.annotator.current_fit.MIRRORED_WORK", most)
     scheme = Scheme(("left", "middle", "right"), ("#e61e2d", "#2d7dff", "#12b886"), ((0, 2),))
     session = open_session(tiny_run, image_folder, tmp_path / "project", scheme)
     detector = session.detector
@@ -184,8 +184,8 @@ def located_with_mirrors(session):
     session.detector.record = session.detector.record.model_copy(update={"config": config})
     locate_all(session)
     taken = []
-    plain = session._in_mirror
-    session._in_mirror = lambda *given: taken.append(plain(*given)) or taken[-1]
+    plain = session.fit._in_mirror
+    session.fit._in_mirror = lambda *given: taken.append(plain(*given)) or taken[-1]
     return taken
 
 

@@ -4,12 +4,12 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isnan
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 
 from warpmarks.annotator.annotations import (
     DIGITS,
@@ -17,38 +17,29 @@ from warpmarks.annotator.annotations import (
     Labels,
     Placed,
     Scheme,
-    accepted,
     labels_from_json,
     labels_to_json,
     places,
     scheme_from_json,
 )
-from warpmarks.annotator.doubt import doubts
+from warpmarks.annotator.current_fit import CurrentFit, Known, Predicted
 from warpmarks.annotator.journal import Change
 from warpmarks.annotator.locating import CACHE, Locations
 from warpmarks.annotator.panel import progress_of
-from warpmarks.annotator.predicting import Fitted, fit_placed
 from warpmarks.annotator.project_images import ProjectImages
 from warpmarks.annotator.shapes import Aligned, Modes, align, principal_modes
 from warpmarks.annotator.store import Project
 from warpmarks.annotator.suggestion import Suggester, Suggestion
-from warpmarks.detectors.detector import Detection, Detector
+from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.fit_on_images import takes_mirrored
 from warpmarks.evaluation.locating import far_outside
-from warpmarks.evaluation.mirrored_images import mirrored_examples
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.regressor import Regressor
-from warpmarks.regression.repeated import count_pictures, first_alike
 from warpmarks.wording import be, counted, first_of, have, shown
 
 _STEP = 1_000_000
 """Versions from one change to the next: landmarks that become known count in between."""
-
-MIRRORED_WORK = 1700
-"""Labelled pictures times their points, of which each group that is placed on images of its own
-counts for two more: with more a fit on the mirror too would keep the page waiting at each click."""
-
 
 NEAR = 0.02
 """Pixels up to which a point lies where it was suggested; the page rounds to 0.01."""
@@ -62,40 +53,6 @@ PATIENCE = 3.0
 
 class NoSuchImage(InputError):  # noqa: N818
     """An image that the project does not have."""
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """What a fit says of all images; nan where landmarks are not known or a point is not placed.
-
-    Attributes:
-        points: in pixels.
-        scores: of the landmarks that a point is predicted from, in [0, 1].
-        doubt: of each image, in [0, 1], see `warpmarks.annotator.doubt`.
-    """
-
-    points: Float[np.ndarray, "images points 2"]
-    scores: Float[np.ndarray, "images points"]
-    doubt: Float[np.ndarray, " images"]
-
-
-class _State(NamedTuple):
-    """Of the annotations, and of how many images are looked at, plain and in the mirror."""
-
-    version: int
-    located: int
-    mirrored: int
-
-
-@dataclass(frozen=True)
-class _Known:
-    """What follows from one state of the annotations and landmarks."""
-
-    state: _State
-    located: Int[np.ndarray, " located"]
-    examples: Examples
-    fitted: Fitted | None
-    predicted: Predicted | None
 
 
 class Session:
@@ -113,6 +70,7 @@ class Session:
     def __init__(self, project: Project, images: ProjectImages, detector: Detector) -> None:
         self.project, self.images, self.detector = project, images, detector
         self.locations = Locations(detector, images, project.path / CACHE)
+        self.fit = CurrentFit(images, self.locations, detector)
         self._lock = threading.RLock()
         self._numbers = {name: index for index, name in enumerate(images.names)}
         self._sizes = {
@@ -128,7 +86,6 @@ class Session:
             lambda: deque(maxlen=RECENT)
         )
         self._current: tuple[Annotations, Annotations] | None = None
-        self._latest: _Known | None = None
         self._suggester: tuple[int, Suggester] | None = None
         self._progress: tuple[Examples, dict[str, Any]] | None = None
 
@@ -445,36 +402,8 @@ class Session:
             raise NoSuchImage(f"there is no image {index}: the project has {len(self.images)}")
         return self.images.names[index]
 
-    def _known(self) -> _Known:
-        """Fitted anew where annotations or landmarks have changed."""
-        located = np.flatnonzero(self.locations.located)
-        mirrored = self.locations.mirrored.copy()
-        state = _State(self.project.version, len(located), len(mirrored))
-        before = self._latest
-        if before is not None and before.state == state:
-            return before
-        known = set(located.tolist())
-        rows = [index for index in self._labelled_in_order() if index in known]
-        names = tuple(self.images.names[row] for row in rows)
-        if (
-            before is not None
-            and before.state._replace(located=state.located) == state
-            and before.examples.names == names
-        ):  # only images without labels have been looked at since
-            examples, fitted = before.examples, before.fitted
-        else:
-            examples = self._examples(names, rows)
-            fitted = fit_placed(
-                examples,
-                self.detector.digest,
-                mirrored=self._in_mirror(examples, [mirrored.get(row) for row in rows]),
-                pairs=self.scheme.mirror,
-            )
-        predicted = None
-        if fitted is not None:
-            predicted = self._predict_all(fitted, examples, located)
-        self._latest = _Known(state, located, examples, fitted, predicted)
-        return self._latest
+    def _known(self) -> Known:
+        return self.fit.after(self.project.version, self.annotations, self._labelled_in_order)
 
     def _look_in_mirror(self, index: int) -> None:
         """At an image that is being labelled; not under the lock, as others would wait."""
@@ -492,68 +421,6 @@ class Session:
         if moved["image_id"] is not None:
             self._look_in_mirror(moved["image_id"])
         return moved | {"project_version": self.version}
-
-    def _in_mirror(self, examples: Examples, found: Sequence[Detection | None]) -> Examples | None:
-        """The labelled images in the mirror, where a fit is better for them.
-
-        No point is annotated on those whose mirror images have not been looked at, under any name.
-        """
-        alike = first_alike(examples).tolist()
-        seen_as = {alike[row]: one for row, one in enumerate(found) if one is not None}
-        known = {row: seen_as[first] for row, first in enumerate(alike) if first in seen_as}
-        pictures = count_pictures(examples)
-        if not known or not takes_mirrored(self.detector, "auto", pictures):
-            return None
-        placed = np.isfinite(examples.annotations[..., 0]).any(axis=0)
-        if not self.scheme.mirror and not placed.all():
-            return None  # the partner of a point may be the one that is placed nowhere yet
-        groups = len(np.unique(np.isfinite(examples.annotations[..., 0]), axis=1).T)
-        work = pictures * (self.scheme.count + 2 * groups)
-        if work > MIRRORED_WORK:
-            return None
-        rows = np.array(list(known))
-        names = tuple(examples.names[row] for row in rows)
-        seen = mirrored_examples(names, examples.annotations[rows], list(known.values()))
-        landmarks = examples.landmarks.copy()
-        landmarks[rows] = seen.landmarks
-        annotations = np.full(examples.annotations.shape, np.nan)
-        annotations[rows] = seen.annotations
-        return replace(examples, landmarks=landmarks, annotations=annotations)
-
-    def _predict_all(
-        self, fitted: Fitted, examples: Examples, located: Int[np.ndarray, " located"]
-    ) -> Predicted:
-        count, points = len(self.images), self.scheme.count
-        landmarks, scores = self.locations.landmarks[located], self.locations.scores[located]
-        sizes = self.images.sizes[located]
-        predicted = Predicted(
-            np.full((count, points, 2), np.nan),
-            np.full((count, points), np.nan),
-            np.full(count, np.nan),
-        )
-        predicted.points[located] = fitted.predict(landmarks, sizes)
-        predicted.scores[located] = fitted.confidences(scores)
-        predicted.doubt[located] = doubts(landmarks, examples.landmarks)
-        return predicted
-
-    def _examples(self, names: tuple[str, ...], rows: Sequence[int]) -> Examples:
-        labels = [places(self.annotations.of(name)) for name in names]
-        chosen = np.array(rows, dtype=int)
-        return Examples(
-            names,
-            self.locations.landmarks[chosen],
-            self.locations.scores[chosen],
-            np.array(labels).reshape(len(rows), self.scheme.count, 2),
-            self.images.sizes[chosen],
-            accepted=self._accepted(names),
-            pictures=tuple(self.locations.picture(row) for row in rows),
-        )
-
-    def _accepted(self, names: tuple[str, ...]) -> Bool[np.ndarray, "images points"]:
-        marks = np.zeros((len(names), self.scheme.count), dtype=bool)
-        for row, name in enumerate(names):
-            marks[row, accepted(self.annotations.of(name))] = True
-        return marks
 
     def _current_suggester(self) -> Suggester:
         """While landmarks become known, the one of a moment ago is good enough."""
