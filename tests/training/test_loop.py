@@ -363,26 +363,41 @@ def test_a_run_without_a_budget_goes_on_to_the_same_end(image_folder: Path, tmp_
     assert_same_outcome(RunFolder(tmp_path / "run"), RunFolder(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("steps", [STEPS, None])
-@pytest.mark.parametrize("stop", [5, 20])
-def test_a_run_stopped_before_or_in_self_training_goes_on_to_the_same_end(
-    image_folder: Path, tmp_path: Path, steps: int | None, stop: int
-) -> None:
-    """Which begins at step 11 of the budget, and at 15 of a run that converges."""
-    schedule = {"patience": 5, "threshold": 0.9}
-    config = tiny_config(**AS_BY_DEFAULT, schedule=schedule)
-    listener = Listener()
+SELF_TAUGHT = tiny_config(**AS_BY_DEFAULT, schedule={"patience": 5, "threshold": 0.9})
+
+
+@pytest.fixture(scope="module", params=[STEPS, None])
+def self_taught(
+    request: pytest.FixtureRequest, image_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[int | None, RunFolder]:
+    """Steps of its budget, and a run that was not stopped.
+
+    Self-training begins at step 11 of the budget, and at 15 of a run that converges.
+    """
+    steps, listener = request.param, Listener()
     whole = train_tiny(
-        image_folder, tmp_path / "whole", config=config, steps=steps, progress=listener
+        image_folder,
+        tmp_path_factory.mktemp("self_taught") / "run",
+        config=SELF_TAUGHT,
+        steps=steps,
+        progress=listener,
     )
     assert whole.steps == (steps or 30)
     began = read_tensors(RunFolder(whole.run).state_path)[1]["schedule"]["self_training_from"]
     assert began == (11 if steps else 15)
     assert f"self-training begins after {began} steps" in listener.messages
     assert whole.evaluation.self_training_from == began
-    stopped_at(stop, image_folder, tmp_path / "run", config=config, steps=steps)
+    return steps, RunFolder(whole.run)
+
+
+@pytest.mark.parametrize("stop", [5, 20])
+def test_a_run_stopped_before_or_in_self_training_goes_on_to_the_same_end(
+    self_taught: tuple[int | None, RunFolder], image_folder: Path, tmp_path: Path, stop: int
+) -> None:
+    steps, whole = self_taught
+    stopped_at(stop, image_folder, tmp_path / "run", config=SELF_TAUGHT, steps=steps)
     train_tiny(image_folder, tmp_path / "run", steps=steps, resume=True)
-    assert_same_outcome(RunFolder(tmp_path / "run"), RunFolder(whole.run))
+    assert_same_outcome(RunFolder(tmp_path / "run"), whole)
 
 
 def test_where_landmarks_usually_are_is_found_again_and_again(
