@@ -99,6 +99,8 @@ def test_warped_cells_are_g_at_the_centres_of_the_cells_row_by_row(made):
         expected = scipy_warp(warps.second, one)(centres(*CELLS))
         found = pair.warped_cells[one].double().numpy()
         assert_close(found, expected, rtol=0, atol=1e-5)
+    moved = pair.warp(pixel_centres(*CELLS).reshape(1, -1, 2).expand(3, -1, -1))
+    assert_close(moved, pair.warped_cells, rtol=0, atol=1e-5)
 
 
 def test_a_part_of_the_pairs_is_made_as_in_the_whole(made):

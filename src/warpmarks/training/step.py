@@ -174,7 +174,7 @@ class BatchMaker:
         return Batch(
             images.contiguous(memory_format=torch.channels_last),
             pair.warped_cells,
-            drawn.warps.second.to(pictures),
+            pair.warp,
         )
 
 

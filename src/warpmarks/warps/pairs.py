@@ -31,11 +31,12 @@ class WarpPair:
 
 @dataclass(frozen=True, eq=False)
 class ImagePair:
-    """A batch of training pairs and, for each cell of x''s score map, where g takes its centre."""
+    """A batch of training pairs and g, also at the centre of each cell of x''s score map."""
 
     original: Float[Tensor, "batch 3 height width"]  # x
     warped: Float[Tensor, "batch 3 height width"]  # x'
     warped_cells: Float[Tensor, "batch cells 2"]  # g(v), normalised coordinates of x
+    warp: ThinPlateSpline  # g = g2, in the precision and on the device of the images
 
 
 class PairSampler:
@@ -80,4 +81,5 @@ class PairSampler:
             original=sample_view(pictures, in_original.reshape(shape), self.margin),
             warped=sample_view(pictures, in_picture.reshape(shape), self.margin),
             warped_cells=self._second_at_cells @ second_targets,
+            warp=second,
         )
