@@ -15,11 +15,9 @@ from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
 from warpmarks.detectors import to_csv
 from warpmarks.detectors.base import ImageDetector
-from warpmarks.detectors.to_csv import PointColumns, Written, detect_to_file
+from warpmarks.detectors.to_csv import Written, detect_to_file
 from warpmarks.errors import InputError
 from warpmarks.system.progress import SilentProgress
-
-COLUMNS = PointColumns(2, scores=True, made_by="these weights")
 
 
 class MeanColour(ImageDetector):
@@ -67,7 +65,7 @@ def images(tmp_path: Path) -> ImageSet:
 @pytest.fixture
 def detected(images: ImageSet, tmp_path: Path) -> Callable[..., Written]:
     def run(detector: ImageDetector | None = None, **changes: object) -> Written:
-        arguments = {"columns": COLUMNS, "batch_size": 4, "images": images}
+        arguments = {"scores": True, "batch_size": 4, "images": images}
         arguments |= {"output": tmp_path / "found.csv"} | changes
         return detect_to_file(detector or MeanColour(), **arguments)
 
@@ -131,14 +129,16 @@ def test_what_is_left_of_an_interrupted_detection_is_not_lost_unasked(
     kept = (tmp_path / "found.csv.part").read_bytes()
     with pytest.raises(InputError, match=r"interrupted: go on with --resume, or start anew"):
         detected()
-    for other, reason in (
-        (replace(COLUMNS, made_by="others"), r"found\.csv\.part was made by another detector: "),
-        (replace(COLUMNS, scores=False), r"found\.csv\.part was made with other flags: repeat"),
+    other = MeanColour()
+    other.digest = "other weights"
+    for flags, reason in (
+        ({"detector": other}, r"found\.csv\.part was made by another detector: "),
+        ({"scores": False}, r"found\.csv\.part was made with other flags: repeat"),
     ):
         with pytest.raises(InputError, match=reason):
-            detected(columns=other, resume=True)
+            detected(resume=True, **flags)
         with pytest.raises(InputError, match=r"another detection that was .* another --output"):
-            detected(columns=other)
+            detected(**flags)
     assert (tmp_path / "found.csv.part").read_bytes() == kept
     anew = MeanColour()
     detected(anew, overwrite=True)
@@ -251,7 +251,7 @@ def test_what_another_process_is_writing_is_left_to_it(
     monkeypatch.setattr(to_csv, "_digest", lambda images: "of these images")
     made_by = {
         "is of other images": "of these images",
-        "was made by another detector": COLUMNS.made_by,
+        "was made by another detector": MeanColour.digest,
     }
     made = {"scores": True, "made_by": made_by}
     with GrowingLandmarkFile(tmp_path / "found.csv", 2, **made) as other:

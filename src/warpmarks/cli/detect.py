@@ -95,7 +95,7 @@ def detect(
     from warpmarks.datasets.landmark_file import part_of
     from warpmarks.detectors.base import TooManyUnreadable
     from warpmarks.detectors.point_detector import PointDetector
-    from warpmarks.detectors.to_csv import PointColumns, detect_to_file
+    from warpmarks.detectors.to_csv import detect_to_file
 
     if resume and overwrite:
         raise InputError(
@@ -139,7 +139,7 @@ def detect(
                 detector,
                 image_set,
                 file,
-                PointColumns(count, scores, made_by=detector.made_by),
+                scores=scores,
                 batch_size=batch_size,
                 resume=resume,
                 overwrite=overwrite,

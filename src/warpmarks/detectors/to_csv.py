@@ -12,7 +12,7 @@ from pathlib import Path
 from warpmarks.datasets.file_marks import is_as_marked, mark_of
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.datasets.landmark_file import GrowingLandmarkFile
-from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, TooManyUnreadable
+from warpmarks.detectors.base import ImageDetector, NamedDetection, TooManyUnreadable
 from warpmarks.errors import InputError
 from warpmarks.system.parallel import Workers, processors
 from warpmarks.system.progress import Progress, SilentProgress, one_by_one
@@ -37,32 +37,12 @@ class Written:
     mean_score: float
 
 
-@dataclass(frozen=True)
-class PointColumns:
-    """What is written of each image.
-
-    Attributes:
-        count: number of points.
-        scores: whether a score of each is written too.
-        made_by: the detector, see `warpmarks.detectors.base.ImageDetector.made_by`.
-    """
-
-    count: int
-    scores: bool
-    made_by: str
-
-    def write(self, file: GrowingLandmarkFile, name: str, detection: Detection, mark: str) -> None:
-        """The line of one image, and the mark of its file."""
-        scores = detection.scores if self.scores else None
-        file.write(name, detection.landmarks, scores, mark=mark)
-
-
 def detect_to_file(
     detector: ImageDetector,
     images: ImageSet,
     output: Path,
-    columns: PointColumns,
     *,
+    scores: bool = False,
     batch_size: int = 32,
     resume: bool = False,
     overwrite: bool = False,
@@ -77,7 +57,7 @@ def detect_to_file(
         detector: finds the landmarks.
         images: to find them on.
         output: the file; one that is there is replaced when the new one is complete.
-        columns: of the file.
+        scores: whether the score of each point is written too.
         batch_size: images that are searched at a time.
         resume: go on with what an interrupted call with the same arguments has left, also where
             the folder of the images was moved; that of other images is refused, and so is one with
@@ -94,11 +74,11 @@ def detect_to_file(
     total = 0.0
     with GrowingLandmarkFile(
         output,
-        columns.count,
-        scores=columns.scores,
+        detector.num_landmarks,
+        scores=scores,
         made_by={
             "is of other images": _digest(images),
-            "was made by another detector": columns.made_by,
+            "was made by another detector": detector.made_by,
         },
         resume=resume,
         overwrite=overwrite,
@@ -119,8 +99,12 @@ def detect_to_file(
                 if one.detection is None:
                     unreadable.append((one.name, one.reason or ""))
                 else:
-                    mark = mark_of(images.root / one.name)
-                    columns.write(file, one.name, one.detection, mark)
+                    file.write(
+                        one.name,
+                        one.detection.landmarks,
+                        one.detection.scores if scores else None,
+                        mark=mark_of(images.root / one.name),
+                    )
                     total += float(one.detection.scores.mean())
             file.flush()
 
