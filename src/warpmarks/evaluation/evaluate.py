@@ -52,9 +52,9 @@ def evaluate_predictions(
     scheme: PointScheme,
     predictions: Predictions,
     *,
-    set_name: str,
-    source: str,
-    threshold: float,
+    set_name: str = "",
+    source: str = "the annotations",
+    threshold: float = 0.1,
     seed: int = 0,
     training: Examples | None = None,
 ) -> SetEvaluation:

@@ -41,7 +41,7 @@ class Predictions:
     caution: str = ""
 
 
-def predict_with(regressor: Regressor, examples: Examples, *, how: str) -> Predictions:
+def predict_with(regressor: Regressor, examples: Examples, *, how: str = "") -> Predictions:
     """With a regressor that is at hand; scored images that it was fitted on are told of."""
     fitted = regressor.count_fitted(examples.names)
     return Predictions(
@@ -119,7 +119,7 @@ def predict_by_folds(
     for training, held_out in split_pictures(examples, folds, generator):
         _check_points_left(examples, training, scheme)
         fit = fit_regressor(examples.subset(training), scheme, method=method, bias=bias)
-        predicted = predict_with(fit.regressor, examples.subset(held_out), how="")
+        predicted = predict_with(fit.regressor, examples.subset(held_out))
         points[held_out], means[held_out] = predicted.points, predicted.mean_shape
         scores[held_out] = predicted.scores
     return Predictions(
