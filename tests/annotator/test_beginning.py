@@ -104,6 +104,14 @@ def test_a_project_begins_with_the_marks_of_another(image_folder, tmp_path):
     assert begun(tmp_path / "one", image_folder).labels == labels
 
 
+def test_names_beside_a_table_that_are_not_as_many_are_told_of(image_folder, tmp_path):
+    (tmp_path / "fins.csv").write_text("image,x1,y1\n01.png,1,2\n")
+    (tmp_path / "fins.names.json").write_text('{"names": ["a", "b"]}')
+    told = r"fins.names.json names 2 points, but the table beside it has 1: name each of them once"
+    with pytest.raises(InputError, match=told):
+        begun(tmp_path / "fins.csv", image_folder)
+
+
 def test_tables_that_no_project_begins_with(coco, image_folder, tmp_path):
     with pytest.raises(InputError, match=r"--points names 2 points, but .*c.json has 3: name each"):
         begun(coco, image_folder, points="a,b")

@@ -119,6 +119,11 @@ def test_a_file_without_names_is_told_of(warpmarks, fish, tmp_path, text, told):
     assert (code, told in err, err.count("\n")) == (2, True, 1)
 
 
+def test_a_file_of_names_that_is_not_there_is_told_of(warpmarks, fish, tmp_path):
+    code, _, err = warpmarks("convert", fish, tmp_path / "o.xml", "--names", tmp_path / "n.json")
+    assert (code, "n.json does not exist: give a points.json with names" in err) == (2, True)
+
+
 def test_what_errors_are_divided_by_is_kept_or_told_of(warpmarks, tmp_path):
     (tmp_path / "landmarks.csv").write_text("image,x1,y1,x2,y2,x3,y3\na.png,1,2,3,4,5,6\n")
     scheme = {"names": ["snout", "eye", "fin"], "normaliser": "eye:fin"}

@@ -44,8 +44,8 @@ def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> Poi
         raise InputError(f"{path}: names is {names!r}: expected a list of texts")
     if len(names) != count:
         raise InputError(
-            f"{path} names {counted(len(names), 'point')}, but {path.with_name(TABLE)} "
-            f"has {count}: name each of them once"
+            f"{path} names {counted(len(names), 'point')}, but the table beside it has "
+            f"{count}: name each of them once"
         )
     names = tuple(names)
     check_names(names, source=str(path))
@@ -64,8 +64,10 @@ def names_in(path: Path) -> list[str]:
     """The names of the points in a points.json that has to tell them.
 
     Raises:
-        InputError: it does not, or cannot be read.
+        InputError: it does not, is not there, or cannot be read.
     """
+    if not path.exists():
+        raise InputError(f"{path} does not exist: give a points.json with names, or the names")
     names = _read_json(path).get("names")
     if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
         raise InputError(
