@@ -92,6 +92,20 @@ def test_what_a_project_does_not_keep_of_a_table_is_told(image_folder, tmp_path)
     )
 
 
+@pytest.mark.parametrize(
+    ("normaliser", "told"), [("box", []), ("a:b", []), ("a+b:c", ["divided by (a+b:c)"])]
+)
+def test_what_errors_are_divided_by_is_kept_of_a_set_or_told_of(
+    image_folder, tmp_path, normaliser, told
+):
+    """A project knows two points only, or the box."""
+    (tmp_path / "landmarks.csv").write_text("image,x1,y1,x2,y2,x3,y3\n01.png,1,2,3,4,5,6\n")
+    scheme = {"names": ["a", "b", "c"], "normaliser": normaliser}
+    (tmp_path / "points.json").write_text(json.dumps(scheme))
+    notices = begun(tmp_path, image_folder).notices
+    assert [notice.rpartition("errors are ")[2] for notice in notices] == told
+
+
 def test_a_project_begins_with_the_marks_of_another(image_folder, tmp_path):
     scheme, labels = (
         starting_scheme("a,b"),

@@ -92,7 +92,10 @@ def begin_from(
             f"{counted(count, 'point')} of {path} {have(count)} a score, as a program gives, and "
             f"{be(count)} left out: a project begins with what people placed"
         )
-    if dropped := lost(table, set(Keeps) - _DROPPED):
+    kept = set(Keeps) - _DROPPED
+    if scheme.normaliser is None:
+        kept -= {Keeps.NORMALISER}
+    if dropped := lost(table, kept):
         notices.append(f"a project does not keep of {path}: {', '.join(dropped)}")
     return Beginning(scheme, labels, table, files, tuple(notices))
 
