@@ -79,7 +79,7 @@ def remove_left_behind(path: Path) -> None:
 
 
 def remove_partial_folders(home: Path) -> None:
-    """Remove the folders that killed makers left behind in ``home``, of pictures or of frames."""
+    """Remove the folders that killed makers left behind in ``home``."""
     for left in home.glob(f".*{PARTIAL}"):
         with suppress(OSError):
             written = max(file.stat().st_mtime for file in (left, *left.iterdir()))
