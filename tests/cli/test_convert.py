@@ -81,6 +81,9 @@ def test_a_project_knows_which_points_cannot_be_seen(warpmarks, tmp_path):
     assert (code, "without a place (1)" in err) == (0, True)
     content = json.loads((tmp_path / "o.json").read_text())
     assert content["annotations"][0]["keypoints"] == [3, 6, 2, 4, 5, 1, 0, 0, 0]
+    (tmp_path / "project.json").write_text("[" * 100_000)
+    code, _, err = warpmarks("convert", tmp_path, tmp_path / "p.json", "--to", "coco")
+    assert (code, "project.json cannot be read as JSON" in err) == (2, True)
 
 
 def test_points_by_name_in_another_order(warpmarks, fish, tmp_path):

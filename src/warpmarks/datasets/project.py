@@ -64,8 +64,9 @@ def sizes_when_labelled(root: Path) -> dict[str, tuple[int, int]]:
         InputError: project.json cannot be read, or a size is none.
     """
     record = root / RECORD
+    sizes = _read(record).get(SIZES, {})
     try:
-        return sizes_from_json(_read(record).get(SIZES, {}))
+        return sizes_from_json(sizes)
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{record}: {SIZES} is damaged: bring it back from a copy") from error
 
@@ -77,7 +78,7 @@ def marked_images(root: Path, mark: str) -> list[str]:
         InputError: project.json cannot be read.
     """
     told = _read(root / RECORD).get(mark, {})
-    return sorted(told) if isinstance(told, dict) else []
+    return list(told) if isinstance(told, dict) else []
 
 
 def marked_points(
@@ -89,9 +90,9 @@ def marked_points(
         InputError: project.json cannot be read, or does not say so as it should.
     """
     record = root / RECORD
+    told = _read(record).get(mark, {})
     marks = np.zeros((len(names), points), dtype=bool)
     try:
-        told = _read(record).get(mark, {})
         for row, name in enumerate(names):
             marks[row, told.get(name, [])] = True
     except (TypeError, ValueError, AttributeError, IndexError) as error:
@@ -107,6 +108,6 @@ def sizes_from_json(value: Any) -> dict[str, tuple[int, int]]:
 def _read(record: Path) -> dict[str, Any]:
     try:
         told = json.loads(record.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{record} cannot be read as JSON ({error}): correct it") from error
     return told if isinstance(told, dict) else {}

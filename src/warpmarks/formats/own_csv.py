@@ -65,8 +65,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         for image, points, score in zip(table.images, table.points, scores, strict=True)
     ]
     if project:  # the table has no lines of images without any place
-        others = [each for each in marked_images(project, NOT_VISIBLE) if each not in table.images]
-        rows += [ImagePoints(image, *empty_row(count), sizes.get(image)) for image in others]
+        others = set(marked_images(project, NOT_VISIBLE)) - set(table.images)
+        rows += [ImagePoints(each, *empty_row(count), sizes.get(each)) for each in sorted(others)]
     read = assemble(
         scheme.names if scheme else numbered_names(count),
         rows,
