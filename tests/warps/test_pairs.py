@@ -6,6 +6,7 @@ from scipy.ndimage import map_coordinates
 from torch.testing import assert_close
 
 from warpmarks.coordinates import pixel_centres, to_normalised, to_pixels
+from warpmarks.errors import InputError
 from warpmarks.heatmaps import soft_argmax
 from warpmarks.losses import cells_unit, landmark_equivariance, probability_equivariance
 from warpmarks.warps import (
@@ -101,6 +102,23 @@ def test_warped_cells_are_g_at_the_centres_of_the_cells_row_by_row(made):
         assert_close(found, expected, rtol=0, atol=1e-5)
     moved = pair.warp(pixel_centres(*CELLS).reshape(1, -1, 2).expand(3, -1, -1))
     assert_close(moved, pair.warped_cells, rtol=0, atol=1e-5)
+
+
+@pytest.mark.usefixtures("no_type_checks")
+@pytest.mark.parametrize(
+    ("pictures", "told"),
+    [
+        (torch.zeros(3, *PICTURE, 3), r"pictures \(3, 30, 45, 3\), .*: expected \(batch, 3, "),
+        (torch.zeros(2, 3, *PICTURE), r"pictures \(2, 3, 30, 45\), warps \(3, .*: expected "),
+        (torch.zeros(3, *PICTURE), r"pictures \(3, 30, 45\), .*: expected \(batch, 3, "),
+        (torch.zeros(3, 3, *PICTURE).byte(), r"are torch\.uint8: .* pictures\.float\(\) / 255"),
+        (torch.zeros(3, 3, *PICTURE).double(), r"are torch\.float64: expected torch\.float32"),
+    ],
+    ids=["channels last", "fewer", "one", "bytes", "float64"],
+)
+def test_pictures_that_cannot_be_warped_are_told(made, pictures, told):
+    with pytest.raises(InputError, match=told):
+        sampler().sample(pictures, made[1])
 
 
 def test_a_part_of_the_pairs_is_made_as_in_the_whole(made):

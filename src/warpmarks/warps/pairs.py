@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from warpmarks.arguments import expect_shapes
 from warpmarks.coordinates import pixel_centres
+from warpmarks.errors import InputError
 from warpmarks.warps.random_warps import RandomWarps
 from warpmarks.warps.sampling import sample_view
 from warpmarks.warps.thin_plate_spline import ThinPlateSpline, spline_basis
@@ -71,7 +73,24 @@ class PairSampler:
     def sample(
         self, pictures: Float[Tensor, "batch 3 picture_height picture_width"], warps: WarpPair
     ) -> ImagePair:
-        """The pairs that the warps make of the pictures, on the pictures' device."""
+        """The pairs that the warps make of the pictures, on the pictures' device.
+
+        Args:
+            pictures: float32 from 0 to 1, one for each pair of warps.
+            warps: as `draw` gives them.
+
+        Raises:
+            InputError: the pictures are of another shape, number or type.
+        """
+        expect_shapes(
+            pictures=(pictures, "batch 3 picture_height picture_width"),
+            warps=(warps.second.weights, "batch controls 2"),
+        )
+        if pictures.dtype != torch.float32:
+            raise InputError(
+                f"the pictures are {pictures.dtype}: expected torch.float32 from 0 to 1, of bytes "
+                "pictures.float() / 255"
+            )
         first, second = warps.first.to(pictures), warps.second.to(pictures)
         second_targets = second(second.controls.expand(len(pictures), -1, -1))
         in_original = self._first_at_pixels @ first(first.controls.expand(len(pictures), -1, -1))
