@@ -32,6 +32,10 @@ NOISE = 0.1
 MOST_TRIED = 500
 """Images, at most, by which the noise is chosen."""
 
+MEETING = 1e-6
+"""Landmarks meet where none is off their centre by more than this share of their numbers: what is
+left is rounding, and no shape."""
+
 
 @dataclass(frozen=True)
 class Interpolation:
@@ -53,11 +57,11 @@ class Interpolation:
     @classmethod
     def between(cls, shape: Float[np.ndarray, "landmarks 2"], noise: float) -> "Interpolation":
         """Between the landmarks of one shape."""
-        centre = shape.mean(axis=0)
-        size = float(np.sqrt(((shape - centre) ** 2).sum(axis=1).mean())) or 1.0
-        nodes = (shape - centre) / size
+        centres, offsets = _about_centres(shape[None])
+        size = float(np.sqrt((offsets**2).sum(axis=2).mean())) or 1.0
+        nodes = offsets[0] / size
         inverse = np.linalg.inv(system(nodes[None], noise)[0])
-        return cls(nodes, inverse[:, : len(shape)], noise, centre, size)
+        return cls(nodes, inverse[:, : len(shape)], noise, centres[0, 0], size)
 
     def weights(self, places: Float[np.ndarray, "*some 2"]) -> Float[np.ndarray, "*some landmarks"]:
         """a(q) of places in the frame of the shape; they sum to one."""
@@ -87,10 +91,10 @@ def places_on(
 
     The same rule the other way about: the shape's landmarks are seen from those of the image.
     """
-    centres = landmarks.mean(axis=1, keepdims=True)
-    sizes = np.sqrt(((landmarks - centres) ** 2).sum(axis=2).mean(axis=1))[:, None, None]
+    centres, offsets = _about_centres(landmarks)
+    sizes = np.sqrt((offsets**2).sum(axis=2).mean(axis=1))[:, None, None]
     sizes = np.where(sizes > 0, sizes, 1.0)
-    nodes = (landmarks - centres) / sizes
+    nodes = offsets / sizes
     shown = np.isfinite(annotations).all(axis=-1, keepdims=True)
     terms = _terms(np.where(shown, (annotations - centres) / sizes, 0.0), nodes)
     padded = np.concatenate([shape, np.zeros((1, 2))])
@@ -127,14 +131,25 @@ def mean_landmarks(
     their centres and of length 1, the eigenvector of the largest eigenvalue of sum_i z_i z_i^*. It
     has the mean size and position of the shapes and is turned as the first of them.
     """
-    centres = landmarks.mean(axis=1, keepdims=True)
-    shapes = to_complex(landmarks - centres)
+    centres, offsets = _about_centres(landmarks)
+    shapes = to_complex(offsets)
     lengths = np.linalg.norm(shapes, axis=1, keepdims=True)
     unit = shapes / np.where(lengths > 0, lengths, 1.0)
     mean = np.linalg.eigh(unit.T @ unit.conj())[1][:, -1]
     turn = np.vdot(mean, unit[0])
     mean = mean * (turn / abs(turn) if abs(turn) > 0 else 1.0) * lengths.mean()
     return centres.mean(axis=0) + from_complex(mean)
+
+
+def _about_centres(
+    landmarks: Float[np.ndarray, "images landmarks 2"],
+) -> tuple[Float[np.ndarray, "images 1 2"], Float[np.ndarray, "images landmarks 2"]]:
+    """Centres, and landmarks about them: all exactly 0 where they meet, see `MEETING`."""
+    centres = landmarks.mean(axis=1, keepdims=True)
+    offsets = landmarks - centres
+    rounding = MEETING * np.abs(landmarks).max(axis=(1, 2), keepdims=True)
+    apart = (np.abs(offsets) > rounding).any(axis=(1, 2), keepdims=True)
+    return centres, np.where(apart, offsets, 0.0)
 
 
 def _terms(
