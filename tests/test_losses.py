@@ -147,7 +147,7 @@ def test_equation_8_equals_both_printed_forms():
         assert_close(diversity(maps), by_image(form, maps), rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 5, 9])
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 7, 9])
 def test_pooled_diversity_also_where_blocks_do_not_divide_the_map(size):
     maps = random_maps(7, landmarks=4)
     expected = by_image(lambda p: reference.pooled_diversity(p, size), maps)
@@ -223,17 +223,19 @@ def test_the_objective_is_made_of_its_parts(per_landmark, share):
     assert_close(terms.total(7.0), terms.equivariance + 7 * terms.diversity)
 
 
-def test_the_total_weighs_the_diversity():
-    terms = ObjectiveTerms(equivariance=torch.tensor(0.25), diversity=torch.tensor(0.5))
+def test_the_total_weighs_the_diversity_and_exchange_where_it_is_asked_for():
+    terms = ObjectiveTerms(torch.tensor(0.25), torch.tensor(0.5), exchange=torch.tensor(3.0))
     assert terms.total(500).item() == 250.25
+    assert terms.total(500, 2.0).item() == 256.25
 
 
 def test_gamma_of_500_in_cells_of_a_40_x_40_map_is_1_25_in_views():
     """And on a map that is not square the two units differ by one factor on both axes."""
     ratio = (cells_unit(40, 40) / view_unit(40, 40)).square()
     assert_close(500 / ratio, torch.tensor([1.25, 1.25]))
-    by_axis = cells_unit(30, 44) / view_unit(30, 44)
-    assert_close(by_axis, torch.tensor([15.0, 15.0]))
+    for size in ((30, 44), (44, 30)):
+        by_axis = cells_unit(*size) / view_unit(*size)
+        assert_close(by_axis, torch.tensor([15.0, 15.0]))
 
 
 def test_a_step_of_one_cell_is_one_cell_long_on_either_axis():
@@ -327,8 +329,7 @@ def test_the_sentence_has_both_shapes():
 
 
 NO_MAPS = {
-    "no rows": lambda: cells_unit(0, 4),
-    "no columns": lambda: view_unit(4, 0),
+    "no rows": lambda: view_unit(0, 4),
     "no block": lambda: diversity(MAPS, pooling=0),
     "one image": lambda: spatial_softmax(MAPS[0]),
     "one image, too": lambda: soft_argmax(MAPS[0]),
@@ -341,6 +342,12 @@ NO_MAPS = {
 def test_what_is_no_map_is_refused(measure):
     with pytest.raises(InputError, match="expected"):
         measure()
+
+
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS)
+def test_a_map_without_columns_is_refused(unit):
+    with pytest.raises(InputError, match="a map of 4 x 0 cells: expected at least one row and"):
+        unit(4, 0)
 
 
 @pytest.mark.usefixtures("no_type_checks")
