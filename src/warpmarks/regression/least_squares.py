@@ -31,7 +31,7 @@ class PlainMaps:
 
     Attributes:
         inputs: the landmarks' coordinates, a row for each image.
-        mean: the direction that is not penalised; without bias only.
+        mean: of the inputs, whose direction is not penalised; without bias only.
         parts: the regression of each pattern of annotated points.
         shape: of the annotations.
         bias: whether there is an offset.
@@ -65,16 +65,13 @@ class PlainMaps:
                 left out as often; in the inputs' middle and scale all images count alike.
         """
         inputs = landmarks.reshape(len(landmarks), -1)
-        mean = mean_direction(inputs)
+        mean = inputs.mean(axis=0)
         roots = np.ones(len(inputs)) if counts is None else np.sqrt(counts)
         parts = []
         for pattern in patterns_of(annotations):
             root = roots[pattern.images, None]
             shown = root * inputs[pattern.images]
-            if bias:
-                ridge = Ridge.of(shown, root[:, 0])
-            else:
-                ridge = Ridge.of(_without(shown.T, mean).T, shown @ mean)
+            ridge = Ridge.of(shown, root[:, 0] if bias else shown @ mean)
             parts.append((replace(pattern, targets=root * pattern.targets), ridge))
         images, points = annotations.shape[:2]
         return cls(inputs, mean, tuple(parts), (images, points, 2), bias, roots)
@@ -115,25 +112,12 @@ class PlainMaps:
             if self.bias:
                 offset[pattern.points] = free.reshape(-1, 2)
             else:
-                columns = _without(columns, self.mean) + np.outer(self.mean, free)
+                # The columns have no part along the mean, where a penalty buys nothing.
+                columns = columns + np.outer(self.mean, free)
             weights[pattern.points] = columns.T.reshape(len(pattern.points), 2, inputs)
         return LinearMap(weights.reshape(-1, inputs), offset.ravel(), errors, {"ridge": weight})
-
-
-def mean_direction(inputs: Float[np.ndarray, "images inputs"]) -> Float[np.ndarray, " inputs"]:
-    """The mean of the inputs over its length; zero where all are zero."""
-    mean = inputs.mean(axis=0)
-    length = np.linalg.norm(mean)
-    return mean / length if length > 0 else mean
 
 
 def mean_square(inputs: Float[np.ndarray, "images inputs"]) -> float:
     """Mean squared length of an image's inputs; 1 where all are zero."""
     return float((inputs**2).sum(axis=1).mean()) or 1.0
-
-
-def _without(
-    columns: Float[np.ndarray, "inputs columns"], direction: Float[np.ndarray, " inputs"]
-) -> Float[np.ndarray, "inputs columns"]:
-    """The columns less their part along a direction of length 1."""
-    return columns - np.outer(direction, direction @ columns)
