@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge as SklearnRidge
 from warpmarks.regression.choice import mean_distance, simplest
 from warpmarks.regression.least_distance import MANY, NEAR, counts_of, fit_linear
 from warpmarks.regression.least_squares import GRID, PlainMaps
-from warpmarks.regression.ridge import Ridge
+from warpmarks.regression.ridge import Ridge, thin_svd
 from warpmarks.regression.warped import fit_warped
 from warpmarks.spreading import spread_evenly
 
@@ -218,6 +218,40 @@ def test_warped_copies_are_left_out_with_their_image():
         )
         said = (weights @ x[image].ravel() + offset).reshape(-1, 2)
         assert_allclose(fit.errors[image], y[image] - said, atol=1e-6)
+
+
+def test_a_group_without_which_the_rest_determine_nothing_has_no_error():
+    inputs, targets = default_rng(3).normal(size=(8, 3)), default_rng(4).normal(size=(8, 5))
+    inputs[2:, 2] = 0  # only the first group says how the last input tells
+    groups = np.arange(8).reshape(4, 2)
+    errors = Ridge.of(inputs).groups_left_out(targets, 0.0, groups)
+    assert np.isnan(errors[0]).all()
+    for group in range(1, 4):
+        others = np.delete(np.arange(8), groups[group])
+        weights = np.linalg.lstsq(inputs[others], targets[others], rcond=None)[0]
+        first = groups[group, 0]
+        assert_allclose(errors[group], targets[first] - inputs[first] @ weights, atol=1e-9)
+
+
+@pytest.mark.parametrize("unit", [1e-8, 1.0, 1e8])
+def test_inputs_in_any_unit_have_the_same_rank(unit):
+    inputs = unit * (default_rng(5).normal(size=(9, 3)) @ default_rng(6).normal(size=(3, 5)))
+    for one in (inputs, inputs.T):
+        left, strengths, right = thin_svd(one)
+        assert len(strengths) == 3
+        assert_allclose((left * np.sqrt(strengths)) @ right.T, one, atol=1e-9 * unit)
+    assert len(thin_svd(0 * inputs)[1]) == 0
+
+
+def test_landmarks_that_are_in_the_middle_on_average_leave_no_direction_free():
+    x, y = made(20)
+    x[1::2] = -x[::2]
+    weight = 0.03
+    fit = PlainMaps.of(x, y, bias=False).map(weight, y)
+    rows = x.reshape(20, -1)
+    alpha = weight * (rows**2).sum(axis=1).mean()
+    expected = SklearnRidge(alpha=alpha, fit_intercept=False).fit(rows, y.reshape(20, -1)).coef_
+    assert_allclose(fit.weights, expected, atol=1e-9)
 
 
 def test_one_image_gives_a_map_without_a_promise():

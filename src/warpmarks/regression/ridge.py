@@ -118,7 +118,7 @@ def thin_svd(
     """U, the squared singular values and V, through the smaller Gram matrix; rounding left out."""
     tall = inputs.shape[0] >= inputs.shape[1]
     strengths, vectors = np.linalg.eigh(inputs.T @ inputs if tall else inputs @ inputs.T)
-    kept = strengths > RANK * max(float(strengths.max(initial=0.0)), np.finfo(float).tiny)
+    kept = strengths > RANK * strengths.max(initial=0.0)
     strengths, vectors = strengths[kept], vectors[:, kept]
     other = (inputs if tall else inputs.T) @ vectors / np.sqrt(strengths)
     return (other, strengths, vectors) if tall else (vectors, strengths, other)
