@@ -17,6 +17,7 @@ from warpmarks.warps import (
     spline_basis,
     spline_solver,
 )
+from warpmarks.warps.thin_plate_spline import spline_slopes, spline_terms
 
 
 class Conversions(TorchDispatchMode):
@@ -159,6 +160,17 @@ def test_jacobian_equals_autograd():
             assert_close(found[one, index], expected, rtol=0, atol=1e-9)
 
 
+def test_slopes_are_those_of_the_terms_one_by_one():
+    """In a spline's sum of them a term more of p - c falls out."""
+    controls, points = draw(29, 7, 2), 1.5 * draw(30, 5, 2)
+    found = spline_slopes(points, controls)
+    for one, point in enumerate(points):
+        expected = torch.autograd.functional.jacobian(
+            lambda p: spline_terms(p[None], controls)[0], point
+        )
+        assert_close(found[one], expected.T, rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_jacobian_and_gradient_at_a_control_are_finite_and_true(dtype):
     warp = scattered_spline(20)
@@ -213,9 +225,21 @@ def test_inverse_works_in_any_frame():
     assert_close(warp.inverse(warp(points)), points, rtol=0, atol=1e-7)
 
 
-def test_inverse_keeps_the_precision_of_its_points():
+def test_a_step_of_the_inverse_is_at_most_a_quarter_of_the_longer_side_of_the_controls():
+    controls = (control_grid(4, 5) + 3) * torch.tensor([64.0, 30.0])
+    warp = ThinPlateSpline.fit(controls, controls + 25 * draw(31, 2, 20, 2))
+    points = (draw(32, 2, 50, 2) + 3) * torch.tensor([64.0, 30.0])
+    begun = warp.inverse(points, iterations=0)
+    steps = (warp.inverse(points, iterations=1) - begun).norm(dim=-1)
+    wanted = warp.inverse_step(begun, points).norm(dim=-1)
+    assert 0 < (wanted > 32).sum() < 100
+    assert_close(steps, wanted.clamp(max=32))
+
+
+def test_inverse_of_single_precision_is_that_of_double_precision_rounded():
     warp = scattered_spline(27).to(torch.zeros(1))
-    assert warp.inverse(torch.zeros(2, 3, 2)).dtype == torch.float32
+    points = 0.2 * draw(33, 2, 30, 2).float()
+    assert torch.equal(warp.inverse(points), warp.inverse(points.double()).float())
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def spline_solver(controls: Float[Tensor, "controls 2"]) -> Float[Tensor, "solut
     controls = controls.double()
     count = len(controls)
     ones_xy = torch.cat([controls.new_ones(count, 1), controls], dim=1)
-    if count < 3 or torch.linalg.matrix_rank(ones_xy) < 3:
+    if torch.linalg.matrix_rank(ones_xy) < 3:
         raise ValueError(f"a spline needs 3 controls off one line, got {controls.tolist()}")
     if len(controls.unique(dim=0)) < count:
         raise ValueError(f"a spline needs controls apart, got {controls.tolist()}")
