@@ -88,7 +88,7 @@ class RandomWarps:
         self._half_size = torch.tensor([aspect / shorter, 1 / shorter], dtype=torch.float64)
         side = CHECKS * math.ceil(math.sqrt(len(self.controls)))
         checked = REACH * pixel_centres(side, side, dtype=torch.float64).reshape(-1, 2)
-        self._slopes = spline_slopes(checked, self.controls).flatten(0, 1)
+        self._slopes = spline_slopes(checked, self.controls)
 
     def draw(self, count: int, generator: torch.Generator) -> ThinPlateSpline:
         """``count`` warps g in float64, none of which folds.
