@@ -112,7 +112,7 @@ class PlainMaps:
             if self.bias:
                 offset[pattern.points] = free.reshape(-1, 2)
             else:
-                # The columns have no part along the mean, where a penalty buys nothing.
+                # The columns have no part along the mean: the free ones say it without a penalty.
                 columns = columns + np.outer(self.mean, free)
             weights[pattern.points] = columns.T.reshape(len(pattern.points), 2, inputs)
         return LinearMap(weights.reshape(-1, inputs), offset.ravel(), errors, {"ridge": weight})
