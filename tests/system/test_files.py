@@ -151,13 +151,14 @@ def test_a_folder_takes_the_old_ones_place(tmp_path: Path, *, kept: bool) -> Non
 
 
 def test_what_killed_writers_left_of_a_folder_is_removed_after_an_hour(tmp_path: Path) -> None:
-    for name, age in ((".run.0.partial", 7200), (".run.1.partial", 60)):
+    ages = {".run.0.partial": 7200, ".run.1.partial": 60, ".films.partial": 7200}
+    for name, age in ages.items():
         left = folder_with(tmp_path / name, "half")
         for path in (left / "text", left):
             os.utime(path, (time.time() - age,) * 2)
     with fresh_folder(tmp_path / "run") as fresh:
         (fresh / "text").write_text("whole")
-    assert names_in(tmp_path) == [".run.1.partial", "run"]
+    assert names_in(tmp_path) == [".films.partial", ".run.1.partial", "run"]
     assert (tmp_path / "run" / "text").read_text() == "whole"
 
 

@@ -1,6 +1,7 @@
 """Files and folders that are written whole or not at all, and the files of a folder."""
 
 import csv
+import glob
 import io
 import json
 import os
@@ -78,9 +79,12 @@ def remove_left_behind(path: Path) -> None:
                 each.unlink(missing_ok=True)
 
 
-def remove_partial_folders(home: Path) -> None:
-    """Remove the folders that killed makers left behind in ``home``."""
-    for left in home.glob(f".*{PARTIAL}"):
+def remove_partial_folders(home: Path, of: str = "") -> None:
+    """Remove what killed makers left behind in ``home``, of folders whose names begin with ``of``.
+
+    Only what nobody has written to for an hour is taken for theirs.
+    """
+    for left in home.glob(f".{glob.escape(of)}*{PARTIAL}"):
         with suppress(OSError):
             written = max(file.stat().st_mtime for file in (left, *left.iterdir()))
             if time.time() - written > _STALE_SECONDS:
@@ -190,7 +194,7 @@ def fresh_folder(target: Path) -> Iterator[Path]:
     home = target.parent
     try:
         home.mkdir(parents=True, exist_ok=True)
-        remove_partial_folders(home)
+        remove_partial_folders(home, f"{target.name}.")  # others may be somebody else's
         made = Path(tempfile.mkdtemp(dir=home, prefix=f".{target.name}.", suffix=PARTIAL))
         try:
             fresh = made / "new"  # which others may read, unlike the folder around it
