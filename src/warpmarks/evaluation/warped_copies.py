@@ -85,26 +85,24 @@ def locate_warped_copies(
 def _draw(
     warps: RandomWarps, points: Float[Tensor, "points 2"], count: int, generator: torch.Generator
 ) -> tuple[ThinPlateSpline, Float[Tensor, "count points 2"]]:
-    """Warps whose inverse is known at all annotated points, and where it takes them.
+    """Warps whose inverse is known at all annotated points, and where it takes them; nan stays nan.
 
     A point may lie beyond the controls, where a spline can turn over: that warp is drawn again, and
     in the end its affine part is taken alone.
     """
     known = points.isfinite().all(-1)
-    wanted = torch.where(known[:, None], points, 0).double().expand(count, -1, -1)
+    wanted = points.double().expand(count, -1, -1)
     warp = warps.draw(count, generator)
-    weights, affine = warp.weights.clone(), warp.affine.clone()
     for attempt in range(REDRAWS + 1):
-        warp = ThinPlateSpline(warps.controls, weights, affine)
         found = warp.inverse(wanted)
         exact = ((warp(found) - wanted).norm(dim=-1) < TOLERANCE) | ~known
         wrong = torch.nonzero(~exact.all(-1))[:, 0]
         if len(wrong) == 0:
             break
         again = warps.draw(len(wrong), generator)
-        weights[wrong] = again.weights if attempt < REDRAWS - 1 else 0
-        affine[wrong] = again.affine
-    return warp, torch.where(known[:, None], found, torch.nan)
+        warp.weights[wrong] = again.weights if attempt < REDRAWS - 1 else 0
+        warp.affine[wrong] = again.affine
+    return warp, found
 
 
 def _detect(
