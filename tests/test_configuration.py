@@ -52,6 +52,7 @@ def test_what_the_default_recipe_changes() -> None:
     default, plain = load_recipe("default"), TrainingConfig()
     different = {name for name in setting_names() if setting(default, name) != setting(plain, name)}
     assert different == {
+        "image.size",
         "looks",
         "unbend",
         "network.filters",
@@ -246,7 +247,7 @@ def test_later_overrides_win_and_are_judged_together() -> None:
         ("warps.first={rotation: 5}", "warps.first is a group: set its members warps.first.rot"),
         ("num_landmarks=0", "num_landmarks is 0: expected at least 1"),
         ("num_landmarks=many", "num_landmarks is 'many': expected a whole number"),
-        ("loss.pooling=16", "view of 80 px with loss.pooling 16 has room for 4 landmarks"),
+        ("loss.pooling=16", "view of 96 px with loss.pooling 16 has room for 9 landmarks"),
         ("batch_size=2.5", "batch_size is 2.5: expected a whole number"),
         ("image.size=15", "image.size is 15: expected at least 16"),
         ("image.aspect=5", "image.aspect is 5: expected 'auto' or at most 4"),

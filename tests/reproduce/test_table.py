@@ -116,7 +116,7 @@ def test_notes_say_how_it_was_made_and_what_went_wrong():
     }
     notes = make_notes(PROTOCOL, SETTINGS, COPIES, PLAN, found)
     assert notes[0] == (
-        "Networks by the recipe default at 80 px, 7 minutes each (1 of 6 trained, 5 minutes in "
+        "Networks by the recipe default at 96 px, 7 minutes each (1 of 6 trained, 5 minutes in "
         "all); regressors without bias, linear."
     )
     assert "The run celeba-30, seed 0: 3 of 30 landmarks are dead (and 1 more)." in notes

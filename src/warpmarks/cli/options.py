@@ -121,7 +121,7 @@ ImageSize = Annotated[
     typer.Option(
         min=16,
         max=1024,
-        show_default="the settings', 80",
+        show_default="the settings', 96",
         help="Side in pixels of the view the network sees.",
     ),
 ]
