@@ -86,7 +86,7 @@ def expect_shapes(**given: tuple[Any, str]) -> None:
     Raises:
         InputError: a tensor has other axes, with what all of them have.
     """
-    lengths: dict[str, int] = {}
+    lengths: dict[str, Any] = {}
     for tensor, axes in given.values():
         if not _has(getattr(tensor, "shape", None), axes.split(), lengths):
             told = ", ".join(
@@ -101,7 +101,7 @@ def expect_shapes(**given: tuple[Any, str]) -> None:
 
 
 # Plain loops: what calls this may be compiled.
-def _has(shape: Sequence[int] | None, axes: list[str], lengths: dict[str, int]) -> bool:
+def _has(shape: Sequence[Any] | None, axes: list[str], lengths: dict[str, Any]) -> bool:
     if shape is None or len(shape) != len(axes):
         return False
     for axis, found in zip(axes, shape, strict=True):
@@ -110,8 +110,11 @@ def _has(shape: Sequence[int] | None, axes: list[str], lengths: dict[str, int]) 
     return True
 
 
-def _length(axis: str, found: int, lengths: dict[str, int]) -> int:
-    """What an axis should have: as its name says or has had before, or as it was found."""
+def _length(axis: str, found: Any, lengths: dict[str, Any]) -> Any:
+    """What an axis should have: as its name says or has had before, or as it was found.
+
+    Whole numbers, or torch's symbols for them while a graph is traced.
+    """
     if axis.isdigit():
         return int(axis)
     if "*" in axis:
