@@ -123,9 +123,14 @@ function inOrder<About extends unknown[], T>(
   };
 }
 
+/** Whether an answer did not come since the server was last looked at. */
+let missed = false;
+
 function explain(error: unknown): void {
-  if (error instanceof api.Unreachable) connection.value = "lost";
-  else if (error instanceof api.Refused && error.status === 403) connection.value = "locked";
+  if (error instanceof api.Unreachable) {
+    connection.value = "lost";
+    missed = true;
+  } else if (error instanceof api.Refused && error.status === 403) connection.value = "locked";
   else if (error instanceof api.Refused) say(error.message, "error");
   else throw error;
 }
@@ -134,9 +139,6 @@ function recovered(): void {
   if (connection.value === "fine") return;
   connection.value = "fine";
   announce("The server answers again.");
-  // What was asked for meanwhile; a picture may hang.
-  if (pictureShown.value !== currentId.value) pictureTries.value += 1;
-  scheduleRefresh();
 }
 
 export async function retry(): Promise<void> {
@@ -673,6 +675,12 @@ async function poll(): Promise<void> {
   const answer = await attempt(api.getVersion);
   const known = project.value;
   if (!answer || !known || openedAnew(answer.files)) return;
+  if (missed) {
+    // Once a poll: what fails again must not be asked for without end. A picture may hang.
+    missed = false;
+    if (pictureShown.value !== currentId.value) pictureTries.value += 1;
+    scheduleRefresh();
+  }
   await askAgain();
   noteHistory(answer);
   tell(answer.notices);
