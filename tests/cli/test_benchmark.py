@@ -86,7 +86,7 @@ def test_every_figure_is_measured(warpmarks, tmp_path):
     assert told["ratios"]["landmarks_memory_growth"] < 1.05
     assert told["ratios"]["pixels_memory_growth"] < 1.05
     assert told["ratios"]["all_threads_over_one"] is None
-    assert "detection at 80 px, 2 looks at an image: " in out
+    assert "detection at 96 px, 2 looks at an image: " in out
     code, _, err = warpmarks("benchmark", *arguments)
     assert (code, "exists: choose another name" in err) == (2, True)
 
