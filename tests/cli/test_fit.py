@@ -540,7 +540,7 @@ def test_a_picture_under_several_names_promises_nothing(
 def test_an_image_whose_points_are_swapped_is_named(
     warpmarks, run_copy, annotated_set, monkeypatch, undrawn
 ):
-    monkeypatch.setattr("warpmarks.regression.standing_out.TIMES", 1.5)
+    monkeypatch.setattr("warpmarks.regression.standing_out.TIMES", 2.0)
     rows = (annotated_set / "landmarks.csv").read_text().splitlines()
     monkeypatch.setattr("warpmarks.regression.standing_out.NAMED", 1)
     rows[3] = "02.png,35,27,0,0.5,30,1"
