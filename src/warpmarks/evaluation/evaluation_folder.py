@@ -50,7 +50,9 @@ def _key_in(folder: Path) -> str | None:
     """Of the evaluation in a folder; None where there is none that can be read."""
     for name in (EVALUATION, LABEL_CURVE):
         try:
-            return str(json.loads((folder / name).read_text(encoding="utf-8"))["key"])
+            key = json.loads((folder / name).read_text(encoding="utf-8"))["key"]
         except (OSError, ValueError, TypeError, KeyError):
             continue
+        if isinstance(key, str):
+            return key
     return None
