@@ -313,6 +313,26 @@ def test_a_tab_that_is_behind_hears_which_points_are_which(client):
     assert was() == [None, 1]
 
 
+def test_a_tab_that_is_behind_is_told_of_one_moment(client, session, monkeypatch):
+    put(client, 1, 0, (10, 12), (20, 9))
+    only = {"points": [{"name": "nose", "colour": "#ff0000"}], "mirror": [], "normaliser": None}
+    image, version = session.image, session.version
+    other = threading.Thread(
+        target=lambda: session.put_scheme(only, [1], version, drop_labels=True)
+    )
+
+    def image_before_another_tab_defines_the_points(index):
+        told = image(index)
+        other.start()
+        other.join(0.5)
+        return told
+
+    monkeypatch.setattr(session, "image", image_before_another_tab_defines_the_points)
+    changed = put(client, 1, 0, (1, 1), (2, 2)).json()["changed"]
+    other.join()
+    assert len(changed["current"]["points"]) == len(changed["was"]) == 2
+
+
 def test_undo_and_redo_outlive_a_restart(client, session, tiny_run):
     put(client, 1, 0, (10, 12), (20, 9))
     put(client, 1, 1, (11, 12), (20, 9))

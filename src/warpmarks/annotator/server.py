@@ -186,7 +186,7 @@ def _add_changes(app: FastAPI, session: Session) -> None:
         try:
             return session.put_labels(index, values, sent.base_version, sent.image)
         except Conflict as conflict:
-            changed = {"current": session.image(index), "was": session.was(sent.base_version)}
+            changed = session.changed(index, sent.base_version)
             content = {"error": shown(str(conflict)), "changed": changed}
             return JSONResponse(content, status_code=409)
 

@@ -268,10 +268,10 @@ class Session:
                 **self._history(),
             }
 
-    def was(self, base: int) -> list[int | None]:
-        """Which points the present ones were at a version of an image, see `Project.was`."""
+    def changed(self, index: int, base: int) -> dict[str, Any]:
+        """One image, and which points its present ones were at a version, see `Project.was`."""
         with self._lock:
-            return self.project.was(base)
+            return {"current": self.image(index), "was": self.project.was(base)}
 
     def put_scheme(
         self, scheme: Mapping[str, Any], was: Sequence[int | None], base: int, *, drop_labels: bool
