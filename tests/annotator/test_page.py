@@ -789,6 +789,18 @@ def test_what_fails_is_not_asked_for_without_end(
     assert 1 <= len(asked) <= 8
 
 
+def define_points(tab: Tab, change: str) -> None:
+    """Define the second point anew, as another one that is moved there or by another name."""
+    tab.page.keyboard.press("d")
+    define = tab.page.get_by_role("dialog")
+    if change == "moved":
+        define.get_by_role("button", name="Move blue disc up").click()
+    else:
+        define.get_by_role("textbox", name="Name of point 2").fill("other disc")
+    define.get_by_role("button", name="Save").click()
+    playwright.expect(define).to_have_count(0)
+
+
 @pytest.mark.parametrize("change", ["moved", "renamed"])
 def test_keep_mine_keeps_each_point_of_points_that_another_tab(
     serve: Callable[..., Server], visit: Visits, change: str
@@ -799,14 +811,7 @@ def test_keep_mine_keeps_each_point_of_points_that_another_tab(
     assert one.name == two.name
     stale = json.dumps(one.get("version"))
     one.page.route("**/api/version", lambda route: route.fulfill(body=stale))
-    two.page.keyboard.press("d")
-    define = two.page.get_by_role("dialog")
-    if change == "moved":
-        define.get_by_role("button", name="Move blue disc up").click()
-    else:
-        define.get_by_role("textbox", name="Name of point 2").fill("other disc")
-    define.get_by_role("button", name="Save").click()
-    playwright.expect(define).to_have_count(0)
+    define_points(two, change)
     one.page.keyboard.press("2")
     one.click(np.array([60, 50]))
     dialog = one.page.get_by_role("dialog", name="This image was changed in another tab")
@@ -815,6 +820,24 @@ def test_keep_mine_keeps_each_point_of_points_that_another_tab(
     names = [point["name"] for point in one.get("project")["scheme"]["points"]]
     place = one.saved()["points"][names.index("right disc" if change == "moved" else "other disc")]
     np.testing.assert_allclose([place["x"], place["y"]], [60, 50], atol=0.6)
+
+
+def test_points_that_another_tab_moved_meanwhile_are_not_defined_by_mistake(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    one = located(visit(server))
+    two = visit.tab(server, one.page.context)
+    one.page.keyboard.press("d")
+    define = one.page.get_by_role("dialog")
+    define.get_by_role("textbox", name="Name of point 2").fill("red disc")
+    # The page hears of what another tab does.
+    with one.page.expect_response("**/api/project"):
+        define_points(two, "moved")
+    define.get_by_role("button", name="Save").click()
+    playwright.expect(define.get_by_role("alert")).to_contain_text("changed elsewhere")
+    names = [point["name"] for point in one.get("project")["scheme"]["points"]]
+    assert names == ["left disc", "blue disc", "right disc"]
 
 
 @pytest.mark.parametrize(("choice", "kept"), [("Keep mine", 1), ("Keep the other tab's", 0)])

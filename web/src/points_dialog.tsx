@@ -38,6 +38,8 @@ function rowsOf(scheme: Scheme, known: boolean): Row[] {
 
 export function PointsDialog(): JSX.Element {
   const before = state.scheme.value;
+  /** Of the project when this was opened: the rows are made from its points. */
+  const base = useRef(state.project.value?.version ?? 0);
   const fresh = before.points.length === 0;
   const rows = useSignal<Row[]>(rowsOf(before, true));
   const normaliser = useSignal<[number, number] | null>(
@@ -182,6 +184,7 @@ export function PointsDialog(): JSX.Element {
       trouble.value = `Two points are called "${twice}": names tell points apart in every file.`;
     } else {
       const refused = await state.changeScheme({
+        base_version: base.current,
         points: scheme.points.map((point, index) => {
           const was = rows.value[index]?.was ?? null;
           return was === null ? point : { ...point, was };

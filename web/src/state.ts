@@ -729,12 +729,10 @@ async function travel(way: "undo" | "redo"): Promise<void> {
   announce(`${verb}: ${answer.what}`);
 }
 
-export async function changeScheme(
-  change: Omit<api.SchemeChange, "base_version">,
-): Promise<string | null> {
+export async function changeScheme(change: api.SchemeChange): Promise<string | null> {
   if (!(await settled())) return UNSAVED;
   try {
-    await api.putScheme({ ...change, base_version: knownVersion });
+    await api.putScheme(change);
   } catch (error) {
     if (error instanceof api.Refused && error.status !== 403) return error.message;
     explain(error);
