@@ -840,6 +840,31 @@ def test_points_that_another_tab_moved_meanwhile_are_not_defined_by_mistake(
     assert names == ["left disc", "blue disc", "right disc"]
 
 
+def test_a_change_that_had_arrived_stays_under_its_name_when_another_tab_moves_it(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    one = located(visit(server))
+    two = visit.tab(server, one.page.context)
+    assert one.name == two.name
+    stale = json.dumps(one.get("version"))
+    one.page.route("**/api/version", lambda route: route.fulfill(body=stale))
+    one.page.route("**/points", lambda route: (route.fetch(), route.abort()))
+    one.page.keyboard.press("2")
+    one.click(np.array([60, 50]))
+    one.wait_for_points(1)
+    define_points(two, "moved")
+    one.page.unroute("**/points")
+    playwright.expect(one.page.locator(".saved")).to_have_text("saved")
+    assert one.page.get_by_role("dialog").count() == 0
+    one.page.keyboard.press("2")
+    one.click(np.array([130, 90]))
+    points = one.wait_for_points(2)
+    assert points[0] is None
+    places = [[place["x"], place["y"]] for place in points[1:]]
+    np.testing.assert_allclose(places, [[130, 90], [60, 50]], atol=0.6)
+
+
 @pytest.mark.parametrize(("choice", "kept"), [("Keep mine", 1), ("Keep the other tab's", 0)])
 def test_two_tabs_do_not_overwrite_each_other(
     serve: Callable[..., Server], visit: Visits, choice: str, kept: int

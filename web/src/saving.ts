@@ -20,8 +20,12 @@ interface Callbacks {
   send(id: number, base: number, change: Change): Promise<SavedPoints>;
   /** `newest`: nothing was changed on this image since it was sent. */
   saved(id: number, answer: SavedPoints, newest: boolean): void;
-  /** Comes back once somebody has been asked; the change is kept until `forget`. */
-  conflicted(id: number, mine: Points, current: ImageItem): Promise<void>;
+  /** Fetches anew which points there are; gives whether they came. */
+  renew(): Promise<boolean>;
+  /** What was sent had arrived: `mine` are the points here, in the order that there is now. */
+  arrived(id: number, mine: Points, current: ImageItem): void;
+  /** Asks somebody; the change is kept until `forget`. */
+  conflicted(id: number, mine: Points, current: ImageItem): void;
   /** Whether somebody is asked which points should stay: nothing is sent meanwhile. */
   asking(): boolean;
   failed(id: number, error: unknown): void;
@@ -96,7 +100,7 @@ export class Saver {
       const next = this.changes.entries().next();
       if (next.done || this.callbacks.asking()) return;
       const [id, change] = next.value;
-      change.sent.push(change.points);
+      if (!change.sent.includes(change.points)) change.sent.push(change.points);
       this.remember();
       try {
         const answer = await this.callbacks.send(id, change.base, change);
@@ -111,6 +115,9 @@ export class Saver {
         const kept = !(error instanceof Refused) || [403, 404, 409].includes(error.status);
         if (!kept) this.forget(id);
         if (error instanceof Refused && error.changed) {
+          // The points may have been defined anew; where the server is gone meanwhile, the change
+          // is refused once more when it is back.
+          if (!(await this.callbacks.renew())) return;
           const { current } = error.changed;
           const now = this.changes.get(id) ?? change;
           const mine = carried(now.points, error.changed);
@@ -118,9 +125,10 @@ export class Saver {
           if (known.some((points) => samePoints(points, current.points))) {
             // It was this tab.
             this.changes.set(id, { ...now, points: mine, base: current.version, sent: [] });
+            this.callbacks.arrived(id, mine, current);
             continue;
           }
-          await this.callbacks.conflicted(id, mine, current);
+          this.callbacks.conflicted(id, mine, current);
         } else this.callbacks.failed(id, error);
         return;
       }

@@ -176,13 +176,14 @@ const saver = new Saver({
     else if (seen && seen.id !== id) void reloadItem(seen.id);
     scheduleRefresh();
   },
-  /** The points may have been defined anew in the other tab.
-   *
-   * Where the server is gone meanwhile, the change is refused and asked about once it is back.
-   */
-  async conflicted(id, mine, current) {
-    if (await unedited(reloadProject)) conflict.value = { id, mine, current };
+  renew: () => unedited(reloadProject),
+  arrived(id, mine, current) {
+    batch(() => {
+      if (currentId.value === id) item.value = { ...current, points: mine };
+      noteLabelled(id, mine);
+    });
   },
+  conflicted: (id, mine, current) => (conflict.value = { id, mine, current }),
   asking: () => conflict.value !== null,
   failed(id, error) {
     if (error instanceof api.Refused && error.status === 404) return;
