@@ -263,8 +263,9 @@ export function ShapeView(): JSX.Element {
   const shapes = useSignal<Shapes | null>(null);
   const version = state.project.value?.version;
   const complete = state.completeImages.value;
-  const connection = state.connection.value;
+  const answers = state.connection.value === "fine";
   useEffect(() => {
+    if (!answers) return undefined; // asked for once it does
     let wanted = true;
     const load = async (): Promise<void> => {
       await state.settled();
@@ -273,7 +274,7 @@ export function ShapeView(): JSX.Element {
     };
     void load();
     return () => void (wanted = false);
-  }, [version, complete, connection]);
+  }, [version, complete, answers]);
   useEffect(() => {
     let request = 0;
     let before: number | null = null;
