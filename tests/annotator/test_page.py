@@ -1090,6 +1090,18 @@ def test_a_picture_that_did_not_come_is_asked_for_again(
     assert not any(tab.get(f"images/{number}")["points"])
 
 
+def test_pictures_of_the_gallery_that_did_not_come_are_asked_for_again(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    page = located(visit(serve("--points", POINTS))).page
+    page.route("**/api/**", lambda route: route.abort())
+    page.keyboard.press("g")
+    playwright.expect(page.get_by_role("alert").filter(has_text="not answer")).to_be_visible()
+    page.unroute("**/api/**")
+    widths = "[...document.querySelectorAll('.tile img')].map((one) => one.naturalWidth)"
+    until(lambda: all(page.evaluate(widths)) and page.evaluate(widths), "the pictures")
+
+
 def test_names_are_shown_as_text(
     serve: Callable[..., Server], chromium: Any, tmp_path: Path
 ) -> None:

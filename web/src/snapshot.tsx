@@ -1,8 +1,11 @@
 /** A small picture with its points. */
 
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 
 import type { XY } from "./api";
+import * as state from "./state";
 
 export interface SmallPoint {
   at: XY | null;
@@ -20,9 +23,22 @@ interface Props {
 
 export function Snapshot({ address, width, height, points, lazy }: Props): JSX.Element {
   const unit = Math.max(width, height) / 100;
+  const missing = useRef(false);
+  const tries = useSignal(0);
+  useEffect(() => {
+    if (missing.current) tries.value += 1;
+    missing.current = false;
+  }, [state.returns.value]);
   return (
     <span class="snapshot">
-      <img src={address} alt="" decoding="async" loading={lazy ? "lazy" : "eager"} />
+      <img
+        key={tries.value}
+        src={address}
+        alt=""
+        decoding="async"
+        loading={lazy ? "lazy" : "eager"}
+        onError={() => (missing.current = true)}
+      />
       <svg viewBox={`-0.5 -0.5 ${width} ${height}`} aria-hidden="true">
         {points.map(({ at, colour, placed }, index) =>
           at === null ? null : placed ? (

@@ -31,6 +31,8 @@ export const item = signal<ImageItem | null>(null);
 /** The image whose picture is seen, and the one whose picture did not come. */
 export const pictureShown = signal<number | null>(null);
 export const pictureMissing = signal<number | null>(null);
+/** Grows when the server answers again after it did not. */
+export const returns = signal(0);
 /** Grows when a picture that did not come is asked for again. */
 const pictureTries = signal(0);
 /** The point that arrow keys move. */
@@ -679,6 +681,7 @@ async function poll(): Promise<void> {
   if (missed) {
     // Once a poll: what fails again must not be asked for without end. A picture may hang.
     missed = false;
+    returns.value += 1;
     if (pictureShown.value !== currentId.value) pictureTries.value += 1;
     scheduleRefresh();
   }
