@@ -1094,12 +1094,17 @@ def test_pictures_of_the_gallery_that_did_not_come_are_asked_for_again(
     serve: Callable[..., Server], visit: Visits
 ) -> None:
     page = located(visit(serve("--points", POINTS))).page
+
+    def pictures(are: str) -> bool:
+        every = f"(all) => all.length > 0 && all.every((one) => one.{are})"
+        return page.locator(".tile img").evaluate_all(every)
+
     page.route("**/api/**", lambda route: route.abort())
     page.keyboard.press("g")
     playwright.expect(page.get_by_role("alert").filter(has_text="not answer")).to_be_visible()
+    until(lambda: pictures("complete"), "what does not come")
     page.unroute("**/api/**")
-    widths = "[...document.querySelectorAll('.tile img')].map((one) => one.naturalWidth)"
-    until(lambda: all(page.evaluate(widths)) and page.evaluate(widths), "the pictures")
+    until(lambda: pictures("naturalWidth"), "the pictures")
 
 
 def test_names_are_shown_as_text(

@@ -263,9 +263,8 @@ export function ShapeView(): JSX.Element {
   const shapes = useSignal<Shapes | null>(null);
   const version = state.project.value?.version;
   const complete = state.completeImages.value;
-  const answers = state.connection.value === "fine";
+  const returns = state.returns.value;
   useEffect(() => {
-    if (!answers) return undefined; // asked for once it does
     let wanted = true;
     const load = async (): Promise<void> => {
       await state.settled();
@@ -274,7 +273,7 @@ export function ShapeView(): JSX.Element {
     };
     void load();
     return () => void (wanted = false);
-  }, [version, complete, answers]);
+  }, [version, complete, returns]);
   useEffect(() => {
     let request = 0;
     let before: number | null = null;
