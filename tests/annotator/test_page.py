@@ -804,16 +804,22 @@ def define_points(tab: Tab, change: str) -> None:
     playwright.expect(define).to_have_count(0)
 
 
-@pytest.mark.parametrize("change", ["moved", "renamed"])
-def test_keep_mine_keeps_each_point_of_points_that_another_tab(
-    serve: Callable[..., Server], visit: Visits, change: str
-) -> None:
+def one_that_hears_nothing_of_two(serve: Callable[..., Server], visit: Visits) -> tuple[Tab, Tab]:
+    """Two tabs on one image; the first is always told the version that it has."""
     server = serve("--points", POINTS)
     one = located(visit(server))
     two = visit.tab(server, one.page.context)
     assert one.name == two.name
     stale = json.dumps(one.get("version"))
     one.page.route("**/api/version", lambda route: route.fulfill(body=stale))
+    return one, two
+
+
+@pytest.mark.parametrize("change", ["moved", "renamed"])
+def test_keep_mine_keeps_each_point_of_points_that_another_tab(
+    serve: Callable[..., Server], visit: Visits, change: str
+) -> None:
+    one, two = one_that_hears_nothing_of_two(serve, visit)
     define_points(two, change)
     one.page.keyboard.press("2")
     one.click(np.array([60, 50]))
@@ -846,12 +852,7 @@ def test_points_that_another_tab_moved_meanwhile_are_not_defined_by_mistake(
 def test_a_change_that_had_arrived_stays_under_its_name_when_another_tab_moves_it(
     serve: Callable[..., Server], visit: Visits
 ) -> None:
-    server = serve("--points", POINTS)
-    one = located(visit(server))
-    two = visit.tab(server, one.page.context)
-    assert one.name == two.name
-    stale = json.dumps(one.get("version"))
-    one.page.route("**/api/version", lambda route: route.fulfill(body=stale))
+    one, two = one_that_hears_nothing_of_two(serve, visit)
     one.page.route("**/points", lambda route: (route.fetch(), route.abort()))
     one.page.keyboard.press("2")
     one.click(np.array([60, 50]))
