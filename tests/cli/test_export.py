@@ -48,8 +48,23 @@ def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_
     code, _, err = warpmarks("detect", file, image_folder, "--regressor", "two")
     assert (code, "is an exported file: leave it out" in err) == (2, True)
 
+    code, _, err = warpmarks("detect", file, image_folder, "--copies", 2)
+    assert (code, f"--copies 2 was given, but {file} is an exported file" in err) == (2, True)
+
     code, _, err = warpmarks("export", run_copy, "--output", file)
     assert (code, f"--output {file} exists" in err) == (2, True)
+
+
+def test_copies_are_those_that_were_asked_for(warpmarks, run_copy, image_folder, tmp_path):
+    file, tables = tmp_path / "blobs.onnx", []
+    assert warpmarks("export", run_copy, "--output", file, "--copies", 2)[0] == 0
+    for detector, flags in ((run_copy, []), (run_copy, ["--copies", 2]), (file, [])):
+        output = tmp_path / f"{len(tables)}.csv"
+        code, _, err = warpmarks("detect", detector, image_folder, "--output", output, *flags)
+        assert code == 0, err
+        tables.append(coordinates(output))
+    np.testing.assert_allclose(tables[2], tables[1], atol=2.1e-3, rtol=0)
+    assert np.abs(tables[1] - tables[0]).max() > 0.05
 
 
 def test_a_regressor_of_another_detector_is_refused(warpmarks, run_copy, tmp_path):

@@ -15,12 +15,14 @@ from warpmarks.coordinates import pixel_centres
 from warpmarks.datasets.image_set import ImageSet
 from warpmarks.detectors.detector import Detection, Detector
 from warpmarks.errors import InputError
+from warpmarks.heatmaps import concentration, soft_argmax, spatial_softmax
 from warpmarks.losses import view_unit
 from warpmarks.network import LandmarkNetwork
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.record import RunRecord
 from warpmarks.runs.weights import build_network, write_tensors
 from warpmarks.warps.bend import Bends, BentPose
+from warpmarks.warps.copies import copies_around
 from warpmarks.warps.pose import pose_of
 from warpmarks.warps.sampling import sample_view, to_float_images
 
@@ -358,6 +360,89 @@ def test_until_the_usual_place_is_known_there_is_one_look(twice: Detector) -> No
     unknown = Detector(network, twice.record, device="cpu")
     assert unknown.look(torch.from_numpy(unknown._read(blobs())[0])[None]).pose is None
     same(unknown(blobs()), Detector(Brightness(), record(), device="cpu")(blobs()))
+
+
+# Copies in the last look
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_landmarks_and_scores_are_means_over_copies(twice: Detector, looks: int) -> None:
+    settings = twice.record.config.model_copy(update={"looks": looks})
+    plain = twice.record.model_copy(update={"config": settings})
+    settings = settings.model_copy(update={"copies": 3})
+    made = twice.record.model_copy(update={"config": settings})
+    pictures = torch.from_numpy(np.stack([twice._read(blobs(shift=shift))[0] for shift in (0, 9)]))
+    once = Detector(twice.network, plain, device="cpu").look(pictures)
+    found = Detector(twice.network, made, device="cpu").look(pictures)
+    unit = view_unit(*VIEW)
+    around = copies_around(3, cell=4 / VIEW[0], unit=unit)
+    images, grid = to_float_images(pictures), pixel_centres(*VIEW).expand(2, -1, -1, -1)
+    landmarks, scores = [], []
+    for copy in range(3):
+        little = around.of(slice(copy, copy + 1))
+        there = little(grid) if once.pose is None else once.pose(little(grid))
+        views = sample_view(images, there, MARGIN)
+        maps = spatial_softmax(twice.network(views))
+        in_views = soft_argmax(maps)
+        back = little(in_views)
+        landmarks.append(back if once.pose is None else once.pose(back))
+        scores.append(concentration(maps, in_views))
+        if copy == 0:
+            torch.testing.assert_close(found.views, views, atol=1e-5, rtol=0)
+            torch.testing.assert_close(found.maps, maps, atol=1e-4, rtol=0)
+            torch.testing.assert_close(found.in_views, in_views, atol=1e-4, rtol=0)
+            assert found.pose is not None
+            torch.testing.assert_close(found.pose(in_views), landmarks[0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.landmarks, torch.stack(landmarks).mean(0), atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.scores, torch.stack(scores).mean(0), atol=1e-4, rtol=0)
+    assert (landmarks[0] - landmarks[1]).abs().max() > 0.01
+    assert not torch.allclose(found.landmarks, once.landmarks, atol=1e-4)
+
+
+def test_copies_are_off_less_than_one_look_at_the_object_as_it_lies() -> None:
+    """Averaged over where the cells lie on the blobs."""
+    config = record().config.model_copy(update={"copies": 4})
+    finders = [
+        Detector(Brightness(), record().model_copy(update={"config": one}), device="cpu")
+        for one in (record().config, config)
+    ]
+    shifts = np.linspace(0, 4, 9)
+    known = np.array(list(BLOBS.values())) + np.stack([shifts, 0 * shifts], -1)[:, None]
+    off = [
+        np.linalg.norm(finder([blobs(shift=shift) for shift in shifts]).landmarks - known, axis=-1)
+        for finder in finders
+    ]
+    assert off[1].mean() < off[0].mean()
+
+
+def test_copies_other_than_the_run_s_are_asked_for(trained: Detector, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    config = trained.record.config.model_copy(update={"copies": 3})
+    run.create(trained.record.model_copy(update={"config": config}))
+    write_tensors(run.weights_path, trained.network.state_dict(), {})
+    own, one, three = (
+        Detector.load(run.path, device="cpu", copies=copies) for copies in (None, 1, 3)
+    )
+    same(one(blobs()), trained(blobs()))
+    same(own(blobs()), three(blobs()))
+    assert np.abs(own(blobs()).landmarks - one(blobs()).landmarks).max() > 0.01
+    assert own.digest == one.digest
+    assert own.made_by == three.made_by != one.made_by
+
+
+@pytest.mark.parametrize(
+    ("copies", "message"),
+    [
+        (0, "copies is 0: expected at least 1"),
+        (17, "copies 17: copies is 17: expected at most 16"),
+    ],
+)
+def test_copies_that_no_run_can_have(
+    trained: Detector, tmp_path: Path, copies: Any, message: str
+) -> None:
+    RunFolder(tmp_path / "run").create(trained.record)
+    with pytest.raises(InputError, match=f"^{message}"):
+        Detector.load(tmp_path / "run", copies=copies)
 
 
 # From a run folder

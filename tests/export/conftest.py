@@ -18,9 +18,12 @@ NAMES = ("snout", "left ear", "right ear", "tail")
 def make_detector() -> Callable[..., Detector]:
     """Random weights and sharp maps: landmarks that hang on every pixel, far from the centre."""
 
-    def make(fit: str = "crop", looks: int = 2, *, unbend: bool = True) -> Detector:
+    def make(
+        fit: str = "crop", looks: int = 2, *, copies: int = 2, unbend: bool = True
+    ) -> Detector:
         config = tiny_config(
             looks=looks,
+            copies=copies,
             unbend=unbend,
             image={"size": 18, "fit": fit, "margin": 0.1},
             network={

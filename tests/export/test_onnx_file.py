@@ -37,7 +37,7 @@ def test_the_graph_alone_finds_what_the_detector_finds(session, detector, regres
     landmarks, scores, points = session.run(["landmarks", "scores", "points"], {"images": images})
     expected = detector(images)
     middle = (np.array(size[::-1]) - 1) / 2
-    assert np.abs(expected.landmarks - middle).max() > 0.1 * min(size)  # not all in the middle
+    assert np.abs(expected.landmarks - middle).max() > 0.08 * min(size)  # not all in the middle
     pixels = PIXELS * max(1, max(size) / 50)  # what a view of 20 px tells of a large image
     np.testing.assert_allclose(landmarks, expected.landmarks, atol=pixels, rtol=0)
     np.testing.assert_allclose(scores, expected.scores, atol=1e-4, rtol=0)
@@ -49,7 +49,7 @@ def test_means_at_the_edge_are_what_every_runtime_knows(onnx_file):
     """Maps of 8 x 10 cells do not end with a block of 4: some runtimes miscount what is beyond."""
     nodes = onnx.load(onnx_file).graph.node
     pools = [node for node in nodes if node.op_type == "AveragePool"]
-    assert len(pools) == 2  # one of each look
+    assert len(pools) == 3  # of the first look, and of each copy in the second
     for pool in pools:
         settings = {given.name: onnx.helper.get_attribute_value(given) for given in pool.attribute}
         assert settings.get("ceil_mode", 0) == 0
@@ -57,7 +57,7 @@ def test_means_at_the_edge_are_what_every_runtime_knows(onnx_file):
 
 
 def test_a_file_of_one_look_finds_what_its_detector_finds(make_detector, tmp_path):
-    detector = make_detector("stretch", looks=1)
+    detector = make_detector("stretch", looks=1, copies=1)
     module.write_onnx(detector, tmp_path / "once.onnx")
     operators = [node.op_type for node in onnx.load(tmp_path / "once.onnx").graph.node]
     assert "GridSample" not in operators

@@ -99,3 +99,15 @@ def test_no_field_moves_much_more_than_a_landmark_may(count, height, width):
     bent = bends_of(reference)(poses, landmarks)
     moved = ((bent.at_pixels(PIXELS) - PIXELS) * UNIT).norm(dim=-1)
     assert 0.1 * FARTHEST < moved.max() < 2 * FARTHEST
+
+
+def test_an_object_that_lies_moved_is_bent_first_and_moved_then():
+    reference, pose, little = usual(), lying(25, 1.3, [0.1, -0.2]), lying(-8, 0.9, [0.05, 0.02])
+    off = torch.from_numpy(default_rng(1).normal(0, 0.02, (9, 2)))
+    landmarks = pose((reference + off / UNIT)[None])
+    bent = bends_of(reference)(pose, landmarks)
+    straight = bends_of(reference)(lying(0, 1, [0, 0]), (reference + off / UNIT)[None])
+    points = torch.from_numpy(default_rng(2).uniform(-1.1, 1.1, (1, 30, 2)))
+    assert_close(bent.moved(little)(points), pose(little(straight(points))))
+    pixels = PIXELS[None]
+    assert_close(bent.moved(little).at_pixels(PIXELS), pose(little(straight(pixels))))

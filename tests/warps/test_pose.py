@@ -66,6 +66,22 @@ def test_grids_of_points_are_taken_as_lists_are_and_back():
     assert_close(second(grid[1:]), there[1:])
 
 
+def test_of_a_moved_object_it_is_first_that_and_then_this():
+    reference = layout()
+    pose, moves = (
+        pose_of(
+            torch.stack([turned_by_hand(reference, **move) for move in either]), reference, UNIT
+        )
+        for either in (MOVES, MOVES[::-1])
+    )
+    points = layout(12, seed=1).expand(2, -1, -1)
+    assert_close(pose.moved(moves)(points), pose(moves(points)), atol=1e-5, rtol=0)
+    assert not torch.allclose(pose(moves(points)), moves(pose(points)), atol=0.05)
+    of_all = moves.of(slice(1))
+    expected = pose(of_all(points[:1]).expand(2, -1, -1))
+    assert_close(pose.moved(of_all)(points), expected, atol=1e-5, rtol=0)
+
+
 def test_without_outliers_it_is_nearly_least_squares():
     reference = layout(30)
     noise = 0.03 * torch.randn(30, 2, generator=torch.Generator().manual_seed(2))

@@ -31,6 +31,7 @@ class DetectionTiming:
     Attributes:
         size: side of the view in pixels.
         looks: at each image.
+        copies: of the object in the last of them.
         from_files: everything in.
         reading: decoding and resizing alone, on one thread.
         network: from pictures to landmarks alone.
@@ -40,6 +41,7 @@ class DetectionTiming:
 
     size: int
     looks: int
+    copies: int
     from_files: float
     reading: float
     network: float
@@ -52,7 +54,7 @@ def time_detection(
     """Detection on the synthetic category, with a network whose weights are drawn at random.
 
     Args:
-        config: of the network and its looks.
+        config: of the network, its looks and copies.
         device: where to compute.
         seconds: about how long each rate is measured.
         yardstick: timed in turn with the network.
@@ -92,6 +94,7 @@ def time_detection(
     return DetectionTiming(
         size=config.image.size,
         looks=config.looks,
+        copies=config.copies,
         from_files=len(images.names) / from_files,
         reading=len(some) / reading,
         network=len(pictures) / alone,

@@ -115,7 +115,8 @@ def table(result: "BenchmarkResult") -> str:
         f"in K {ratios.landmarks_growth:.2f} of time, {ratios.landmarks_memory_growth:.2f} of "
         f"memory; in pixels {ratios.pixels_growth:.2f}, {ratios.pixels_memory_growth:.2f}",
         "",
-        f"detection at {detection.size} px, {counted(detection.looks, 'look')} at an image: "
+        f"detection at {detection.size} px, {counted(detection.looks, 'look')} at an image "
+        f"(copies in the last: {detection.copies}): "
         f"{detection.from_files:.0f} images/s from files, "
         f"{detection.reading:.0f} images/s read on one thread, {detection.network:.0f} images/s in "
         f"the network ({100 * detection.convolution_share:.0f} % of convolution)",

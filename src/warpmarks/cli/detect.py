@@ -9,6 +9,7 @@ import typer
 
 from warpmarks.cli.options import (
     AllowUnreadable,
+    Copies,
     Device,
     DeviceChoice,
     Overwrite,
@@ -83,6 +84,7 @@ def detect(
         ),
     ] = False,
     overwrite: Overwrite = False,
+    copies: Copies = None,
     device: DeviceChoice = Device.AUTO,
     threads: Threads = None,
 ) -> None:
@@ -106,7 +108,7 @@ def detect(
         _check_stdout(images, resume=resume)
     elif output is not None:
         check_csv_name(output)
-    detector = load_detector(run, regressor, device, threads)
+    detector = load_detector(run, regressor, device, threads, copies)
     scheme = detector.regressor.scheme if isinstance(detector, PointDetector) else None
     count = detector.num_landmarks
     what = "landmark" if scheme is None else "point"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from warpmarks.cli.options import Overwrite, Run
+from warpmarks.cli.options import Copies, Overwrite, Run
 from warpmarks.errors import InputError
 from warpmarks.wording import counted
 
@@ -70,6 +70,7 @@ def export(
             "e.g. node_modules/onnxruntime-web.",
         ),
     ] = None,
+    copies: Copies = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write a trained run as one file, or a page, that does without this package."""
@@ -103,7 +104,7 @@ def export(
                 + ("; torch takes .pt2, and web a folder" if form is ExportFormat.ONNX else "")
             )
         check_output_file(output, overwrite=overwrite)
-    detector = Detector.load(run, device="cpu")
+    detector = Detector.load(run, device="cpu", copies=copies)
     carried = None if regressor is None else load_for(detector.digest, regressor, run)
     match form:
         case ExportFormat.ONNX:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load_detector(
-    run: Path, regressor: str | None, device: Device, threads: int | None
+    run: Path, regressor: str | None, device: Device, threads: int | None, copies: int | None
 ) -> "AnyDetector":
     """The detector of a run folder or of a file that ``warpmarks export`` wrote.
 
@@ -24,7 +24,9 @@ def load_detector(
     from warpmarks.detectors.exported import is_exported
 
     if is_exported(run):
-        return loading.load_detector(run, regressor, device=device.value, threads=threads)
+        return loading.load_detector(
+            run, regressor, device=device.value, threads=threads, copies=copies
+        )
     if run.is_file():
         of_torch = "; a .pt2 file is for torch.export.load" if run.suffix.lower() == ".pt2" else ""
         raise InputError(
@@ -33,4 +35,6 @@ def load_detector(
 
     from warpmarks.cli.devices import prepare
 
-    return loading.load_detector(run, regressor, device=str(prepare(device, threads)))
+    return loading.load_detector(
+        run, regressor, device=str(prepare(device, threads)), copies=copies
+    )

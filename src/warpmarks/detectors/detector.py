@@ -10,12 +10,14 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from warpmarks.arguments import expect_whole
 from warpmarks.datasets.reading import ImageLike
 from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, is_single
 from warpmarks.detectors.folding import folded
 from warpmarks.detectors.looking import Looking, Sight
 from warpmarks.errors import InputError
 from warpmarks.heatmaps import spatial_softmax
+from warpmarks.recipe_reading import build_config
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.record import RunRecord
 from warpmarks.runs.weights import build_network, load_weights, read_tensors, weights_digest
@@ -51,19 +53,37 @@ class Detector(ImageDetector):
         self._looking = Looking(
             self.network,
             looks=record.config.looks,
+            copies=record.config.copies,
             unbend=record.config.unbend,
             size=(record.view_height, record.view_width),
         )
 
     @classmethod
-    def load(cls, run: str | Path, *, device: str | torch.device = "auto") -> "Detector":
+    def load(
+        cls,
+        run: str | Path,
+        *,
+        device: str | torch.device = "auto",
+        copies: int | None = None,
+    ) -> "Detector":
         """The detector of a run folder.
 
+        Args:
+            run: its folder.
+            device: see `Detector`.
+            copies: of the object in the last look, in place of the run's: fewer are quicker, more
+                move off less.
+
         Raises:
-            InputError: no run, no weights yet, or weights that are damaged or not of this run.
+            InputError: no run, no weights yet, weights that are damaged or not of this run, or
+                copies that no run can have.
         """
         folder = RunFolder(run)
         record = folder.record()
+        if copies is not None:
+            settings = record.config.model_dump() | {"copies": expect_whole(copies, "copies")}
+            config = build_config(settings, source=f"copies {copies}")
+            record = record.model_copy(update={"config": config})
         network = build_network(record.config)
         weights, _ = read_tensors(folder.weights_path)
         load_weights(network, weights, folder.weights_path)
@@ -89,6 +109,11 @@ class Detector(ImageDetector):
                 return None
             cut.append(round(edge))
         return cut[0], cut[1]
+
+    @property
+    def made_by(self) -> str:
+        """Of the copies as well: with others the same weights find other coordinates."""
+        return f"{self.digest} {self.record.config.copies}"
 
     @property
     def num_landmarks(self) -> int:

@@ -15,19 +15,31 @@ AnyDetector: TypeAlias = "Detector | ExportedDetector | PointDetector"
 
 
 def load_detector(
-    run: Path, regressor: str | Path | None, *, device: str = "cpu", threads: int | None = None
+    run: Path,
+    regressor: str | Path | None,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    copies: int | None = None,
 ) -> AnyDetector:
     """The detector of a run folder or of an exported file, with ``threads`` of the CPU.
+
+    With ``copies`` in place of the run's, see `warpmarks.detectors.detector.Detector.load`.
 
     With a regressor, which an exported file has in itself, it is one of points. Torch is imported
     for a run only.
 
     Raises:
-        InputError: there is none, it is damaged, it cannot use the device, or a regressor was given
-            beside an exported file.
+        InputError: there is none, it is damaged, it cannot use the device, or a regressor or copies
+            were given beside an exported file.
     """
     if is_exported(run):
         refuse_beside_exported(run, regressor)
+        if copies is not None:
+            raise InputError(
+                f"--copies {copies} was given, but {run} is an exported file, which has its own: "
+                "leave it out, or export the run with `warpmarks export --copies`"
+            )
         exported = ExportedDetector.load(run, device=device, threads=threads)
         if exported.regressor is None:
             return exported
@@ -40,8 +52,8 @@ def load_detector(
     if threads is not None:
         torch.set_num_threads(threads)
     if regressor is not None:
-        return PointDetector.load(run, regressor, device=device)
-    return Detector.load(run, device=device)
+        return PointDetector.load(run, regressor, device=device, copies=copies)
+    return Detector.load(run, device=device, copies=copies)
 
 
 def refuse_beside_exported(run: Path, regressor: str | Path | None) -> None:

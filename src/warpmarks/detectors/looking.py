@@ -1,12 +1,15 @@
 """Looking at pictures once or more often, each time as the look before says that the object lies.
 
+The last look may see several copies of the object, whose landmarks' means are what is found.
+
 The detector and exported graphs look in the same way; what differs is who finds and from where the
 views come.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -15,32 +18,30 @@ from warpmarks.heatmaps import concentration, soft_argmax
 from warpmarks.losses import view_unit
 from warpmarks.network import reference_of
 from warpmarks.warps.bend import Bends, BentPose
+from warpmarks.warps.copies import copies_around
 from warpmarks.warps.pose import Pose, pose_of
 
 
 @dataclass(frozen=True)
 class Sight:
-    """What was found on pictures, and what the last look at them saw.
+    """What was found on pictures, and what the last look at them saw, of several copies the first.
 
     Attributes:
-        landmarks: in normalised coordinates of the pictures' views; after more looks than one they
-            may lie outside of these.
+        landmarks: in normalised coordinates of the pictures' views, the means over copies; after
+            more looks than one they may lie outside of these.
+        scores: how sure each is, see `warpmarks.heatmaps.concentration`; the means as well.
         views: that the last look saw, values in [0, 1].
-        in_views: the landmarks, in normalised coordinates of these.
+        in_views: the landmarks there, in normalised coordinates of these.
         maps: probability maps over their cells.
-        pose: takes these to the pictures' views; None where there was one look.
+        pose: takes these to the pictures' views; None where they are the same.
     """
 
     landmarks: Float[Tensor, "batch k 2"]
+    scores: Float[Tensor, "batch k"]
     views: Float[Tensor, "batch 3 height width"]
     in_views: Float[Tensor, "batch k 2"]
     maps: Float[Tensor, "batch k rows columns"]
     pose: Pose | BentPose | None = None
-
-    @property
-    def scores(self) -> Float[Tensor, "batch k"]:
-        """How sure each landmark is, see `warpmarks.heatmaps.concentration`."""
-        return concentration(self.maps, self.in_views)
 
 
 class Looking(nn.Module):
@@ -52,6 +53,7 @@ class Looking(nn.Module):
         network: keeps where landmarks usually are, see `warpmarks.warps.pose`; on the device where
             pictures will be.
         looks: at least 1.
+        copies: that the last of them sees, at least 1; see `warpmarks.warps.copies`.
         unbend: whether further looks also undo how objects are bent, see `warpmarks.warps.bend`.
         size: of views, height and width in pixels.
     """
@@ -59,18 +61,25 @@ class Looking(nn.Module):
     reference: Tensor | None
     unit: Tensor
     points: Tensor
+    turns: Tensor
+    shifts: Tensor
 
     def __init__(
-        self, network: nn.Module, *, looks: int, unbend: bool, size: tuple[int, int]
+        self, network: nn.Module, *, looks: int, copies: int, unbend: bool, size: tuple[int, int]
     ) -> None:
         super().__init__()
         at = next(network.parameters()).device
         reference = reference_of(network)
         self.looks = 1 if reference is None else looks
+        self.copies = copies
+        unit = view_unit(*size).to(at)
+        around = copies_around(copies, cell=4 / min(size), unit=unit)  # two pixels are a cell
         for name, tensor in (
             ("reference", reference),
-            ("unit", view_unit(*size).to(at)),
+            ("unit", unit),
             ("points", pixel_centres(*size, device=at)),
+            ("turns", around.turn),
+            ("shifts", around.shift),
         ):
             self.register_buffer(name, tensor, persistent=False)
         self.bends = (
@@ -91,21 +100,42 @@ class Looking(nn.Module):
             seen: the pictures at (batch, height, width, 2) points, in normalised coordinates of the
                 first views, as views.
         """
-        maps = find(views)
-        in_views = soft_argmax(maps)
-        if self.looks == 1 or self.reference is None:
-            return Sight(in_views, views, in_views, maps)
-        landmarks = in_views
+        lies: Pose | BentPose | None = None
         for _ in range(self.looks - 1):
-            pose = self._pose(landmarks, self.reference)
-            views = seen(pose.at_pixels(self.points))
-            maps = find(views)
-            in_views = soft_argmax(maps)
-            landmarks = pose(in_views)
-        return Sight(landmarks, views, in_views, maps, pose)
+            if lies is not None:
+                views = seen(lies.at_pixels(self.points))
+            in_views = soft_argmax(find(views))
+            lies = self._pose(in_views if lies is None else lies(in_views))
+        if lies is None and self.copies == 1:
+            return _look(views, find)
+        lies = lies or _as_it_is(views, self.unit)
+        sights = []
+        for turn, shift in zip(self.turns.split(1), self.shifts.split(1), strict=True):
+            copy = lies.moved(Pose(turn, shift, self.unit))
+            sights.append(_look(seen(copy.at_pixels(self.points)), find, copy))
+        return replace(
+            sights[0],
+            landmarks=torch.stack([sight.landmarks for sight in sights]).mean(0),
+            scores=torch.stack([sight.scores for sight in sights]).mean(0),
+        )
 
-    def _pose(
-        self, landmarks: Float[Tensor, "batch k 2"], reference: Float[Tensor, "k 2"]
-    ) -> Pose | BentPose:
-        lies = pose_of(landmarks, reference, self.unit)
+    def _pose(self, landmarks: Float[Tensor, "batch k 2"]) -> Pose | BentPose:
+        assert self.reference is not None
+        lies = pose_of(landmarks, self.reference, self.unit)
         return lies if self.bends is None else self.bends(lies, landmarks)
+
+
+def _as_it_is(views: Float[Tensor, "batch 3 height width"], unit: Float[Tensor, " 2"]) -> Pose:
+    batch = views.shape[0]
+    return Pose(views.new_tensor([1.0, 0.0]).expand(batch, 2), views.new_zeros(batch, 2), unit)
+
+
+def _look(
+    views: Float[Tensor, "batch 3 height width"],
+    find: Callable[[Tensor], Tensor],
+    pose: Pose | BentPose | None = None,
+) -> Sight:
+    maps = find(views)
+    in_views = soft_argmax(maps)
+    landmarks = in_views if pose is None else pose(in_views)
+    return Sight(landmarks, concentration(maps, in_views), views, in_views, maps, pose)

@@ -53,16 +53,23 @@ class PointDetector(ImageDetector):
 
     @classmethod
     def load(
-        cls, run: str | Path, regressor: str | Path, *, device: Any = "auto"
+        cls,
+        run: str | Path,
+        regressor: str | Path,
+        *,
+        device: Any = "auto",
+        copies: int | None = None,
     ) -> "PointDetector":
         """Of a run folder and the regressor of that name in it, or at that path.
+
+        With ``copies`` in place of the run's, see `warpmarks.detectors.detector.Detector.load`.
 
         Raises:
             InputError: one of them is not there or is damaged, or they do not belong together.
         """
         from warpmarks.detectors.detector import Detector
 
-        detector = Detector.load(run, device=device)
+        detector = Detector.load(run, device=device, copies=copies)
         saved = load_regressor(regressor_path(regressor, run))
         return cls(detector, saved, name=str(regressor))
 

@@ -44,6 +44,7 @@ class DetectorGraph(nn.Module):
         self.looking = Looking(
             detector.network,
             looks=record.config.looks,
+            copies=record.config.copies,
             unbend=record.config.unbend,
             size=(height, width),
         )

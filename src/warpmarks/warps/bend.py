@@ -112,6 +112,10 @@ class BentPose:
         field = (rows @ self.bends.columns.T).permute(0, 2, 3, 1)
         return self.pose(points + field / self.pose.unit)
 
+    def moved(self, little: Pose) -> "BentPose":
+        """The same of an object that is bent so and then lies moved, see `Pose.moved`."""
+        return BentPose(self.bends, self.pose.moved(little), self.weights)
+
     def of(self, chosen: slice) -> "BentPose":
         """Those of some images."""
         return BentPose(self.bends, self.pose.of(chosen), self.weights[chosen])

@@ -56,6 +56,15 @@ class Pose:
         """Those of some images."""
         return Pose(self.turn[chosen], self.shift[chosen], self.unit)
 
+    def moved(self, little: "Pose") -> "Pose":
+        """The same of an object that lies moved, by ``little``, in the view: first that, then this.
+
+        Args:
+            little: of each image, or one of all of them.
+        """
+        turn = _turned(little.turn, self.turn)
+        return Pose(turn, _turned(little.shift, self.turn) + self.shift, self.unit)
+
     def inverse(self) -> "Pose":
         """The way back."""
         back = self.turn * self.turn.new_tensor([1.0, -1.0])
