@@ -54,6 +54,7 @@ def test_what_the_default_recipe_changes() -> None:
     assert different == {
         "image.size",
         "looks",
+        "copies",
         "unbend",
         "network.filters",
         "network.kernels",

@@ -26,7 +26,7 @@ def test_the_table_names_every_figure_with_its_unit():
         convolution_gflops=487.2,
         training=(StepTiming(80, 7, "bfloat16", 2, 26.34, 31.49, shares, 187.1, 471.6, 0.397),),
         objective=(ObjectiveTiming(64, 50, 12.34, 56.7),),
-        detection=DetectionTiming(80, 2, 143.2, 911.1, 191.7, 0.63),
+        detection=DetectionTiming(80, 2, 3, 143.2, 911.1, 191.7, 0.63),
         fit_many_seconds=1.5,
         fit_few_seconds=0.004,
         import_seconds=0.16,
@@ -86,7 +86,7 @@ def test_every_figure_is_measured(warpmarks, tmp_path):
     assert told["ratios"]["landmarks_memory_growth"] < 1.05
     assert told["ratios"]["pixels_memory_growth"] < 1.05
     assert told["ratios"]["all_threads_over_one"] is None
-    assert "detection at 96 px, 2 looks at an image: " in out
+    assert "detection at 96 px, 2 looks at an image (copies in the last: 3): " in out
     code, _, err = warpmarks("benchmark", *arguments)
     assert (code, "exists: choose another name" in err) == (2, True)
 

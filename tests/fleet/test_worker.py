@@ -332,6 +332,8 @@ def test_an_exported_file_with_a_regressor(
     np.testing.assert_allclose(points_in(table), expected.landmarks, rtol=0, atol=2e-3)
     with pytest.raises(InputError, match=r"--regressor eyes was given, but .*tiny.onnx is an exp"):
         files_of(file, "eyes")
+    with pytest.raises(InputError, match=r"--copies 2 was given, but .*tiny.onnx is an exported"):
+        files_of(file, None, 2)
     with pytest.raises(InputError, match=r"--regressor eyes was given, but .*tiny.onnx is an exp"):
         load_detector(file, "eyes")
 
@@ -341,3 +343,15 @@ def test_a_digest_is_of_all_files(tiny_run: Path) -> None:
     assert digest_of(files) == digest_of(dict(reversed(files.items())))
     for name in files:
         assert digest_of(files) != digest_of(files | {name: files[name] + b" "})
+
+
+def test_copies_in_place_of_the_run_s_are_carried(tiny_run: Path) -> None:
+    files = files_of(tiny_run, None, 3)
+    assert digest_of(files) != digest_of(files_of(tiny_run, None))
+    carried, expected = load_carried(files), Detector.load(tiny_run, device="cpu", copies=3)
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), "uint8")
+    np.testing.assert_array_equal(carried(image).landmarks, expected(image).landmarks)
+    once = Detector.load(tiny_run, device="cpu")(image).landmarks
+    assert np.abs(expected(image).landmarks - once).max() > 1e-3
+    with pytest.raises(InputError, match="copies is 0: expected at least 1"):
+        files_of(tiny_run, None, 0)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from warpmarks.cli.options import Device, DeviceChoice, Overwrite, RunOrFile, Split
+from warpmarks.cli.options import Copies, Device, DeviceChoice, Overwrite, RunOrFile, Split
 from warpmarks.wording import counted
 
 
@@ -84,6 +84,7 @@ def fleet_detect(
         bool, typer.Option("--resume", help="Go on where a detection was stopped.")
     ] = False,
     overwrite: Overwrite = False,
+    copies: Copies = None,
     device: DeviceChoice = Device.AUTO,
 ) -> None:
     """Find landmarks on many images with many processes or machines, into Parquet files."""
@@ -102,6 +103,7 @@ def fleet_detect(
                 source,
                 output,
                 regressor=regressor,
+                copies=copies,
                 split=split,
                 image_column=image_column,
                 name_column=name_column,

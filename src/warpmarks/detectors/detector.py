@@ -10,16 +10,14 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from warpmarks.arguments import expect_whole
 from warpmarks.datasets.reading import ImageLike
 from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, is_single
 from warpmarks.detectors.folding import folded
 from warpmarks.detectors.looking import Looking, Sight
 from warpmarks.errors import InputError
 from warpmarks.heatmaps import spatial_softmax
-from warpmarks.recipe_reading import build_config
 from warpmarks.runs.folder import RunFolder
-from warpmarks.runs.record import RunRecord
+from warpmarks.runs.record import RunRecord, with_copies
 from warpmarks.runs.weights import build_network, load_weights, read_tensors, weights_digest
 from warpmarks.system.devices import choose_device
 from warpmarks.warps.sampling import sample_view, to_float_images, view_to_picture
@@ -81,9 +79,7 @@ class Detector(ImageDetector):
         folder = RunFolder(run)
         record = folder.record()
         if copies is not None:
-            settings = record.config.model_dump() | {"copies": expect_whole(copies, "copies")}
-            config = build_config(settings, source=f"copies {copies}")
-            record = record.model_copy(update={"config": config})
+            record = with_copies(record, copies)
         network = build_network(record.config)
         weights, _ = read_tensors(folder.weights_path)
         load_weights(network, weights, folder.weights_path)

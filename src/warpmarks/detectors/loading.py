@@ -34,12 +34,7 @@ def load_detector(
             were given beside an exported file.
     """
     if is_exported(run):
-        refuse_beside_exported(run, regressor)
-        if copies is not None:
-            raise InputError(
-                f"--copies {copies} was given, but {run} is an exported file, which has its own: "
-                "leave it out, or export the run with `warpmarks export --copies`"
-            )
+        refuse_beside_exported(run, regressor, copies)
         exported = ExportedDetector.load(run, device=device, threads=threads)
         if exported.regressor is None:
             return exported
@@ -56,8 +51,8 @@ def load_detector(
     return Detector.load(run, device=device, copies=copies)
 
 
-def refuse_beside_exported(run: Path, regressor: str | Path | None) -> None:
-    """Raise where a regressor is named beside an exported file, which has its own in itself.
+def refuse_beside_exported(run: Path, regressor: str | Path | None, copies: int | None) -> None:
+    """Raise where a regressor or copies are named beside an exported file, which has its own.
 
     Raises:
         InputError: see above.
@@ -66,6 +61,11 @@ def refuse_beside_exported(run: Path, regressor: str | Path | None) -> None:
         raise InputError(
             f"--regressor {regressor} was given, but {run} is an exported file: leave it out, "
             "or put it in with `warpmarks export --regressor`"
+        )
+    if copies is not None:
+        raise InputError(
+            f"--copies {copies} was given, but {run} is an exported file, which has its own: leave "
+            "it out, or export the run anew with `warpmarks export --copies`"
         )
 
 

@@ -11,22 +11,26 @@ from warpmarks.detectors.loading import AnyDetector, load_detector, refuse_besid
 from warpmarks.errors import InputError
 from warpmarks.regression.storage import RECORD, WEIGHTS, load_regressor, regressor_path
 from warpmarks.runs.folder import RunFolder
+from warpmarks.runs.record import with_copies
 
 _EXPORTED, _REGRESSOR = "run.onnx", "regressor"
 
 
-def files_of(run: Path, regressor: str | None) -> dict[str, bytes]:
+def files_of(run: Path, regressor: str | None, copies: int | None = None) -> dict[str, bytes]:
     """The files that the detector of a run, of an exported one, or of a regressor is made from.
 
+    With ``copies`` in place of the run's, see `warpmarks.detectors.detector.Detector.load`.
+
     Raises:
-        InputError: there is no such run or regressor, one of its files cannot be read, or a
-            regressor was given beside an exported file.
+        InputError: there is no such run or regressor, one of its files cannot be read, no run can
+            have as many copies, or a regressor or copies were given beside an exported file.
     """
+    record = None
     if is_exported(run):
-        refuse_beside_exported(run, regressor)
+        refuse_beside_exported(run, regressor, copies)
         wanted = {_EXPORTED: run}
     else:
-        RunFolder(run).record()
+        record = RunFolder(run).record()
         if not (weights := RunFolder(run).weights_path).is_file():
             raise InputError(f"{weights} is missing: the run has not come to its first checkpoint")
         wanted = {name: run / name for name in (RUN, "weights.safetensors")}
@@ -35,9 +39,12 @@ def files_of(run: Path, regressor: str | None) -> dict[str, bytes]:
             load_regressor(folder)
             wanted |= {f"{_REGRESSOR}/{name}": folder / name for name in (RECORD, WEIGHTS)}
     try:
-        return {name: path.read_bytes() for name, path in wanted.items()}
+        files = {name: path.read_bytes() for name, path in wanted.items()}
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read ({error.strerror})") from error
+    if record is not None and copies is not None:
+        files[RUN] = with_copies(record, copies).model_dump_json().encode()
+    return files
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:

@@ -69,6 +69,7 @@ def detect_on_fleet(
     output: str | Path,
     *,
     regressor: str | None = None,
+    copies: int | None = None,
     split: str | None = None,
     image_column: str | None = None,
     name_column: str | None = None,
@@ -92,6 +93,7 @@ def detect_on_fleet(
             path that all of them have.
         output: folder to make, a path that all machines have, or a URL.
         regressor: write its points instead of the landmarks.
+        copies: in place of the run's, see `warpmarks.detectors.detector.Detector.load`.
         split: of an image set.
         image_column: of Parquet files.
         name_column: of Parquet files.
@@ -110,7 +112,7 @@ def detect_on_fleet(
     progress = progress or SilentProgress()
     ray = ray_library()
     check_address(address)
-    files = files_of(Path(run), regressor)
+    files = files_of(Path(run), regressor, copies)
     points = names_of(load_detector(Path(run), regressor))
     work = find_work(
         str(source),

@@ -4,8 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from warpmarks.arguments import expect_whole
 from warpmarks.configuration import TrainingConfig
 from warpmarks.points import PointScheme
+from warpmarks.recipe_reading import build_config
 
 FORMAT = 2
 
@@ -78,3 +80,14 @@ class RunRecord(RecordEntry):
     created: str
     versions: dict[str, str]
     git_commit: str | None
+
+
+def with_copies(record: RunRecord, copies: int) -> RunRecord:
+    """The same run, whose detector sees so many copies in its last look.
+
+    Raises:
+        InputError: no run can have as many.
+    """
+    settings = record.config.model_dump() | {"copies": expect_whole(copies, "copies")}
+    config = build_config(settings, source=f"copies {copies}")
+    return record.model_copy(update={"config": config})
