@@ -35,7 +35,7 @@ def test_convolutions_in_bytes_find_nearly_the_same(detector, regressor, images,
     stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     last = [node for node in convolutions if node.input[1] in stored]
     in_bytes = [node for node in convolutions if node not in last]
-    assert (len(in_bytes), len(last)) == (2 * 8, 2)  # of both looks
+    assert (len(in_bytes), len(last)) == (3 * 8, 3)  # of the first look and two copies
     for node in in_bytes:
         of_weights = sources[node.input[1]]
         assert of_weights.op_type == "DequantizeLinear"
