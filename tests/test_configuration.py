@@ -96,13 +96,14 @@ def test_for_annotations_all_else_is_left() -> None:
     different = {name for name in setting_names() if setting(default, name) != setting(bare, name)}
     assert different == {
         "looks",
+        "copies",
         "unbend",
         "network.descriptors",
         "loss.exchange_weight",
         "self_training.share",
         "warps.mirror",
     }
-    assert bare.looks == 1
+    assert bare.looks == bare.copies == 1
 
 
 def test_self_training_needs_averaged_weights() -> None:

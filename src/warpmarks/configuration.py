@@ -227,7 +227,8 @@ class TrainingConfig(SettingsGroup):
 def for_annotations(config: TrainingConfig) -> TrainingConfig:
     """The settings without what only landmarks need: annotations say where points are."""
     settings = config.model_dump()
-    settings["looks"], settings["unbend"] = 1, False
+    settings |= {"looks": 1, "unbend": False}
+    settings["copies"] = 1  # points near the edge of the view are outside of some copies'
     settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
     settings["self_training"]["share"] = 0
     settings["warps"]["mirror"] = 0  # a mirrored point may be another one
