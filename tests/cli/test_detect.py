@@ -197,6 +197,9 @@ def test_a_stopped_detection_is_gone_on_with(warpmarks, detection, stop_at_secon
     assert "stopped; go on with the same command and --resume" in err
     code, _, err = warpmarks(*arguments, "--resume", "--overwrite")
     assert (code, "--resume and --overwrite were both given" in err) == (2, True)
+    code, _, err = warpmarks(*arguments, "--resume", "--copies", 2)
+    other = f"{output}.part was made by another detector or with other copies: repeat the command"
+    assert (code, other in err) == (2, True)
     code, out, _ = warpmarks(*arguments, "--resume")
     assert (code, out) == (0, f"{output}: 3 landmarks on 12 images\n")
     assert calls == [5, 5, 5, 2]

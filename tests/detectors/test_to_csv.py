@@ -132,7 +132,10 @@ def test_what_is_left_of_an_interrupted_detection_is_not_lost_unasked(
     other = MeanColour()
     other.digest = "other weights"
     for flags, reason in (
-        ({"detector": other}, r"found\.csv\.part was made by another detector: "),
+        (
+            {"detector": other},
+            r"found\.csv\.part was made by another detector or with other copies: ",
+        ),
         ({"scores": False}, r"found\.csv\.part was made with other flags: repeat"),
     ):
         with pytest.raises(InputError, match=reason):
@@ -251,7 +254,7 @@ def test_what_another_process_is_writing_is_left_to_it(
     monkeypatch.setattr(to_csv, "_digest", lambda images: "of these images")
     made_by = {
         "is of other images": "of these images",
-        "was made by another detector": MeanColour.digest,
+        "was made by another detector or with other copies": MeanColour.digest,
     }
     made = {"scores": True, "made_by": made_by}
     with GrowingLandmarkFile(tmp_path / "found.csv", 2, **made) as other:

@@ -78,7 +78,7 @@ def detect_to_file(
         scores=scores,
         made_by={
             "is of other images": _digest(images),
-            "was made by another detector": detector.made_by,
+            "was made by another detector or with other copies": detector.made_by,
         },
         resume=resume,
         overwrite=overwrite,
