@@ -62,7 +62,7 @@ def test_a_folder_that_is_there(place: str) -> None:
     parts.write(0, table(None))
     with pytest.raises(InputError, match="holds a detection: go on with --resume, replace it"):
         parts.prepare(ABOUT, resume=False, overwrite=False)
-    with pytest.raises(InputError, match=r"comes from something else \(work\): give the same run"):
+    with pytest.raises(InputError, match=r"else \(work\): give the same run, regressor, copies"):
         parts.prepare(About("detector", "other work"), resume=True, overwrite=False)
     parts.complete(1, 0)
     parts.prepare(ABOUT, resume=True, overwrite=False)

@@ -353,5 +353,6 @@ def test_copies_in_place_of_the_run_s_are_carried(tiny_run: Path) -> None:
     np.testing.assert_array_equal(carried(image).landmarks, expected(image).landmarks)
     once = Detector.load(tiny_run, device="cpu")(image).landmarks
     assert np.abs(expected(image).landmarks - once).max() > 1e-3
+    assert files_of(tiny_run, None, 1) == files_of(tiny_run, None)  # which has one
     with pytest.raises(InputError, match="copies is 0: expected at least 1"):
         files_of(tiny_run, None, 0)

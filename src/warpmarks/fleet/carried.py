@@ -42,7 +42,7 @@ def files_of(run: Path, regressor: str | None, copies: int | None = None) -> dic
         files = {name: path.read_bytes() for name, path in wanted.items()}
     except OSError as error:
         raise InputError(f"{error.filename} cannot be read ({error.strerror})") from error
-    if record is not None and copies is not None:
+    if record is not None and copies is not None and copies != record.config.copies:
         files[RUN] = with_copies(record, copies).model_dump_json().encode()
     return files
 

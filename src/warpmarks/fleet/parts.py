@@ -84,7 +84,8 @@ class Parts:
             others = [name for name, value in asdict(about).items() if known.get(name) != value]
             raise InputError(
                 f"--output {self.place} comes from something else ({', '.join(others)}): give "
-                "the same run, regressor, source and size of parts, or start anew with --overwrite"
+                "the same run, regressor, copies, source and size of parts, or start anew with "
+                "--overwrite"
             )
 
     def _check_writable(self) -> None:
