@@ -45,21 +45,24 @@ def expect_path(given: str | Path, name: str, expected: str) -> Path:
     return Path(given)
 
 
-def expect_whole(given: int, name: str, *, least: int = 1) -> int:
+def expect_whole(given: int, name: str, *, least: int = 1, most: int | None = None) -> int:
     """The whole number that was given.
 
     Args:
         given: the argument.
         name: of the argument.
         least: that it may be.
+        most: that it may be, if there is such.
 
     Raises:
-        InputError: it is no whole number, or less.
+        InputError: it is no whole number, or less, or more.
     """
     if not isinstance(given, Integral) or isinstance(given, bool):
         raise InputError(f"{name} is {cut(repr(given), 100)}: expected a whole number")
     if given < least:
         raise InputError(f"{name} is {given}: expected at least {least}")
+    if most is not None and given > most:
+        raise InputError(f"{name} is {given}: expected at most {most}")
     return int(given)
 
 

@@ -9,6 +9,8 @@ from warpmarks.wording import counted
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 
+MOST_COPIES = 16
+
 
 class SettingsGroup(BaseModel):
     """A group of settings: immutable, and an unknown name is an error."""
@@ -184,7 +186,7 @@ class TrainingConfig(SettingsGroup):
     looks: Annotated[int, Field(ge=1, le=4)] = 1
     """How often detection looks at an image: after the first look with the object upright, in the
     middle and of its usual size, as the landmarks of the look before say that it lies."""
-    copies: Annotated[int, Field(ge=1, le=16)] = 1
+    copies: Annotated[int, Field(ge=1, le=MOST_COPIES)] = 1
     """How many copies of the object, slightly turned, shifted and resized, the last look sees:
     landmarks are the means of theirs, see ``warpmarks.warps.copies``."""
     unbend: bool = False

@@ -432,10 +432,7 @@ def test_copies_other_than_the_run_s_are_asked_for(trained: Detector, tmp_path: 
 
 @pytest.mark.parametrize(
     ("copies", "message"),
-    [
-        (0, "copies is 0: expected at least 1"),
-        (17, "copies 17: copies is 17: expected at most 16"),
-    ],
+    [(0, "copies is 0: expected at least 1"), (17, "copies is 17: expected at most 16")],
 )
 def test_copies_that_no_run_can_have(
     trained: Detector, tmp_path: Path, copies: Any, message: str

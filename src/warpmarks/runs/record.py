@@ -5,9 +5,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from warpmarks.arguments import expect_whole
-from warpmarks.configuration import TrainingConfig
+from warpmarks.configuration import MOST_COPIES, TrainingConfig
 from warpmarks.points import PointScheme
-from warpmarks.recipe_reading import build_config
 
 FORMAT = 2
 
@@ -88,6 +87,6 @@ def with_copies(record: RunRecord, copies: int) -> RunRecord:
     Raises:
         InputError: no run can have as many.
     """
-    settings = record.config.model_dump() | {"copies": expect_whole(copies, "copies")}
-    config = build_config(settings, source=f"copies {copies}")
+    copies = expect_whole(copies, "copies", most=MOST_COPIES)
+    config = record.config.model_copy(update={"copies": copies})
     return record.model_copy(update={"config": config})
