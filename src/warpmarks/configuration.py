@@ -186,12 +186,12 @@ class TrainingConfig(SettingsGroup):
     looks: Annotated[int, Field(ge=1, le=4)] = 1
     """How often detection looks at an image: after the first look with the object upright, in the
     middle and of its usual size, as the landmarks of the look before say that it lies."""
-    copies: Annotated[int, Field(ge=1, le=MOST_COPIES)] = 1
-    """How many copies of the object, slightly turned, shifted and resized, the last look sees:
-    landmarks are the means of theirs, see ``warpmarks.warps.copies``."""
     unbend: bool = False
     """Whether further looks, if any, also see the object with about its usual shape, as those
     landmarks say that it is bent, see ``warpmarks.warps.bend``."""
+    copies: Annotated[int, Field(ge=1, le=MOST_COPIES)] = 1
+    """How many copies of the object, slightly turned, shifted and resized, the last look sees:
+    landmarks are the means of theirs, see ``warpmarks.warps.copies``."""
     image: ImageConfig = ImageConfig()
     network: NetworkConfig = NetworkConfig()
     warps: WarpsConfig = WarpsConfig()
