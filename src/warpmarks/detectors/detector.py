@@ -137,8 +137,9 @@ class Detector(ImageDetector):
         """The views that the last look saw of the images, and p(u | x, r) over their cells.
 
         Both are in the frame of a view, which is no image's: the picture within its margin, and
-        where the run looks again, turned, shifted and grown to how the object lies. What is found
-        in pixels of the images is ``detector(images).landmarks``.
+        where the run looks again, turned, shifted and grown to how the object lies; of several
+        copies the first one's. What is found, the means over copies, in pixels of the images is
+        ``detector(images).landmarks``.
 
         Raises:
             InputError: one image was given, and not a list, or none, or one cannot be read.

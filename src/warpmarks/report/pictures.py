@@ -39,7 +39,10 @@ _OF_ANNOTATIONS = (
 
 @dataclass(frozen=True)
 class Looks:
-    """What the detector's last look at images saw, where it has the landmarks, and its maps."""
+    """What the detector's last look at images saw, where it has the landmarks, and its maps.
+
+    Of several copies the first.
+    """
 
     images: UInt8[np.ndarray, "images height width 3"]
     landmarks: Float[np.ndarray, "images points 2"]
@@ -219,11 +222,11 @@ def _beliefs(folder: Path, instances: Instances) -> Section:
         pictures.append(
             Picture(
                 f"Probability maps of image {index + 1}",
-                "Left: the image as the last look saw it, with its landmarks, and all maps at "
-                "once. Right: each landmark's "
-                "own map, scaled to its largest value. A small spot in the ring is a sure "
-                "landmark; a spot beside the ring means that the belief is split; a tile full of "
-                "colour belongs to a dead one.",
+                "Left: the image as the last look saw it, of several copies the first, with the "
+                "landmarks found there, and all maps at once. Right: each landmark's own map, "
+                "scaled to its largest value. A small spot in the ring is a sure landmark; a spot "
+                "beside the ring means that the belief is split; a tile full of colour belongs to "
+                "a dead one.",
                 path,
                 alt="One image, and for each landmark a coloured map of where it may be.",
             )
@@ -231,7 +234,7 @@ def _beliefs(folder: Path, instances: Instances) -> Section:
     return Section(
         "Where the detector looks",
         "For each landmark the network yields a probability for every place of the image; the "
-        "landmark is the mean of that map.",
+        "landmark is the mean of that map, and then of what several copies of the object say.",
         tuple(pictures),
     )
 
