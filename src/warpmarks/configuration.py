@@ -190,8 +190,8 @@ class TrainingConfig(SettingsGroup):
     """Whether further looks, if any, also see the object with about its usual shape, as those
     landmarks say that it is bent, see ``warpmarks.warps.bend``."""
     copies: Annotated[int, Field(ge=1, le=MOST_COPIES)] = 1
-    """How many copies of the object, slightly turned, shifted and resized, the last look sees:
-    landmarks are the means of theirs, see ``warpmarks.warps.copies``."""
+    """How many copies of the object, slightly turned, shifted and resized, the last of further
+    looks, if any, sees: landmarks are the means of theirs, see ``warpmarks.warps.copies``."""
     image: ImageConfig = ImageConfig()
     network: NetworkConfig = NetworkConfig()
     warps: WarpsConfig = WarpsConfig()
@@ -229,8 +229,7 @@ class TrainingConfig(SettingsGroup):
 def for_annotations(config: TrainingConfig) -> TrainingConfig:
     """The settings without what only landmarks need: annotations say where points are."""
     settings = config.model_dump()
-    settings |= {"looks": 1, "unbend": False}
-    settings["copies"] = 1  # points near the edge of the view are outside of some copies'
+    settings |= {"looks": 1, "unbend": False, "copies": 1}
     settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
     settings["self_training"]["share"] = 0
     settings["warps"]["mirror"] = 0  # a mirrored point may be another one

@@ -365,27 +365,26 @@ def test_until_the_usual_place_is_known_there_is_one_look(twice: Detector) -> No
 # Copies in the last look
 
 
-@pytest.mark.parametrize("looks", [1, 2])
-def test_landmarks_and_scores_are_means_over_copies(twice: Detector, looks: int) -> None:
-    settings = twice.record.config.model_copy(update={"looks": looks})
-    plain = twice.record.model_copy(update={"config": settings})
-    settings = settings.model_copy(update={"copies": 3})
-    made = twice.record.model_copy(update={"config": settings})
+def seeing(detector: Detector, **changes: int) -> Detector:
+    """The same, with other settings."""
+    settings = detector.record.config.model_copy(update=changes)
+    made = detector.record.model_copy(update={"config": settings})
+    return Detector(detector.network, made, device="cpu")
+
+
+def test_landmarks_and_scores_are_means_over_copies(twice: Detector) -> None:
     pictures = torch.from_numpy(np.stack([twice._read(blobs(shift=shift))[0] for shift in (0, 9)]))
-    once = Detector(twice.network, plain, device="cpu").look(pictures)
-    found = Detector(twice.network, made, device="cpu").look(pictures)
-    unit = view_unit(*VIEW)
-    around = copies_around(3, cell=4 / VIEW[0], unit=unit)
+    once, found = twice.look(pictures), seeing(twice, copies=3).look(pictures)
+    around = copies_around(3, cell=4 / VIEW[0], unit=view_unit(*VIEW))
     images, grid = to_float_images(pictures), pixel_centres(*VIEW).expand(2, -1, -1, -1)
+    assert once.pose is not None
     landmarks, scores = [], []
     for copy in range(3):
         little = around.of(slice(copy, copy + 1))
-        there = little(grid) if once.pose is None else once.pose(little(grid))
-        views = sample_view(images, there, MARGIN)
+        views = sample_view(images, once.pose(little(grid)), MARGIN)
         maps = spatial_softmax(twice.network(views))
         in_views = soft_argmax(maps)
-        back = little(in_views)
-        landmarks.append(back if once.pose is None else once.pose(back))
+        landmarks.append(once.pose(little(in_views)))
         scores.append(concentration(maps, in_views))
         if copy == 0:
             torch.testing.assert_close(found.views, views, atol=1e-5, rtol=0)
@@ -396,34 +395,22 @@ def test_landmarks_and_scores_are_means_over_copies(twice: Detector, looks: int)
     torch.testing.assert_close(found.landmarks, torch.stack(landmarks).mean(0), atol=1e-4, rtol=0)
     torch.testing.assert_close(found.scores, torch.stack(scores).mean(0), atol=1e-4, rtol=0)
     assert (landmarks[0] - landmarks[1]).abs().max() > 0.01
-    assert not torch.allclose(found.landmarks, once.landmarks, atol=1e-4)
 
 
-def test_copies_are_off_less_than_one_look_at_the_object_as_it_lies() -> None:
-    """Averaged over where the cells lie on the blobs."""
-    config = record().config.model_copy(update={"copies": 4})
-    finders = [
-        Detector(Brightness(), record().model_copy(update={"config": one}), device="cpu")
-        for one in (record().config, config)
-    ]
-    shifts = np.linspace(0, 4, 9)
-    known = np.array(list(BLOBS.values())) + np.stack([shifts, 0 * shifts], -1)[:, None]
-    off = [
-        np.linalg.norm(finder([blobs(shift=shift) for shift in shifts]).landmarks - known, axis=-1)
-        for finder in finders
-    ]
-    assert off[1].mean() < off[0].mean()
+def test_one_look_has_no_copies(trained: Detector) -> None:
+    same(seeing(trained, copies=3)(blobs()), trained(blobs()))
 
 
-def test_copies_other_than_the_run_s_are_asked_for(trained: Detector, tmp_path: Path) -> None:
+def test_copies_other_than_the_run_s_are_asked_for(twice: Detector, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    config = trained.record.config.model_copy(update={"copies": 3})
-    run.create(trained.record.model_copy(update={"config": config}))
-    write_tensors(run.weights_path, trained.network.state_dict(), {})
+    config = tiny_config(num_landmarks=2, looks=2, copies=3)
+    run.create(tiny_record(config))
+    network = build_network(config, torch.Generator().manual_seed(1))
+    network.get_buffer("reference").copy_(twice.network.get_buffer("reference"))
+    write_tensors(run.weights_path, network.state_dict(), {})
     own, one, three = (
         Detector.load(run.path, device="cpu", copies=copies) for copies in (None, 1, 3)
     )
-    same(one(blobs()), trained(blobs()))
     same(own(blobs()), three(blobs()))
     assert np.abs(own(blobs()).landmarks - one(blobs()).landmarks).max() > 0.01
     assert own.digest == one.digest
@@ -431,13 +418,17 @@ def test_copies_other_than_the_run_s_are_asked_for(trained: Detector, tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("copies", "message"),
-    [(0, "copies is 0: expected at least 1"), (17, "copies is 17: expected at most 16")],
+    ("looks", "copies", "message"),
+    [
+        (2, 0, "copies is 0: expected at least 1"),
+        (2, 17, "copies is 17: expected at most 16"),
+        (1, 2, "copies is 2, but the run looks at an image once"),
+    ],
 )
-def test_copies_that_no_run_can_have(
-    trained: Detector, tmp_path: Path, copies: Any, message: str
+def test_copies_that_a_run_cannot_have(
+    tmp_path: Path, looks: int, copies: int, message: str
 ) -> None:
-    RunFolder(tmp_path / "run").create(trained.record)
+    RunFolder(tmp_path / "run").create(tiny_record(tiny_config(looks=looks)))
     with pytest.raises(InputError, match=f"^{message}"):
         Detector.load(tmp_path / "run", copies=copies)
 

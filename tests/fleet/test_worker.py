@@ -14,6 +14,7 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from annotated_examples import make_annotated_set
+from tiny_runs import tiny_config, train_tiny
 from warpmarks.datasets.annotated import read_annotated
 from warpmarks.datasets.image_set import find_images
 from warpmarks.detectors.detector import Detector
@@ -345,14 +346,19 @@ def test_a_digest_is_of_all_files(tiny_run: Path) -> None:
         assert digest_of(files) != digest_of(files | {name: files[name] + b" "})
 
 
-def test_copies_in_place_of_the_run_s_are_carried(tiny_run: Path) -> None:
-    files = files_of(tiny_run, None, 3)
-    assert digest_of(files) != digest_of(files_of(tiny_run, None))
-    carried, expected = load_carried(files), Detector.load(tiny_run, device="cpu", copies=3)
+def test_copies_in_place_of_the_run_s_are_carried(image_folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = tiny_config(
+        looks=2, self_training={"share": 0.6}, optimiser={"averaging": 0.9}, image={"size": 24}
+    )
+    train_tiny(image_folder, run, config=config, steps=5)
+    files = files_of(run, None, 3)
+    assert digest_of(files) != digest_of(files_of(run, None))
+    assert files_of(run, None, 1) == files_of(run, None)  # which has one
+    carried, expected = load_carried(files), Detector.load(run, device="cpu", copies=3)
     image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), "uint8")
     np.testing.assert_array_equal(carried(image).landmarks, expected(image).landmarks)
-    once = Detector.load(tiny_run, device="cpu")(image).landmarks
+    once = Detector.load(run, device="cpu")(image).landmarks
     assert np.abs(expected(image).landmarks - once).max() > 1e-3
-    assert files_of(tiny_run, None, 1) == files_of(tiny_run, None)  # which has one
     with pytest.raises(InputError, match="copies is 0: expected at least 1"):
-        files_of(tiny_run, None, 0)
+        files_of(run, None, 0)

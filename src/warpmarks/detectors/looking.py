@@ -53,7 +53,8 @@ class Looking(nn.Module):
         network: keeps where landmarks usually are, see `warpmarks.warps.pose`; on the device where
             pictures will be.
         looks: at least 1.
-        copies: that the last of them sees, at least 1; see `warpmarks.warps.copies`.
+        copies: that the last of them sees, if it is a further one, at least 1; see
+            `warpmarks.warps.copies`.
         unbend: whether further looks also undo how objects are bent, see `warpmarks.warps.bend`.
         size: of views, height and width in pixels.
     """
@@ -100,34 +101,28 @@ class Looking(nn.Module):
             seen: the pictures at (batch, height, width, 2) points, in normalised coordinates of the
                 first views, as views.
         """
-        lies: Pose | BentPose | None = None
-        for _ in range(self.looks - 1):
-            if lies is not None:
-                views = seen(lies.at_pixels(self.points))
-            in_views = soft_argmax(find(views))
-            lies = self._pose(in_views if lies is None else lies(in_views))
-        if lies is None and self.copies == 1:
+        if self.looks == 1:
             return _look(views, find)
-        lies = lies or _as_it_is(views, self.unit)
-        sights = []
+        lies = self._pose(soft_argmax(find(views)))
+        for _ in range(self.looks - 2):
+            in_views = soft_argmax(find(seen(lies.at_pixels(self.points))))
+            lies = self._pose(lies(in_views))
+        first, landmarks, scores = None, [], []
         for turn, shift in zip(self.turns.split(1), self.shifts.split(1), strict=True):
             copy = lies.moved(Pose(turn, shift, self.unit))
-            sights.append(_look(seen(copy.at_pixels(self.points)), find, copy))
+            sight = _look(seen(copy.at_pixels(self.points)), find, copy)
+            first = first or sight  # views and maps of the others are large
+            landmarks.append(sight.landmarks)
+            scores.append(sight.scores)
+        assert first is not None
         return replace(
-            sights[0],
-            landmarks=torch.stack([sight.landmarks for sight in sights]).mean(0),
-            scores=torch.stack([sight.scores for sight in sights]).mean(0),
+            first, landmarks=torch.stack(landmarks).mean(0), scores=torch.stack(scores).mean(0)
         )
 
     def _pose(self, landmarks: Float[Tensor, "batch k 2"]) -> Pose | BentPose:
         assert self.reference is not None
         lies = pose_of(landmarks, self.reference, self.unit)
         return lies if self.bends is None else self.bends(lies, landmarks)
-
-
-def _as_it_is(views: Float[Tensor, "batch 3 height width"], unit: Float[Tensor, " 2"]) -> Pose:
-    batch = views.shape[0]
-    return Pose(views.new_tensor([1.0, 0.0]).expand(batch, 2), views.new_zeros(batch, 2), unit)
 
 
 def _look(

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from warpmarks.arguments import expect_whole
 from warpmarks.configuration import MOST_COPIES, TrainingConfig
+from warpmarks.errors import InputError
 from warpmarks.points import PointScheme
 
 FORMAT = 2
@@ -85,8 +86,13 @@ def with_copies(record: RunRecord, copies: int) -> RunRecord:
     """The same run, whose detector sees so many copies in its last look.
 
     Raises:
-        InputError: no run can have as many.
+        InputError: no run can have as many, or this one looks once and has none.
     """
     copies = expect_whole(copies, "copies", most=MOST_COPIES)
+    if copies > 1 and record.config.looks == 1:
+        raise InputError(
+            f"copies is {copies}, but the run looks at an image once, and only further looks see "
+            "copies: leave it out, or train a run with looks=2"
+        )
     config = record.config.model_copy(update={"copies": copies})
     return record.model_copy(update={"config": config})
