@@ -63,7 +63,7 @@ def spline_basis(
     points: Float[Tensor, "points 2"], controls: Float[Tensor, "controls 2"]
 ) -> Float[Tensor, "points controls"]:
     """Cardinal basis in float64: a spline's values at fixed points are ``basis @ targets``."""
-    return spline_terms(points.double(), controls.double()) @ spline_solver(controls)
+    return spline_terms(points.double(), controls) @ spline_solver(controls)
 
 
 def spline_slopes(
