@@ -6,7 +6,6 @@ from torch.testing import assert_close
 
 from warpmarks.losses import view_unit
 from warpmarks.warps.copies import PHASE, SHIFT, SIZE, TURN, copies_around
-from warpmarks.warps.pose import Pose
 
 UNIT = view_unit(28, 40)
 CELL = 4 / 28
@@ -21,6 +20,7 @@ def test_one_copy_is_the_object_as_it_lies():
 def test_copies_are_turned_shifted_and_resized_by_as_much_on_every_side(count):
     around = copies_around(count, cell=CELL, unit=UNIT)
     assert around.turn.shape == around.shift.shape == (count, 2)
+    assert around.turn.dtype == around.shift.dtype == UNIT.dtype
     for copy in range(count):
         along = 2 * math.pi * (copy + 0.5) / count
         x, y = around.shift[copy].tolist()
@@ -39,9 +39,11 @@ def test_copies_are_turned_shifted_and_resized_by_as_much_on_every_side(count):
         assert values.abs().max() > 0.05
 
 
-def test_shifts_are_in_cells_along_both_sides():
-    """0.7 cells of two pixels, of a view of 28 x 40."""
-    around = copies_around(3, cell=CELL, unit=UNIT)
-    moved = Pose(torch.tensor([[1.0, 0.0]]).expand(3, 2), around.shift, UNIT)(torch.zeros(3, 1, 2))
-    pixels = moved[:, 0] * torch.tensor([20.0, 14.0])
-    assert_close(pixels.norm(dim=-1), torch.full((3,), 2 * SHIFT))
+def test_copies_are_moved_as_far_as_the_docs_say():
+    """By 0.7 cells of two pixels, of a view of 28 x 40, up to 16 degrees and 15 %."""
+    around = copies_around(4, cell=CELL, unit=UNIT)
+    pixels = around(torch.zeros(4, 1, 2))[:, 0] * torch.tensor([20.0, 14.0])
+    assert_close(pixels.norm(dim=-1), torch.full((4,), 1.4))
+    angles = torch.atan2(around.turn[:, 1], around.turn[:, 0]).rad2deg()
+    assert angles.max().item() == pytest.approx(16, abs=0.1)
+    assert around.turn.norm(dim=-1).max().item() == pytest.approx(1.15, abs=0.001)
