@@ -61,6 +61,7 @@ def test_grids_of_points_are_taken_as_lists_are_and_back():
     there = pose(grid)
     assert there.shape == grid.shape
     assert_close(there.flatten(1, 2), pose(grid.flatten(1, 2)))
+    assert_close(pose.at_pixels(grid[0]), there)
     assert_close(pose.inverse()(there), grid, atol=1e-5, rtol=0)
     second = pose.of(slice(1, 2))
     assert_close(second(grid[1:]), there[1:])
@@ -116,7 +117,8 @@ def test_each_fit_counts_a_landmark_for_the_less_the_farther_off_it_was():
         found = np.linalg.lstsq(columns * roots[:, None], goals * roots, rcond=None)[0]
         off = np.abs(columns @ found - goals) ** 2
         counts = 1 / (off + off.mean())
-    pose = pose_of(landmarks[None], reference, UNIT)
+    # One that is off by far less is beside it.
+    pose = pose_of(torch.stack([landmarks, reference]), reference, UNIT)
     for part, expected in zip((pose.turn, pose.shift), found, strict=True):
         assert part[0].tolist() == pytest.approx([expected.real, expected.imag], abs=1e-4)
 
@@ -146,14 +148,17 @@ def test_landmarks_that_all_meet_are_not_zoomed_in_on():
 
 
 def test_of_two_images_the_reference_lies_between_both():
+    """In turn, size and place; the larger object's turn counts no more."""
     shape = layout(6, seed=2)
     landmarks = torch.stack(
         [
-            turned_by_hand(shape, degrees=0.0, size=1.0, shift=shift)
-            for shift in ((-0.3, 0.1), (0.1, 0.3))
+            turned_by_hand(shape, degrees=-10, size=0.7, shift=(-0.3, 0.1)),
+            turned_by_hand(shape, degrees=50, size=1.3, shift=(0.1, 0.3)),
         ]
     )
-    assert_close(common_reference(landmarks, UNIT), landmarks.mean(dim=0), atol=1e-5, rtol=0)
+    between = turned_by_hand(shape, degrees=20, size=1, shift=(0, 0))
+    between += landmarks.mean(dim=(0, 1)) - between.mean(dim=0)
+    assert_close(common_reference(landmarks, UNIT), between, atol=1e-5, rtol=0)
 
 
 def test_of_bent_objects_the_reference_is_what_they_have_in_common():
@@ -186,9 +191,8 @@ def test_the_reference_is_the_shape_that_images_share_lying_as_they_do_in_the_mi
         }
         landmarks.append(turned_by_hand(shape, **move))
         if index % 6 == 0:
-            landmarks[-1] = landmarks[-1] + torch.randn(
-                12, 2, generator=torch.Generator().manual_seed(index)
-            )
+            odd = torch.randn(12, 2, generator=torch.Generator().manual_seed(index))
+            landmarks[-1] = landmarks[-1] + odd + 1.5
     reference = common_reference(torch.stack(landmarks), UNIT)
     # Up to a similarity it is the shape ...
     pose = pose_of(shape[None], reference, UNIT)
