@@ -7,6 +7,7 @@ from torch.testing import assert_close
 from warpmarks.coordinates import pixel_centres, to_normalised, to_pixels
 from warpmarks.errors import InputError
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid, spline_basis
+from warpmarks.warps.random_warps import REDRAWS
 
 HEIGHT, WIDTH = 40, 80
 STILL = {"rotation": 0.0, "scale": 0.0, "translation": 0.0, "deformation": 0.0}
@@ -62,6 +63,8 @@ def test_the_same_seed_gives_the_same_warps():
     assert torch.equal(first.solution, second.solution)
     assert not torch.equal(first.solution, other.solution)
     assert first.solution.dtype == torch.float64
+    of_single = RandomWarps(draws.range, aspect=WIDTH / HEIGHT, controls=draws.controls.float())
+    assert torch.equal(of_single.draw(6, generator(3)).solution, first.solution)
 
 
 def test_without_ranges_a_warp_is_the_identity():
@@ -69,7 +72,7 @@ def test_without_ranges_a_warp_is_the_identity():
     assert_close(random_warps().draw(1, generator())(points), points, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("height", "width"), [(40, 80), (80, 40)], ids=["wide", "tall"])
+@pytest.mark.parametrize(("height", "width"), [(40, 76), (76, 40)], ids=["wide", "tall"])
 def test_ranges_are_honoured_and_used_in_pixels_of_a_view_that_is_not_square(height, width):
     draws = random_warps(rotation=25, scale=0.3, translation=0.2, aspect=width / height)
     matrix, shift = affine_in_pixels(draws.draw(600, generator()), height, width)
@@ -134,7 +137,7 @@ def test_draws_that_do_not_fold_are_kept():
     """Redrawing some warps of a batch leaves the others as they were drawn."""
     draws = random_warps(deformation=0.12)
     wild = draws.draw(40, generator())
-    at_once = torch.randn(40, 25, 2, dtype=torch.float64, generator=_after_affine(40))
+    at_once = torch.randn(40, 25, 2, dtype=torch.float64, generator=_after_affine(40, generator()))
     half = torch.tensor([2.0, 1.0])
     as_drawn = ThinPlateSpline.fit(draws.controls, draws.controls + 0.12 * at_once / half)
     folded = draws.folds(as_drawn)
@@ -150,9 +153,21 @@ def test_controls_move_as_far_as_the_docs_say_where_warps_are_drawn_again(asked,
     assert moved.std().item() == pytest.approx(done, abs=0.003)
 
 
-def _after_affine(count: int) -> torch.Generator:
-    """A generator that has drawn the angle, the factor and the shift of each warp."""
-    used = generator()
+def test_a_warp_that_folds_is_drawn_again_and_then_with_half_of_the_move_a_quarter_and_so_on():
+    draws, used = random_warps(deformation=1.0), generator()
+    warp = draws.draw(1, generator())
+    for share in [1.0] * (1 + REDRAWS) + [0.5, 0.25, 0.125, 0.0625]:
+        noise = torch.randn(1, 25, 2, dtype=torch.float64, generator=_after_affine(1, used))
+        moved = draws.controls + share * noise / torch.tensor([2.0, 1.0])
+        expected = ThinPlateSpline.fit(draws.controls, moved)
+        if not draws.folds(expected):
+            break
+    assert share < 0.5
+    assert_close(warp.solution, expected.solution)
+
+
+def _after_affine(count: int, used: torch.Generator) -> torch.Generator:
+    """The generator, once it has drawn the angle, the factor and the shift of each warp."""
     for shape in ((count,), (count,), (count, 1, 2)):
         torch.rand(*shape, generator=used, dtype=torch.float64)
     return used
@@ -169,9 +184,9 @@ def test_folds_tells_a_fold_from_what_looks_wild_and_is_none():
     sheared = controls + 2.5 * torch.stack([controls[:, 1], 0 * controls[:, 1]], dim=-1)
     tiny = 0.01 * controls
     mirrored = controls * torch.tensor([-1.0, 1.0])
-    targets = torch.stack([past_its_neighbour, mirrored, nearly, turned, sheared, tiny])
-    warp = ThinPlateSpline.fit(controls, targets)
-    assert draws.folds(warp).tolist() == [True, True, False, False, False, False]
+    folded, flat = [past_its_neighbour, mirrored, 0 * controls], [nearly, turned, sheared, tiny]
+    warp = ThinPlateSpline.fit(controls, torch.stack(folded + flat))
+    assert draws.folds(warp).tolist() == 3 * [True] + 4 * [False]
     assert math.copysign(1, smallest_area(warp)[0]) == -1
 
 

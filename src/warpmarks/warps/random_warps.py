@@ -82,7 +82,7 @@ class RandomWarps:
         self, warp_range: WarpRange, *, aspect: float, controls: Float[Tensor, "controls 2"]
     ) -> None:
         self.range = warp_range
-        self.controls = controls.double()
+        self.controls = controls
         self.solver = spline_solver(self.controls)
         shorter = min(aspect, 1.0)
         self._half_size = torch.tensor([aspect / shorter, 1 / shorter], dtype=torch.float64)
