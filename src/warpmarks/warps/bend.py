@@ -60,7 +60,7 @@ class Bends(nn.Module):
         noise = NOISE * torch.eye(len(controls), dtype=controls.dtype, device=controls.device)
         solver = torch.linalg.inv(_kernel(squared_distances(controls, controls)) + noise)
         # At pixels the kernel is a product of what it is down and across.
-        x, y = ((points * unit)[0, :, 0].double(), (points * unit)[:, 0, 1].double())
+        x, y = (points * unit)[0, :, 0], (points * unit)[:, 0, 1]
         for name, tensor in (
             ("reference", reference),
             ("unit", unit),
