@@ -94,7 +94,8 @@ def test_equals_its_terms_summed_one_by_one():
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_is_the_same_where_a_gradient_is_wanted(dtype):
     controls, targets = control_grid(4, 3).to(dtype), draw(0, 2, 12, 2).to(dtype)
-    points = torch.cat([2 * draw(1, 2, 30, 2).to(dtype), controls.expand(2, -1, -1)], dim=1)
+    at_and_near = torch.cat([controls, controls + 1e-4]).expand(2, -1, -1)
+    points = torch.cat([2 * draw(1, 2, 30, 2).to(dtype), at_and_near], dim=1)
     warp = ThinPlateSpline.fit(controls, targets)
     expected = warp(points.clone().requires_grad_())
     assert expected.requires_grad
@@ -116,6 +117,7 @@ def test_affine_targets_give_exactly_the_affine_map():
     assert warp.weights.abs().max() < 1e-10
     expected = matrix.transpose(-1, -2)[:, None].expand(-1, 30, -1, -1)
     assert_close(warp.jacobian(points), expected, rtol=0, atol=1e-10)
+    assert_close(warp.inverse(warp(points), iterations=0), points, rtol=0, atol=1e-9)
 
 
 def test_basis_times_targets_is_the_spline():
@@ -238,6 +240,18 @@ def test_a_step_of_the_inverse_is_at_most_a_quarter_of_the_longer_side_of_the_co
     wanted = warp.inverse_step(begun, points).norm(dim=-1)
     assert 0 < (wanted > 32).sum() < 100
     assert_close(steps, wanted.clamp(max=32))
+
+
+def test_the_inverse_has_no_gradient_and_a_step_from_there_has_it():
+    draws = RandomWarps(DEFAULT, aspect=1.7, controls=control_grid(5, 5))
+    warp = draws.draw(2, torch.Generator().manual_seed(0))
+    wanted = (0.5 * draw(34, 2, 6, 2)).requires_grad_()
+    found = warp.inverse(wanted)
+    assert not found.requires_grad
+    step = warp.inverse_step(found, wanted)
+    assert_close(step, torch.zeros_like(step), rtol=0, atol=1e-9)
+    step.sum().backward()
+    assert_close(wanted.grad, warp.jacobian(found).inverse().sum(dim=-2))
 
 
 def test_inverse_of_single_precision_is_that_of_double_precision_rounded():
