@@ -54,11 +54,10 @@ def seen_points(
         g1^{-1}(p) in normalised coordinates of x, 0 where it is not there, with a gradient by p;
         and True where the point is known and within x's edges.
     """
-    known = points.isfinite().all(-1)
-    wanted = torch.where(known[..., None], points, 0).double()
+    wanted = points.double()
     found = warp.inverse(wanted)
     exact = (warp.to(found)(found) - wanted).norm(dim=-1) < TOLERANCE
-    there = known & exact & (found.abs() <= 1).all(-1)
+    there = exact & (found.abs() <= 1).all(-1)  # False of nan
     inside = torch.where(there[..., None], found, 0)
     if wanted.requires_grad:
         step = warp.to(inside).inverse_step(inside, wanted)
