@@ -90,3 +90,4 @@ def test_bytes_to_images_laid_out_channels_last():
     expected = torch.from_numpy(values.transpose(0, 3, 1, 2).astype(np.float32) / 255)
     assert_close(images, expected)
     assert np.array_equal(pictures.numpy(), values)
+    assert to_float_images(pictures, "meta").device.type == "meta"

@@ -29,6 +29,12 @@ def test_it_is_the_smoothing_spline_of_scipy(stiffness):
     assert_close(values(CONTROLS, trust, stiffness), torch.from_numpy(oracle(POINTS)))
 
 
+def test_it_is_solved_in_double_precision_whatever_comes_in():
+    controls, trust = torch.from_numpy(CONTROLS).float(), torch.linspace(0.3, 1, 9)
+    expected = smoothing_solver(controls.double(), trust.double(), 0.05)
+    assert torch.equal(smoothing_solver(controls, trust, 0.05), expected)
+
+
 def test_what_is_not_trusted_is_passed_over():
     trust = np.ones(9)
     trust[4] = 0
