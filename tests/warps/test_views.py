@@ -64,17 +64,18 @@ def test_a_view_through_no_warp_is_the_view() -> None:
     assert there.all()
 
 
-def test_what_a_folded_warp_shows_nowhere_is_not_there() -> None:
+@pytest.mark.parametrize("axes", [(0, 1), (1, 0)], ids=["across", "down"])
+def test_what_a_folded_warp_shows_nowhere_is_not_there(axes: tuple[int, int]) -> None:
     """Folded to about x^2 + 0.3 x: left of about -0.0225 nothing of the picture is seen."""
     controls = control_grid(5, 5)
     folded = torch.stack([controls[:, 0] ** 2 + 0.3 * controls[:, 0], controls[:, 1]], dim=-1)
-    warp = ThinPlateSpline.fit(controls, folded[None])
+    warp = ThinPlateSpline.fit(controls[:, axes], folded[None, :, axes])
     x = torch.linspace(-1, 1, 20001, dtype=torch.float64)
-    fold = warp(torch.stack([x, 0 * x], dim=-1)[None])[..., 0].min().item()
+    fold = warp(torch.stack([x, 0 * x], dim=-1)[None, :, axes])[..., axes[0]].min().item()
     points = torch.tensor(
         [[[-0.3, 0.0], [-0.2, 0.3], [fold - 5e-5, 0.0], [fold + 1e-3, 0.0], [0.5, 0.2]]],
         dtype=torch.float64,
-    )
+    )[..., axes]
     seen, there = seen_points(points, warp)
     assert there.tolist() == [[False, False, False, True, True]]
     assert_close(warp(seen)[there], points[there])
