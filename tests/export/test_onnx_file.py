@@ -156,6 +156,26 @@ def test_a_file_that_finds_something_else_is_not_kept(detector, make_detector, o
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("pictures", "kept"), [(slice(1, None), True), (slice(None), False)])
+def test_a_landmark_that_rounding_moves_on_some_noise_is_no_other(
+    detector, onnx_file, monkeypatch, pictures, kept
+):
+    class Moved:
+        def search(self, noise):
+            found, scores = detector.search(noise)
+            found[pictures, 1] += [0.0, 0.004]
+            return found, scores
+
+    monkeypatch.setattr(ExportedDetector, "load", lambda *_, **__: Moved())
+    if kept:
+        module.check_agreement(detector, onnx_file)
+    else:
+        with pytest.raises(
+            RuntimeError, match=r"file is 0\.04 px of the picture from the detector"
+        ):
+            module.check_agreement(detector, onnx_file)
+
+
 # What cannot be used
 
 

@@ -28,7 +28,8 @@ from warpmarks.system.files import write_text
 from warpmarks.wording import counted
 
 CHECK_SIZE, CHECK_TOLERANCE = 64, 0.05
-"""Side of the picture that each engine is tried on, and how far off in its pixels it may be."""
+"""Side of the picture that each engine is tried on, and how far off in its pixels the middle one of
+the coordinates that it finds may be."""
 
 _ASSETS = ("page.css", "page.js", "detector.js")
 
