@@ -289,7 +289,7 @@ def test_an_engine_that_finds_other_landmarks_is_not_taken(browser, write, tmp_p
     folder = write(tmp_path, name="mice", runtime=PACKAGE)
     text = (folder / "index.html").read_text()
     known = json.loads(re.search(r'"landmarks": (\[[-\d., ]+\])', text)[1])
-    moved = [value + (0.1 if at < 4 else 0) for at, value in enumerate(known)]  # of six
+    moved = [value + (0.5 if at < 4 else 0) for at, value in enumerate(known)]  # of six
     changed = text.replace(json.dumps(known), json.dumps(moved))
     assert changed != text
     (folder / "index.html").write_text(changed)

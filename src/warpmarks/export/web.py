@@ -27,7 +27,7 @@ from warpmarks.regression.regressor import Regressor
 from warpmarks.system.files import write_text
 from warpmarks.wording import counted
 
-CHECK_SIZE, CHECK_TOLERANCE = 64, 0.05
+CHECK_SIZE, CHECK_TOLERANCE = 64, 0.25
 """Side of the picture that each engine is tried on, and how far off in its pixels the middle one of
 the coordinates that it finds may be."""
 
