@@ -72,7 +72,6 @@ class Looking(nn.Module):
         at = next(network.parameters()).device
         reference = reference_of(network)
         self.looks = 1 if reference is None else looks
-        self.copies = copies
         unit = view_unit(*size).to(at)
         around = copies_around(copies, cell=4 / min(size), unit=unit)  # two pixels are a cell
         for name, tensor in (
