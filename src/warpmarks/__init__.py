@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from warpmarks.regression.regressor import Regressor
     from warpmarks.regression.storage import load_regressor, save_regressor
     from warpmarks.report.run_report import report_run
+    from warpmarks.system.memory import keep_freed_memory
     from warpmarks.training import finetune, supervise, train
     from warpmarks.video.detecting import FramePoints, detect_video
     from warpmarks.video.extracting import find_frames
@@ -44,6 +45,7 @@ __all__ = [
     "finetune",
     "fit_on_images",
     "fit_regressor",
+    "keep_freed_memory",
     "load_recipe",
     "load_regressor",
     "locate_annotated",
@@ -70,6 +72,7 @@ _HOME_OF = {
     "finetune": "warpmarks.training",
     "fit_on_images": "warpmarks.evaluation.fit_on_images",
     "fit_regressor": "warpmarks.regression.fitting",
+    "keep_freed_memory": "warpmarks.system.memory",
     "load_recipe": "warpmarks.recipe_reading",
     "load_regressor": "warpmarks.regression.storage",
     "locate_annotated": "warpmarks.evaluation.locating",

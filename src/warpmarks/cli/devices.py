@@ -10,16 +10,18 @@ if TYPE_CHECKING:
 
 
 def prepare(device: Device, threads: int | None) -> "torch.device":
-    """Set the number of threads and choose the device.
+    """Choose the device, set the number of threads, and have freed memory kept.
 
     Raises:
         InputError: a GPU was asked for and there is none.
     """
     from warpmarks.system.devices import choose_device
+    from warpmarks.system.memory import keep_freed_memory
     from warpmarks.system.threads import choose_threads
 
     where = choose_device(device.value)
     choose_threads(threads)
+    keep_freed_memory()
     return where
 
 

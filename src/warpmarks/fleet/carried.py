@@ -12,6 +12,7 @@ from warpmarks.errors import InputError
 from warpmarks.regression.storage import RECORD, WEIGHTS, load_regressor, regressor_path
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.record import with_copies
+from warpmarks.system.memory import keep_freed_memory
 
 _EXPORTED, _REGRESSOR = "run.onnx", "regressor"
 
@@ -58,7 +59,8 @@ def digest_of(files: Mapping[str, bytes]) -> str:
 def load_carried(
     files: Mapping[str, bytes], *, device: str = "cpu", threads: int | None = None
 ) -> AnyDetector:
-    """The detector of ``files_of``."""
+    """The detector of ``files_of``, in a process that from then on keeps freed memory."""
+    keep_freed_memory()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for within, content in files.items():

@@ -15,9 +15,11 @@ _OF_CPU = ("can't allocate memory", "not enough memory: you tried to allocate")
 def keep_freed_memory() -> bool:
     """Tell the C library to keep freed memory; whether it does.
 
-    A training step frees and asks for the same large blocks again and again. The GNU C library
-    gives each block over 32 MB back to the kernel, which then hands it out anew page by page, all
-    zeros: that cost a third of a step. Elsewhere nothing is changed.
+    A network frees and asks for the same large blocks again and again. The GNU C library gives each
+    block over 32 MB back to the kernel, which then hands it out anew page by page, all zeros: that
+    cost a third of a training step, and of a detection. Elsewhere nothing is changed. The verbs and
+    ``warpmarks.train`` do it by themselves; a program that detects may, as the whole process then
+    stays as large as it once was.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
