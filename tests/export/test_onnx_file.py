@@ -104,6 +104,12 @@ def test_a_file_without_a_regressor_has_no_points(detector, tmp_path):
         PointDetector(bare, bare.regressor)
 
 
+def test_the_file_has_nothing_of_the_machine_that_wrote_it(onnx_file):
+    content = onnx_file.read_bytes()
+    assert b".py" not in content
+    assert b"call_function" not in content
+
+
 def test_the_file_says_what_it_is(onnx_file, detector, regressor, exported):
     model = onnx.load(onnx_file)
     onnx.checker.check_model(model, full_check=True)
@@ -114,6 +120,7 @@ def test_the_file_says_what_it_is(onnx_file, detector, regressor, exported):
     assert told["version"] == warpmarks.__version__
     assert (told["num_landmarks"], told["fit"], told["margin"]) == (3, "crop", 0.1)
     assert (told["view"], told["picture"]) == ([16, 20], [20, 25])
+    assert (told["looks"], told["copies"]) == (2, 2)
     assert told["digest"] == detector.digest == exported.digest
     assert told["regressor"]["names"] == ["snout", "left ear", "right ear", "tail"]
     folded = exported.regressor

@@ -71,6 +71,9 @@ class ExportRecord(_Entry):
     """What images are laid into; the view lies ``margin`` inside its edges."""
     margin: float
     fit: Literal["stretch", "crop", "pad"]
+    looks: Annotated[int, Field(ge=1)]
+    """At each image, and the copies of the object that the last of them sees."""
+    copies: Annotated[int, Field(ge=1)]
     digest: str
     """Of the run's weights, see `warpmarks.detectors.detector.Detector.digest`."""
     regressor: ExportedRegressor | None = None

@@ -25,6 +25,8 @@ def describe(
         picture=(record.picture_height, record.picture_width),
         margin=record.config.image.margin,
         fit=record.config.image.fit,
+        looks=record.config.looks,
+        copies=record.config.copies,
         digest=detector.digest,
         regressor=None if regressor is None else exported_regressor(regressor),
     )

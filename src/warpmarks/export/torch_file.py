@@ -1,5 +1,6 @@
 """One file of torch.export: the same graph for programs that have torch, without this package."""
 
+import io
 from pathlib import Path
 
 import torch
@@ -21,5 +22,8 @@ def write_torch(detector: Detector, path: Path, regressor: Regressor | None = No
     """
     program = trace(DetectorGraph(detector, regressor))
     about = describe(detector, regressor).model_dump_json()
-    with quiet(), atomic_path(path) as temporary:
-        torch.export.save(program, temporary, extra_files={f"{KEY}.json": about})
+    written = io.BytesIO()  # to a path torch would write the path's name into the file
+    with quiet():
+        torch.export.save(program, written, extra_files={f"{KEY}.json": about})
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(written.getbuffer())

@@ -16,7 +16,7 @@ _EXAMPLE = (2, 88, 72, 3)
 
 
 def trace(graph: DetectorGraph) -> torch.export.ExportedProgram:
-    """The graph with dynamic batch, height and width."""
+    """The graph with dynamic batch, height and width, and no paths of the files it came from."""
     sizes = {
         0: torch.export.Dim("batch", min=1),
         1: torch.export.Dim("height", min=2, max=LARGEST),
@@ -24,7 +24,10 @@ def trace(graph: DetectorGraph) -> torch.export.ExportedProgram:
     }
     example = torch.zeros(_EXAMPLE, dtype=torch.uint8)
     with quiet(), torch.no_grad():
-        return torch.export.export(graph.eval(), (example,), dynamic_shapes=(sizes,))
+        program = torch.export.export(graph.eval(), (example,), dynamic_shapes=(sizes,))
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)
+    return program
 
 
 @contextmanager
