@@ -25,6 +25,7 @@ from warpmarks.detectors.exported import ExportedDetector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.metrics.errors import mean_error, point_distances, relative_errors
 from warpmarks.regression.fitting import fit_regressor
+from warpmarks.system.memory import keep_freed_memory
 
 BATCH, REPEATS, FITTED, SCORED = 32, 12, 1000, 600
 
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     run, files = options.run, options.files
     torch.set_num_threads(1)
+    keep_freed_memory()
     detector = Detector.load(run, device="cpu")
     exported = {name: ExportedDetector.load(name, device="cpu", threads=1) for name in files}
     training, scored = (

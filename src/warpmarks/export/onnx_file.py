@@ -158,7 +158,7 @@ def _name_sizes(model: "onnx.ModelProto") -> None:
 
 
 def _forget_tracing(graph: "onnx.GraphProto") -> None:
-    """Leave out what the tracer notes of each node: a fifth of a file, with the paths of sources."""
+    """Leave out what the tracer notes of each node: a fifth of a file, with paths of sources."""
     values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
     for part in (graph, *graph.node, *values):
         del part.metadata_props[:]
