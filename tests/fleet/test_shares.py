@@ -76,10 +76,11 @@ def test_what_ray_says_is_there() -> None:
     ]
     ray = ModuleType("ray")
     ray.nodes = lambda: nodes  # type: ignore[attr-defined]
-    assert _share(ray, None, "auto") == (1, {"num_cpus": 6, "num_gpus": 1})
-    assert _share(ray, 2, "cuda") == (2, {"num_cpus": 3, "num_gpus": 0.5})
-    assert _share(ray, None, "cpu") == (12, {"num_cpus": 1})
+    assert _share(ray, None, "auto", pieces=9) == (1, {"num_cpus": 6, "num_gpus": 1})
+    assert _share(ray, 2, "cuda", pieces=9) == (2, {"num_cpus": 3, "num_gpus": 0.5})
+    assert _share(ray, None, "cpu", pieces=12) == (12, {"num_cpus": 1})
+    assert _share(ray, 8, "cpu", pieces=3) == (3, {"num_cpus": 3})
     del nodes[1]
-    assert _share(ray, None, "auto") == (6, {"num_cpus": 1})
+    assert _share(ray, None, "auto", pieces=9) == (6, {"num_cpus": 1})
     with pytest.raises(InputError, match="--device is cuda, but Ray sees no GPU"):
-        _share(ray, None, "cuda")
+        _share(ray, None, "cuda", pieces=9)

@@ -99,7 +99,8 @@ def detect_on_fleet(
         name_column: of Parquet files.
         images_per_part: of image files: of as many, the work is lost with a worker.
         batch_size: images that the network sees at a time.
-        workers: processes; one a GPU, or one a processor where there are none.
+        workers: processes; one a GPU, or one a processor where there are none. No more of them are
+            started than there are pieces of work.
         device: auto, cpu or cuda.
         address: of a Ray that runs; ``auto`` finds one on this machine.
         resume: go on with what an interrupted call with the same arguments has left.
@@ -128,7 +129,7 @@ def detect_on_fleet(
     images = failed = 0
     with _started(ray, address, workers):
         parts.prepare(about, resume=resume, overwrite=overwrite)
-        count, resources = _share(ray, workers, device)
+        count, resources = _share(ray, workers, device, len(work.pieces))
         worker = {
             "fn_constructor_args": (files, Work(work.filesystem, (), work.columns), parts),
             "fn_constructor_kwargs": {
@@ -162,8 +163,10 @@ def _pieces(ray: ModuleType, work: Work) -> Any:
     return ray.data.from_items(items, override_num_blocks=min(len(items), _MOST_TASKS))
 
 
-def _share(ray: ModuleType, workers: int | None, device: str) -> tuple[int, dict[str, float]]:
-    """How many workers, and what each of them takes."""
+def _share(
+    ray: ModuleType, workers: int | None, device: str, pieces: int
+) -> tuple[int, dict[str, float]]:
+    """How many workers, no more than there are pieces of work, and what each of them takes."""
     machines = [
         Machine(node["Resources"].get("CPU", 0.0), int(node["Resources"].get("GPU", 0.0)))
         for node in ray.nodes()
@@ -174,6 +177,7 @@ def _share(ray: ModuleType, workers: int | None, device: str) -> tuple[int, dict
         raise InputError("--device is cuda, but Ray sees no GPU: use --device cpu")
     on_gpus = device != "cpu" and gpus > 0
     count = workers or gpus * on_gpus or int(sum(machine.processors for machine in machines)) or 1
+    count = min(count, pieces)
     return count, share(machines, count, on_gpus=on_gpus)
 
 
