@@ -107,6 +107,9 @@ def test_a_piece_as_text() -> None:
         ({"label": ["x"] * 5}, {"name_column": "label"}, Columns("image", "label")),
         ({"mask": [b"x"] * 5}, {"image_column": "mask"}, Columns("mask", None)),
         ({"image": [{"bytes": b"x", "path": "y"}] * 5}, {}, Columns("image", None)),
+        ({"image": pa.array([b"x"] * 5, pa.large_binary())}, {}, Columns("image", None)),
+        ({"image": pa.array([b"x"] * 5, pa.binary_view())}, {}, Columns("image", None)),
+        ({"image": pa.array([b"x"] * 5).dictionary_encode()}, {}, Columns("image", None)),
     ],
 )
 def test_columns(tmp_path: Path, columns: dict, asked: dict, expected: Columns) -> None:

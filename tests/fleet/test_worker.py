@@ -79,7 +79,7 @@ def test_the_numbers_of_the_local_path(tiny_run: Path, mixed_folder: Path, tmp_p
         assert bad[name].null_count == 2
 
 
-@pytest.mark.parametrize("kind", ["bytes", "struct"])
+@pytest.mark.parametrize("kind", ["bytes", "struct", "view", "dictionary"])
 def test_bytes_in_parquet_files(
     tiny_run: Path, mixed_folder: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -87,16 +87,19 @@ def test_bytes_in_parquet_files(
     contents: list = [path.read_bytes() for path in paths] + [None]
     if kind == "struct":
         contents = [{"bytes": content, "path": "x"} for content in contents]
+    pictures = pa.array(contents, pa.binary_view() if kind == "view" else None)
+    if kind == "dictionary":
+        pictures = pictures.dictionary_encode()
     names = [path.name for path in paths] + ["none"]
     source = tmp_path / "images.parquet"
-    columns = {"picture": contents} | ({"name": names} if kind == "bytes" else {})
+    columns = {"picture": pictures} | ({} if kind == "struct" else {"name": names})
     pq.write_table(pa.table(columns), source, row_group_size=5)
     table, _ = done_alone(tiny_run, find_work(str(source)), tmp_path / "out")
     expected, _ = done_alone(tiny_run, find_work(str(mixed_folder)), tmp_path / "expected")
-    if kind == "bytes":
-        assert table["image"].to_pylist() == names
-    else:
+    if kind == "struct":
         assert table["image"].to_pylist() == [f"images.parquet#{row}" for row in range(13)]
+    else:
+        assert table["image"].to_pylist() == names
     np.testing.assert_allclose(points_in(table)[:-1], points_in(expected), rtol=0, atol=1e-4)
     assert table["error"].to_pylist()[:-1] == expected["error"].to_pylist()
     assert table["error"].to_pylist()[-1] == "there are no bytes in this row"

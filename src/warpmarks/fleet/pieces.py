@@ -300,4 +300,6 @@ def _holds_bytes(kind: Any) -> bool:
     if types.is_struct(kind):
         index = kind.get_field_index("bytes")
         return index >= 0 and _holds_bytes(kind.field(index).type)
-    return bool(types.is_binary(kind) or types.is_large_binary(kind))
+    if types.is_dictionary(kind):
+        return _holds_bytes(kind.value_type)
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
