@@ -73,7 +73,7 @@ def train(
     """Learn landmarks from images, without annotations; until converged, without a budget.
 
     That is 23,251 steps at the least with the default recipe, often 45,000 to 67,500: hours. The
-    published figures took --steps 10400, 25 to 60 minutes on a laptop.
+    published figures took --steps 10400, an hour or more on a CPU core.
     """
     from warpmarks.cli.health import HealthTable
     from warpmarks.cli.progress import terminal_progress
