@@ -149,7 +149,7 @@ def test_the_same_weights_saved_again_are_no_others(
     run = without_checkpoint(tmp_path / "whole")
     first = RunFolder(shutil.copytree(source, tmp_path / "first"))
     weights, about = read_tensors(first.weights_path)
-    write_tensors(first.weights_path, weights, about | {"threads": 1 + about["threads"]})
+    write_tensors(first.weights_path, weights, about | {"copied": True})
     assert finetune_tiny(first.path, others, run, resume=True).steps == 2
 
 

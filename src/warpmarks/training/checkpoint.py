@@ -32,7 +32,8 @@ def save_checkpoint(
 ) -> None:
     """Write the weights for detection and the state to go on from, each whole or not at all.
 
-    The weights for detection are the averaged ones.
+    The weights for detection are the averaged ones; no time is in their file, so that equal weights
+    are equal files.
     """
     about = {
         "step": progressed.step,
@@ -47,7 +48,7 @@ def save_checkpoint(
         for name, value in values.items():
             state[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
     write_tensors(folder.state_path, state, {**about, "schedule": schedule})
-    write_tensors(folder.weights_path, weights, about)
+    write_tensors(folder.weights_path, weights, {"step": progressed.step})
     folder.drop_replaced()
 
 
