@@ -58,7 +58,7 @@ def test_a_table_with_every_point_and_pictures_in_the_run(warpmarks, fitted, ann
 @pytest.mark.usefixtures("undrawn")
 def test_figures_are_those_of_a_slow_count(warpmarks, fitted, annotated_set):
     code, out, err = warpmarks(
-        "evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs", "--json", "-"
+        "evaluate", fitted, annotated_set, "--split", "val", "--regressor", "blobs", "--json"
     )
     assert code == 0, err
     record = json.loads(out)

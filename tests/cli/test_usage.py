@@ -86,6 +86,17 @@ def test_what_the_parser_refuses_is_one_sentence(warpmarks, argv, sentence):
     assert err.startswith(f"error: {sentence}")
 
 
+@pytest.mark.parametrize("words", [["--json"], ["--json", "--overwrite"], ["--json", "-"]])
+@pytest.mark.parametrize(
+    "verb", [["evaluate", "run", "set"], ["fit", "run", "set", "--output", "eyes"], ["benchmark"]]
+)
+def test_json_without_a_file_is_for_stdout(warpmarks, monkeypatch, verb, words):
+    monkeypatch.setattr("sys.__stdout__", None)  # closed, which is told before any work
+    code, _, err = warpmarks(*verb, *words)
+    assert code == 2
+    assert err.startswith("error: --json - is stdout, which is closed: ")
+
+
 def test_help_and_its_hint_name_the_same_command(warpmarks):
     _, _, err = warpmarks("datasets", "prepare", "cats", "folder", "--size", "1")
     words = err.rpartition("; see warpmarks ")[2].split()

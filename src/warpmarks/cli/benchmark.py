@@ -38,21 +38,22 @@ def benchmark(
     json: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", show_default=False, help="Write every figure to a JSON file too."
+            metavar="FILE",
+            show_default=False,
+            help="Write all figures as JSON; -, or nothing, prints them in the place of the table.",
         ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure training and detection on this machine, and how near they come to its limit."""
     from warpmarks.benchmark.run import run_benchmark
-    from warpmarks.cli.outputs import check_output_file
+    from warpmarks.cli.outputs import check_json, print_record
     from warpmarks.cli.progress import terminal_progress
     from warpmarks.recipe_reading import load_recipe
     from warpmarks.system.devices import choose_device
     from warpmarks.system.files import write_json
 
-    if json is not None:
-        check_output_file(json, overwrite=overwrite, flag="--json")
+    to_stdout = check_json(json, overwrite=overwrite)
     load_recipe(recipe)  # one that is not there is told before anything is measured
     where = choose_device(device.value)
     with terminal_progress() as progress:
@@ -65,8 +66,12 @@ def benchmark(
             seconds_each=seconds,
             progress=progress,
         )
+    record = _plain(asdict(result))
+    if to_stdout:
+        print_record(record)
+        return
     if json is not None:
-        write_json(json, _plain(asdict(result)))
+        write_json(json, record)
     print(table(result))
 
 

@@ -121,7 +121,7 @@ def evaluate(
         typer.Option(
             metavar="FILE",
             show_default=False,
-            help="Write all figures as JSON; - prints them in the place of the table.",
+            help="Write all figures as JSON; -, or nothing, prints them in the place of the table.",
         ),
     ] = None,
     pictures: Annotated[

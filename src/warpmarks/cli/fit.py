@@ -98,7 +98,7 @@ def fit(
         typer.Option(
             metavar="FILE",
             show_default=False,
-            help="Write the figures as JSON; - prints them in the place of the table.",
+            help="Write the figures as JSON; -, or nothing, prints them in the place of the table.",
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from warpmarks.cli.outputs import STDOUT
 from warpmarks.errors import InputError, OutOfMemory
 from warpmarks.wording import cut
 
@@ -27,11 +28,19 @@ class Command(TyperCommand):
     """A command that tells of empty values, such as --run "$RUN" gives where RUN is not set."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse, but for an empty value of any flag or argument.
+        """Parse, but for an empty value of any flag or argument; --json alone is --json -.
 
         Raises:
             InputError: there is one, which as a path would be the current folder.
         """
+        followers = [*args[1:], "--"]
+        alone = [
+            at
+            for at, word in enumerate(args)
+            if word == "--json" and followers[at].startswith("-") and followers[at] != STDOUT
+        ]
+        for at in reversed(alone):
+            args.insert(at + 1, STDOUT)
         given, *_ = self.make_parser(ctx).parse_args(list(args))
         for param in [] if given.get("help") else self.params:
             value = given.get(param.name or "")
