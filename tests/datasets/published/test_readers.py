@@ -175,6 +175,18 @@ def test_a_part_of_celeba_that_is_not_there_is_named(tmp_path, part, message):
         read_celeba(Places([tmp_path]))
 
 
+def test_folders_that_lack_something_are_told_once_each(tmp_path):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for given, told in [
+        ([tmp_path, tmp_path], f"{tmp_path} has no folder img_"),
+        ([tmp_path, lists], f"{tmp_path} and {lists} have no folder img_"),
+    ]:
+        with pytest.raises(InputError) as caught:
+            read_celeba(Places(given))
+        assert str(caught.value).startswith(told)
+
+
 def test_mafl_lists_that_overlap_are_refused(tmp_path):
     copies.celeba(tmp_path)
     shutil.copy(tmp_path / "MAFL" / "training.txt", tmp_path / "MAFL" / "testing.txt")

@@ -56,7 +56,7 @@ def read_cats(places: Places) -> SourceImages:
     for end in FOLDERS:
         folder = places.folder(end, (".cat",))
         if folder is None:
-            gaps.append(f"{places.text} has no folder {end} with .jpg.cat files")
+            gaps.append(f"{places.have} no folder {end} with .jpg.cat files")
             continue
         pictures = ImagesByName(folder)
         lost = []
@@ -73,7 +73,7 @@ def read_cats(places: Places) -> SourceImages:
         gaps += _without_points(folder)
     if not names:
         raise InputError(
-            f"{places.text} has none of the folders {FOLDERS[0]} to {FOLDERS[-1]} with images and "
+            f"{places.have} none of the folders {FOLDERS[0]} to {FOLDERS[-1]} with images and "
             ".jpg.cat files: unpack them there"
         )
     train = TRAIN if len(names) > 9_000 else round(0.86 * len(names))

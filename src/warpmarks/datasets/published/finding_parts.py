@@ -24,7 +24,7 @@ class Places:
     """
 
     def __init__(self, roots: Sequence[str | Path]) -> None:
-        self.roots = tuple(Path(root) for root in roots)
+        self.roots = tuple(dict.fromkeys(Path(root) for root in roots))
         for root in self.roots:
             if not root.is_dir():
                 raise InputError(
@@ -36,6 +36,11 @@ class Places:
     def text(self) -> str:
         """The folders, for messages."""
         return " and ".join(str(root) for root in self.roots)
+
+    @property
+    def have(self) -> str:
+        """The folders and their verb, to begin a message about what they lack."""
+        return f"{self.text} {'has' if len(self.roots) == 1 else 'have'}"
 
     def folders(self) -> list[Path]:
         """All of them."""
@@ -73,7 +78,7 @@ class Places:
         """
         found = self.folder(end, holding)
         if found is None:
-            raise InputError(f"{self.text} has no folder {end} with {what}: unpack it there")
+            raise InputError(f"{self.have} no folder {end} with {what}: unpack it there")
         return found
 
     def require_file(self, *names: str, what: str, inside: str | None = None) -> Path:
@@ -84,7 +89,7 @@ class Places:
         """
         found = self.file(*names, inside=inside)
         if found is None:
-            raise InputError(f"{self.text} has no file {names[0]}, {what}: put it there")
+            raise InputError(f"{self.have} no file {names[0]}, {what}: put it there")
         return found
 
 

@@ -54,7 +54,7 @@ def read_300w(places: Places) -> SourceImages:
     for part, split in PARTS.items():
         folder = places.folder(part, (".pts",))
         if folder is None:
-            gaps.append(f"{places.text} has no folder {part} with .pts files")
+            gaps.append(f"{places.have} no folder {part} with .pts files")
             continue
         pictures = ImagesByName(folder)
         lost = []
@@ -76,7 +76,7 @@ def read_300w(places: Places) -> SourceImages:
             else ""
         )
         raise InputError(
-            f"{places.text} has none of the folders {', '.join(PARTS)} with images and .pts files"
+            f"{places.have} none of the folders {', '.join(PARTS)} with images and .pts files"
             f"{other}: unpack them there"
         )
     return SourceImages(

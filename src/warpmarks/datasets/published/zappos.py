@@ -37,7 +37,7 @@ def read_zappos(places: Places) -> SourceImages:
     )
     if home is None:
         raise InputError(
-            f"{places.text} has none of the folders {', '.join(CATEGORIES)}: unpack "
+            f"{places.have} none of the folders {', '.join(CATEGORIES)}: unpack "
             "ut-zap50k-images.zip there"
         )
     names: list[str] = []
