@@ -8,9 +8,12 @@ def test_pictures_and_report_are_written_where_they_were_asked_for(
     warpmarks, trained_run, image_folder, tmp_path
 ):
     images = shutil.copytree(image_folder, tmp_path / "own")
-    output = images / "shown"
+    output, empty = images / "shown", images / "empty.png"
+    empty.touch()
     code, out, err = warpmarks("show", trained_run, images, "--output", output)
     assert code == 0, err
+    assert f"left out: {empty} cannot be read as an image: the file is empty\n" in err
+    empty.unlink()
     assert str(output / "report.html") in out
     drawn = {path.name for path in (output / "pictures").iterdir()}
     assert {"deformations.png", "instances.png", "patches.png"} <= drawn

@@ -245,7 +245,7 @@ def _read_spread(
             seen, _ = read_picture(path, record.picture_height, record.picture_width, fit)
             shown, _ = read_picture(path, *large_size, fit)
         except UnreadableImage as error:
-            progress.message(f"left out, as it cannot be read: {error}")
+            progress.message(f"left out: {error}")
             continue
         small.append(seen)
         large.append(shown)
