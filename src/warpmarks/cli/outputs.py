@@ -31,7 +31,7 @@ def file_for_stdout() -> Iterator[Path]:
         check_written()
 
 
-def print_record(record: dict[str, Any]) -> None:
+def print_record(record: object) -> None:
     """Figures, as JSON, to stdout.
 
     Raises:
