@@ -221,6 +221,12 @@ def test_a_set_is_detected_in_its_order(trained: Detector, tmp_path: Path) -> No
         same(one.detection, expected.of(index))
 
 
+def test_a_path_stands_for_the_images_there(trained: Detector, tmp_path: Path) -> None:
+    images = save_set(tmp_path, 3)
+    found = trained.detect_images(str(images.root))
+    assert [one.name for one in found] == sorted(images.names)
+
+
 @pytest.mark.parametrize("batch_size", [1, 3, 50])
 def test_the_batch_size_changes_nothing(trained: Detector, tmp_path: Path, batch_size: int) -> None:
     images = save_set(tmp_path, 8)

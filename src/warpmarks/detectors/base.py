@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from warpmarks.arguments import expect_whole
-from warpmarks.datasets.image_set import ImageSet
+from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.datasets.placement import place
 from warpmarks.datasets.reading import ImageLike, UnreadableImage, read_picture
 from warpmarks.errors import InputError
@@ -156,7 +156,7 @@ class ImageDetector(ABC):
 
     def detect_images(
         self,
-        images: ImageSet,
+        images: ImageSet | str | Path,
         *,
         batch_size: int = 32,
         workers: int | None = None,
@@ -167,7 +167,7 @@ class ImageDetector(ABC):
         """Landmarks of every image of a set, in its order, read ahead while the network works.
 
         Args:
-            images: to find landmarks on.
+            images: to find landmarks on; a path stands for what `find_images` finds there.
             batch_size: that the network sees at a time.
             workers: threads that read images; as many as there are processors if not given.
             allow_unreadable: go on however many images cannot be read.
@@ -175,9 +175,11 @@ class ImageDetector(ABC):
             progress: told of the images.
 
         Raises:
+            InputError: there are no images, or the batch size is none.
             TooManyUnreadable: more than 5 % of the images cannot be read and ``allow_unreadable``
                 is not set.
         """
+        images = as_images(images)
         expect_whole(batch_size, "batch_size")
         progress = progress or SilentProgress()
         total = already + len(images.names)
