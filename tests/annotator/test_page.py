@@ -335,6 +335,23 @@ def test_a_phone(serve: Callable[..., Server], visit: Visits) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
+def test_a_phone_shows_that_all_is_saved_and_how_far_the_search_is(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS), viewport=PHONE)
+    page = tab.page
+    locating = {"done": 12345, "total": 20000}
+    for address in ("project", "version"):
+        answer = json.dumps(tab.get(address) | {"locating": locating})
+        page.route(f"**/api/{address}", lambda route, _, body=answer: route.fulfill(body=body))
+    page.reload()
+    search = page.get_by_text("finding landmarks: 12,345 of 20,000 images")
+    for seen in (search, page.get_by_role("progressbar"), page.get_by_text("saved", exact=True)):
+        playwright.expect(seen).to_be_visible()
+        box = seen.bounding_box()
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= PHONE["width"]
+
+
 def test_going_on_at_once_shows_what_the_last_point_brought(
     serve: Callable[..., Server], visit: Visits
 ) -> None:

@@ -45,10 +45,10 @@ export function TopBar(): JSX.Element {
         >
           <b>{labelled.toLocaleString("en")}</b> of {total.toLocaleString("en")} labelled
         </span>
-        <span class={`saved${saving ? " saving" : ""}`} title="Every change is saved at once">
-          {saving ? "saving …" : "saved"}
-        </span>
       </div>
+      <span class={`saved${saving ? " saving" : ""}`} title="Every change is saved at once">
+        {saving ? "saving …" : "saved"}
+      </span>
       <div class="tools">
         <button
           class="quiet"
