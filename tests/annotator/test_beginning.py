@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from warpmarks.annotator.beginning import begin_from
 from warpmarks.annotator.new_scheme import starting_scheme
 from warpmarks.annotator.project_images import open_images
 from warpmarks.annotator.store import Project
+from warpmarks.cli import main
 from warpmarks.errors import InputError
 from warpmarks.system.progress import SilentProgress
 
@@ -116,6 +118,17 @@ def test_a_project_begins_with_the_marks_of_another(image_folder, tmp_path):
     )
     Project(tmp_path / "one", image_folder, scheme, labels).close()
     assert begun(tmp_path / "one", image_folder).labels == labels
+
+
+def test_a_project_begins_with_the_colours_of_another_and_of_its_chosen_points(
+    image_folder, tmp_path
+):
+    scheme = replace(starting_scheme("a,b"), colours=("#123456", "#abcdef"))
+    labels = {"01.png": (Placed(3, 4.5), Placed(5, 6))}
+    Project(tmp_path / "one", image_folder, scheme, labels).close()
+    assert begun(tmp_path / "one", image_folder).scheme == scheme
+    main(["convert", str(tmp_path / "one"), str(tmp_path / "b"), "--to=warpmarks", "--points=b"])
+    assert begun(tmp_path / "b", image_folder).scheme.colours == ("#abcdef",)
 
 
 def test_names_beside_a_table_that_are_not_as_many_are_told_of(image_folder, tmp_path):

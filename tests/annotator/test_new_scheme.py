@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from warpmarks.annotator.new_scheme import guess_mirror, guess_normaliser, starting_scheme
+from warpmarks.errors import InputError
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,13 @@ def test_a_file_that_tells_the_pairs_is_taken_at_its_word(tmp_path: Path):
     path.write_text('{"names": ["left eye", "right eye", "nose"], "normaliser": "2:3"}')
     scheme = starting_scheme(str(path))
     assert (scheme.mirror, scheme.normaliser) == ((), (1, 2))
+
+
+def test_a_file_may_tell_the_colours(tmp_path: Path):
+    path = tmp_path / "points.json"
+    path.write_text('{"names": ["a", "b"], "colours": ["#123456", "#ABCDEF"]}')
+    assert starting_scheme(str(path)).colours == ("#123456", "#abcdef")
+    for wrong in ('["#123456"]', '["#123456", "red"]', '["#123456", 3]', '"#123456"'):
+        path.write_text(f'{{"names": ["a", "b"], "colours": {wrong}}}')
+        with pytest.raises(InputError, match=r"points\.json: colours is .* expected one for each"):
+            starting_scheme(str(path))

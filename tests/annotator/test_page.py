@@ -13,6 +13,7 @@ from PIL import Image
 
 from annotator_browsing import CHROMIUM, Server, Tab, until
 from disc_pictures import draw_discs, write_disc_run
+from warpmarks.annotator.new_scheme import starting_scheme
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = [
@@ -1123,6 +1124,33 @@ def test_pictures_of_the_gallery_that_did_not_come_are_asked_for_again(
     until(lambda: pictures("complete"), "what does not come")
     page.unroute("**/api/**")
     until(lambda: pictures("naturalWidth"), "the pictures")
+
+
+def test_points_are_read_from_what_the_page_and_the_project_keep_of_them(
+    serve: Callable[..., Server], visit: Visits, tmp_path: Path
+) -> None:
+    server = serve("--points", "left: eye,nose,tail,right: eye")
+    page = visit(server).page
+    name, save = page.get_by_label("Name of point 2"), page.get_by_role("button", name="Save")
+    page.keyboard.press("d")
+    page.get_by_label("Colour of nose").fill("#123456")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="To a file").click()
+    download.value.save_as(tmp_path / "points.json")
+    save.click()
+    playwright.expect(page.get_by_role("dialog")).to_be_hidden()
+    kept = starting_scheme(str(tmp_path / "points.json"))
+    assert kept.names == ("left: eye", "nose", "tail", "right: eye")
+    assert (kept.colours[1], kept.mirror, kept.normaliser) == ("#123456", ((0, 3),), (0, 3))
+    assert starting_scheme(str(server.project / "points.json")) == kept
+    for file in (tmp_path / "points.json", server.project / "points.json"):
+        page.keyboard.press("d")
+        name.fill("snout")
+        page.locator("input[type=file]").set_input_files(file)
+        playwright.expect(name).to_have_value("nose")
+        save.click()
+        playwright.expect(page.get_by_role("dialog")).to_be_hidden()
+        assert starting_scheme(str(server.project / "points.json")) == kept
 
 
 def test_names_are_shown_as_text(

@@ -8,7 +8,7 @@ import type { Scheme } from "./api";
 import { Dialog } from "./dialog";
 import { Icon } from "./icons";
 import { keep } from "./saving_files";
-import { colourAt, guessMirror, guessNormaliser, readScheme, splitNames } from "./scheme";
+import { colourAt, guessMirror, guessNormaliser, readScheme, splitNames, writeScheme } from "./scheme";
 import * as state from "./state";
 
 interface Row {
@@ -363,7 +363,7 @@ export function PointsDialog(): JSX.Element {
                 class="quiet"
                 onClick={() =>
                   keep({
-                    blob: new Blob([JSON.stringify(asScheme(), null, 2), "\n"]),
+                    blob: new Blob([writeScheme(asScheme())]),
                     name: "points.json",
                   })
                 }

@@ -3,7 +3,7 @@
  * new_scheme.py guesses in the same way.
  */
 
-import type { Scheme, SchemePoint } from "./api";
+import type { Scheme } from "./api";
 
 /** The colours of the package's own pictures, then more of the same kind. */
 export const COLOURS = [
@@ -62,7 +62,8 @@ const asText = (value: unknown): string | null =>
   typeof value === "string" && value.trim() !== "" ? value.trim() : null;
 
 /**
- * Points from a file: this page's own (JSON), a COCO file's category, or a text of names.
+ * Points from a file: a points.json (see scheme_file.py), a COCO file's category, or a text of
+ * names.
  *
  * Throws with a sentence for a person.
  */
@@ -77,35 +78,57 @@ export function readScheme(text: string): Scheme {
   }
   if (Array.isArray(content)) return fromNames(content.map(asText).filter((n) => n !== null));
   const file = content as {
-    points?: unknown;
+    names?: unknown;
     mirror?: unknown;
     normaliser?: unknown;
+    colours?: unknown;
     categories?: { keypoints?: unknown }[];
   };
   const keypoints = file.categories?.[0]?.keypoints;
   if (Array.isArray(keypoints)) {
     return fromNames(keypoints.map(asText).filter((n) => n !== null));
   }
-  if (!Array.isArray(file.points)) {
-    throw new Error('This JSON has neither "points" nor a COCO category with "keypoints".');
+  if (!Array.isArray(file.names)) {
+    throw new Error('This JSON has neither "names" nor a COCO category with "keypoints".');
   }
-  const points = file.points.flatMap((entry: unknown, index): SchemePoint[] => {
-    const given = entry as { name?: unknown; colour?: unknown };
-    const name = asText(entry) ?? asText(given?.name);
-    const colour = asText(given?.colour);
-    const usable = colour !== null && /^#[0-9a-f]{6}$/i.test(colour);
-    return name === null ? [] : [{ name, colour: usable ? colour : colourAt(index) }];
-  });
-  const guessed = fromNames(points.map((point) => point.name));
-  const isPair = (value: unknown): value is [number, number] =>
-    Array.isArray(value) &&
-    value.length === 2 &&
-    value.every((index) => Number.isInteger(index) && index >= 0 && index < points.length);
+  const names = file.names.map((name) => asText(name) ?? "");
+  const colours = Array.isArray(file.colours) ? file.colours : [];
+  const pairs = Array.isArray(file.mirror) ? file.mirror : [];
   return {
-    points,
-    mirror: Array.isArray(file.mirror) ? file.mirror.filter(isPair) : guessed.mirror,
-    normaliser: isPair(file.normaliser) ? file.normaliser : guessed.normaliser,
+    points: names.map((name, index) => {
+      const colour = asText(colours[index]);
+      const usable = colour !== null && /^#[0-9a-f]{6}$/i.test(colour);
+      return { name, colour: usable ? colour : colourAt(index) };
+    }),
+    mirror: pairs.map((pair) => twoOf(names, pair)).filter((pair) => pair !== null),
+    normaliser: twoOf(names, asText(file.normaliser)?.split(":")),
   };
+}
+
+/** The points of a pair of names or numbers from 1; a name wins. */
+function twoOf(names: string[], pair: unknown): [number, number] | null {
+  if (!Array.isArray(pair) || pair.length !== 2) return null;
+  const [first, second] = pair.map((one) => {
+    const word = String(one).trim();
+    const named = names.indexOf(word);
+    return named === -1 && /^\d+$/.test(word) ? Number(word) - 1 : named;
+  }) as [number, number];
+  const there = [first, second].every((index) => index >= 0 && index < names.length);
+  return there && first !== second ? [first, second] : null;
+}
+
+/** The points as a points.json, which `--points` and other commands read, too. */
+export function writeScheme({ points, mirror, normaliser }: Scheme): string {
+  const names = points.map(({ name }) => name);
+  const word = (index: number): string =>
+    /[:+]/.test(names[index] as string) ? String(index + 1) : (names[index] as string);
+  const content = {
+    names,
+    ...(normaliser && { normaliser: normaliser.map(word).join(":") }),
+    mirror: mirror.map((pair) => pair.map((index) => names[index])),
+    colours: points.map(({ colour }) => colour),
+  };
+  return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 function fromNames(names: string[]): Scheme {

@@ -5,36 +5,42 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warpmarks.annotator.annotations import Scheme, check_scheme
-from warpmarks.datasets.scheme_file import names_in, read_scheme
+from warpmarks.datasets.scheme_file import colours_in, names_in, read_scheme
 from warpmarks.formats.table import PointTable
 from warpmarks.plots.colours import colour_code, landmark_colours
 from warpmarks.points import parse_normaliser
 
 
 def starting_scheme(text: str) -> Scheme:
-    """Points with our colours.
+    """Points with our colours, unless a points.json has others.
 
-    A points.json also tells mirror pairs and the normaliser; from a list of names they are guessed.
+    It also tells mirror pairs and the normaliser; from a list of names they are guessed.
 
     Raises:
         InputError: the file or a name is wrong.
     """
     normaliser: tuple[int, int] | None = None
+    colours: tuple[str, ...] | None = None
     if text.lower().endswith(".json"):
         read = read_scheme(Path(text), len(names_in(Path(text))))
         names, mirror = list(read.names), read.mirror
+        colours = colours_in(Path(text), len(names))
         if len(read.normaliser.first) == len(read.normaliser.second) == 1:
             normaliser = (read.normaliser.first[0], read.normaliser.second[0])
     else:
         names = [name.strip() for name in text.split(",")]
         mirror = guess_mirror(names)
         normaliser = guess_normaliser(names, mirror)
-    colours = tuple(colour_code(colour) for colour in landmark_colours(len(names)))
-    return check_scheme(Scheme(tuple(names), colours, mirror, normaliser), source="--points")
+    return check_scheme(
+        Scheme(tuple(names), colours or _our_colours(len(names)), mirror, normaliser),
+        source="--points",
+    )
 
 
 def scheme_of_table(table: PointTable, *, source: str) -> Scheme:
-    """The points of a table with our colours; what its format does not tell of them is guessed.
+    """The points of a table; mirror pairs that its format does not tell are guessed.
+
+    So is the normaliser. They have our colours where it has none.
 
     Raises:
         InputError: a name is wrong; ``source`` names the file.
@@ -48,8 +54,12 @@ def scheme_of_table(table: PointTable, *, source: str) -> Scheme:
         read = parse_normaliser(table.normaliser, names, source=source)
         if len(read.first) == len(read.second) == 1:
             normaliser = (read.first[0], read.second[0])
-    colours = tuple(colour_code(colour) for colour in landmark_colours(len(names)))
+    colours = table.colours or _our_colours(len(names))
     return check_scheme(Scheme(names, colours, mirror, normaliser), source=source)
+
+
+def _our_colours(count: int) -> tuple[str, ...]:
+    return tuple(colour_code(colour) for colour in landmark_colours(count))
 
 
 # The page guesses in the same way, see web/src/scheme.ts.

@@ -368,7 +368,9 @@ class Project:
         if scheme.count:
             if scheme != self._saved_scheme:
                 points = scheme.point_scheme()
-                record = scheme_record(points.names, points.normaliser.text, points.mirror)
+                record = scheme_record(
+                    points.names, points.normaliser.text, points.mirror, scheme.colours
+                )
                 write_json(self.path / own_csv.SCHEME, record)
             table = write_table(self.path / own_csv.TABLE, scheme.count, rows)
         self._saved_scheme = scheme

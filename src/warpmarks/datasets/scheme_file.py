@@ -4,14 +4,17 @@ Beside ``landmarks.csv`` (see `warpmarks.datasets.layout`) a set may have a ``po
 
     {"names": ["left eye", "right eye", "nose"],
      "normaliser": "left eye:right eye",
-     "mirror": [["left eye", "right eye"]]}
+     "mirror": [["left eye", "right eye"]],
+     "colours": ["#e61e2d", "#2d7dff", "#ffd600"]}
 
 All its keys are optional. ``names``: one for each point of landmarks.csv (without: 1 to N).
 ``normaliser``: what errors are divided by, see `warpmarks.points.parse_normaliser` (without:
 ``box``). ``mirror``: pairs of names or numbers from 1 that change places in a mirror.
+``colours``: of the points on the annotator's page; nothing else reads them.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +32,9 @@ from warpmarks.wording import counted
 
 TABLE, SCHEME = "landmarks.csv", "points.json"
 
-KEYS = ("names", "normaliser", "mirror")
+KEYS = ("names", "normaliser", "mirror", "colours")
+
+_COLOUR = re.compile("#[0-9a-f]{6}")
 
 
 def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> PointScheme:
@@ -76,6 +81,26 @@ def names_in(path: Path) -> list[str]:
     return names
 
 
+def colours_in(path: Path, count: int) -> tuple[str, ...] | None:
+    """The colours of ``count`` points in a points.json, as ``#rrggbb``; None where it has none.
+
+    Raises:
+        InputError: it cannot be read, or a colour is none.
+    """
+    colours = _read_json(path).get("colours")
+    if colours is None:
+        return None
+    if not (
+        isinstance(colours, list)
+        and len(colours) == count
+        and all(isinstance(each, str) and _COLOUR.fullmatch(each.lower()) for each in colours)
+    ):
+        raise InputError(
+            f"{path}: colours is {colours!r}: expected one for each point, such as #e61e2d"
+        )
+    return tuple(colours)
+
+
 def scheme_path(table: Path) -> Path:
     """Where the scheme of a table of points lies; no two tables share one.
 
@@ -90,7 +115,10 @@ def write_scheme(path: Path, scheme: PointScheme) -> None:
 
 
 def scheme_record(
-    names: Sequence[str], normaliser: str | None, mirror: Sequence[tuple[int, int]]
+    names: Sequence[str],
+    normaliser: str | None,
+    mirror: Sequence[tuple[int, int]],
+    colours: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """What points.json holds.
 
@@ -98,12 +126,15 @@ def scheme_record(
         names: of the points.
         normaliser: what errors are divided by, as it is written; left out if None.
         mirror: pairs of points that a mirror image swaps, counted from 0; left out if none.
+        colours: of the points; left out if None.
     """
     record: dict[str, Any] = {"names": list(names)}
     if normaliser is not None:
         record["normaliser"] = normaliser
     if mirror:
         record["mirror"] = [[names[first], names[second]] for first, second in mirror]
+    if colours is not None:
+        record["colours"] = list(colours)
     return record
 
 

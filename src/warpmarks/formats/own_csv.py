@@ -22,7 +22,14 @@ from warpmarks.datasets.project import (
     marked_points,
     sizes_when_labelled,
 )
-from warpmarks.datasets.scheme_file import SCHEME, TABLE, read_scheme, scheme_path, scheme_record
+from warpmarks.datasets.scheme_file import (
+    SCHEME,
+    TABLE,
+    colours_in,
+    read_scheme,
+    scheme_path,
+    scheme_record,
+)
 from warpmarks.errors import InputError
 from warpmarks.formats import video_csv
 from warpmarks.formats.image_files import ImageFiles
@@ -75,6 +82,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         mirror=scheme.mirror if scheme else (),
         normaliser=scheme.normaliser.text if scheme else None,
     )
+    if named:
+        read = replace(read, colours=colours_in(beside, count))
     return _marked(read, project) if project else read
 
 
@@ -112,7 +121,8 @@ def write(path: Path, table: PointTable) -> None:
         raise InputError(f"the image {name!r} has a character that {TABLE} cannot hold: rename it")
     scores = table.scores
     with whole_folder(folder, last=TABLE) as fresh:
-        write_json(fresh / SCHEME, scheme_record(table.names, table.normaliser, table.mirror))
+        record = scheme_record(table.names, table.normaliser, table.mirror, table.colours)
+        write_json(fresh / SCHEME, record)
         write_landmarks(
             fresh / TABLE,
             table.images,

@@ -77,6 +77,7 @@ class PointTable:
         skeleton: pairs of points, counted from 0, that are drawn with a line between them.
         mirror: pairs of points, counted from 0, that change places in a mirror.
         normaliser: what errors are divided by, see `warpmarks.points.parse_normaliser`.
+        colours: of the points, as ``#rrggbb``; None where the source has none.
         category: what kind of object it is.
         scorer: who annotated.
     """
@@ -94,6 +95,7 @@ class PointTable:
     skeleton: tuple[tuple[int, int], ...] = ()
     mirror: tuple[tuple[int, int], ...] = ()
     normaliser: str | None = None
+    colours: tuple[str, ...] | None = None
     category: str | None = None
     scorer: str | None = None
 
@@ -300,6 +302,7 @@ def select_points(table: PointTable, names: Sequence[str], *, source: str) -> Po
         skeleton=kept(table.skeleton),
         mirror=kept(table.mirror),
         normaliser=_in_words_of(tuple(names), table, new),
+        colours=table.colours and tuple(table.colours[old] for old in chosen),
     )
 
 
