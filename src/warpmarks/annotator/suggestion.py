@@ -57,7 +57,8 @@ class Suggester:
             skip: images that the person does not want now.
         """
         if labelled.all():
-            return Suggestion(None, "Every image is labelled.")
+            done = "Every image is labelled: look through the gallery, then export."
+            return Suggestion(None, done)
         candidates = self.known[self._candidates]
         free = ~labelled[candidates] & ~np.isin(candidates, list(skip))
         open_to = np.flatnonzero(free)
