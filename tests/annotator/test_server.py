@@ -409,6 +409,8 @@ def test_exports_are_read_back(client, session, tmp_path, name, what):
     assert len(table.images) == (2 if what == "labels" else 12)
     if FORMATS[name].keeps.__contains__("names of points"):
         assert table.names == ("a", "b")
+    if name == "warpmarks":
+        assert table.colours == session.scheme.colours
     tolerance = 0.51 if "fractions of pixels" not in FORMATS[name].keeps else 0.01
     told = client.get("/api/images/5").json()
     for image, points in PLACED.items():

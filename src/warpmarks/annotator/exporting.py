@@ -81,6 +81,7 @@ def export(session: Session, format: str, what: What) -> Exported:
         source="the project",
         mirror=points.mirror,
         normaliser=points.normaliser.text,
+        colours=scheme.colours,
         category=None,
         scorer=_SCORER,
     )

@@ -81,9 +81,8 @@ def read(path: Path, files: ImageFiles) -> PointTable:
         named=named,
         mirror=scheme.mirror if scheme else (),
         normaliser=scheme.normaliser.text if scheme else None,
+        colours=colours_in(beside, count) if named else None,
     )
-    if named:
-        read = replace(read, colours=colours_in(beside, count))
     return _marked(read, project) if project else read
 
 

@@ -130,6 +130,7 @@ def assemble(
     skeleton: tuple[tuple[int, int], ...] = (),
     mirror: tuple[tuple[int, int], ...] = (),
     normaliser: str | None = None,
+    colours: tuple[str, ...] | None = None,
     category: str | None = None,
     scorer: str | None = None,
 ) -> PointTable:
@@ -171,6 +172,7 @@ def assemble(
         skeleton=skeleton,
         mirror=mirror,
         normaliser=normaliser,
+        colours=colours,
         category=category,
         scorer=scorer,
     )
