@@ -44,3 +44,14 @@ def test_a_file_may_tell_the_colours(tmp_path: Path):
         path.write_text(f'{{"names": ["a", "b"], "colours": {wrong}}}')
         with pytest.raises(InputError, match=r"points\.json: colours is .* expected one for each"):
             starting_scheme(str(path))
+
+
+def test_names_are_read_from_a_text(tmp_path: Path):
+    path = tmp_path / "names.txt"
+    path.write_text("\ufeffleft eye\r\nright eye, nose\n\n", encoding="utf-8")
+    scheme = starting_scheme(str(path))
+    assert scheme.names == ("left eye", "right eye", "nose")
+    assert scheme.normaliser == (0, 1)
+    path.unlink()
+    with pytest.raises(InputError, match=r"names\.txt cannot be read as a list of names"):
+        starting_scheme(str(path))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from warpmarks.annotator.annotations import Scheme, check_scheme
-from warpmarks.datasets.scheme_file import colours_in, names_in, read_scheme
+from warpmarks.datasets.scheme_file import colours_in, listed_names, read_scheme
 from warpmarks.formats.table import PointTable
 from warpmarks.plots.colours import colour_code, landmark_colours
 from warpmarks.points import parse_normaliser
@@ -14,21 +14,21 @@ from warpmarks.points import parse_normaliser
 def starting_scheme(text: str) -> Scheme:
     """Points with our colours, unless a points.json has others.
 
-    It also tells mirror pairs and the normaliser; from a list of names they are guessed.
+    It also tells mirror pairs and the normaliser; from names alone they are guessed.
 
     Raises:
         InputError: the file or a name is wrong.
     """
     normaliser: tuple[int, int] | None = None
     colours: tuple[str, ...] | None = None
+    names = listed_names(text)
     if text.lower().endswith(".json"):
-        read = read_scheme(Path(text), len(names_in(Path(text))))
-        names, mirror = list(read.names), read.mirror
+        read = read_scheme(Path(text), len(names))
+        mirror = read.mirror
         colours = colours_in(Path(text), len(names))
         if len(read.normaliser.first) == len(read.normaliser.second) == 1:
             normaliser = (read.normaliser.first[0], read.normaliser.second[0])
     else:
-        names = [name.strip() for name in text.split(",")]
         mirror = guess_mirror(names)
         normaliser = guess_normaliser(names, mirror)
     return check_scheme(

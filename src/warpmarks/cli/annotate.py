@@ -25,7 +25,7 @@ def annotate(
             metavar="NAMES",
             show_default="named on the page",
             help='Names of the points of a new project, e.g. "left eye,right eye,nose"; or a '
-            "points.json.",
+            "points.json, or a .txt of names.",
         ),
     ] = None,
     table: Annotated[

@@ -75,7 +75,7 @@ def convert(
             metavar="NAMES",
             show_default=False,
             help='Call the points of A so, in their order, e.g. "snout,left ear,right ear"; or a '
-            "points.json. For pts and tps, which hold no names.",
+            "points.json, or a .txt of names. For pts and tps, which hold no names.",
         ),
     ] = None,
     points: Annotated[
@@ -83,7 +83,8 @@ def convert(
         typer.Option(
             metavar="NAMES",
             show_default="all, in A's order",
-            help="Write these points of A, found by name, in this order; or a points.json.",
+            help="Write these points of A, found by name, in this order; or a points.json, or "
+            "a .txt of names.",
         ),
     ] = None,
     category: Annotated[
@@ -121,6 +122,7 @@ def convert(
 
     from warpmarks.cli.outputs import check_target
     from warpmarks.cli.progress import terminal_progress
+    from warpmarks.datasets.scheme_file import listed_names
     from warpmarks.datasets.suspicions import told_of_origin, told_of_shares
     from warpmarks.errors import InputError
     from warpmarks.formats.image_files import images_beside
@@ -293,16 +295,3 @@ def told_of_far_points(table: "PointTable", files: "ImageFiles") -> str | None:
         f"{counted(count, 'point')} {be(count)} far outside of {where}, which fit and evaluate "
         f"refuse; the first is {first}"
     )
-
-
-def listed_names(text: str) -> list[str]:
-    """The names of a list with commas, or of a points.json, where a name may have commas.
-
-    Raises:
-        InputError: the file is wrong.
-    """
-    from warpmarks.datasets.scheme_file import names_in
-
-    if text.lower().endswith(".json"):
-        return names_in(Path(text))
-    return [name.strip() for name in text.split(",")]

@@ -65,6 +65,25 @@ def read_scheme(path: Path, count: int, *, normaliser: str | None = None) -> Poi
     )
 
 
+def listed_names(text: str) -> list[str]:
+    """The names in a list with commas or in a file.
+
+    That is a points.json, where a name may have commas, or a .txt with commas or lines.
+
+    Raises:
+        InputError: the file is wrong.
+    """
+    if text.lower().endswith(".json"):
+        return names_in(Path(text))
+    if not text.lower().endswith(".txt"):
+        return [name.strip() for name in text.split(",")]
+    try:
+        listed = re.split(r"[,;\t\r\n]+", Path(text).read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{text} cannot be read as a list of names ({error})") from error
+    return [name.strip() for name in listed if name.strip()]
+
+
 def names_in(path: Path) -> list[str]:
     """The names of the points in a points.json that has to tell them.
 
