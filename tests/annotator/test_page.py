@@ -353,6 +353,27 @@ def test_a_phone_shows_that_all_is_saved_and_how_far_the_search_is(
         assert 0 <= box["x"] <= box["x"] + box["width"] <= PHONE["width"]
 
 
+def test_errors_of_each_point_are_told_in_both_units(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", "left disc,right disc,no disc"), viewport=PHONE)
+    for _ in range(2):
+        for index in range(2):
+            tab.page.keyboard.press(str(index + 1))
+            tab.click(tab.truth[index] + 12)  # beside a suggestion, which else is accepted
+        tab.wait_for_points(2)
+        tab.to_another("Space")
+    tab.page.get_by_text("Each point").click()
+    rows = tab.page.get_by_role("region", name="How good it is").get_by_role("row")
+    playwright.expect(rows).to_have_text(
+        [
+            re.compile(r"left disc\d+\.\d+ %\d+\.\d+ px"),
+            re.compile(r"right disc\d+\.\d+ %\d+\.\d+ px"),
+            "no disc––",
+        ]
+    )
+
+
 def test_going_on_at_once_shows_what_the_last_point_brought(
     serve: Callable[..., Server], visit: Visits
 ) -> None:

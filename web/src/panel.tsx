@@ -3,7 +3,7 @@
 import { useComputed } from "@preact/signals";
 import type { JSX } from "preact";
 
-import { fileAddress } from "./api";
+import { type Progress, fileAddress } from "./api";
 import { ErrorChart, figure } from "./chart";
 import { Icon } from "./icons";
 import { MarkerSign } from "./marker";
@@ -205,7 +205,30 @@ function Quality(): JSX.Element | null {
       )}
       <ErrorChart progress={known} />
       <p class="sentence">{known.sentence}</p>
+      {pixels !== null && <EachPoint errors={known.points} />}
     </section>
+  );
+}
+
+const amount = (error: number | null | undefined, unit: string): string =>
+  typeof error === "number" ? `${figure(error)} ${unit}` : "–";
+
+function EachPoint({ errors }: { errors: Progress["points"] }): JSX.Element {
+  return (
+    <details class="each">
+      <summary>Each point</summary>
+      <table>
+        <tbody>
+          {state.scheme.value.points.map((point, index) => (
+            <tr key={index}>
+              <th scope="row">{point.name}</th>
+              <td>{amount(errors[index]?.error_percent, "%")}</td>
+              <td>{amount(errors[index]?.error_px, "px")}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </details>
   );
 }
 
