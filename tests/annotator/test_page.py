@@ -353,7 +353,7 @@ def test_a_phone_shows_that_all_is_saved_and_how_far_the_search_is(
         assert 0 <= box["x"] <= box["x"] + box["width"] <= PHONE["width"]
 
 
-def test_errors_of_each_point_are_told_in_both_units(
+def test_errors_are_told_of_each_point_and_beside_that_of_the_mean_shape(
     serve: Callable[..., Server], visit: Visits
 ) -> None:
     tab = visit(serve("--points", "left disc,right disc,no disc"), viewport=PHONE)
@@ -364,7 +364,9 @@ def test_errors_of_each_point_are_told_in_both_units(
         tab.wait_for_points(2)
         tab.to_another("Space")
     tab.page.get_by_text("Each point").click()
-    rows = tab.page.get_by_role("region", name="How good it is").get_by_role("row")
+    good = tab.page.get_by_role("region", name="How good it is")
+    playwright.expect(good).to_contain_text(re.compile(r"mean shape \d+\.\d+ %"))
+    rows = good.get_by_role("row")
     playwright.expect(rows).to_have_text(
         [
             re.compile(r"left disc\d+\.\d+ %\d+\.\d+ px"),

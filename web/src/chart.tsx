@@ -5,10 +5,10 @@ import type { JSX } from "preact";
 import type { Progress } from "./api";
 
 const WIDTH = 268;
-const HEIGHT = 112;
+const HEIGHT = 120;
 const LEFT = 34;
 const BOTTOM = 20;
-const TOP = 8;
+const TOP = 16;
 const RIGHT = 10;
 
 /** A round number at or above `value`: 1, 2 or 5 times a power of ten. */
@@ -37,7 +37,7 @@ export function ErrorChart({ progress }: { progress: Progress }): JSX.Element | 
   const last = Math.max(points.at(-1)!.labels, first + 1);
   const baseline = mean ? valueOf(mean) : null;
   const most = Math.max(...points.map((point) => point.value));
-  // The mean shape is drawn where it does not press the curve flat.
+  // The mean shape has a line where that does not press the curve flat.
   const withBaseline = baseline !== null && baseline < most * 4;
   const top = roundUp(Math.max(most, withBaseline ? baseline : 0) * 1.02);
   const x = (labels: number): number =>
@@ -49,7 +49,7 @@ export function ErrorChart({ progress }: { progress: Progress }): JSX.Element | 
   // Its name goes above its line, unless the curve passes there or the top is too near.
   const named = baseline === null ? 0 : y(baseline) - 9;
   const crossed = points.some(
-    ({ labels, value }) => x(labels) > WIDTH - RIGHT - 75 && Math.abs(y(value) - named) < 9,
+    ({ labels, value }) => x(labels) > WIDTH - RIGHT - 115 && Math.abs(y(value) - named) < 9,
   );
   const below = baseline !== null && (y(baseline) < TOP + 14 || crossed);
   return (
@@ -71,16 +71,18 @@ export function ErrorChart({ progress }: { progress: Progress }): JSX.Element | 
             </text>
           </g>
         ))}
-        {withBaseline && (
+        {baseline !== null && (
           <g class="baseline">
-            <line x1={LEFT} x2={WIDTH - RIGHT} y1={y(baseline)} y2={y(baseline)} />
+            {withBaseline && (
+              <line x1={LEFT} x2={WIDTH - RIGHT} y1={y(baseline)} y2={y(baseline)} />
+            )}
             <text
               class="tick"
               x={WIDTH - RIGHT}
-              y={y(baseline) + (below ? 13 : -5)}
+              y={y(baseline) + (withBaseline && below ? 13 : -5)}
               text-anchor="end"
             >
-              mean shape
+              {`mean shape ${figure(baseline)} ${unit}${withBaseline ? "" : " ↑"}`}
             </text>
           </g>
         )}
