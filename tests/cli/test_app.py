@@ -1,15 +1,18 @@
+import inspect
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
+import typer
 
 import warpmarks as package
+from warpmarks.cli.app import app
 from warpmarks.errors import LostProcess
 
 VERBS = [
@@ -37,6 +40,20 @@ def test_help_names_every_verb(warpmarks):
 def test_every_verb_has_help(warpmarks, verb):
     code, out, _ = warpmarks(verb, "-h")
     assert (code, f"warpmarks {verb}" in out) == (0, True)
+
+
+def callbacks(commands: typer.Typer) -> Iterator[Callable]:
+    for command in commands.registered_commands:
+        yield command.callback
+    for group in commands.registered_groups:
+        yield from callbacks(group.typer_instance)
+
+
+def test_a_terminal_of_80_columns_breaks_no_line_of_the_help_anew():
+    for callback in callbacks(app):
+        for paragraph in inspect.cleandoc(callback.__doc__).split("\n\n"):
+            lines = paragraph.splitlines()
+            assert len(lines) == 1 or max(map(len, lines)) <= 78, paragraph
 
 
 def test_no_verb_shows_the_help_and_an_unknown_one_is_an_error(warpmarks):

@@ -72,8 +72,8 @@ def annotate(
 ) -> None:
     """Label points on a few images on a page in the browser, and get them on all images.
 
-    Everything is saved after each click. Ctrl-C stops the server; the same command, without --from,
-    goes on.
+    Everything is saved after each click. Ctrl-C stops the server; the same
+    command, without --from, goes on.
     """
     try:
         import fastapi  # noqa: F401

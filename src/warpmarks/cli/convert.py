@@ -115,8 +115,9 @@ def convert(
 ) -> None:
     """Convert points on images between the formats of annotators, pose trackers and morphometrics.
 
-    Reads and writes COCO, DeepLabCut, dlib, Label Studio, Lightning Pose, 300-W .pts, SLEAP, TPS,
-    YOLO and warpmarks' own CSV. What B's format cannot hold is listed.
+    Reads and writes COCO, DeepLabCut, dlib, Label Studio, Lightning Pose, 300-W
+    .pts, SLEAP, TPS, YOLO and warpmarks' own CSV. What B's format cannot hold is
+    listed.
     """
     from dataclasses import replace
 

@@ -72,8 +72,9 @@ def train(
 ) -> None:
     """Learn landmarks from images, without annotations; until converged, without a budget.
 
-    That is 23,251 steps at the least with the default recipe, often 45,000 to 67,500: hours. The
-    published figures took --steps 10400, an hour or more on a CPU core.
+    That is 23,251 steps at the least with the default recipe, often 45,000 to
+    67,500: hours. The published figures took --steps 10400: 22 minutes on two
+    idle CPU cores, an hour or more on one that other work shares.
     """
     from warpmarks.cli.health import HealthTable
     from warpmarks.cli.progress import terminal_progress
