@@ -17,9 +17,9 @@ def keep_freed_memory() -> bool:
 
     A network frees and asks for the same large blocks again and again. The GNU C library gives each
     block over 32 MB back to the kernel, which then hands it out anew page by page, all zeros: that
-    cost a third of a training step, a fifth to a third of a detection. Elsewhere nothing is changed. The verbs and
-    ``warpmarks.train`` do it by themselves; a program that detects decides, because the whole
-    process then stays as large as it once was.
+    cost a third of a training step and up to a third of a detection. Elsewhere nothing is changed.
+    The verbs and ``warpmarks.train`` do it by themselves; a program that detects decides, because
+    the whole process then stays as large as it once was.
     """
     if platform.libc_ver()[0] != "glibc":
         return False
