@@ -162,7 +162,3 @@ def _forget_tracing(graph: "onnx.GraphProto") -> None:
     values = (*graph.input, *graph.output, *graph.value_info, *graph.initializer)
     for part in (graph, *graph.node, *values):
         del part.metadata_props[:]
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _forget_tracing(attribute.g)
