@@ -12,10 +12,12 @@ from PIL import Image
 import warpmarks
 from textured_pictures import textured
 from warpmarks.detectors.base import ImageDetector
+from warpmarks.detectors.detector import Detector
 from warpmarks.detectors.exported import ExportedDetector
 from warpmarks.detectors.point_detector import PointDetector
 from warpmarks.errors import InputError
 from warpmarks.export import onnx_file as module
+from warpmarks.export.about import describe
 
 PIXELS = 1e-3
 
@@ -95,6 +97,13 @@ def test_an_exported_detector_is_called_like_a_detector(exported, detector, regr
     np.testing.assert_allclose(one.landmarks, found.landmarks[2], atol=PIXELS, rtol=0)
     assert isinstance(exported, ImageDetector)
     assert isinstance(exported, warpmarks.ExportedDetector)
+
+
+def test_a_run_that_does_not_know_its_usual_landmarks_yet_says_one_look(make_detector):
+    early = make_detector()
+    early.network.reference.zero_()
+    told = describe(Detector(early.network, early.record, device="cpu"))
+    assert (told.looks, told.copies) == (1, 1)
 
 
 def test_a_file_without_a_regressor_has_no_points(detector, tmp_path):

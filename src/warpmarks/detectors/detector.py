@@ -112,6 +112,11 @@ class Detector(ImageDetector):
         return f"{self.digest} {self.record.config.copies}"
 
     @property
+    def looks(self) -> int:
+        """At each image; one where the run does not know yet where its landmarks usually are."""
+        return self._looking.looks
+
+    @property
     def num_landmarks(self) -> int:
         """K."""
         return self.record.config.num_landmarks

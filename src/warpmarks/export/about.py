@@ -25,8 +25,8 @@ def describe(
         picture=(record.picture_height, record.picture_width),
         margin=record.config.image.margin,
         fit=record.config.image.fit,
-        looks=record.config.looks,
-        copies=record.config.copies,
+        looks=detector.looks,
+        copies=record.config.copies if detector.looks > 1 else 1,
         digest=detector.digest,
         regressor=None if regressor is None else exported_regressor(regressor),
     )
