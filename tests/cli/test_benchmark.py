@@ -5,13 +5,14 @@ import time
 import pytest
 import torch
 
-from warpmarks.benchmark import training_step
+from warpmarks.benchmark import run, training_step
 from warpmarks.benchmark.detection import DetectionTiming
 from warpmarks.benchmark.objective import OBJECTIVE_LANDMARKS, OBJECTIVE_SIZES, ObjectiveTiming
 from warpmarks.benchmark.ratios import Ratios
 from warpmarks.benchmark.run import BenchmarkResult
 from warpmarks.benchmark.training_step import STAGES, StepTiming, rate_unbroken
 from warpmarks.cli.benchmark import table
+from warpmarks.recipe_reading import load_recipe, override
 
 
 def test_the_table_names_every_figure_with_its_unit():
@@ -89,6 +90,18 @@ def test_every_figure_is_measured(warpmarks, tmp_path):
     assert "detection at 96 px, 2 looks at an image (copies in the last: 3): " in out
     code, _, err = warpmarks("benchmark", *arguments)
     assert (code, "exists: choose another name" in err) == (2, True)
+
+
+@pytest.mark.parametrize("chosen", ["float32", "bfloat16"])
+@pytest.mark.parametrize("can", [True, False])
+def test_the_other_precision_is_timed_beside_where_there_is_one(monkeypatch, chosen, can):
+    monkeypatch.setattr(run, "has_bfloat16_arithmetic", lambda _: can)
+    config = override(load_recipe("default"), [f"precision={chosen}"])
+    variants = run._variants(config, (64, 32), torch.device("cpu"), 1)
+    both = {"float32", "bfloat16"} if can else {chosen}
+    assert {variant.precision for variant, _ in variants} == both
+    assert [variant.precision for variant, _ in variants].count(chosen) == 3
+    assert {variant.image.size for variant, _ in variants if variant.precision != chosen} <= {64}
 
 
 def test_unbroken_steps_are_waited_for_at_their_end_alone(monkeypatch):

@@ -32,9 +32,7 @@ def train(images: str, run: str, arguments: str) -> int:
     then = chosen.pop("then", None)
     again = [sys.executable, __file__, images, str(then), json.dumps(chosen)]
     if not chosen.get("resume"):
-        chosen["config"] = tiny_config(
-            precision="float32", **(AS_BY_DEFAULT | chosen.pop("settings", {}))
-        )
+        chosen["config"] = tiny_config(**(AS_BY_DEFAULT | chosen.pop("settings", {})))
     try:
         train_tiny(Path(images), Path(run), on_evaluation=tell, **chosen)
     except LostProcess as error:

@@ -12,7 +12,12 @@ from warpmarks.errors import InputError
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import build_network, read_tensors, write_tensors
 from warpmarks.training.averaging import WeightAverage
-from warpmarks.training.checkpoint import Progressed, load_checkpoint, save_checkpoint
+from warpmarks.training.checkpoint import (
+    Progressed,
+    load_checkpoint,
+    precision_of,
+    save_checkpoint,
+)
 from warpmarks.training.optimiser import make_optimiser
 
 SCHEDULE = {"best": None, "reductions": 1, "converged": False}
@@ -38,7 +43,7 @@ def save(
     average: WeightAverage | None = None,
 ) -> None:
     average = average or WeightAverage(network, 0)
-    save_checkpoint(folder, network, optimiser, progressed, SCHEDULE, average)
+    save_checkpoint(folder, network, optimiser, progressed, SCHEDULE, average, "bfloat16")
 
 
 def load(
@@ -95,6 +100,18 @@ def test_a_checkpoint_before_the_first_step(folder: RunFolder) -> None:
     other, other_optimiser = new_pair(tiny_config(), 2)
     assert load(folder, other, other_optimiser)[0] == Progressed()
     assert not other_optimiser.state
+
+
+def test_what_it_was_computed_in_is_told(folder: RunFolder) -> None:
+    assert precision_of(folder) is None
+    network, optimiser = new_pair(tiny_config(), 1)
+    save(folder, network, optimiser, Progressed(3, 1.5))
+    assert precision_of(folder) == "bfloat16"
+    tensors, about = read_tensors(folder.state_path)
+    for told in ({}, {"precision": "float8"}, {"precision": 32}):
+        others = {name: value for name, value in about.items() if name != "precision"}
+        write_tensors(folder.state_path, tensors, others | told)
+        assert precision_of(folder) is None
 
 
 def test_weights_of_detection_are_those_of_the_state(folder: RunFolder) -> None:

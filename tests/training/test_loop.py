@@ -27,9 +27,10 @@ from warpmarks.losses import ObjectiveTerms
 from warpmarks.recipe_reading import override
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import read_tensors
-from warpmarks.training import Evaluation, loop, pace, unsupervised_task
-from warpmarks.training.checkpoint import save_checkpoint
+from warpmarks.training import Evaluation, loop, pace, precision, unsupervised_task
+from warpmarks.training.checkpoint import precision_of, save_checkpoint
 from warpmarks.training.processes import Processes
+from warpmarks.training.start import Start
 from warpmarks.training.unsupervised_task import Discovery, PairMeasures
 
 SCRIPT = Path(__file__).parent / "interrupted_run.py"
@@ -136,6 +137,54 @@ def test_a_seed_makes_a_run(unbroken: RunFolder, image_folder: Path, tmp_path: P
     assert lines_but_times(RunFolder(tmp_path / "other"))[0] != lines_but_times(unbroken)[0]
 
 
+@pytest.mark.parametrize("faster", [True, False])
+def test_a_run_goes_on_in_the_precision_that_it_began_with(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, faster: bool
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    monkeypatch.setattr(precision, "_is_faster", lambda: faster)
+    expected, stopped = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "stopped")
+    config = tiny_config(precision="auto")
+    train_tiny(image_folder, expected.path, steps=STEPS, config=config)
+    stopped_at(5, image_folder, stopped.path, steps=STEPS, config=config)
+    monkeypatch.setattr(precision, "_is_faster", lambda: not faster)
+    listener = Listener()
+    train_tiny(image_folder, stopped.path, resume=True, progress=listener)
+    name = "bfloat16" if faster else "float32"
+    assert f"computing in {name} on 1 thread" in listener.messages
+    assert precision_of(stopped) == name
+    assert stopped.record().config.precision == "auto"
+    assert_same_outcome(stopped, expected)
+
+
+def test_a_processor_without_bfloat16_does_not_go_on_in_it(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    monkeypatch.setattr(precision, "_is_faster", lambda: True)
+    run = RunFolder(tmp_path / "run")
+    train_tiny(image_folder, run.path, steps=2, config=tiny_config(precision="auto"))
+    assert precision_of(run) == "bfloat16"
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False, raising=False)
+    train_tiny(image_folder, run.path, steps=4, resume=True)
+    assert precision_of(run) == "float32"
+
+
+@pytest.mark.parametrize("first_ones", ["float32", "bfloat16"])
+def test_all_processes_compute_in_the_first_ones_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, first_ones: str
+) -> None:
+    start, processes = Start(tmp_path / "run", {"device": "cpu"}), Processes("cpu")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
+    monkeypatch.setattr(precision, "_is_faster", lambda: first_ones == "bfloat16")
+    assert start._with_precision(tiny_config(precision="auto"), processes).precision == first_ones
+    monkeypatch.setattr(precision, "_is_faster", pytest.fail)
+    processes.first = False
+    monkeypatch.setattr(processes, "of_first", lambda _: float(first_ones == "bfloat16"))
+    assert start._with_precision(tiny_config(precision="auto"), processes).precision == first_ones
+
+
 def test_a_run_moved_and_without_its_images_still_detects(
     unbroken: RunFolder, image_folder: Path, tmp_path: Path
 ) -> None:
@@ -209,7 +258,8 @@ def test_a_collapse_is_told_while_it_trains_and_at_the_end(
         image_folder, tmp_path / "run", config=config, steps=10, evaluate_every=2, progress=listener
     )
     assert result.evaluation.measures.health.dead == [0, 1, 2]
-    (told,) = listener.messages
+    computing, told = listener.messages
+    assert computing == "computing in float32 on 1 thread"
     assert told.startswith("the run is collapsing: 3 of 3 landmarks are dead")
     assert any("3 of 3 landmarks are dead" in problem for problem in result.problems)
 

@@ -184,7 +184,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def unbroken(images, tmp_path_factory) -> RunFolder:
     run = RunFolder(tmp_path_factory.mktemp("unbroken") / "run")
-    config = tiny_config(precision="float32", **AS_BY_DEFAULT)
+    config = tiny_config(**AS_BY_DEFAULT)
     train_tiny(images, run.path, steps=STEPS, config=config, device=DEVICE)
     return run
 

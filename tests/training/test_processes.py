@@ -270,9 +270,7 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def alone(image_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run by one process."""
     run = tmp_path_factory.mktemp("alone") / "run"
-    train_tiny(
-        image_folder, run, steps=STEPS, config=tiny_config(precision="float32", **AS_BY_DEFAULT)
-    )
+    train_tiny(image_folder, run, steps=STEPS, config=tiny_config(**AS_BY_DEFAULT))
     return RunFolder(run)
 
 
@@ -349,7 +347,7 @@ def test_two_processes_of_torchrun_go_on_where_one_stopped(
             os.kill(os.getpid(), signal.SIGINT)
 
     run = RunFolder(tmp_path / "run")
-    config = tiny_config(precision="float32", **AS_BY_DEFAULT)
+    config = tiny_config(**AS_BY_DEFAULT)
     with pytest.raises(KeyboardInterrupt):
         train_tiny(image_folder, run.path, steps=STEPS, config=config, on_evaluation=press)
     launcher = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2")

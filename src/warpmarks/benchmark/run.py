@@ -20,7 +20,11 @@ from warpmarks.system.devices import choose_device
 from warpmarks.system.machine import processor_name
 from warpmarks.system.memory import keep_freed_memory
 from warpmarks.system.progress import Progress, SilentProgress
-from warpmarks.training.precision import choose_precision
+from warpmarks.training.precision import (
+    choose_precision,
+    has_bfloat16_arithmetic,
+    name_of,
+)
 
 Value = TypeVar("Value")
 
@@ -76,6 +80,8 @@ def run_benchmark(
     keep_freed_memory()
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     config = override(load_recipe(recipe), [f"num_landmarks={num_landmarks}"])
+    precision = name_of(choose_precision(config.precision, where))
+    config = override(config, [f"precision={precision}"])
     variants = _variants(config, sizes, where, threads)
     progress.start("Measuring", len(variants) + 6)
 
@@ -123,8 +129,9 @@ def _variants(
     at_middle = override(config, [f"image.size={middle_size(config, sizes)}"])
     found = [(override(config, [f"image.size={size}"]), threads) for size in sizes]
     found.append((override(at_middle, [f"num_landmarks={MANY_LANDMARKS}"]), threads))
-    if choose_precision(config.precision, device) != torch.float32:
-        found.append((override(at_middle, ["precision=float32"]), threads))
+    if has_bfloat16_arithmetic(device):
+        other = "bfloat16" if config.precision == "float32" else "float32"
+        found.append((override(at_middle, [f"precision={other}"]), threads))
     if threads > 1 and device.type == "cpu":
         found.append((at_middle, 1))
     return found

@@ -1,7 +1,7 @@
 """What training goes on from: network, average, optimiser, schedule in one file, never a pickle."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import load_weights, read_about, read_tensors, write_tensors
 from warpmarks.system.parallel import processors
 from warpmarks.training.averaging import WeightAverage
+from warpmarks.training.precision import Precision
 from warpmarks.training.schedule import ScheduleState
 
 
@@ -29,6 +30,7 @@ def save_checkpoint(
     progressed: Progressed,
     schedule: dict[str, Any],
     average: WeightAverage,
+    precision: str,
 ) -> None:
     """Write the weights for detection and the state to go on from, each whole or not at all.
 
@@ -39,6 +41,7 @@ def save_checkpoint(
         "step": progressed.step,
         "seconds": progressed.seconds,
         "threads": torch.get_num_threads(),
+        "precision": precision,
     }
     weights = average.network.state_dict()
     state = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
@@ -85,6 +88,14 @@ def threads_of(folder: RunFolder) -> int | None:
         return None
     threads = read_about(folder.state_path).get("threads")
     return threads if isinstance(threads, int) and 1 <= threads <= processors() else None
+
+
+def precision_of(folder: RunFolder) -> Precision | None:
+    """The precision that the last checkpoint was computed in, None where there is none."""
+    if not folder.state_path.exists():
+        return None
+    told = read_about(folder.state_path).get("precision")
+    return next((name for name in get_args(Precision) if name == told), None)
 
 
 def _part(tensors: dict[str, Tensor], kind: str) -> dict[str, Tensor]:

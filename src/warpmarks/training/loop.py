@@ -33,7 +33,7 @@ class TrainingLoop(Generic[MeasuresT]):
     Args:
         processes: joined.
         folder: where checkpoints and log go.
-        config: the run's settings.
+        config: the run's settings, with the precision that auto means here.
         network: with its first weights, on the CPU.
         task: what the network learns.
         schedule: of the learning rate, with the budget.
@@ -242,6 +242,7 @@ class TrainingLoop(Generic[MeasuresT]):
                     self.progressed,
                     self.schedule.state(),
                     self.average,
+                    self.config.precision,
                 )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:

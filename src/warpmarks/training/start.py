@@ -23,9 +23,10 @@ from warpmarks.system.memory import keep_freed_memory
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.system.stages import STOPPED
 from warpmarks.system.threads import choose_threads
-from warpmarks.training.checkpoint import Progressed, threads_of
+from warpmarks.training.checkpoint import Progressed, precision_of, threads_of
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
+from warpmarks.training.precision import choose_precision, has_bfloat16_arithmetic, name_of
 from warpmarks.training.processes import Processes, count_processes
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Budget, Schedule
@@ -183,7 +184,8 @@ class Start:
     def _train(
         self, plan: RunPlan[MeasuresT], geometry: Geometry, processes: Processes, budget: Budget
     ) -> TrainingResult[MeasuresT]:
-        conduct, folder, config = self._conduct, self.folder, plan.config
+        conduct, folder = self._conduct, self.folder
+        config = self._with_precision(plan.config, processes)
         fabric, first = processes.fabric, processes.first
         progress = (conduct.get("progress") if first else None) or SilentProgress()
         cache = processes.in_turn(lambda: self._pictures(plan, geometry, progress))
@@ -204,6 +206,7 @@ class Start:
                 Schedule(config.schedule, budget, config.self_training.share),
                 conduct.get("clock", STOPPED),
             )
+            progress.message(f"computing in {config.precision} on {_place(processes)}")
             with ExitStack() as curves:
                 on_evaluation = conduct.get("on_evaluation")
                 with processes.together():
@@ -246,6 +249,21 @@ class Start:
             threads = threads_of(self.folder)
         if threads is not None or alone:
             choose_threads(threads)
+
+    def _with_precision(self, config: TrainingConfig, processes: Processes) -> TrainingConfig:
+        """The settings with the precision that auto means here, in all processes the same."""
+        device = processes.fabric.device
+        kept = None
+        if self.record is not None and config.precision == "auto" and device.type == "cpu":
+            kept = precision_of(self.folder)
+        if kept == "bfloat16" and not has_bfloat16_arithmetic(device):
+            kept = None
+        in_bfloat16 = False
+        if processes.first:
+            chosen = choose_precision(kept or config.precision, device)
+            in_bfloat16 = name_of(chosen) == "bfloat16"
+        agreed = processes.of_first(float(in_bfloat16)) > 0
+        return config.model_copy(update={"precision": "bfloat16" if agreed else "float32"})
 
     def _pictures(
         self, plan: RunPlan[MeasuresT], geometry: Geometry, progress: Progress
@@ -325,6 +343,15 @@ class Start:
             return
         if self.record.budget != kept:
             self.folder.update(self.record.model_copy(update={"budget": kept}))
+
+
+def _place(processes: Processes) -> str:
+    """What the network is computed by, in words."""
+    if processes.fabric.device.type == "cuda":
+        return counted(processes.count, "GPU")
+    if processes.count > 1:
+        return f"{processes.count} processes"
+    return counted(torch.get_num_threads(), "thread")
 
 
 def _check_not_past(budget: Budget, done: Progressed, run: Path) -> None:
