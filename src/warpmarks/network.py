@@ -33,6 +33,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
+from warpmarks.normalisation import BatchNorm2d
+
 MEAN, DEVIATION = 0.45, 0.25
 """Images in [0, 1] are brought to about zero mean and unit variance with these."""
 
@@ -67,7 +69,7 @@ class Coarse(nn.Module):
         for outputs in filters:
             layers += [
                 nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode=padding, bias=False),
-                nn.BatchNorm2d(outputs),
+                BatchNorm2d(outputs),
                 ReLU(),
             ]
             inputs = outputs
@@ -237,7 +239,7 @@ class LandmarkNetwork(nn.Module):
                 )
                 layer = [convolution]
             if not plain:
-                layer.append(nn.BatchNorm2d(outputs[index]))
+                layer.append(BatchNorm2d(outputs[index]))
             if index == 0:
                 # Before the rectifier, which then has a quarter of the cells: the same maps.
                 layer.append(nn.MaxPool2d(2))
@@ -279,9 +281,13 @@ class LandmarkNetwork(nn.Module):
             raise ValueError("this network was made without descriptors")
         features = self.layers[: self._before_scores]((images - MEAN) / DEVIATION)
         if not describe:
-            return self.layers[self._before_scores :](features) * self.score_scale
+            return self._scaled(self.layers[self._before_scores :](features))
         score_maps, descriptors = self._scores_and_descriptors(features)
-        return score_maps * self.score_scale, descriptors
+        return self._scaled(score_maps), descriptors
+
+    def _scaled(self, score_maps: Tensor) -> Tensor:
+        """The scores times their factor; by 1 nothing is gone through, forth or back."""
+        return score_maps if self.score_scale == 1 else score_maps * self.score_scale
 
     def _scores_and_descriptors(
         self, features: Float[Tensor, "batch channels rows columns"]

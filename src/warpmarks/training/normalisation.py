@@ -6,12 +6,12 @@ others the mean and the variance of its part, all normalise with those of the wh
 gradient goes back the same way: the run is that of one process, to rounding.
 """
 
-from typing import Any
-
 import torch
 import torch.distributed as dist
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from warpmarks.normalisation import Alone, BatchNorm2d, moments_of_parts
 
 
 def share_statistics(network: nn.Module) -> nn.Module:
@@ -20,12 +20,12 @@ def share_statistics(network: nn.Module) -> nn.Module:
     Parameters, buffers and their names are as before: weights go with any number of processes.
     """
     for module in network.modules():
-        if type(module) is nn.BatchNorm2d:
+        if type(module) in {nn.BatchNorm2d, BatchNorm2d}:
             module.__class__ = SharedBatchNorm2d
     return network
 
 
-class SharedBatchNorm2d(nn.BatchNorm2d):
+class SharedBatchNorm2d(BatchNorm2d):
     """While it trains, mean and variance are those of the inputs of all processes, equally many.
 
     Torch's `SyncBatchNorm` allows for parts of several sizes, for which the CPU waits for the GPU
@@ -36,63 +36,23 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         """Normalised maps of this process's images."""
         if not self.training:
             return super().forward(input)
-        normalised, mean, variance, count = _Normalised.apply(
-            input, self.weight, self.bias, self.eps
-        )
-        self._follow(mean, variance, count)
-        return normalised
-
-    @torch.no_grad()
-    def _follow(self, mean: Tensor, variance: Tensor, count: int) -> None:
-        """Have the statistics that detection normalises with follow, as torch does."""
-        assert self.momentum is not None
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
-        self.num_batches_tracked += 1
-        self.running_mean.lerp_(mean, self.momentum)
-        self.running_var.lerp_(variance * (count / max(1, count - 1)), self.momentum)
+        return self.normalise(input, AllProcesses())
 
 
-class _Normalised(torch.autograd.Function):
-    """(maps - mean) / deviation * weight + bias over all processes; with mean, variance, count."""
+class AllProcesses(Alone):
+    """Each process has an equal part of the batch."""
 
-    @staticmethod
-    def forward(
-        ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor, eps: float
-    ) -> tuple[Tensor, Tensor, Tensor, int]:
-        processes = dist.get_world_size()
-        # Torch's own pass for this, as var_mean takes twenty times as long on channels-last maps;
-        # its answer has the type of what it would update.
-        unused = weight.new_zeros(2, len(weight))
-        mine = torch.stack(torch.batch_norm_update_stats(maps, unused[0], unused[1], 0.0))
-        everyone = [torch.empty_like(mine) for _ in range(processes)]
+    def moments(
+        self, mean: Float[Tensor, " channels"], variance: Float[Tensor, " channels"]
+    ) -> tuple[Float[Tensor, " channels"], Float[Tensor, " channels"], int]:
+        """Mean and variance of the whole batch from those of this process, and how many share."""
+        mine = torch.stack([mean, variance])
+        everyone = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
         dist.all_gather(everyone, mine)
         means, variances = torch.stack(everyone, dim=1)
-        mean = means.mean(0)
-        # The variance of the whole: within the parts, and between them.
-        variance = (variances + (means - mean).square()).mean(0)
-        count = processes * maps.numel() // len(mean)
-        ctx.save_for_backward(maps, weight, mean, variance)
-        ctx.eps, ctx.count = eps, count
-        ctx.mark_non_differentiable(mean, variance)
-        normalised = F.batch_norm(maps, mean, variance, weight, bias, False, 0.0, eps)
-        return normalised, mean, variance, count
+        return *moments_of_parts(means, variances), len(everyone)
 
-    @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, Tensor, Tensor, None]:
-        maps, weight, mean, variance = ctx.saved_tensors
-        # As if mean and variance were constants, which gives the two sums that they add. Of a batch
-        # nothing was kept, which CUDA must be told by empty tensors: none at all is an error there.
-        kept = weight.new_empty(0)
-        of_maps, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            gradients[0], maps, weight, mean, variance, kept, kept, False, ctx.eps, [True] * 3
-        )
-        sums = torch.stack([of_weight, of_bias])
+    def add(self, sums: Float[Tensor, "some channels"]) -> Float[Tensor, "some channels"]:
+        """Each sum over the whole batch, from those of this process."""
         dist.all_reduce(sums)
-        through_deviation, through_mean = sums / ctx.count
-        inverse = (variance + ctx.eps).rsqrt()
-        slope = -weight * inverse.square() * through_deviation
-        level = -weight * inverse * through_mean - slope * mean
-        of_maps += torch.addcmul(level[:, None, None], maps, slope[:, None, None])
-        return of_maps, of_weight, of_bias, None
+        return sums
