@@ -92,6 +92,12 @@ for call in (
     lambda: warpmarks.locate_annotated(detector, images),
     lambda: warpmarks.locate_annotated(run, images),
     lambda: warpmarks.fit_on_images(detector, images),
+    lambda: warpmarks.read_annotated(None),
+    lambda: warpmarks.read_annotated(""),
+    lambda: warpmarks.PointDetector.load(run, None),
+    lambda: warpmarks.PointDetector.load(run, ""),
+    lambda: warpmarks.save_regressor(belonging.regressor, None),
+    lambda: warpmarks.save_regressor(belonging.regressor, ""),
     lambda: detector.probability_maps(images + "/00.png"),
     lambda: warpmarks.PointDetector(detector, belonging),
     lambda: warpmarks.PointDetector(detector, fit.regressor),
@@ -115,6 +121,9 @@ def test_what_is_of_the_wrong_kind_is_told_with_what_to_give(image_folder, tmp_p
     folder = repr(str(image_folder))
     lists = "one path; write several images into a text file, one a line"
     annotated = "what read_annotated(folder, split=...) gives"
+    here = "and '.' for the folder you are in"
+    named = "the name of a regressor or the path of one"
+    saved = "the path of a folder for the regressor"
     without = "fit_regressor(..., detector=detector.digest)"
     assert done.stdout.splitlines() == [
         f"source is of the type list: expected {lists}",
@@ -125,6 +134,12 @@ def test_what_is_of_the_wrong_kind_is_told_with_what_to_give(image_folder, tmp_p
         f"annotated is {folder}: expected {annotated}",
         f"detector is {str(tmp_path / 'run')!r}: expected what Detector.load(run) gives",
         f"annotated is {folder}: expected {annotated}",
+        "root is of the type NoneType: expected the folder of a set",
+        f"root is '': expected the folder of a set, {here}",
+        f"regressor is of the type NoneType: expected {named}",
+        f"regressor is '': expected {named}, {here}",
+        f"path is of the type NoneType: expected {saved}",
+        f"path is '': expected {saved}, {here}",
         "probability_maps was given one image: expected a list, [image]",
         "regressor is of the type Fit: expected the fit's .regressor",
         "the regressor that was given does not say which detector it was fitted with: fit it "

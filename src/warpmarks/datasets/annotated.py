@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from warpmarks.arguments import expect_whole
+from warpmarks.arguments import expect_path, expect_whole
 from warpmarks.datasets.image_set import ImageSet, find_images
 from warpmarks.datasets.layout import LandmarkTable, read_landmarks, read_split
 from warpmarks.datasets.project import (
@@ -114,7 +114,7 @@ def read_annotated(
         InputError: a file is missing or wrong, an annotated image is not there, or no image of the
             split is annotated.
     """
-    root = Path(root)
+    root = expect_path(root, "root", "the folder of a set")
     table_path = root / TABLE
     if root.is_file():
         raise InputError(

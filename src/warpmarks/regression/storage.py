@@ -57,10 +57,11 @@ def regressor_path(name: str | Path, run: str | Path | None = None) -> Path:
     """Where a regressor lies: a bare word is a name inside the run, anything else a path.
 
     Raises:
-        InputError: a bare word, where there is no run.
+        InputError: a bare word, where there is no run, or no path at all.
     """
+    path = expect_path(name, "regressor", "the name of a regressor or the path of one")
     if not is_bare(name):
-        return Path(name)
+        return path
     if run is None:
         raise InputError(
             f"the regressor {name} is a name without a run: give a path such as ./{name}"
@@ -94,7 +95,8 @@ def save_regressor(
         InputError: something is there that may not be replaced, it cannot be written, or the
             regressor does not say which detector it belongs to.
     """
-    path, regressor = Path(path), expect_regressor(regressor)
+    path = expect_path(path, "path", "the path of a folder for the regressor")
+    regressor = expect_regressor(regressor)
     if not regressor.detector:
         raise InputError(
             f"{path} would belong to no detector: fit the regressor with "
