@@ -238,6 +238,15 @@ def test_the_batch_size_changes_nothing(trained: Detector, tmp_path: Path, batch
         same(first.detection, second.detection)
 
 
+@pytest.mark.parametrize("none", [0, -1])
+def test_no_threads_cannot_read(trained: Detector, tmp_path: Path, none: int) -> None:
+    images = save_set(tmp_path, 2)
+    with pytest.raises(InputError, match=f"workers is {none}: expected"):
+        next(trained.detect_images(images, workers=none))
+    with pytest.raises(InputError, match=f"workers is {none}: expected"):
+        trained.read(images.paths(), workers=none)
+
+
 def test_unreadable_images_keep_their_place(trained: Detector, tmp_path: Path) -> None:
     images = save_set(tmp_path, 24, broken=(3,))
     found = list(trained.detect_images(images, batch_size=5))

@@ -175,18 +175,19 @@ class ImageDetector(ABC):
             progress: told of the images.
 
         Raises:
-            InputError: there are no images, or the batch size is none.
+            InputError: there are no images, or the batch size or the number of threads is none.
             TooManyUnreadable: more than 5 % of the images cannot be read and ``allow_unreadable``
                 is not set.
         """
         images = as_images(images)
         expect_whole(batch_size, "batch_size")
+        readers = _readers(workers)
         progress = progress or SilentProgress()
         total = already + len(images.names)
         progress.start("Detecting", total, already)
         failed, first_failed = 0, ""
         paths = (images.root / name for name in images.names)
-        with Workers(workers or processors()) as threads:
+        with Workers(readers) as threads:
             waiting = threads.in_order(self._read_or_reason, paths, results_ahead=2 * batch_size)
             reads = zip(images.names, waiting, strict=True)
             while chunk := list(itertools.islice(reads, batch_size)):
@@ -219,8 +220,11 @@ class ImageDetector(ABC):
         Args:
             images: to read.
             workers: threads that read them; as many as there are processors if not given.
+
+        Raises:
+            InputError: the number of threads is none.
         """
-        with Workers(workers or processors()) as threads:
+        with Workers(_readers(workers)) as threads:
             return list(threads.in_order(self._read_or_reason, images, results_ahead=len(images)))
 
     def attempt(self, read: "Sequence[ReadImage | UnreadableImage]") -> list[Detection | str]:
@@ -250,6 +254,10 @@ class ImageDetector(ABC):
         ]
         sizes = np.array([(width, height) for _, (height, width) in read], dtype=np.float64)
         return Detection(np.stack(landmarks), scores, sizes)
+
+
+def _readers(workers: int | None) -> int:
+    return processors() if workers is None else expect_whole(workers, "workers")
 
 
 ReadImage: TypeAlias = tuple[
