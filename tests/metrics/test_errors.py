@@ -15,6 +15,7 @@ from warpmarks.metrics.errors import (
     point_distances,
     relative_errors,
 )
+from warpmarks.points import Normaliser
 
 LENGTHS = np.array([20.0, 11.0, 7.0, 30.0, 13.0])
 
@@ -75,6 +76,21 @@ def test_an_annotated_point_without_prediction_is_not_passed_over():
     predicted[2, 1, 1] = np.nan
     with pytest.raises(ValueError, match="no prediction"):
         point_distances(predicted, annotated)
+
+
+@pytest.mark.parametrize("box", ["box", "box-side"])
+def test_a_box_needs_two_points_of_an_image(box: str):
+    points = np.full((3, 2, 2), np.nan)
+    points[[0, 1, 2], [0, 1, 0]] = [[3, 7], [20, 5], [1, 1]]
+    names = ("a", "b", "c")
+    normaliser = Normaliser(box, box)
+    where = {"normaliser": box, "source": "set.csv"}
+    lengths = normaliser.lengths(points, np.full((3, 2), 30.0))
+    with pytest.raises(InputError, match=r"^set.csv: no image has two annotated points, .* image"):
+        checked_lengths(lengths, points, names, **where)
+    points[1, 0] = [4, 9]
+    lengths = normaliser.lengths(points, np.full((3, 2), 30.0))
+    assert_allclose(checked_lengths(lengths, points, names, **where), [np.nan, lengths[1], np.nan])
 
 
 def test_the_normaliser_must_have_a_length_where_there_are_points():

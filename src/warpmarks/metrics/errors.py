@@ -62,6 +62,11 @@ def checked_lengths(
             f"({counted(len(flat), 'image')}): correct its points or choose another --normaliser"
         )
     if not (scored & np.isfinite(lengths)).any():
+        if normaliser in {"box", "box-side"}:
+            raise InputError(
+                f"{source}: no image has two annotated points, and the box around one has no "
+                "length: give --normaliser image, or annotate two points or more"
+            )
         raise InputError(
             f"{source}: the points of the normaliser {normaliser} are annotated on none of the "
             f"images ({counted(len(names), 'image')}): choose another --normaliser"
