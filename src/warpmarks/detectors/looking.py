@@ -22,7 +22,7 @@ from warpmarks.warps.copies import copies_around
 from warpmarks.warps.pose import Pose, pose_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sight:
     """What was found on pictures, and what the last look at them saw, of several copies the first.
 

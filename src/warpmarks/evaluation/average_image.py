@@ -30,7 +30,7 @@ STIFFNESS = 0.02
 """Of the splines, in centred coordinates: landmarks jitter, and a picture should not with them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class AverageImage:
     """What the average shows, in the frame of the view.
 

@@ -16,7 +16,7 @@ from warpmarks.wording import counted
 FOLDS = 5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BothWays:
     """Errors over the normaliser; 0 is best.
 

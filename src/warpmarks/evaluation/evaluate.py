@@ -15,7 +15,7 @@ from warpmarks.points import PointScheme
 from warpmarks.regression.examples import Examples
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class SetEvaluation:
     """What the landmarks of a run are worth on annotated images.
 

@@ -48,7 +48,7 @@ class Spread:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelDraw:
     """One draw of annotated images, and the fit on them."""
 
@@ -153,7 +153,7 @@ class LabelledPool:
         return self.annotated if labels is None else self.annotated.draw(labels, seed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelCount:
     """Errors over the normaliser of fits on one number of annotated images, one for each draw.
 

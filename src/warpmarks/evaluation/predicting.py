@@ -21,7 +21,7 @@ FOLDS_SHARE = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictions:
     """Points of images, in pixels of the original images.
 

@@ -41,7 +41,7 @@ class PointScore:
     pixels: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Score:
     """Errors of a predictor over all annotated points, as shares of the normaliser.
 

@@ -9,7 +9,7 @@ from warpmarks.metrics.errors import checked_lengths
 from warpmarks.points import Normaliser
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Landmarks and annotations of n images, in pixels of the original images.
 

@@ -113,7 +113,7 @@ def fit_geometric(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Part:
     """Points that are annotated on the same images.
 

@@ -37,7 +37,7 @@ MEETING = 1e-6
 left is rounding, and no shape."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Interpolation:
     """The system above, solved for every place.
 

@@ -25,7 +25,7 @@ FEW = 0.01
 """The weight where leave-one-out says nothing, as with one image, in the same unit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlainMaps:
     """The plain maps of every ridge weight, on the same images.
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LinearMap:
     """y = W x + offset in centred coordinates, and how far it may be trusted.
 

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pattern:
     """Points that are annotated on just the same images.
 

@@ -19,7 +19,7 @@ UNDEFINED = 1e-9
 """Without an image that has a leverage of 1, less this, the rest do not determine the fit."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ridge:
     """The decomposed inputs of a ridge regression.
 

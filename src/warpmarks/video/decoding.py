@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _KEYLESS = "the frames that it builds on cannot be decoded"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VideoFrame:
     """One frame.
 

@@ -83,7 +83,7 @@ class Bends(nn.Module):
         return BentPose(self, pose, self.solver @ off)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BentPose:
     """v to a smooth displacement of v, and that through a similarity; of each image its own.
 

@@ -25,7 +25,7 @@ TINY = 1e-7
 """Squared length that lies beyond doubt: landmarks in one place have neither turn nor size."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pose:
     """v to a turn and a scale of v, and a shift; of each image its own.
 
