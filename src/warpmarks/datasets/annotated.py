@@ -151,7 +151,8 @@ def read_annotated(
         name for name in found.names if name in rows and np.isfinite(table.points[rows[name]]).any()
     ]
     resized = _resized(root, found.root, names) if project else []
-    names = [name for name in names if name not in set(resized)]
+    of_other_sizes = set(resized)
+    names = [name for name in names if name not in of_other_sizes]
     notices = _notices(missing, resized, found.root) if project and not partial else ()
     if not names and notices:
         raise InputError(f"{root} has no labelled image that is as it was: {'; '.join(notices)}")
