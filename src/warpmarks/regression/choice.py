@@ -1,9 +1,12 @@
-"""Choosing the weights of a regression by its leave-one-out errors, never by the user."""
+"""Choosing the weights of a regression, and its way, by leave-one-out errors, never by the user."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Float
+
+Candidate = TypeVar("Candidate")
 
 
 def mean_distance(errors: Float[np.ndarray, "*shape 2"]) -> float:
@@ -14,8 +17,8 @@ def mean_distance(errors: Float[np.ndarray, "*shape 2"]) -> float:
 
 
 def least(
-    candidates: Sequence[float], score: Callable[[float], float], *, otherwise: float
-) -> float:
+    candidates: Sequence[Candidate], score: Callable[[Candidate], float], *, otherwise: Candidate
+) -> Candidate:
     """The candidate with the lowest score; ``otherwise`` where no score is finite."""
     scores = [score(candidate) for candidate in candidates]
     best = int(np.argmin(scores))
@@ -27,11 +30,11 @@ WITHIN = 0.5
 
 
 def simplest(
-    candidates: Sequence[float],
-    left_out: Callable[[float], Float[np.ndarray, "images points 2"]],
+    candidates: Sequence[Candidate],
+    left_out: Callable[[Candidate], Float[np.ndarray, "images points 2"]],
     *,
-    otherwise: float,
-) -> float:
+    otherwise: Candidate,
+) -> Candidate:
     """The first candidate that is not clearly worse than the best.
 
     Left-out errors of few images have a spread of their own, and their minimum is often a candidate

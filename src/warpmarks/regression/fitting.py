@@ -179,13 +179,13 @@ def _fit_by(
     plain = geometric = fit_geometric(landmarks, annotations, bias=bias, copies=copies)
     if mirrored is not None:
         geometric = _with_mirror(plain, landmarks, annotations, bias, copies, mirrored, scheme)
-    ways = [("geometric", geometric)]
+    ways = {"geometric": geometric}
     if method == "auto" and count >= FEWEST:
-        ways.append(("linear", fit_linear(landmarks, annotations, bias=bias)))
-    choices = range(len(ways))
-    chosen = int(simplest(choices, lambda way: ways[int(way)][1].errors, otherwise=0))
+        ways["linear"] = fit_linear(landmarks, annotations, bias=bias)
+    chosen = simplest(tuple(ways), lambda way: ways[way].errors, otherwise="geometric")
     # What is said of the mirror knows of every image's annotations, the one left out included.
-    return ("geometric", replace(geometric, errors=plain.errors)) if chosen == 0 else ways[chosen]
+    ways["geometric"] = replace(geometric, errors=plain.errors)
+    return chosen, ways[chosen]
 
 
 def _with_mirror(
