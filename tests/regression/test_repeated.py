@@ -6,6 +6,7 @@ from numpy.random import default_rng
 from numpy.testing import assert_allclose
 
 from evaluation.made_examples import SCHEME, made_examples
+from warpmarks.errors import InputError
 from warpmarks.evaluation.predicting import predict_by_folds
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
@@ -30,6 +31,14 @@ def _in_mirror(examples: Examples) -> Examples:
     return replace(
         examples, landmarks=landmarks, annotations=examples.annotations * [-1, 1] + width
     )
+
+
+def test_copies_of_other_images_are_refused_where_pictures_repeat():
+    _, several = _repeated()
+    warped = several.subset(np.append(np.arange(len(several)), 0))
+    warped = replace(warped, names=(*several.names, "other.png"))
+    with pytest.raises(InputError, match="9 warped copies were given for 8 images"):
+        fit_regressor(several, SCHEME, method="warps", warped=warped)
 
 
 @pytest.mark.parametrize("method", ["linear", "geometric", "auto"])

@@ -99,26 +99,43 @@ def fit_regressor(
             "landmarks and points"
         )
     alike = first_alike(examples)
-    if (alike < np.arange(len(examples))).any():
-        distinct, rows = merged(examples, alike)
-        names = set(distinct.names)
-        fit = fit_regressor(
-            distinct,
-            scheme,
-            method=method,
-            bias=bias,
-            detector=detector,
-            warped=None
-            if warped is None
-            else warped.subset(np.flatnonzero([name in names for name in warped.names])),
-            mirrored=None if mirrored is None else merged(mirrored, alike)[0],
-        )
-        regressor = replace(
-            fit.regressor,
-            fitted_on=len(examples),
-            fitted_names=frozenset(map(short_hash, examples.names)),
-        )
-        return _fit_of(examples, regressor, fit.left_out[rows], fit.chosen)
+    distinct, rows = merged(examples, alike)
+    if warped is not None:
+        again = set(examples.names).difference(distinct.names)
+        warped = warped.subset(np.flatnonzero([name not in again for name in warped.names]))
+    if mirrored is not None:
+        mirrored, _ = merged(mirrored, alike)
+    name, fitted = _fit_pictures(distinct, scheme, method, bias, warped, mirrored)
+    regressor = Regressor(
+        fitted.weights,
+        fitted.offset if bias else None,
+        scheme,
+        name,
+        detector,
+        len(examples),
+        mean_shape(distinct.annotations, distinct.sizes),
+        frozenset(map(short_hash, examples.names)),
+    )
+    predicted = pixels_to_centred(distinct.annotations, distinct.sizes) - fitted.errors
+    left_out = centred_to_pixels(predicted, distinct.sizes)[rows]
+    return Fit(
+        regressor,
+        left_out,
+        np.linalg.norm(examples.annotations - left_out, axis=-1),
+        scheme.normaliser.lengths(examples.annotations, examples.sizes),
+        fitted.chosen,
+    )
+
+
+def _fit_pictures(
+    examples: Examples,
+    scheme: PointScheme,
+    method: str,
+    bias: bool,
+    warped: Examples | None,
+    mirrored: Examples | None,
+) -> tuple[str, LinearMap]:
+    """The map of images of which each shows another picture, and the way it was fitted."""
     landmarks = pixels_to_centred(examples.landmarks, examples.sizes)
     annotations = pixels_to_centred(examples.annotations, examples.sizes)
     copies = None
@@ -130,36 +147,8 @@ def fit_regressor(
         )
     if method == "warps":
         assert copies is not None
-        name, fitted = (
-            "warps",
-            fit_warped(landmarks, annotations, *copies, bias=bias),
-        )
-    else:
-        name, fitted = _fit_by(method, landmarks, annotations, bias, copies, mirrored, scheme)
-    regressor = Regressor(
-        fitted.weights,
-        fitted.offset if bias else None,
-        scheme,
-        name,
-        detector,
-        len(examples),
-        mean_shape(examples.annotations, examples.sizes),
-        frozenset(map(short_hash, examples.names)),
-    )
-    left_out = centred_to_pixels(annotations - fitted.errors, examples.sizes)
-    return _fit_of(examples, regressor, left_out, fitted.chosen)
-
-
-def _fit_of(
-    examples: Examples, regressor: Regressor, left_out: np.ndarray, chosen: Mapping[str, float]
-) -> Fit:
-    return Fit(
-        regressor,
-        left_out,
-        np.linalg.norm(examples.annotations - left_out, axis=-1),
-        regressor.scheme.normaliser.lengths(examples.annotations, examples.sizes),
-        chosen,
-    )
+        return "warps", fit_warped(landmarks, annotations, *copies, bias=bias)
+    return _fit_by(method, landmarks, annotations, bias, copies, mirrored, scheme)
 
 
 def _fit_by(
