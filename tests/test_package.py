@@ -1,7 +1,9 @@
+import inspect
 import os
 import re
 import subprocess
 import sys
+from typing import get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -38,6 +40,15 @@ def test_public_names_are_the_ones_of_their_modules():
 
     assert warpmarks.InputError is InputError
     assert set(warpmarks.__all__) <= set(dir(warpmarks))
+
+
+@pytest.mark.parametrize("name", warpmarks.__all__)
+def test_what_a_public_function_gives_has_a_public_name(name):
+    public = getattr(warpmarks, name)
+    given = get_type_hints(public)["return"] if inspect.isfunction(public) else public
+    for kind in (given, get_origin(given), *get_args(given)):
+        if inspect.isclass(kind) and kind.__module__.startswith("warpmarks"):
+            assert kind.__name__ in {*warpmarks.__all__, "PairMeasures", "PointMeasures"}
 
 
 def test_an_unknown_name_is_an_attribute_error():

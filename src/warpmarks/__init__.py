@@ -8,36 +8,45 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
-    from warpmarks.datasets.annotated import read_annotated
-    from warpmarks.datasets.image_set import find_images
+    from warpmarks.datasets.annotated import AnnotatedSet, read_annotated
+    from warpmarks.datasets.image_set import ImageSet, find_images
+    from warpmarks.detectors.base import NamedDetection
     from warpmarks.detectors.detector import Detection, Detector
     from warpmarks.detectors.exported import ExportedDetector
     from warpmarks.detectors.point_detector import PointDetector
     from warpmarks.errors import InputError
     from warpmarks.evaluation.fit_on_images import fit_on_images
     from warpmarks.evaluation.locating import locate_annotated
+    from warpmarks.points import PointScheme
     from warpmarks.recipe_reading import load_recipe
+    from warpmarks.regression.examples import Examples
     from warpmarks.regression.fitting import Fit, fit_regressor
     from warpmarks.regression.regressor import Regressor
     from warpmarks.regression.storage import load_regressor, save_regressor
     from warpmarks.report.run_report import report_run
     from warpmarks.system.memory import keep_freed_memory
-    from warpmarks.training import finetune, supervise, train
+    from warpmarks.training import TrainingResult, finetune, supervise, train
     from warpmarks.video.detecting import FramePoints, detect_video
     from warpmarks.video.extracting import find_frames
 
     __version__: str
 
 __all__ = [
+    "AnnotatedSet",
     "Detection",
     "Detector",
+    "Examples",
     "ExportedDetector",
     "Fit",
     "FramePoints",
+    "ImageSet",
     "InputError",
+    "NamedDetection",
     "PointDetector",
+    "PointScheme",
     "Regressor",
     "TrainingConfig",
+    "TrainingResult",
     "__version__",
     "detect_video",
     "find_frames",
@@ -57,15 +66,21 @@ __all__ = [
 ]
 
 _HOME_OF = {
+    "AnnotatedSet": "warpmarks.datasets.annotated",
     "Detection": "warpmarks.detectors.detector",
     "Detector": "warpmarks.detectors.detector",
+    "Examples": "warpmarks.regression.examples",
     "ExportedDetector": "warpmarks.detectors.exported",
     "Fit": "warpmarks.regression.fitting",
     "FramePoints": "warpmarks.video.detecting",
+    "ImageSet": "warpmarks.datasets.image_set",
     "InputError": "warpmarks.errors",
+    "NamedDetection": "warpmarks.detectors.base",
     "PointDetector": "warpmarks.detectors.point_detector",
+    "PointScheme": "warpmarks.points",
     "Regressor": "warpmarks.regression.regressor",
     "TrainingConfig": "warpmarks.configuration",
+    "TrainingResult": "warpmarks.training",
     "detect_video": "warpmarks.video.detecting",
     "find_frames": "warpmarks.video.extracting",
     "find_images": "warpmarks.datasets.image_set",
