@@ -39,13 +39,13 @@ class HealthTable:
             f" {evaluation.pairs_per_second:>8.1f} {measures.loss:>10.4f}"
             f"  {self.own_columns(measures)}"
             f" {measures.health.equivariance_error_percent:>8.2f} %"
-            f" {100 * median(measures.health.follow):>6.0f} %"
+            f" {100 * median(measures.health.follow):>z6.0f} %"
             f" {self.troubles(measures.health)}"
         )
 
     def own_columns(self, measures: "PairMeasures") -> str:
         """What only this kind of run has."""
-        return f"{measures.equivariance:>12.4f}  {measures.diversity:>9.4f}"
+        return f"{measures.equivariance:>12.4f}  {measures.diversity:>z9.4f}"
 
     def troubles(self, health: "Health") -> str:
         """Numbers of landmarks in trouble."""

@@ -22,6 +22,7 @@ from warpmarks.training.pace import Pace
 from warpmarks.training.processes import Processes
 from warpmarks.training.schedule import Schedule
 from warpmarks.training.task import Evaluation, MeasuresT, Task
+from warpmarks.wording import counted
 
 REFERENCE_EVERY = 250
 """Steps of self-training after which it is found anew where landmarks usually are."""
@@ -103,7 +104,7 @@ class TrainingLoop(Generic[MeasuresT]):
             while not self.schedule.over(done.step, done.seconds):
                 before = done.seconds
                 if self.schedule.turn(done.step, done.seconds):
-                    progress.message(f"self-training begins after {done.step:,} steps")
+                    progress.message(f"self-training begins after {counted(done.step, 'step')}")
                 taught = self.schedule.self_training_steps(done.step)
                 if taught is not None and taught % REFERENCE_EVERY == 0:
                     self._renew_reference()
