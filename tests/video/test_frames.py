@@ -35,6 +35,13 @@ def test_frames_are_the_videos_own(tmp_path):
         assert ColourDetector()(path).landmarks == pytest.approx(place(number), abs=0.4)
 
 
+def test_a_name_as_long_as_a_disk_takes_gives_frames(tmp_path):
+    clip = write_video(tmp_path / "clip.mp4", 3).rename(tmp_path / f"{'猫' * 83}a.mp4")
+    images = find_frames([clip], frames=2, cache_dir=tmp_path / "cache")
+    assert numbers(images) == [0, 2]
+    assert re.fullmatch("猫{66}-[0-9a-f]{16}", images.root.name)
+
+
 def test_a_short_video_gives_all_its_frames(tmp_path):
     clip = write_video(tmp_path / "clip.mp4", 7)
     for choice in ("even", "difference"):

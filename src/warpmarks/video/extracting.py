@@ -34,6 +34,7 @@ from warpmarks.wording import counted
 FRAMES = 500
 _VERSION = 1  # part of every key: raise it when other frames or pixels would be taken
 _QUALITY = 95
+_NAME = 200  # bytes, at most, of a video's name in that of its folder
 _TOLD = "told.txt"
 _LIST = ("videos", "the path of a video or of a folder of videos, or a list of such paths")
 
@@ -122,7 +123,7 @@ def _opened(
 def _folder(video: Video, frames: int, choice: FrameChoice, home: Path, progress: Progress) -> Path:
     """The folder with the frames of one video, made if it is not there."""
     file = video.path
-    folder = home / f"{file.name}-{_key(file, frames, choice)}"
+    folder = home / f"{_beginning(file.name)}-{_key(file, frames, choice)}"
     if not folder.is_dir():
         _make(folder, video, frames, choice, progress)
     for line in _told(folder):
@@ -193,6 +194,12 @@ def _told(folder: Path) -> list[str]:
         return (folder / _TOLD).read_text("utf-8").splitlines()
     except OSError:
         return []  # nothing is to be told
+
+
+def _beginning(name: str) -> str:
+    """What leaves room for a key where a name may have 255 bytes."""
+    whole = name.encode(errors="surrogateescape")
+    return name if len(whole) <= _NAME else whole[:_NAME].decode(errors="ignore")
 
 
 def _key(file: Path, frames: int, choice: FrameChoice) -> str:
