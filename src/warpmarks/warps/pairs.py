@@ -2,7 +2,8 @@
 
 x' is sampled from the picture I in one step, never from x, so it is as sharp as x and shows picture
 where x ends. The warp that relates the two images is g = g2: it takes a point v of x' to the point
-g(v) of x that shows the same place of the picture.
+g(v) of x that shows the same place of the picture. (The paper prints g2 o g1: by x' = x o g2, from
+which eqs. 5 and 6 follow, a point v of x' goes through g2 first and then through g1.)
 """
 
 from dataclasses import dataclass
