@@ -110,7 +110,7 @@ def write(path: Path, table: PointTable) -> None:
     every = list({id(video): video for video, _ in places.values()}.values())
     labels = sleap_io.Labels(frames, videos=every, skeletons=[skeleton])
     with atomic_path(path) as temporary:
-        labels.save(str(temporary), embed=False, verbose=False)
+        labels.save(str(temporary), format="slp", embed=False, verbose=False)
 
 
 def _library() -> Any:
