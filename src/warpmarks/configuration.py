@@ -4,12 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
+from warpmarks.limits import LEAST_VIEW, MOST_BATCH, MOST_COPIES, MOST_LANDMARKS, MOST_VIEW
 from warpmarks.wording import counted
 
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
-
-MOST_COPIES = 16
 
 
 class SettingsGroup(BaseModel):
@@ -21,7 +20,7 @@ class SettingsGroup(BaseModel):
 class ImageConfig(SettingsGroup):
     """How images are laid into the network's view."""
 
-    size: Annotated[int, Field(ge=16, le=1024)] = 80
+    size: Annotated[int, Field(ge=LEAST_VIEW, le=MOST_VIEW)] = 80
     """Side of the view in pixels; a view that is not square has about size x size pixels."""
     aspect: Literal["auto"] | Annotated[float, Field(ge=0.25, le=4)] = "auto"
     """Width over height of the view; auto takes the middle one of the images'."""
@@ -174,9 +173,9 @@ class ScheduleConfig(SettingsGroup):
 class TrainingConfig(SettingsGroup):
     """Everything that decides what a run computes, but for its images and its budget."""
 
-    num_landmarks: Annotated[int, Field(ge=1, le=1000)] = 10
+    num_landmarks: Annotated[int, Field(ge=1, le=MOST_LANDMARKS)] = 10
     """K."""
-    batch_size: Annotated[int, Field(ge=1, le=4096)] = 16
+    batch_size: Annotated[int, Field(ge=1, le=MOST_BATCH)] = 16
     """Pairs a step."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Of first weights, order of the images, warps and colours."""

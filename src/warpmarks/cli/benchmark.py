@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite
+from warpmarks.limits import LEAST_VIEW, MOST_VIEW
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ def benchmark(
         list[int] | None,
         typer.Option(
             "--size",
-            min=16,
-            max=1024,
+            min=LEAST_VIEW,
+            max=MOST_VIEW,
             show_default="64, 80, 128",
             help="Side of the view in pixels; repeatable.",
         ),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Settings, Threads
+from warpmarks.limits import MOST_LANDMARKS
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ def demo(
             min=1, show_default="as --minutes", help="Training steps, in place of minutes."
         ),
     ] = None,
-    landmarks: Annotated[int, typer.Option(min=1, max=1000, help="Number of landmarks K.")] = 10,
+    landmarks: Annotated[
+        int, typer.Option(min=1, max=MOST_LANDMARKS, help="Number of landmarks K.")
+    ] = 10,
     images: Annotated[
         int, typer.Option(min=20, help="Images to render; a tenth of them is not trained on.")
     ] = 2000,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from warpmarks.limits import LEAST_VIEW, MOST_BATCH, MOST_COPIES, MOST_VIEW
+
 
 class Device(StrEnum):
     """Where the work is done."""
@@ -58,7 +60,7 @@ Copies = Annotated[
     int | None,
     typer.Option(
         min=1,
-        max=16,
+        max=MOST_COPIES,
         show_default="the run's; 3 of the default recipe",
         help="Copies of the object, a little turned, shifted and resized, that the last look sees; "
         "landmarks are means of theirs. 1 takes half the time of 3 and moves off more.",
@@ -129,8 +131,8 @@ Seed = Annotated[
 ImageSize = Annotated[
     int | None,
     typer.Option(
-        min=16,
-        max=1024,
+        min=LEAST_VIEW,
+        max=MOST_VIEW,
         show_default="the settings', 96",
         help="Side in pixels of the view the network sees.",
     ),
@@ -139,7 +141,7 @@ BatchSize = Annotated[
     int | None,
     typer.Option(
         min=1,
-        max=4096,
+        max=MOST_BATCH,
         show_default="the settings', 16",
         help="Pairs of images, or annotated images, a step.",
     ),

@@ -27,6 +27,7 @@ from warpmarks.cli.options import (
     Threads,
 )
 from warpmarks.cli.video import FrameChoiceOption, Frames, ImagesOrVideos
+from warpmarks.limits import MOST_LANDMARKS
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
@@ -40,7 +41,10 @@ def train(
     landmarks: Annotated[
         int | None,
         typer.Option(
-            min=1, max=1000, show_default="the settings', 10", help="Number of landmarks K."
+            min=1,
+            max=MOST_LANDMARKS,
+            show_default="the settings', 10",
+            help="Number of landmarks K.",
         ),
     ] = None,
     steps: Steps = None,

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from warpmarks.arguments import expect_whole
-from warpmarks.configuration import MOST_COPIES, TrainingConfig
+from warpmarks.configuration import TrainingConfig
 from warpmarks.errors import InputError
+from warpmarks.limits import MOST_COPIES
 from warpmarks.points import PointScheme
 
 FORMAT = 2

@@ -1,0 +1,15 @@
+"""Limits that settings and the flags for them share.
+
+They stand apart from the settings, as `--help` says them and is to answer at once.
+"""
+
+LEAST_VIEW, MOST_VIEW = 16, 1024
+"""Side of the network's view in pixels."""
+
+MOST_LANDMARKS = 1000
+
+MOST_BATCH = 4096
+"""Pairs of images, or annotated images, a step."""
+
+MOST_COPIES = 16
+"""Of the object, in the last look."""
