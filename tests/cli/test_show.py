@@ -10,7 +10,9 @@ def test_pictures_and_report_are_written_where_they_were_asked_for(
     images = shutil.copytree(image_folder, tmp_path / "own")
     output, empty = images / "shown", images / "empty.png"
     empty.touch()
-    code, out, err = warpmarks("show", trained_run, images, "--output", output)
+    code, out, err = warpmarks(
+        "show", trained_run, images, "--output", output, "--allow-unreadable"
+    )
     assert code == 0, err
     assert f"left out: {empty} cannot be read as an image: the file is empty\n" in err
     empty.unlink()
@@ -21,6 +23,29 @@ def test_pictures_and_report_are_written_where_they_were_asked_for(
     assert f"<h1>{trained_run.name} on own</h1>" in page
     assert "Images shown" in page
     assert find_images(images).names == find_images(image_folder).names
+
+
+def test_many_unreadable_images_stop_it_unless_allowed_as_they_stop_detect(
+    warpmarks, trained_run, image_folder, tmp_path
+):
+    images = tmp_path / "images"
+    for copy in range(4):
+        shutil.copytree(image_folder, images / str(copy))
+    output = tmp_path / "shown"
+    (images / "1" / "bad.png").touch()
+    (images / "1" / "none.png").touch()
+    code, _, err = warpmarks("show", trained_run, images, "--output", output)
+    assert code == 0, err
+    assert err.count("left out: ") == 2  # of 50
+    (images / "1" / "third.png").touch()
+    code, _, told = warpmarks("show", trained_run, images, "--output", tmp_path / "again")
+    assert (code, (tmp_path / "again" / "report.html").exists()) == (2, False)
+    assert f"error: {images}: 3 of 51 images cannot be read, for instance 1/" in told
+    assert told.endswith("or go on without them with --allow-unreadable\n")
+    detected = warpmarks("detect", trained_run, images, "--output", tmp_path / "points.csv")
+    assert (detected[0], "3 of 51 images cannot be read" in detected[2]) == (2, True)
+    command = ("show", trained_run, images, "--output", tmp_path / "again")
+    assert warpmarks(*command, "--allow-unreadable")[0] == 0
 
 
 def test_the_report_knows_why_training_ended(warpmarks, run_copy, image_folder, tmp_path):

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from warpmarks.cli.options import Cache, Device, DeviceChoice, Overwrite, Run, Split, Threads
+from warpmarks.cli.options import (
+    AllowUnreadable,
+    Cache,
+    Device,
+    DeviceChoice,
+    Overwrite,
+    Run,
+    Split,
+    Threads,
+)
 from warpmarks.cli.video import FrameChoiceOption, Frames, ImagesOrVideos
 
 
@@ -19,6 +28,7 @@ def show(
     frames: Frames = None,
     frame_choice: FrameChoiceOption = None,
     overwrite: Overwrite = False,
+    allow_unreadable: AllowUnreadable = False,
     device: DeviceChoice = Device.AUTO,
     threads: Threads = None,
     cache: Cache = None,
@@ -40,7 +50,15 @@ def show(
             frames=frames,
             choice=frame_choice,
             cache=cache,
+            allow_unreadable=allow_unreadable,
             progress=progress,
         )
-        report = report_run(run, image_set, output=output, detector=detector, progress=progress)
+        report = report_run(
+            run,
+            image_set,
+            output=output,
+            detector=detector,
+            allow_unreadable=allow_unreadable,
+            progress=progress,
+        )
     print(f"{report}: open it in a browser; the pictures are in {output / 'pictures'}")

@@ -111,6 +111,7 @@ def train_and_report(
                     ending=ending(folder.record().budget, result.steps, result.seconds),
                     advice=result.advice,
                     device=conduct.get("device", "auto"),
+                    allow_unreadable=True,
                     progress=progress,
                 )
         except KeyboardInterrupt:

@@ -147,7 +147,7 @@ def find_images_or_frames(
     frames: int | None,
     choice: FrameChoice | None,
     cache: Path | None = None,
-    allow_unreadable: bool | None = None,
+    allow_unreadable: bool = False,
     progress: "Progress | None" = None,
 ) -> "ImageSet":
     """The images that are meant, or frames of the videos that are meant.

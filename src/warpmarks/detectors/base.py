@@ -29,6 +29,25 @@ class TooManyUnreadable(InputError):  # noqa: N818
     """More images of a set than `MAX_UNREADABLE` cannot be read; ends with a flag to go on with."""
 
 
+def check_unreadable(images: ImageSet, failed: int, first_failed: str, *, of: int) -> None:
+    """Raise where too many images cannot be read to go on without a word.
+
+    Args:
+        images: that are read.
+        failed: how many of them could not be read so far.
+        first_failed: one of them, with the reason.
+        of: how many there are.
+
+    Raises:
+        TooManyUnreadable: see there.
+    """
+    if failed > MAX_UNREADABLE * of:
+        raise TooManyUnreadable(
+            f"{images.source}: {failed} of {of} images cannot be read, for instance "
+            f"{first_failed}: mend or remove them, or go on without them with --allow-unreadable"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Detection:
     """Landmarks of one image, or of several with a leading axis.
@@ -203,12 +222,8 @@ class ImageDetector(ABC):
                     assert found is not None
                     yield NamedDetection(name, found.of(index), picture=read[0])
                     index += 1
-                if not allow_unreadable and failed > MAX_UNREADABLE * total:
-                    raise TooManyUnreadable(
-                        f"{images.source}: {failed} of {total} images cannot be read, for "
-                        f"instance {first_failed}: mend or remove them, or go on without them with "
-                        "--allow-unreadable"
-                    )
+                if not allow_unreadable:
+                    check_unreadable(images, failed, first_failed, of=total)
                 progress.advance(len(chunk))
         progress.finish()
 

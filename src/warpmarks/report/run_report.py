@@ -12,6 +12,7 @@ from torch import Tensor
 from warpmarks.coordinates import pixel_centres, to_pixels
 from warpmarks.datasets.image_set import ImageSet, as_images
 from warpmarks.datasets.reading import UnreadableImage, read_picture
+from warpmarks.detectors.base import check_unreadable
 from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.average_image import AverageImage, average_image
@@ -55,6 +56,7 @@ def report_run(
     detector: Detector | None = None,
     advice: Sequence[str] = (),
     device: str = "auto",
+    allow_unreadable: bool = False,
     progress: Progress | None = None,
 ) -> Path:
     """Draw a run's pictures on some of the images and write its report.
@@ -67,6 +69,7 @@ def report_run(
         detector: the run's, if at hand.
         advice: sentences on what to try, likewise.
         device: auto, cpu or cuda, where the detector is not at hand.
+        allow_unreadable: go on however many images cannot be read.
         progress: told of the pictures drawn.
 
     Returns:
@@ -74,6 +77,8 @@ def report_run(
 
     Raises:
         InputError: no run, no weights, no readable image, or the output cannot be written.
+        TooManyUnreadable: more than 5 % of the images were found to be unreadable and
+            ``allow_unreadable`` is not set; no more are read than are shown.
     """
     progress, images = progress or SilentProgress(), as_images(images)
     folder = RunFolder(run)
@@ -88,7 +93,9 @@ def report_run(
         stored = read_content(folder.path / "pictures")
         ending, advice = stored.ending, advice or stored.advice
     progress.start("Drawing pictures", 3)
-    instances, deformations, average = survey(detector, images, progress)
+    instances, deformations, average = survey(
+        detector, images, progress, allow_unreadable=allow_unreadable
+    )
     shown = None
     elsewhere = output.resolve() != folder.path.resolve()
     if elsewhere or not set(images.names) <= set(folder.read_names() or ()):
@@ -138,6 +145,7 @@ def rebuild_report(
             ending=content.ending,
             advice=content.advice,
             detector=detector,
+            allow_unreadable=True,
             progress=progress,
         )
     summary = summarise(folder, ending=content.ending, advice=content.advice, shown=content.shown)
@@ -191,17 +199,27 @@ def _training_error(record: RunRecord, last: Mapping[str, Any]) -> str | None:
 
 
 def survey(
-    detector: Detector, images: ImageSet, progress: Progress | None = None
+    detector: Detector,
+    images: ImageSet,
+    progress: Progress | None = None,
+    *,
+    allow_unreadable: bool = False,
 ) -> tuple[Instances, Deformations, AverageImage]:
     """What the detector finds on images spread over the set, and on deformations of the first.
 
     Last the average of these images. ``progress`` is told of images that cannot be read.
+
+    Raises:
+        InputError: no image can be read.
+        TooManyUnreadable: see `report_run`.
     """
     record = detector.record
     enlarged = max(1.0, DISPLAY_SIDE / min(record.view_height, record.view_width))
     picture_size = round(record.picture_height * enlarged), round(record.picture_width * enlarged)
     view_size = round(record.view_height * enlarged), round(record.view_width * enlarged)
-    small, large = _read_spread(detector, images, picture_size, progress or SilentProgress())
+    small, large = _read_spread(
+        detector, images, picture_size, allow_unreadable, progress or SilentProgress()
+    )
 
     points, margin = pixel_centres(*view_size)[None], record.config.image.margin
     sight = detector.look(small)
@@ -232,19 +250,26 @@ def survey(
 
 
 def _read_spread(
-    detector: Detector, images: ImageSet, large_size: tuple[int, int], progress: Progress
+    detector: Detector,
+    images: ImageSet,
+    large_size: tuple[int, int],
+    allow_unreadable: bool,
+    progress: Progress,
 ) -> tuple[Tensor, Tensor]:
     """Pictures at the detector's size and at ``large_size`` of images spread over the set."""
     record = detector.record
     paths = images.paths()
     order = np.random.default_rng(0).permutation(len(paths))
-    small, large = [], []
-    for path in (paths[index] for index in order):
+    small, large, failed = [], [], 0
+    for name, path in ((images.names[index], paths[index]) for index in order):
         try:
             fit = record.config.image.fit
             seen, _ = read_picture(path, record.picture_height, record.picture_width, fit)
             shown, _ = read_picture(path, *large_size, fit)
         except UnreadableImage as error:
+            failed += 1
+            if not allow_unreadable:
+                check_unreadable(images, failed, f"{name} ({error.reason})", of=len(paths))
             progress.message(f"left out: {error}")
             continue
         small.append(seen)

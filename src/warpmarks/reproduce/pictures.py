@@ -33,7 +33,7 @@ def draw_examples(
     assert drawing.run is not None
     assert drawing.spec.images is not None
     detector, images = scorer.detector(drawing.run), sets.images(drawing.spec.images)
-    instances, deformations, _ = survey(detector, images, progress)
+    instances, deformations, _ = survey(detector, images, progress, allow_unreadable=True)
     deformed = draw_deformations(
         deformations.images,
         deformations.landmarks,
