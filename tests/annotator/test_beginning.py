@@ -131,6 +131,15 @@ def test_a_project_begins_with_the_colours_of_another_and_of_its_chosen_points(
     assert begun(tmp_path / "b", image_folder).scheme.colours == ("#abcdef",)
 
 
+def test_chosen_colours_that_other_points_are_given_for_are_told_of(image_folder, tmp_path):
+    (tmp_path / "landmarks.csv").write_text("image,x1,y1,x2,y2\n01.png,1,2,3,4\n")
+    scheme = {"names": ["a", "b"], "colours": ["#123456", "#abcdef"]}
+    (tmp_path / "points.json").write_text(json.dumps(scheme))
+    assert begun(tmp_path, image_folder).notices == ()
+    (notice,) = begun(tmp_path, image_folder, points="c,d").notices
+    assert notice == f"a project does not keep of {tmp_path}: colours of points (2)"
+
+
 def test_names_beside_a_table_that_are_not_as_many_are_told_of(image_folder, tmp_path):
     (tmp_path / "fins.csv").write_text("image,x1,y1\n01.png,1,2\n")
     (tmp_path / "fins.names.json").write_text('{"names": ["a", "b"]}')

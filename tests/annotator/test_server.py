@@ -477,7 +477,16 @@ def test_placed_points_have_no_score_to_lose(client, session, tmp_path):
 def test_what_a_format_drops_is_told(client):
     put(client, 0, 0, (10.5, 12), (20, 9))
     answer = client.post("/api/export", json={"format": "dlib"}, headers=WRITES)
-    assert "fractions of pixels" in unquote(answer.headers["x-warpmarks-notes"])
+    told = unquote(answer.headers["x-warpmarks-notes"])
+    assert ("fractions of pixels" in told, "colours" in told) == (True, False)
+    points = [
+        {"name": "a", "colour": "#123456", "was": 0},
+        {"name": "b", "colour": "#2d7dff", "was": 1},
+    ]
+    body = {"base_version": client.get("/api/version").json()["version"], "points": points}
+    assert client.put("/api/scheme", json=body, headers=WRITES).status_code == 200
+    answer = client.post("/api/export", json={"format": "dlib"}, headers=WRITES)
+    assert "colours of points (1)" in unquote(answer.headers["x-warpmarks-notes"])
     answer = client.post("/api/export", json={"format": "word"}, headers=WRITES)
     assert (answer.status_code, "expected one of coco" in answer.json()["error"]) == (400, True)
 

@@ -127,6 +127,29 @@ def test_a_file_of_names_that_is_not_there_is_told_of(warpmarks, fish, tmp_path)
     assert (code, "n.json does not exist: give a points.json with names" in err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("colours", "told"),
+    [
+        (["#2D7DFF", "#1edceb", "#e61e2d"], ""),  # the annotator's own, of points that moved
+        (
+            ["#e61e2d", "#123456", "#ABCDEF"],
+            "COCO keypoints does not keep: colours of points (2)\n",
+        ),
+    ],
+)
+def test_colours_that_somebody_chose_are_kept_or_told_of(warpmarks, tmp_path, colours, told):
+    (tmp_path / "landmarks.csv").write_text("image,x1,y1,x2,y2,x3,y3\na.png,1,2,3,4,5,6\n")
+    (tmp_path / "points.json").write_text(
+        json.dumps({"names": ["snout", "eye", "fin"], "colours": colours})
+    )
+    command = ["convert", tmp_path / "landmarks.csv"]
+    code, _, err = warpmarks(*command, tmp_path / "c.json", "--to", "coco")
+    assert (code, err) == (0, told)
+    code, _, err = warpmarks(*command, tmp_path / "set", "--to", "warpmarks")
+    assert (code, "colours" in err) == (0, False)
+    assert read(tmp_path / "set").colours == tuple(colours)
+
+
 def test_what_errors_are_divided_by_is_kept_or_told_of(warpmarks, tmp_path):
     (tmp_path / "landmarks.csv").write_text("image,x1,y1,x2,y2,x3,y3\na.png,1,2,3,4,5,6\n")
     scheme = {"names": ["snout", "eye", "fin"], "normaliser": "eye:fin"}

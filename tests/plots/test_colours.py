@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,6 +14,14 @@ def test_every_landmark_up_to_two_hundred_has_a_colour_of_its_own():
 
 def test_a_colour_depends_on_the_index_alone():
     np.testing.assert_array_equal(landmark_colours(10), landmark_colours(130)[:10])
+
+
+def test_the_annotators_page_has_the_same_colours():
+    page = Path(__file__).parents[2] / "web" / "src" / "scheme.ts"
+    listed = re.search(r"const COLOURS = \[(.*?)\]", page.read_text(), re.DOTALL)[1]
+    codes = re.findall(r'"(#[0-9a-f]{6})"', listed)
+    assert len(codes) == 20
+    assert codes == [colour_code(colour) for colour in landmark_colours(20)]
 
 
 def test_callers_cannot_change_the_colours_of_others():

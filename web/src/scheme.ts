@@ -5,11 +5,11 @@
 
 import type { Scheme } from "./api";
 
-/** The colours of the package's own pictures, then more of the same kind. */
+/** The first colours of the package's own pictures, see colours.py. */
 export const COLOURS = [
   "#e61e2d", "#2d7dff", "#ffd600", "#14a546", "#eb46d7", "#1edceb", "#ff8719", "#8746e1",
-  "#b4f546", "#ffafc8", "#0f7d87", "#b4641e", "#a0beff", "#c81478", "#78e1a5", "#f0c38c",
-  "#5a5ab4", "#c8c81e", "#e678a0", "#46a0d2",
+  "#b4f546", "#ffafc8", "#b40087", "#e17896", "#3cd278", "#0069a5", "#4b780f", "#e187ff",
+  "#87ffd2", "#b44b69", "#00ff96", "#0096d2",
 ];
 
 export const colourAt = (index: number): string => COLOURS[index % COLOURS.length] as string;

@@ -95,6 +95,8 @@ def begin_from(
     kept = set(Keeps) - _DROPPED
     if scheme.normaliser is None:
         kept -= {Keeps.NORMALISER}
+    if tuple(map(str.lower, table.colours or ())) != scheme.colours:
+        kept -= {Keeps.COLOURS}
     if dropped := lost(table, kept):
         notices.append(f"a project does not keep of {path}: {', '.join(dropped)}")
     return Beginning(scheme, labels, table, files, tuple(notices))

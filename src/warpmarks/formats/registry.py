@@ -113,7 +113,7 @@ FORMATS = {
         "warpmarks CSV",
         own_csv.read,
         own_csv.write,
-        _NAMED | {Keeps.SCORES, Keeps.MIRROR, Keeps.NORMALISER},
+        _NAMED | {Keeps.SCORES, Keeps.MIRROR, Keeps.NORMALISER, Keeps.COLOURS},
         files=(own_csv.TABLE, own_csv.SCHEME),
     ),
     "yolo": Format(
