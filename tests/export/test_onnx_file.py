@@ -47,6 +47,13 @@ def test_the_graph_alone_finds_what_the_detector_finds(session, detector, regres
     np.testing.assert_allclose(points, at_points, atol=2 * pixels, rtol=0)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 1)])
+def test_images_of_one_pixel_a_side_are_taken(session, detector, size):
+    image = textured(size)[None]
+    (found,) = session.run(["landmarks"], {"images": image})
+    np.testing.assert_allclose(found, detector(image).landmarks, atol=PIXELS, rtol=0)
+
+
 def test_means_at_the_edge_are_what_every_runtime_knows(onnx_file):
     """Maps of 8 x 10 cells do not end with a block of 4: some runtimes miscount what is beyond."""
     nodes = onnx.load(onnx_file).graph.node

@@ -9,7 +9,7 @@ from warpmarks.export.pillow_resampling import lay_in, place_axes
 
 PICTURE = (20, 25)
 # Smaller, as large, a little larger, reduced by 2 along one axis, by 2 x 3, by 9 x 7; long ones.
-SIZES = [(9, 16), (20, 25), (21, 24), (90, 61), (97, 160), (371, 352), (12, 130), (301, 17)]
+SIZES = [(9, 16), (20, 25), (21, 24), (90, 61), (97, 160), (371, 352), (12, 130), (301, 17), (1, 1)]
 
 
 def axes(size: tuple[int, int], fit: str):

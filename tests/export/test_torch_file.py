@@ -17,7 +17,7 @@ def test_a_program_finds_what_the_detector_finds(
     about = {"warpmarks.json": ""}
     loaded = torch.export.load(path, extra_files=about).module()
     assert json.loads(about["warpmarks.json"])["digest"] == detector.digest
-    for size, batch in (((20, 25), 1), ((97, 160), 3)):
+    for size, batch in (((20, 25), 1), ((97, 160), 3), ((1, 1), 2), ((1, 9), 1)):
         images = np.stack([np.roll(textured(size), index, axis=0) for index in range(batch)])
         found = loaded(torch.from_numpy(images))
         expected = detector(images)

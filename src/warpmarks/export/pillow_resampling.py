@@ -132,7 +132,8 @@ class _Cells:
         margin = torch.where(reduces, _SAFE * axis.scale, (_SUPPORT + 1) * axis.scale.clamp(min=1))
         origin = (start - margin).trunc().clamp(min=0)
         end = torch.minimum((stop + margin).ceil(), axis.size)
-        number = torch.sym_min(size, _MOST_CELLS * axis.pixels + 20)
+        # Two at the least: a graph that may have one is traced as if it never had.
+        number = torch.sym_max(torch.sym_min(size, _MOST_CELLS * axis.pixels + 20), 2)
         edges = origin + axis.factor * torch.arange(number + 1, dtype=axis.size.dtype)
         edges = torch.minimum(edges, end).long()
         return cls(axis, reduces, origin, edges[:-1], edges[1:])

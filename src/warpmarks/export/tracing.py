@@ -19,8 +19,8 @@ def trace(graph: DetectorGraph) -> torch.export.ExportedProgram:
     """The graph with dynamic batch, height and width, and no paths of the files it came from."""
     sizes = {
         0: torch.export.Dim("batch", min=1),
-        1: torch.export.Dim("height", min=2, max=LARGEST),
-        2: torch.export.Dim("width", min=2, max=LARGEST),
+        1: torch.export.Dim("height", min=1, max=LARGEST),
+        2: torch.export.Dim("width", min=1, max=LARGEST),
     }
     example = torch.zeros(_EXAMPLE, dtype=torch.uint8)
     with quiet(), torch.no_grad():
