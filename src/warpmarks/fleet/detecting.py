@@ -16,7 +16,7 @@ from typing import Any
 from warpmarks.detectors.loading import load_detector, names_of
 from warpmarks.errors import InputError
 from warpmarks.fleet.carried import digest_of, files_of
-from warpmarks.fleet.libraries import ray_library
+from warpmarks.fleet.libraries import check_libraries, ray_library
 from warpmarks.fleet.parts import About, Parts
 from warpmarks.fleet.pieces import Work, find_work
 from warpmarks.fleet.worker import FleetWorker
@@ -111,10 +111,10 @@ def detect_on_fleet(
         InputError: see its sentence. An image that cannot be read is no error.
     """
     progress = progress or SilentProgress()
-    ray = ray_library()
+    # What is refused is refused before torch and Ray are imported, which takes seconds.
+    check_libraries()
     check_address(address)
     files = files_of(Path(run), regressor, copies)
-    points = names_of(load_detector(Path(run), regressor))
     work = find_work(
         str(source),
         split=split,
@@ -126,6 +126,8 @@ def detect_on_fleet(
     parts = Parts(str(output))
     about = About(digest_of(files), work.digest())
     parts.check(about, resume=resume, overwrite=overwrite)
+    points = names_of(load_detector(Path(run), regressor))
+    ray = ray_library()
     images = failed = 0
     with _started(ray, address, workers):
         parts.prepare(about, resume=resume, overwrite=overwrite)
