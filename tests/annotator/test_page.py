@@ -634,7 +634,7 @@ def test_late_answers_pass_over_nothing_that_another_tab_did(late: Late) -> None
     tab.wait_for_points(1)
     playwright.expect(page.locator(".saved")).to_have_text("saved")
     page.unroute("**/api/version")
-    playwright.expect(page.locator(".count")).to_have_text("2 of 14 labelled")
+    playwright.expect(page.locator(".count")).to_have_text("0 of 14 labelled, 2 begun")
 
     # Of the image, after another tab's change.
     answer = Held(page, rf"api/images/{number}$")
@@ -1257,6 +1257,45 @@ def test_a_gallery_of_thousands_stays_quick(serve: Callable[..., Server], visit:
     assert took < 250  # ms for a jump of 125 images and two frames, on a busy machine
     assert 10 < options.count() < 100
     assert len(asked) < count / 2
+
+
+def test_an_image_is_labelled_when_all_of_its_points_are(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS))
+    count = tab.page.locator(".count")
+    tab.click(tab.truth[0])
+    playwright.expect(count).to_have_text("0 of 14 labelled, 1 begun")
+    tab.click(tab.truth[1])
+    tab.page.keyboard.press("3")
+    tab.page.keyboard.press("v")  # not visible, and nowhere
+    playwright.expect(count).to_have_text("1 of 14 labelled")
+
+
+def test_what_rounds_to_zero_is_told_without_a_sign(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS))
+    tab.click(np.array([-0.02, 50]))
+    (point, *_) = tab.wait_for_points(1)
+    assert -0.05 < point["x"] < 0, point
+    spoken = tab.page.locator("[aria-live=polite]")
+    playwright.expect(spoken).to_contain_text(" at 0.0, ")
+
+
+def test_the_stage_says_why_a_picture_is_not_there(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    server = serve("--points", POINTS)
+    tab = visit(server)
+    assert tab.name
+    sentence = tab.stage.get_by_text("This picture is not here yet")
+    server.kill()
+    tab.page.keyboard.press("n")
+    playwright.expect(sentence).to_be_visible()
+    server.start()
+    playwright.expect(sentence).to_have_count(0)
+    assert tab.name
 
 
 def test_one_image_is_counted_as_one(serve: Callable[..., Server], visit: Visits) -> None:

@@ -557,6 +557,23 @@ def test_suggestions_leave_out_what_is_labelled_or_set_aside(client, session):
     assert client.get("/api/suggestion", params={"not": everything}).json()["id"] is None
 
 
+def test_an_image_that_lacks_points_is_not_labelled(client, session):
+    locate_all(session)
+    for number in range(12):
+        put(client, number, 0, (10, 12), None if number == 7 else (20, 9))
+    told = client.get("/api/suggestion").json()
+    assert (told["id"], told["reason"]) == (7, "Some of its points are still to be placed.")
+    told = client.get("/api/suggestion", params={"not": "7"}).json()
+    assert (told["id"], told["reason"]) == (None, "1 image still lacks points, and no others do.")
+    version = client.get("/api/images/7").json()["version"]
+    points = [*client.get("/api/images/7").json()["points"]]
+    points[1] = {"x": None, "y": None, "visible": False}
+    body = {"base_version": version, "points": points}
+    assert client.put("/api/images/7/points", json=body, headers=WRITES).status_code == 200
+    told = client.get("/api/suggestion").json()
+    assert (told["id"], told["reason"].startswith("Every image is labelled")) == (None, True)
+
+
 def test_the_first_suggestion_waits_for_landmarks_and_not_for_long(client, session, monkeypatch):
     monkeypatch.setattr("warpmarks.annotator.session.PATIENCE", 0.2)
     find, free = session.locations._find, threading.Event()

@@ -66,6 +66,12 @@ def test_images_whose_landmarks_are_not_known_come_last(kinds):
     assert suggester.suggest(labelled, {0, 2, 3}).index is None
     told = suggester.suggest(np.ones(4, bool), ()).reason
     assert told == "Every image is labelled: look through the gallery, then export."
+    begun = suggester.suggest(np.ones(4, bool), {2}, [2, 3])
+    assert (begun.index, begun.reason) == (3, "Some of its points are still to be placed.")
+    last = suggester.suggest(np.ones(4, bool), {2, 3}, [2, 3])
+    told = "2 images still lack points, and no others do."
+    assert (last.index, last.reason) == (None, told)
+    assert suggester.suggest(labelled, (), [1]).index == 3, "those without any come first"
     nothing = Suggester(np.full((4, 6, 2), np.nan), SIZES[:4])
     assert nothing.suggest(labelled, ()).index == 0
 

@@ -154,6 +154,20 @@ def test_a_picture_in_the_browser_gives_what_python_gives(page, detector, regres
 
 @needs_package
 @needs_browser
+def test_what_rounds_to_zero_has_no_sign(page, tmp_path):
+    Image.fromarray(textured((1, 1))).save(tmp_path / "dot.png")
+    page.set_input_files("#file", tmp_path / "dot.png")
+    wait_for(page, r"dot\.png, 1 × 1: \d+ ms with")
+    page.get_by_label("Landmarks").check()
+    places = table(page)[:, :2]
+    assert ((places > -0.05) & (places < 0)).any()
+    cells = page.locator("#rows td").all_inner_texts()
+    assert "0.0" in cells
+    assert "-0.0" not in cells
+
+
+@needs_package
+@needs_browser
 def test_marks_lie_on_the_picture(page, detector, regressor, tmp_path):
     pixels = textured((97, 160))
     Image.fromarray(pixels).save(tmp_path / "mouse.png")

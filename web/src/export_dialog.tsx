@@ -14,7 +14,7 @@ export function ExportDialog(): JSX.Element {
   const busy = useSignal(false);
   const result = useSignal<{ text: string; bad: boolean } | null>(null);
   const regressor = useSignal("points");
-  const labelled = state.labelledImages.value;
+  const begun = state.begunImages.value;
   const total = (state.project.value?.images.length ?? 0) - state.unreadableImages.value;
 
   const attempt = async (action: () => Promise<string>): Promise<void> => {
@@ -47,7 +47,7 @@ export function ExportDialog(): JSX.Element {
 
   return (
     <Dialog title="Export" kind="export" onClose={() => (state.dialog.value = null)}>
-      {labelled === 0 && (
+      {begun === 0 && (
         <p class="callout">Nothing is labelled yet: place the points on one image first.</p>
       )}
       <form onSubmit={exportPoints}>
@@ -74,7 +74,7 @@ export function ExportDialog(): JSX.Element {
             />
             <span>
               <b>
-                {labelled.toLocaleString("en")} labelled {labelled === 1 ? "image" : "images"}
+                {countedImages(begun)} with points
               </b>
               <small>only what a person placed</small>
             </span>
@@ -97,7 +97,7 @@ export function ExportDialog(): JSX.Element {
             ))}
           </div>
         </fieldset>
-        <button class="primary" disabled={busy.value || labelled === 0}>
+        <button class="primary" disabled={busy.value || begun === 0}>
           Download
         </button>
       </form>
@@ -116,7 +116,7 @@ export function ExportDialog(): JSX.Element {
               onInput={(event) => (regressor.value = event.currentTarget.value)}
             />
           </label>
-          <button class="plain" disabled={busy.value || labelled === 0}>
+          <button class="plain" disabled={busy.value || begun === 0}>
             Save
           </button>
         </div>

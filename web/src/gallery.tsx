@@ -54,7 +54,7 @@ const tiles = computed<Tile[]>(() => {
   });
   const wanted = all.filter(({ image }) => {
     if (kept.value === "open" && (image.complete || image.trouble)) return false;
-    if (kept.value === "labelled" && image.labelled === 0) return false;
+    if (kept.value === "labelled" && !image.complete) return false;
     return words.every((word) => image.name.toLowerCase().includes(word));
   });
   if (order.value === "doubt") {
@@ -181,7 +181,7 @@ export function Gallery(): JSX.Element {
             onChange={(event) => (kept.value = event.currentTarget.value as Kept)}
           >
             <option value="all">all images</option>
-            <option value="open">not yet complete</option>
+            <option value="open">not yet labelled</option>
             <option value="labelled">labelled</option>
           </select>
         </label>

@@ -403,6 +403,9 @@ export function Stage(): JSX.Element {
           }}
         />
       )}
+      {id !== null && !trouble && state.connection.value === "lost" && state.pictureShown.value !== id && (
+        <p class="trouble">This picture is not here yet: it comes when the server answers again.</p>
+      )}
       {trouble && <p class="trouble">This picture cannot be read, and is left out: {trouble}</p>}
       <svg class="points" aria-hidden="true">
         {!state.hidePoints.value && markers}

@@ -5,6 +5,7 @@ import { batch, computed, signal } from "@preact/signals";
 import * as api from "./api";
 import type { ImageItem, Placed, XY } from "./api";
 import { Saver } from "./saving";
+import { fixed } from "./wording";
 
 export type Section = "label" | "gallery" | "shapes";
 export type DialogName = "help" | "export" | "points" | null;
@@ -60,7 +61,8 @@ export const position = computed(() => {
   const id = currentId.value;
   return project.value?.images.findIndex((image) => image.id === id) ?? -1;
 });
-export const labelledImages = computed(
+/** Images with some points at the least. */
+export const begunImages = computed(
   () => project.value?.images.filter((image) => image.labelled > 0).length ?? 0,
 );
 /** Images without points that cannot be read, as far as they have been looked at. */
@@ -312,7 +314,7 @@ export function target(at: XY | null): number | null {
 
 const nameOf = (index: number): string => scheme.value.points[index]?.name ?? `point ${index + 1}`;
 
-const described = (x: number, y: number): string => `${x.toFixed(1)}, ${y.toFixed(1)}`;
+const described = (x: number, y: number): string => `${fixed(x, 1)}, ${fixed(y, 1)}`;
 
 export function place(index: number, [x, y]: XY): void {
   const shown = editable();
@@ -596,7 +598,7 @@ export async function openSuggested(): Promise<void> {
   if (next && next.id !== null) {
     avoided = [];
     await open(next.id);
-    if (labelledImages.value > 0) void loadSuggestion();
+    if (begunImages.value > 0) void loadSuggestion();
   } else if (next) say(next.reason);
 }
 
@@ -612,7 +614,7 @@ export async function suggestAnother(): Promise<void> {
 
 /** Before anything is labelled the image that is open may be the one to begin with. */
 async function loadSuggestion(another = false): Promise<api.Suggestion | null> {
-  const open = another || labelledImages.value > 0 ? currentId.value : null;
+  const open = another || begunImages.value > 0 ? currentId.value : null;
   const not = open === null ? avoided : [...avoided, open];
   return askSuggestion(not);
 }
@@ -647,7 +649,7 @@ async function refreshSides(): Promise<void> {
 
 /** Nothing is labelled, and the image to begin with is open: what is found meanwhile may wait. */
 const beginning = (): boolean =>
-  labelledImages.value === 0 && suggestion.value !== null && suggestion.value.id === currentId.value;
+  begunImages.value === 0 && suggestion.value !== null && suggestion.value.id === currentId.value;
 
 export const loadPredictions = inOrder(
   api.getPredictions,
@@ -780,7 +782,7 @@ export async function start(): Promise<void> {
     ...(answer.notices ?? []),
     ...gone.map((name) => `${name} is not there any more: your last change to it is lost`),
   ]);
-  const last = unsaved.value > 0 || labelledImages.value > 0 ? workedOn(answer.images) : undefined;
+  const last = unsaved.value > 0 || begunImages.value > 0 ? workedOn(answer.images) : undefined;
   await saver.drain();
   await loadSuggestion();
   const first = last ?? suggestion.value?.id ?? answer.images[0]?.id;

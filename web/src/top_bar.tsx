@@ -16,7 +16,8 @@ export function TopBar(): JSX.Element {
   const project = state.project.value;
   const unreadable = state.unreadableImages.value;
   const total = (project?.images.length ?? 0) - unreadable;
-  const labelled = state.labelledImages.value;
+  const complete = state.completeImages.value;
+  const begun = state.begunImages.value - complete;
   const saving = state.unsaved.value > 0;
   const locating = project?.locating;
   return (
@@ -43,7 +44,8 @@ export function TopBar(): JSX.Element {
           class="count"
           title={unreadable > 0 ? `${countedImages(unreadable)} more cannot be read` : undefined}
         >
-          <b>{labelled.toLocaleString("en")}</b> of {total.toLocaleString("en")} labelled
+          <b>{complete.toLocaleString("en")}</b> of {total.toLocaleString("en")} labelled
+          {begun > 0 && <span class="wide">, {begun.toLocaleString("en")} begun</span>}
         </span>
       </div>
       <span class={`saved${saving ? " saving" : ""}`} title="Every change is saved at once">

@@ -349,10 +349,16 @@ class Session:
             self.locations.wait_for_some(PATIENCE)
         while True:
             with self._lock:
-                labelled = np.zeros(len(self.images), dtype=bool)
-                labelled[self._labelled_in_order()] = True
-                labelled[list(self.locations.trouble)] = True
-                found = self._current_suggester().suggest(labelled, skip)
+                begun = np.zeros(len(self.images), dtype=bool)
+                begun[self._labelled_in_order()] = True
+                begun[list(self.locations.trouble)] = True
+                incomplete = [
+                    index
+                    for index in self._labelled_in_order()
+                    if not all(self.annotations.of(self.images.names[index]))
+                    and index not in self.locations.trouble
+                ]
+                found = self._current_suggester().suggest(begun, skip, incomplete)
             if found.index is None or self.locations.ensure(found.index) or self.locations.failure:
                 return found
 

@@ -1,6 +1,6 @@
 """Which image to label next, and why."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float
 
 from warpmarks.annotator.doubt import distances
 from warpmarks.centred import pixels_to_centred
+from warpmarks.wording import counted
 
 MOST_CANDIDATES, MOST_OTHERS = 1500, 3000
 """Images, at most, that are weighed against each other: 18 MB of distances."""
@@ -49,26 +50,31 @@ class Suggester:
         self._candidates = _some(len(known), MOST_CANDIDATES, generator)
         self._distances = distances(self._features[self._others], self._features[self._candidates])
 
-    def suggest(self, labelled: Bool[np.ndarray, " images"], skip: Collection[int]) -> Suggestion:
+    def suggest(
+        self,
+        begun: Bool[np.ndarray, " images"],
+        skip: Collection[int],
+        incomplete: Sequence[int] = (),
+    ) -> Suggestion:
         """The next image.
 
         Args:
-            labelled: which images have points, or need none.
+            begun: which images have points, or need none.
             skip: images that the person does not want now.
+            incomplete: those of them that lack some points.
         """
-        if labelled.all():
-            done = "Every image is labelled: look through the gallery, then export."
-            return Suggestion(None, done)
+        if begun.all():
+            return _to_complete(incomplete, skip)
         candidates = self.known[self._candidates]
-        free = ~labelled[candidates] & ~np.isin(candidates, list(skip))
+        free = ~begun[candidates] & ~np.isin(candidates, list(skip))
         open_to = np.flatnonzero(free)
         if not len(open_to):
-            rest = [index for index in np.flatnonzero(~labelled) if int(index) not in skip]
+            rest = [index for index in np.flatnonzero(~begun) if int(index) not in skip]
             if not rest:
                 return Suggestion(None, "Every image that is left was set aside.")
             return Suggestion(int(rest[0]), "It is the next one without points.")
         there = [
-            self._row[int(index)] for index in np.flatnonzero(labelled) if int(index) in self._row
+            self._row[int(index)] for index in np.flatnonzero(begun) if int(index) in self._row
         ]
         nearest = self.nearest(there)
         gains = np.maximum(nearest[:, None] - self._distances[:, open_to], 0).sum(axis=0)
@@ -90,6 +96,18 @@ class Suggester:
             return np.full(len(self._others), self._distances.max(initial=0.0))
         between = distances(self._features[self._others], self._features[labelled_rows])
         return between.min(axis=1)
+
+
+def _to_complete(incomplete: Sequence[int], skip: Collection[int]) -> Suggestion:
+    """What to do once every image has points."""
+    if not incomplete:
+        return Suggestion(None, "Every image is labelled: look through the gallery, then export.")
+    rest = [index for index in incomplete if index not in skip]
+    if rest:
+        return Suggestion(rest[0], "Some of its points are still to be placed.")
+    lack = "lacks" if len(incomplete) == 1 else "lack"
+    images = counted(len(incomplete), "image")
+    return Suggestion(None, f"{images} still {lack} points, and no others do.")
 
 
 def _some(count: int, most: int, generator: np.random.Generator) -> np.ndarray:

@@ -166,10 +166,15 @@ function fillTable(marks) {
     const row = rows.children[index];
     const [x, y] = original(mark);
     Object.assign(row.dataset, { x, y, score: mark.score ?? '' });
-    row.children[1].textContent = x.toFixed(1);
-    row.children[2].textContent = y.toFixed(1);
+    row.children[1].textContent = fixed(x, 1);
+    row.children[2].textContent = fixed(y, 1);
     row.children[3].textContent = mark.score === null ? '' : mark.score.toFixed(2);
   });
+}
+
+// What rounds to zero has no sign.
+function fixed(value, digits) {
+  return (Number(value.toFixed(digits)) + 0).toFixed(digits);
 }
 
 function show() {
@@ -257,7 +262,7 @@ function save() {
   const lines = ['point,x,y,score'];
   for (const mark of marksOf(shownKind())) {
     const name = /[",\n]/.test(mark.name) ? `"${mark.name.replaceAll('"', '""')}"` : mark.name;
-    const place = original(mark).map((value) => value.toFixed(3));
+    const place = original(mark).map((value) => fixed(value, 3));
     lines.push([name, ...place, mark.score === null ? '' : mark.score.toFixed(4)].join(','));
   }
   const link = document.createElement('a');
