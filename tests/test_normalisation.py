@@ -78,6 +78,15 @@ def test_maps_and_gradients_lie_in_memory_as_they_came() -> None:
         assert each.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_what_it_gives_can_be_changed_in_place() -> None:
+    found = []
+    for layer in layers():
+        images = maps().requires_grad_()
+        rectified = layer(images).relu_()
+        found.append((rectified, *torch.autograd.grad(rectified.pow(3).sum(), images)))
+    assert_close(found[1], found[0], rtol=1e-10, atol=1e-10)
+
+
 def test_a_gradient_that_lies_otherwise_is_taken() -> None:
     (torchs, ours), gradient = layers(), torch.randn(3, FEW, 4, 7, dtype=torch.float64)
     assert not gradient.is_contiguous(memory_format=torch.channels_last)

@@ -126,11 +126,14 @@ def _widened(
 
 
 def _narrowed(wide: Tensor, like: Tensor) -> Tensor:
-    """Widened maps in the shape that they had."""
+    """Widened maps in the shape that they had.
+
+    No view of them, which nothing could change in place, as a rectifier does.
+    """
     if wide.shape == like.shape:
         return wide
-    batch, channels, rows, columns = like.shape
-    return wide.permute(0, 2, 3, 1).reshape(batch, rows, columns, channels).permute(0, 3, 1, 2)
+    same_memory = wide.untyped_storage(), wide.storage_offset()
+    return like.new_empty(0).set_(*same_memory, like.shape, like.stride())
 
 
 def moments_of_parts(
