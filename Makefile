@@ -52,8 +52,12 @@ page-compared: web/node_modules
 	@diff -r build/page $(STATIC) || \
 	{ echo '$(STATIC) is not what web/ gives: run `make page` and commit it'; exit 1; }
 
+# Two processes of one thread each: tests hardly use a second one. WORKERS=0 runs them in one.
+WORKERS ?= 2
+
 tests: install web-runtime
-	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile \
+		--cov --cov-report=term-missing:skip-covered $(PYTEST)
 
 # What the exported page is tested with; without npm those tests say that they were skipped.
 .PHONY: web-runtime

@@ -1002,8 +1002,8 @@ def test_a_server_that_hangs(serve: Callable[..., Server], visit: Visits) -> Non
     tab.click(tab.truth[0])
     tab.wait_for_points(1)
     where = [tab.to_screen(point) for point in tab.truth]
-    # Half a minute in a third of a second.
-    page.evaluate("limit = AbortSignal.timeout; AbortSignal.timeout = (ms) => limit(ms / 90)")
+    # Half a minute in a second.
+    page.evaluate("limit = AbortSignal.timeout; AbortSignal.timeout = (ms) => limit(ms / 30)")
     hung: list[Any] = []
     # The change reaches the server, its answer does not come; then nothing does.
     page.route("**/points", lambda route: (route.fetch(), hung.append(route)))
