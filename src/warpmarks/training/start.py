@@ -26,7 +26,7 @@ from warpmarks.system.threads import choose_threads
 from warpmarks.training.checkpoint import Progressed, precision_of, threads_of
 from warpmarks.training.conduct import Conduct, check_conduct
 from warpmarks.training.loop import TrainingLoop
-from warpmarks.training.precision import choose_precision, has_bfloat16_arithmetic, name_of
+from warpmarks.training.precision import choose_precision, has_bfloat16_arithmetic
 from warpmarks.training.processes import Processes, count_processes
 from warpmarks.training.randomness import generator_for
 from warpmarks.training.schedule import Budget, Schedule
@@ -252,18 +252,22 @@ class Start:
 
     def _with_precision(self, config: TrainingConfig, processes: Processes) -> TrainingConfig:
         """The settings with the precision that auto means here, in all processes the same."""
+        in_bfloat16 = False
+        with processes.together():
+            if processes.first:
+                in_bfloat16 = self._precision(config, processes) == torch.bfloat16
+        agreed = processes.of_first(float(in_bfloat16)) > 0
+        return config.model_copy(update={"precision": "bfloat16" if agreed else "float32"})
+
+    def _precision(self, config: TrainingConfig, processes: Processes) -> torch.dtype:
+        """What auto means here; of a run that goes on what it meant before, if it still can."""
         device = processes.fabric.device
         kept = None
         if self.record is not None and config.precision == "auto" and device.type == "cpu":
             kept = precision_of(self.folder)
         if kept == "bfloat16" and not has_bfloat16_arithmetic(device):
             kept = None
-        in_bfloat16 = False
-        if processes.first:
-            chosen = choose_precision(kept or config.precision, device)
-            in_bfloat16 = name_of(chosen) == "bfloat16"
-        agreed = processes.of_first(float(in_bfloat16)) > 0
-        return config.model_copy(update={"precision": "bfloat16" if agreed else "float32"})
+        return choose_precision(kept or config.precision, device)
 
     def _pictures(
         self, plan: RunPlan[MeasuresT], geometry: Geometry, progress: Progress
