@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from warpmarks.system import threads
+from warpmarks.system import threads, trials
 from warpmarks.system.threads import choose_threads, pick
 
 
@@ -46,7 +46,7 @@ def test_each_number_of_threads_is_tried(monkeypatch):
     monkeypatch.setattr(threads, "_trial", trial)
     torch.set_num_threads(6)
     assert choose_threads() == torch.get_num_threads() == 2
-    assert tried == [1, 2, 4, 6] * threads.ROUNDS
+    assert tried == [1, 2, 4, 6] * trials.ROUNDS
 
 
 def test_a_trial_takes_time():

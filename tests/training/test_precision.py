@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from warpmarks.system import trials
 from warpmarks.training import precision as precisions
 from warpmarks.training.precision import (
     arithmetic,
@@ -78,7 +79,7 @@ def test_the_middle_of_several_trials_in_turn_decides(
     monkeypatch.setattr(precisions, "_trial", trial)
     let_processor(monkeypatch, multiply=True)
     assert choose_precision("auto", CPU) == (torch.bfloat16 if faster else torch.float32)
-    assert tried == ["float32", "bfloat16"] * precisions.ROUNDS
+    assert tried == ["float32", "bfloat16"] * trials.ROUNDS
 
 
 @pytest.mark.parametrize("name", ["float32", "bfloat16"])

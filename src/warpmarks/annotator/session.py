@@ -350,11 +350,12 @@ class Session:
         while True:
             with self._lock:
                 begun = np.zeros(len(self.images), dtype=bool)
-                begun[self._labelled_in_order()] = True
+                labelled = self._labelled_in_order()
+                begun[labelled] = True
                 begun[list(self.locations.trouble)] = True
                 incomplete = [
                     index
-                    for index in self._labelled_in_order()
+                    for index in labelled
                     if not all(self.annotations.of(self.images.names[index]))
                     and index not in self.locations.trouble
                 ]

@@ -20,11 +20,7 @@ from warpmarks.system.devices import choose_device
 from warpmarks.system.machine import processor_name
 from warpmarks.system.memory import keep_freed_memory
 from warpmarks.system.progress import Progress, SilentProgress
-from warpmarks.training.precision import (
-    choose_precision,
-    has_bfloat16_arithmetic,
-    name_of,
-)
+from warpmarks.training.precision import choose_precision, has_bfloat16_arithmetic, name_of
 
 Value = TypeVar("Value")
 

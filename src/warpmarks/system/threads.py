@@ -6,12 +6,10 @@ threads can take longer than one.
 
 import os
 import time
-from statistics import median
 
 import torch
 
-ROUNDS = 5
-"""Timings of each number of threads, taken in turn: other work comes and goes."""
+from warpmarks.system.trials import middle_seconds
 
 GAIN = 0.9
 """More threads are taken only if they need less than this share of the time of fewer."""
@@ -42,15 +40,15 @@ def _fastest(candidates: list[int]) -> int:
     if len(candidates) == 1:
         return candidates[0]
     before = torch.get_num_threads()
-    seconds: dict[int, list[float]] = {count: [] for count in candidates}
+
+    def trial(count: int) -> float:
+        torch.set_num_threads(count)
+        return _trial()
+
     try:
-        for _ in range(ROUNDS):
-            for count in candidates:
-                torch.set_num_threads(count)
-                seconds[count].append(_trial())
+        return pick(middle_seconds(candidates, trial))
     finally:
         torch.set_num_threads(before)
-    return pick({count: median(times) for count, times in seconds.items()})
 
 
 def pick(seconds: dict[int, float]) -> int:

@@ -2,16 +2,14 @@
 
 import time
 from contextlib import AbstractContextManager
-from statistics import median
 from typing import Literal
 
 import torch
 from torch.nn import functional as F
 
-Precision = Literal["float32", "bfloat16"]
+from warpmarks.system.trials import middle_seconds
 
-ROUNDS = 5
-"""Timings of each precision, taken in turn: other work comes and goes."""
+Precision = Literal["float32", "bfloat16"]
 
 GAIN = 0.95
 """bfloat16 is taken only if it needs less than this share of the time of float32."""
@@ -55,11 +53,8 @@ def arithmetic(precision: torch.dtype, device: torch.device) -> AbstractContextM
 
 def _is_faster() -> bool:
     """Whether the processor is faster with bfloat16, on as many threads as it is given."""
-    seconds: dict[Precision, list[float]] = {name: [] for name in _TYPES}
-    for _ in range(ROUNDS):
-        for name, times in seconds.items():
-            times.append(_trial(name))
-    return median(seconds["bfloat16"]) < GAIN * median(seconds["float32"])
+    seconds = middle_seconds(_TYPES, _trial)
+    return seconds["bfloat16"] < GAIN * seconds["float32"]
 
 
 @torch.enable_grad()
