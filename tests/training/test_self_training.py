@@ -8,6 +8,7 @@ from warpmarks.configuration import TrainingConfig
 from warpmarks.coordinates import pixel_centres
 from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import landmark_diversity, view_unit
+from warpmarks.network import LandmarkNetwork
 from warpmarks.runs.geometry import plan_geometry
 from warpmarks.training.self_training import (
     ViewMaker,
@@ -205,6 +206,20 @@ def test_discovery_is_taught_where_there_is_a_teacher(pictures) -> None:
     expected = loss_in_views(Nailed(), RedFinder(), views_of_step, settings.self_training, unit)
     assert_close(task.loss(Nailed(), 1, RedFinder()), expected)
     assert abs(task.loss(Nailed(), 1).item() - expected.item()) > 0.01
+
+
+def test_every_weight_gets_a_gradient_and_those_of_descriptors_learn_nothing(pictures) -> None:
+    """Several processes wait for each; none is computed for what nobody looks at."""
+    network = LandmarkNetwork(1, descriptors=4, generator=torch.Generator().manual_seed(1))
+    assert network.descriptors is not None
+    asked = []
+    network.descriptors.register_forward_hook(lambda *_: asked.append(True))
+    Discovery(pictures, config(), GEOMETRY).loss(network, 1, RedFinder()).backward()
+    assert not asked
+    learning = {name for name, weight in network.named_parameters() if weight.grad.any()}
+    assert learning == {
+        name for name, _ in network.named_parameters() if not name.startswith("descriptors.")
+    }
 
 
 class SpotAndBeside(nn.Module):

@@ -121,7 +121,7 @@ def loss_in_views(
     precision: torch.dtype = torch.float32,
     clock: StageClock = STOPPED,
     *,
-    describe: bool = False,
+    idle: nn.Module | None = None,
 ) -> Float[Tensor, ""]:
     """How far the network's landmarks of the warped views are from where the teacher has them.
 
@@ -135,7 +135,9 @@ def loss_in_views(
         unit: of distances, halves of the view's shorter side.
         precision: of both networks' arithmetic.
         clock: told of the stages.
-        describe: whether the network has descriptors, which learn nothing here.
+        idle: the part of the network that makes descriptors, where there is one. It learns nothing
+            here and is not computed, but gets a gradient of 0: of several processes each waits for
+            every weight's.
     """
     own_share = config.own_share
     with clock("network"):
@@ -143,19 +145,16 @@ def loss_in_views(
             taught = soft_argmax(found_maps(teacher.eval(), views.plain, precision))
         seen = torch.cat([views.warped, views.plain]) if own_share else views.warped
         with arithmetic(precision, seen.device):
-            # Every weight takes part, or else several processes would wait for its gradient.
-            if describe:
-                score_maps, descriptors = network(seen, describe=True)
-                nothing = 0 * descriptors.float().sum()
-            else:
-                score_maps, nothing = network(seen), 0.0
+            score_maps = network(seen)
     with clock("objective"):
         landmarks = soft_argmax(spatial_softmax(score_maps.float()))
         if own_share:
             landmarks, own = landmarks.chunk(2)
             taught = torch.lerp(taught, own, own_share)
         targets, there = seen_points(taught.double(), views.warp)
-        distance = taught_distance(landmarks, targets.to(landmarks), there, unit) + nothing
+        distance = taught_distance(landmarks, targets.to(landmarks), there, unit)
+        if idle is not None:
+            distance = distance + 0 * torch.stack([w.sum() for w in idle.parameters()]).sum()
         if not config.diversity_weight:
             return distance
         apart = roomy_distance(landmarks.shape[1], config.diversity_distance)

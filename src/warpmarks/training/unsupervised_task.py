@@ -100,7 +100,7 @@ class Discovery(Task[PairMeasures]):
                 self.health_unit,
                 self.precision,
                 self.clock,
-                describe=bool(self.config.network.descriptors),
+                idle=getattr(network, "descriptors", None),
             )
         with self.clock("pictures and warps"):
             batch = self.batches.batch(step)
