@@ -10,43 +10,68 @@ if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
     from warpmarks.datasets.annotated import AnnotatedSet, read_annotated
     from warpmarks.datasets.image_set import ImageSet, find_images
-    from warpmarks.detectors.base import NamedDetection
+    from warpmarks.datasets.reading import UnreadableImage
+    from warpmarks.detectors.base import ImageDetector, NamedDetection
     from warpmarks.detectors.detector import Detection, Detector
     from warpmarks.detectors.exported import ExportedDetector
     from warpmarks.detectors.point_detector import PointDetector
     from warpmarks.errors import InputError
     from warpmarks.evaluation.fit_on_images import fit_on_images
     from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.points import PointScheme
+    from warpmarks.points import Normaliser, PointScheme
     from warpmarks.recipe_reading import load_recipe
     from warpmarks.regression.examples import Examples
     from warpmarks.regression.fitting import Fit, fit_regressor
     from warpmarks.regression.regressor import Regressor
     from warpmarks.regression.storage import load_regressor, save_regressor
     from warpmarks.report.run_report import report_run
+    from warpmarks.runs.record import RunRecord
     from warpmarks.system.memory import keep_freed_memory
-    from warpmarks.training import TrainingResult, finetune, supervise, train
+    from warpmarks.system.progress import Progress
+    from warpmarks.training import (
+        Conduct,
+        Evaluation,
+        PairMeasures,
+        PointMeasures,
+        TrainingResult,
+        finetune,
+        supervise,
+        train,
+    )
+    from warpmarks.video.choosing import FrameChoice
     from warpmarks.video.detecting import FramePoints, detect_video
     from warpmarks.video.extracting import find_frames
+    from warpmarks.video.reading import Video
 
     __version__: str
 
 __all__ = [
     "AnnotatedSet",
+    "Conduct",
     "Detection",
     "Detector",
+    "Evaluation",
     "Examples",
     "ExportedDetector",
     "Fit",
+    "FrameChoice",
     "FramePoints",
+    "ImageDetector",
     "ImageSet",
     "InputError",
     "NamedDetection",
+    "Normaliser",
+    "PairMeasures",
     "PointDetector",
+    "PointMeasures",
     "PointScheme",
+    "Progress",
     "Regressor",
+    "RunRecord",
     "TrainingConfig",
     "TrainingResult",
+    "UnreadableImage",
+    "Video",
     "__version__",
     "detect_video",
     "find_frames",
@@ -67,20 +92,31 @@ __all__ = [
 
 _HOME_OF = {
     "AnnotatedSet": "warpmarks.datasets.annotated",
+    "Conduct": "warpmarks.training",
     "Detection": "warpmarks.detectors.detector",
     "Detector": "warpmarks.detectors.detector",
+    "Evaluation": "warpmarks.training",
     "Examples": "warpmarks.regression.examples",
     "ExportedDetector": "warpmarks.detectors.exported",
     "Fit": "warpmarks.regression.fitting",
+    "FrameChoice": "warpmarks.video.choosing",
     "FramePoints": "warpmarks.video.detecting",
+    "ImageDetector": "warpmarks.detectors.base",
     "ImageSet": "warpmarks.datasets.image_set",
     "InputError": "warpmarks.errors",
     "NamedDetection": "warpmarks.detectors.base",
+    "Normaliser": "warpmarks.points",
+    "PairMeasures": "warpmarks.training",
     "PointDetector": "warpmarks.detectors.point_detector",
+    "PointMeasures": "warpmarks.training",
     "PointScheme": "warpmarks.points",
+    "Progress": "warpmarks.system.progress",
     "Regressor": "warpmarks.regression.regressor",
+    "RunRecord": "warpmarks.runs.record",
     "TrainingConfig": "warpmarks.configuration",
     "TrainingResult": "warpmarks.training",
+    "UnreadableImage": "warpmarks.datasets.reading",
+    "Video": "warpmarks.video.reading",
     "detect_video": "warpmarks.video.detecting",
     "find_frames": "warpmarks.video.extracting",
     "find_images": "warpmarks.datasets.image_set",
