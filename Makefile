@@ -57,7 +57,8 @@ page-compared: web/node_modules
 WORKERS ?= 2
 
 tests: install web-runtime
-	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile $(PYTEST)
+	OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder \
+		$(PYTEST)
 
 # Apart from the tests: following every line, Python 3.11 takes twice as long for them.
 .PHONY: coverage

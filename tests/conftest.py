@@ -20,6 +20,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             _skip(items, "gpu", "torch sees no CUDA device")
     if not os.environ.get(DATASETS):
         _skip(items, "dataset", f"{DATASETS} names no folder of image sets")
+    # First what takes long: of two processes none is then left alone with it at the end.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def _skip(items: list[pytest.Item], marker: str, reason: str) -> None:

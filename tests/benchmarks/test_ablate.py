@@ -152,6 +152,7 @@ def errors_of(output: Path) -> dict[str, dict[str, list[float]]]:
     }
 
 
+@pytest.mark.slow
 def test_a_stopped_comparison_goes_on_where_it_was(comparison):
     output, seen = comparison
     one_look = output / "heads/one-look"
@@ -187,6 +188,7 @@ def test_variants_are_trained_by_their_recipes(compared):
     assert (one_look["seed"], paper["seed"]) == (0, 3)
 
 
+@pytest.mark.slow
 def test_the_table_has_what_evaluate_gives(compared, home):
     titles, _, *rows = table_of((compared / "table.md").read_text())
     assert [row[:2] for row in rows] == [["Heads", "one look"], ["Heads", "paper"]]
@@ -282,6 +284,7 @@ def test_a_finished_comparison_is_read_again(command, copied, monkeypatch):
     assert command(plan(), copied)[:2] == (0, table)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("untrained")
 def test_labels_that_are_missing_are_scored_and_those_that_are_not_asked_for_not_shown(
     command, copied, monkeypatch

@@ -420,6 +420,7 @@ def test_names_that_differ_in_case_are_the_same(warpmarks, fitted, annotated_set
     assert "no names" not in err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_what_is_hardly_meant_is_told(warpmarks, fitted, annotated_set):
     rows = (annotated_set / "landmarks.csv").read_text().splitlines()

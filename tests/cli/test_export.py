@@ -24,6 +24,7 @@ def save_points(run, digest):
     save_regressor(regressor, run / "regressors" / "two", overwrite=True)
 
 
+@pytest.mark.slow
 def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_folder, tmp_path):
     save_points(run_copy, Detector.load(run_copy, device="cpu").digest)
     file, output = tmp_path / "blobs.onnx", tmp_path / "points.csv"
@@ -55,6 +56,7 @@ def test_a_file_is_detected_with_in_place_of_its_run(warpmarks, run_copy, image_
     assert (code, f"--output {file} exists" in err) == (2, True)
 
 
+@pytest.mark.slow
 def test_copies_are_those_that_were_asked_for(warpmarks, run_copy, image_folder, tmp_path):
     file, tables = tmp_path / "blobs.onnx", []
     assert warpmarks("export", run_copy, "--output", file, "--copies", 2)[0] == 0

@@ -36,6 +36,7 @@ def undrawn(monkeypatch) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_regressor_in_the_run_with_its_promise_and_its_picture(
     warpmarks, run_copy, annotated_set
 ):
@@ -186,6 +187,7 @@ def test_the_promise_is_kept_as_json(warpmarks, run_copy, annotated_set, tmp_pat
     assert json.loads(out)["promise"] == record["promise_without_bias"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("undrawn")
 def test_draws_tell_mean_and_spread_and_save_the_first(warpmarks, run_copy, annotated_set):
     common = ["fit", run_copy, annotated_set, "--split", "train", "--labels", "3"]

@@ -10,6 +10,7 @@ from warpmarks.evaluation.mirrored_images import locate_mirrored
 from warpmarks.regression.fitting import fit_regressor
 
 
+@pytest.mark.slow
 def test_a_row_for_each_number_of_images(warpmarks, run_copy, annotated_set, supervised):
     common = ["evaluate", run_copy, annotated_set, "--split", "val", "--fit-split", "train"]
     flags = ["--labels", "all,2", "--draws", "3", "--seed", "7", "--supervised", supervised]

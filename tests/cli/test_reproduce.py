@@ -27,6 +27,7 @@ def test_the_list_says_what_each_needs(warpmarks):
     assert all(name in out for name in ("table5", "fig3", "fig7", "own", "aflw5", "--set DIR"))
 
 
+@pytest.mark.slow
 def test_a_set_of_ones_own_to_a_table(warpmarks, blobs, tmp_path, monkeypatch):
     for draw in (
         "draw_examples",

@@ -65,6 +65,7 @@ def test_means_at_the_edge_are_what_every_runtime_knows(onnx_file):
         assert not any(settings.get("pads", ()))
 
 
+@pytest.mark.slow
 def test_a_file_of_one_look_finds_what_its_detector_finds(make_detector, tmp_path):
     detector = make_detector("stretch", looks=1, copies=1)
     module.write_onnx(detector, tmp_path / "once.onnx")
@@ -75,6 +76,7 @@ def test_a_file_of_one_look_finds_what_its_detector_finds(make_detector, tmp_pat
     np.testing.assert_allclose(found.landmarks, detector(image).landmarks, atol=PIXELS, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_file_of_looks_that_do_not_unbend_finds_what_its_detector_finds(make_detector, tmp_path):
     detector = make_detector(unbend=False)
     module.write_onnx(detector, tmp_path / "straight.onnx")
@@ -113,6 +115,7 @@ def test_a_run_that_does_not_know_its_usual_landmarks_yet_says_one_look(make_det
     assert (told.looks, told.copies) == (1, 1)
 
 
+@pytest.mark.slow
 def test_a_file_without_a_regressor_has_no_points(detector, tmp_path):
     module.write_onnx(detector, tmp_path / "bare.onnx")
     bare = ExportedDetector.load(tmp_path / "bare.onnx", device="cpu")

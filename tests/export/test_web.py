@@ -36,13 +36,21 @@ class Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def write(detector, regressor, onnx_file):
+def model(detector, regressor, tmp_path_factory) -> Path:
+    """The session's detector as pages have it."""
+    folder = tmp_path_factory.mktemp("model")
+    web.write_page(detector, folder, regressor, name="mice")
+    return folder / "model.onnx"
+
+
+@pytest.fixture(scope="module")
+def write(detector, regressor, model):
     """Writes the page of the session's detector, whose file is there already."""
 
     def write_page(folder: Path, **arguments) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                web, "write_onnx", lambda _, path, *__, **___: shutil.copyfile(onnx_file, path)
+                web, "write_onnx", lambda _, path, *__, **___: shutil.copyfile(model, path)
             )
             web.write_page(detector, folder, regressor, **arguments)
         return folder
@@ -51,10 +59,8 @@ def write(detector, regressor, onnx_file):
 
 
 @pytest.fixture(scope="module")
-def folder(detector, regressor, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("page")
-    web.write_page(detector, folder, regressor, name="mice <script>", runtime=PACKAGE)
-    return folder
+def folder(write, tmp_path_factory) -> Path:
+    return write(tmp_path_factory.mktemp("page"), name="mice <script>", runtime=PACKAGE)
 
 
 @contextmanager
@@ -95,12 +101,18 @@ def browser():
         opened.close()
 
 
-@pytest.fixture(params=["WebAssembly", "WebGPU"])
+on_both_engines = pytest.mark.parametrize("page", ["WebAssembly", "WebGPU"], indirect=True)
+
+
+@pytest.fixture
 def page(request, browser, address):
     """Open and ready; anything that it asks for elsewhere, or complains of, is an error.
 
-    An engine that does not find what Python finds on the check picture is not ready.
+    An engine that does not find what Python finds on the check picture is not ready. On
+    WebAssembly, if a test does not say otherwise: this browser takes half a minute to make
+    programs for its GPU, which is none.
     """
+    engine = getattr(request, "param", "WebAssembly")
     opened = browser.new_page()
     asked, complaints = [], []
     opened.on("request", lambda request: asked.append(request.url))
@@ -110,8 +122,8 @@ def page(request, browser, address):
         lambda line: complaints.append(line.text) if line.type == "error" else None,
     )
     # The browser's GPU is in software, which the page does without unless it is asked for.
-    opened.goto(address + ("?engine=webgpu" if request.param == "WebGPU" else ""))
-    wait_for(opened, f"Ready, with {request.param}")
+    opened.goto(address + ("?engine=webgpu" if engine == "WebGPU" else ""))
+    wait_for(opened, f"Ready, with {engine}")
     yield opened
     opened.close()
     assert complaints == []
@@ -128,8 +140,10 @@ def table(page) -> np.ndarray:
     return np.array([[float(row[key] or "nan") for key in ("x", "y", "score")] for row in told])
 
 
+@pytest.mark.slow
 @needs_package
 @needs_browser
+@on_both_engines
 def test_a_picture_in_the_browser_gives_what_python_gives(page, detector, regressor, tmp_path):
     pixels = textured((97, 160))
     Image.fromarray(pixels).save(tmp_path / "mouse.png")
@@ -214,8 +228,10 @@ def test_a_list_that_goes_on_says_so(page, tmp_path):
     assert page.locator("#what").inner_text() == "3 landmarks"
 
 
+@pytest.mark.slow
 @needs_package
 @needs_browser
+@on_both_engines
 def test_the_camera_is_searched_frame_by_frame_until_it_is_stopped(page):
     page.get_by_role("button", name="Use camera").click()
     wait_for(page, r"Camera, 640 × 480: \d+ ms a frame")

@@ -181,6 +181,7 @@ def test_a_half_written_cell_is_done_again(finished, blobs, tmp_path):
     assert told(run(blobs, copy)) == told(finished[1])
 
 
+@pytest.mark.slow
 def test_seeds_are_added_to_what_is_there(finished, blobs, tmp_path):
     copy = shutil.copytree(finished[0], tmp_path / "copy")
     steps = []
@@ -234,6 +235,7 @@ def test_a_killed_process_loses_only_what_was_not_finished(finished, blobs, tmp_
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_does_not_keep_others_from_being_done(blobs, tmp_path, monkeypatch):
     def explode(*_, **__):
         raise InputError("the loss is not a number")
