@@ -145,6 +145,7 @@ def located(tab: Tab) -> Tab:
 
     until(known, "the landmarks")
     tab.page.reload()
+    tab.page.wait_for_selector("#stage")
     return tab
 
 

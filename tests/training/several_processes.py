@@ -38,7 +38,8 @@ def train(images: str, run: str, arguments: str) -> int:
     except LostProcess as error:
         if error.tells:
             sys.stderr.write(f"error: {error}\n")
-        return LOST
+        sys.stderr.flush()
+        os._exit(LOST)  # torch's own end may complain of the process that is lost
     except InputError as error:
         sys.stderr.write(f"error of {os.getpid()}: {error}\n")
         return 2
