@@ -129,6 +129,22 @@ def test_the_file_has_nothing_of_the_machine_that_wrote_it(onnx_file):
     assert b"call_function" not in content
 
 
+def test_runtimes_of_early_2023_can_read_the_file(onnx_file):
+    """Some, 1.24 still, fuse a transposition with a product, and cannot do that in float64."""
+    model = onnx.shape_inference.infer_shapes(onnx.load(onnx_file))
+    assert model.ir_version <= 8
+    assert [(used.domain, used.version) for used in model.opset_import] == [("", 18)]
+    kinds = {value.name: value.type.tensor_type.elem_type for value in model.graph.value_info}
+    makers = {name: node.op_type for node in model.graph.node for name in node.output}
+    precise = [
+        node
+        for node in model.graph.node
+        if node.op_type == "MatMul" and kinds[node.output[0]] == onnx.TensorProto.DOUBLE
+    ]
+    assert len(precise) > 3
+    assert "Transpose" not in {makers.get(name) for node in precise for name in node.input}
+
+
 def test_the_file_says_what_it_is(onnx_file, detector, regressor, exported):
     model = onnx.load(onnx_file)
     onnx.checker.check_model(model, full_check=True)

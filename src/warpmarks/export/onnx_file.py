@@ -19,8 +19,9 @@ from warpmarks.system.files import atomic_path
 if TYPE_CHECKING:
     import onnx
 
-OPSET = 18
-"""The oldest that has all operators: every runtime since early 2023 reads it."""
+OPSET, FILE_VERSION = 18, 8
+"""Of the operators the oldest set that has all, and of files the version that came with it: every
+onnxruntime since early 2023 reads them."""
 
 TOLERANCE = 5e-3
 """In pixels of the picture: how far a file may be from the detector it was made of."""
@@ -79,6 +80,7 @@ def build_model(
         )
     assert exported is not None
     model = exported.model_proto
+    model.ir_version = FILE_VERSION
     _name_sizes(model)
     _forget_tracing(model.graph)
     return model

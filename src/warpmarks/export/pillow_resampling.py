@@ -106,7 +106,7 @@ def lay_in(
     share = (_AREA_UNIT / area.clamp(min=1)).floor() / _AREA_UNIT
     half = (area / 2).floor()
     cells = ((sums.permute(0, 3, 1, 2).contiguous() + half) * share).floor()
-    down, along = rows.filter(), columns.filter().T
+    down, along = rows.filter(cells_dim=1), columns.filter(cells_dim=0)
     # Pillow begins with the axis that makes the other's work less.
     shrinks, shrinks_along = rows.excess(), columns.excess()
     down_first = (shrinks > 0) & (shrinks > 2 * shrinks_along)
@@ -154,8 +154,12 @@ class _Cells:
         sums = torch.cat([before, values.cumsum(dim, dtype=torch.int32)], dim=dim)
         return sums.index_select(dim, self.stops) - sums.index_select(dim, self.starts)
 
-    def filter(self) -> Float[Tensor, "pixels cells"]:
-        """The bicubic filter of each of the picture's pixels; edge pixels are repeated."""
+    def filter(self, cells_dim: int) -> Float[Tensor, "_ _"]:
+        """The bicubic filter of each of the picture's pixels; edge pixels are repeated.
+
+        Made with cells along the dimension that the product needs: onnxruntime, 1.24 still, makes
+        one step of a transposition and a product, and has none in float64.
+        """
         axis = self.axis
         # Pillow takes the box in float32, of the image or of what is left of it.
         left_out = torch.where(self.reduces, self.origin, 0.0)
@@ -166,9 +170,10 @@ class _Cells:
         shown = torch.minimum((pixels - axis.first).clamp(min=0), axis.filled - 1)
         centres = start.to(precision) + (shown + 0.5) * scale - (self.origin - left_out)
         places = torch.arange(self.starts.shape[0], dtype=precision) + 0.5
-        distances = (places - centres[:, None]).abs() / scale.clamp(min=1)
-        weights = torch.where(self.stops > self.starts, _bicubic(distances), 0.0)
-        weights = weights / weights.sum(dim=1, keepdim=True) * _FILTER_UNIT
+        apart = places.unsqueeze(1 - cells_dim) - centres.unsqueeze(cells_dim)
+        weights = _bicubic(apart.abs() / scale.clamp(min=1))
+        weights = torch.where((self.stops > self.starts).unsqueeze(1 - cells_dim), weights, 0.0)
+        weights = weights / weights.sum(dim=cells_dim, keepdim=True) * _FILTER_UNIT
         return (weights.abs() + 0.5).floor() * weights.sign() / _FILTER_UNIT
 
 

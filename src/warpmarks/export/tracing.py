@@ -7,7 +7,11 @@ from contextlib import contextmanager
 
 import torch
 
+from warpmarks.errors import InputError
 from warpmarks.export.graph import DetectorGraph
+
+OLDEST_TORCH = "2.8"
+"""Older ones take sizes that may vary for fixed, or do not trace a dataclass."""
 
 LARGEST = 16_383
 """Most pixels along a side: what torch is told of sizes; sums of bytes stay within 32 bits."""
@@ -16,7 +20,16 @@ _EXAMPLE = (2, 88, 72, 3)
 
 
 def trace(graph: DetectorGraph) -> torch.export.ExportedProgram:
-    """The graph with dynamic batch, height and width, and no paths of the files it came from."""
+    """The graph with dynamic batch, height and width, and no paths of the files it came from.
+
+    Raises:
+        InputError: this torch is too old.
+    """
+    if torch.__version__ < OLDEST_TORCH:
+        raise InputError(
+            f"this torch is {torch.__version__}: exporting expects {OLDEST_TORCH} or newer, so "
+            "install one, or export the run where there is one"
+        )
     sizes = {
         0: torch.export.Dim("batch", min=1),
         1: torch.export.Dim("height", min=1, max=LARGEST),
@@ -24,7 +37,9 @@ def trace(graph: DetectorGraph) -> torch.export.ExportedProgram:
     }
     example = torch.zeros(_EXAMPLE, dtype=torch.uint8)
     with quiet(), torch.no_grad():
-        program = torch.export.export(graph.eval(), (example,), dynamic_shapes=(sizes,))
+        program = torch.export.export(
+            graph.eval(), (example,), dynamic_shapes=(sizes,), strict=False
+        )
     for node in program.graph.nodes:
         node.meta.pop("stack_trace", None)
     return program
