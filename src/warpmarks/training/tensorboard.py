@@ -45,8 +45,10 @@ def also_in_tensorboard(
     """
     path, log = folder.path / "tensorboard", folder.read_log()
     began = time.time() - (log[-1]["seconds"] if log else 0)
+    writer_class = summary_writer()
     with _told(path):
-        writer = summary_writer()(str(path), purge_step=0)
+        path.mkdir(exist_ok=True)  # TensorFlow, which writes where there is one, tells otherwise
+        writer = writer_class(str(path), purge_step=0)
 
     def add(line: Mapping[str, Any]) -> None:
         with _told(path):
