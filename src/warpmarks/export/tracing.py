@@ -11,7 +11,7 @@ from warpmarks.errors import InputError
 from warpmarks.export.graph import DetectorGraph
 
 OLDEST_TORCH = "2.8"
-"""Older ones take sizes that may vary for fixed, or do not trace a dataclass."""
+"""2.6 takes sizes that vary for fixed ones; 2.7 was not tried."""
 
 LARGEST = 16_383
 """Most pixels along a side: what torch is told of sizes; sums of bytes stay within 32 bits."""
