@@ -62,7 +62,7 @@ tests: install web-runtime
 
 # Apart from the tests: following every line, Python 3.11 takes twice as long for them.
 .PHONY: coverage
-coverage: PYTEST += --cov --cov-report=term-missing:skip-covered
+coverage: override PYTEST += --cov --cov-report=term-missing:skip-covered
 coverage: tests
 
 # What the exported page is tested with; without npm those tests say that they were skipped.
