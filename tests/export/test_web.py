@@ -166,8 +166,10 @@ def test_a_picture_in_the_browser_gives_what_python_gives(page, detector, regres
     np.testing.assert_allclose(first, found.landmarks[0], atol=PIXELS, rtol=0)
 
 
+@pytest.mark.slow
 @needs_package
 @needs_browser
+@on_both_engines
 def test_what_rounds_to_zero_has_no_sign(page, tmp_path):
     Image.fromarray(textured((1, 1))).save(tmp_path / "dot.png")
     page.set_input_files("#file", tmp_path / "dot.png")

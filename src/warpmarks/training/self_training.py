@@ -154,7 +154,7 @@ def loss_in_views(
         targets, there = seen_points(taught.double(), views.warp)
         distance = taught_distance(landmarks, targets.to(landmarks), there, unit)
         if idle is not None:
-            distance = distance + 0 * torch.stack([w.sum() for w in idle.parameters()]).sum()
+            distance = distance + 0 * sum(weight.sum() for weight in idle.parameters())
         if not config.diversity_weight:
             return distance
         apart = roomy_distance(landmarks.shape[1], config.diversity_distance)
