@@ -485,10 +485,12 @@ def test_shares_of_width_and_height_are_refused(warpmarks, fitted, annotated_set
 
 
 @pytest.mark.usefixtures("undrawn")
-def test_a_regressor_of_another_detector_is_refused(warpmarks, fitted, annotated_set):
+def test_a_regressor_of_another_detector_is_refused(warpmarks, fitted, annotated_set, tmp_path):
     edit(fitted / "regressors" / "blobs" / "regressor.json", detector="0" * 64)
-    code, _, err = warpmarks("evaluate", fitted, annotated_set, "--regressor", "blobs")
+    flags = ["evaluate", fitted, annotated_set, "--regressor", "blobs"]
+    code, _, err = warpmarks(*flags, "--pictures", tmp_path / "pictures")
     assert (code, "was fitted with another detector" in err) == (2, True)
+    assert not (tmp_path / "pictures").exists()
 
 
 @pytest.mark.usefixtures("undrawn")

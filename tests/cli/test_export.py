@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from warpmarks.detectors.detector import Detector
+from warpmarks.errors import InputError
 from warpmarks.points import PointScheme, parse_normaliser
 from warpmarks.regression.regressor import Regressor
 from warpmarks.regression.storage import save_regressor
@@ -119,6 +120,19 @@ def test_a_page_is_written_into_a_folder_of_its_own(warpmarks, trained_run, tmp_
     assert warpmarks(*argv, "--overwrite")[0] == 0
     code, _, err = warpmarks(*argv, "--overwrite", "--runtime", tmp_path)
     assert (code, f"--runtime {tmp_path} is not the npm package" in err) == (2, True)
+
+
+def test_a_page_that_cannot_be_written_whole_is_not_there(
+    warpmarks, trained_run, tmp_path, monkeypatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise InputError("no such library")
+
+    monkeypatch.setattr("warpmarks.export.web.write_onnx", refuse)
+    argv = ["export", trained_run, "--format", "web", "--output", tmp_path / "page"]
+    code, _, err = warpmarks(*argv)
+    assert (code, err) == (2, "error: no such library\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("flags", [(), ("--overwrite",)])

@@ -10,6 +10,7 @@ import pytest
 from warpmarks.errors import InputError
 from warpmarks.system.files import (
     atomic_path,
+    check_folder_place,
     files_below,
     fresh_folder,
     remove_left_behind,
@@ -206,3 +207,35 @@ def test_a_folder_that_cannot_be_searched_is_told_of(
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(InputError, match=r"locked cannot be searched \(Permission denied\): make"):
         list(files_below(tmp_path, lambda name: True))
+
+
+def test_a_folder_that_can_be_made_is_not_made_by_asking(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "new", tmp_path / "new" / "deep"):
+        check_folder_place(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("file", errno.ENOTDIR),
+        ("file/deep/deeper", errno.ENOTDIR),
+        ("nowhere", errno.ENOTDIR),
+        ("locked", errno.EACCES),
+        ("locked/deep/deeper", errno.EACCES),
+        ("n" * 300 + "/deep", errno.ENAMETOOLONG),
+    ],
+)
+def test_a_folder_that_cannot_be_made_is_told_of_beforehand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, number: int
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "gone")
+    (tmp_path / "locked").mkdir()
+    # The tests may run as root, whom no permission stops.
+    monkeypatch.setattr(os, "access", lambda path, mode: path.name != "locked")
+    folder = tmp_path / name
+    with pytest.raises(InputError) as refused:
+        check_folder_place(folder, flag="--output")
+    reason = os.strerror(number)
+    assert str(refused.value) == f"--output {folder} cannot be written ({reason}): choose another"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from warpmarks.errors import InputError
+from warpmarks.system.files import check_folder_place
 from warpmarks.system.streams import check_stdout, check_written
 
 STDOUT = "-"
@@ -113,10 +114,11 @@ def check_not_input(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def check_output_folder(path: Path, *, overwrite: bool, flag: str = "--output") -> None:
-    """Raise where ``path`` could not become a folder of results, and make it where it can.
+    """Raise where ``path`` could not become a folder of results in the end; nothing is made.
 
     Raises:
-        InputError: there is a file, or a folder with something in it that may not be replaced.
+        InputError: there is a file, or a folder with something in it that may not be replaced, or
+            it cannot be made or written.
     """
     if path.exists() and not path.is_dir():
         raise InputError(f"{flag} {path} is a file: expected the name of a folder")
@@ -127,10 +129,7 @@ def check_output_folder(path: Path, *, overwrite: bool, flag: str = "--output") 
             f"{flag} {path} is not empty: choose another folder or replace what is in it "
             "with --overwrite"
         )
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{flag} {path} cannot be made ({error.strerror})") from error
+    check_folder_place(path, flag=flag)
 
 
 def check_target(path: Path, *, files: Sequence[str], overwrite: bool) -> None:

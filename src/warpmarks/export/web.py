@@ -25,6 +25,7 @@ from warpmarks.plots.colours import colour_code, landmark_colours
 from warpmarks.points import numbered_names
 from warpmarks.regression.regressor import Regressor
 from warpmarks.system.files import write_text
+from warpmarks.system.whole_folder import whole_folder
 from warpmarks.wording import counted
 
 CHECK_SIZE, CHECK_TOLERANCE = 64, 0.25
@@ -42,11 +43,11 @@ def write_page(
     name: str,
     runtime: Path | None = None,
 ) -> None:
-    """Write the page of a detector, and a regressor if there is one, into a folder that is there.
+    """Write the page of a detector, and a regressor if there is one, whole or not at all.
 
     Args:
         detector: to export.
-        folder: to write into; other files in it are left alone.
+        folder: to write into, made if need be; other files in it are left alone.
         regressor: whose points the page shows.
         name: of the page.
         runtime: the npm package onnxruntime-web to copy from; None: the page refers to a CDN.
@@ -55,6 +56,38 @@ def write_page(
         InputError: the libraries for it are missing, the package is not one or is of no use, or the
             folder cannot be written.
     """
+    with whole_folder(folder, last="index.html") as fresh:
+        _write_into(fresh, detector, regressor, name=name, runtime=runtime)
+
+
+def refuse_other_folder(folder: Path) -> None:
+    """Raise if there is a folder with something else in it than an earlier page.
+
+    Raises:
+        InputError: it is not empty, and no page.
+    """
+    page = all((folder / asset).is_file() for asset in _ASSETS)
+    if folder.is_dir() and not page and any(folder.iterdir()):
+        raise InputError(
+            f"--output {folder} is not empty and holds no exported page: choose another folder"
+        )
+
+
+def check_picture() -> UInt8[np.ndarray, "size size 3"]:
+    """Bytes that a browser makes without reading a file: see detector.js."""
+    at = np.arange(CHECK_SIZE * CHECK_SIZE * 3)
+    return ((at * 37 + at // 96 * 11) % 256).astype(np.uint8).reshape(CHECK_SIZE, CHECK_SIZE, 3)
+
+
+def _write_into(
+    folder: Path,
+    detector: Detector,
+    regressor: Regressor | None,
+    *,
+    name: str,
+    runtime: Path | None,
+) -> None:
+    """The page's files into an empty folder."""
     served = cdn_runtime() if runtime is None else copy_runtime(runtime, folder / "runtime")
     model = folder / "model.onnx"
     # The runtime's file for WebGPU knows no float64, on the processor either.
@@ -84,25 +117,6 @@ def write_page(
         settings=json.dumps(settings).replace("<", "\\u003c"),
     )
     write_text(folder / "index.html", page)
-
-
-def refuse_other_folder(folder: Path) -> None:
-    """Raise if there is a folder with something else in it than an earlier page.
-
-    Raises:
-        InputError: it is not empty, and no page.
-    """
-    page = all((folder / asset).is_file() for asset in _ASSETS)
-    if folder.is_dir() and not page and any(folder.iterdir()):
-        raise InputError(
-            f"--output {folder} is not empty and holds no exported page: choose another folder"
-        )
-
-
-def check_picture() -> UInt8[np.ndarray, "size size 3"]:
-    """Bytes that a browser makes without reading a file: see detector.js."""
-    at = np.arange(CHECK_SIZE * CHECK_SIZE * 3)
-    return ((at * 37 + at // 96 * 11) % 256).astype(np.uint8).reshape(CHECK_SIZE, CHECK_SIZE, 3)
 
 
 def _sentence(detector: Detector, regressor: Regressor | None) -> str:

@@ -26,6 +26,7 @@ from warpmarks.report.regressor import regressor_sections
 from warpmarks.report.stored import StoredContent, read_content, save_content
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.record import RunRecord
+from warpmarks.system.files import check_folder_place
 from warpmarks.system.progress import Progress, SilentProgress
 from warpmarks.system.whole_folder import whole_folder
 from warpmarks.warps import RandomWarps, ThinPlateSpline, WarpRange, control_grid
@@ -84,10 +85,7 @@ def report_run(
     folder = RunFolder(run)
     detector = detector or Detector.load(run, device=device)
     output = folder.path if output is None else output
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{output} cannot be made ({error.strerror}): choose another") from error
+    check_folder_place(output)
     record, log = folder.record(), folder.read_log()
     if not ending:
         stored = read_content(folder.path / "pictures")

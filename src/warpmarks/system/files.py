@@ -1,6 +1,7 @@
 """Files and folders that are written whole or not at all, and the files of a folder."""
 
 import csv
+import errno
 import glob
 import io
 import json
@@ -219,6 +220,25 @@ def make_folder(folder: Path) -> None:
         raise InputError(f"{folder} cannot be made ({error.strerror or error})") from error
 
 
+def check_folder_place(folder: Path, *, flag: str = "") -> None:
+    """Raise where a folder could not be made or written in the end; nothing is made.
+
+    Raises:
+        InputError: a file is in the way, the folder that it would be in cannot be written, or the
+            system takes no such name.
+    """
+    try:
+        there = next(each for each in (folder, *folder.parents) if _exists(each))
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InputError(
+            f"{flag} {folder} cannot be written ({error.strerror}): choose another".lstrip()
+        ) from error
+
+
 def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
     """The files of a folder and its folders whose names are wanted.
 
@@ -240,6 +260,15 @@ def files_below(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
             path = Path(home, name)
             if wanted(name) and not name.startswith(".") and path.is_file():
                 yield path
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something, if only a link that leads nowhere."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _exchange(fresh: Path, target: Path, old: Path) -> None:
