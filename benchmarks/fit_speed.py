@@ -6,10 +6,13 @@ Processor time of this thread in seconds, the middle of five runs, on made-up la
 Set OMP_NUM_THREADS=1 to time one thread.
 """
 
+import argparse
+import sys
 import time
 
 import numpy as np
 
+from warpmarks.cli.ending import run_script
 from warpmarks.points import PointScheme, numbered_names, parse_normaliser
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
@@ -18,8 +21,10 @@ SIZES = ((20_000, 30, 5, "auto"), (5, 30, 5, "auto"), (5, 50, 68, "auto"), (100,
 """Images, landmarks, points, method."""
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Print a line for each size."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.parse_args(arguments)
     for images, landmarks, points, method in SIZES:
         examples = made(images, landmarks, points)
         names = numbered_names(points)
@@ -57,4 +62,4 @@ def made(images: int, landmarks: int, points: int) -> Examples:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_script(main))

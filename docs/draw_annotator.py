@@ -3,6 +3,7 @@
 make demo && .venv/bin/python docs/draw_annotator.py demo/run
 """
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
+from warpmarks.cli.ending import run_script
 from warpmarks.datasets.synthetic import POINT_NAMES, render
 
 COUNT, SIDE, SEED = 120, 448, 3
@@ -76,8 +78,11 @@ def shoot(page: Page, name: str) -> None:
     page.screenshot(path=PICTURES / name, type="jpeg", quality=88)
 
 
-def main(run: str) -> None:
+def main(arguments: list[str]) -> None:
     """Render, serve, label, draw."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("run", help="of the synthetic category")
+    run = parser.parse_args(arguments).run
     with tempfile.TemporaryDirectory() as folder:
         images = Path(folder) / "creatures"
         images.mkdir()
@@ -99,4 +104,4 @@ def main(run: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    sys.exit(run_script(main))

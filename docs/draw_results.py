@@ -5,6 +5,7 @@
 The file has a row for each way and number of labelled faces; docs/results.md has the commands.
 """
 
+import argparse
 import csv
 import sys
 from collections import defaultdict
@@ -12,13 +13,19 @@ from pathlib import Path
 
 import numpy as np
 
+from warpmarks.cli.ending import run_script
 from warpmarks.plots.label_curve import LabelSeries, draw_label_curve
 from warpmarks.plots.saving import save_figure
 
-if __name__ == "__main__":
-    table, picture = map(Path, sys.argv[1:])
+
+def main(arguments: list[str]) -> None:
+    """Read, and draw."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("table", type=Path, help="way,labels,error,spread; the last way is a line")
+    parser.add_argument("picture", type=Path, help="the PNG file to write")
+    options = parser.parse_args(arguments)
     rows = defaultdict(list)
-    with table.open(encoding="utf-8") as file:
+    with options.table.open(encoding="utf-8") as file:
         for row in csv.DictReader(file):
             rows[row["way"]].append(
                 (int(row["labels"]), float(row["error"]), float(row["spread"] or 0))
@@ -30,4 +37,8 @@ if __name__ == "__main__":
     figure = draw_label_curve(
         series[:-1], normaliser="the inter-ocular distance", mean_shape=series[-1]
     )
-    save_figure(figure, picture)
+    save_figure(figure, options.picture)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

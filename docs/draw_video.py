@@ -5,6 +5,7 @@ make demo && .venv/bin/python docs/draw_video.py clip.mp4
 .venv/bin/python docs/draw_video.py overlay.mp4 docs/pictures/video.png
 """
 
+import argparse
 import math
 import sys
 from itertools import pairwise
@@ -14,6 +15,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from warpmarks.cli.ending import run_script
 from warpmarks.datasets.synthetic.rendering import render
 from warpmarks.video.reading import Video
 
@@ -53,8 +55,17 @@ def draw_frames(overlay: Path, picture: Path) -> None:
     Image.fromarray(np.concatenate(row, axis=1)).save(picture, optimize=True)
 
 
-if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        make_clip(Path(sys.argv[1]))
+def main(arguments: list[str]) -> None:
+    """Either of the two."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("video", type=Path, help="the clip to write; with PICTURE, its overlay")
+    parser.add_argument("picture", type=Path, nargs="?", help="the PNG file to write")
+    options = parser.parse_args(arguments)
+    if options.picture is None:
+        make_clip(options.video)
     else:
-        draw_frames(*map(Path, sys.argv[1:]))
+        draw_frames(options.video, options.picture)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main))

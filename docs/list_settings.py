@@ -3,6 +3,7 @@
 .venv/bin/python docs/list_settings.py docs/settings.md
 """
 
+import argparse
 import ast
 import inspect
 import sys
@@ -13,8 +14,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from warpmarks import configuration
+from warpmarks.cli.ending import run_script
 from warpmarks.configuration import TrainingConfig
 from warpmarks.recipe_reading import load_recipe
+from warpmarks.system.files import write_text
 
 HEAD = """# All settings
 
@@ -101,5 +104,12 @@ def _text(value: Any) -> str:
     return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
+def main(arguments: list[str]) -> None:
+    """Write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("page", type=Path, help="the Markdown file to write")
+    write_text(parser.parse_args(arguments).page, listed())
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(listed(), encoding="utf-8")
+    sys.exit(run_script(main))
