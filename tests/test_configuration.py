@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from warpmarks.configuration import TrainingConfig, for_annotations
+from warpmarks.configuration import ImageConfig, TrainingConfig, for_annotations
 from warpmarks.errors import InputError
 from warpmarks.recipe_reading import (
+    as_config,
     build_config,
     load_recipe,
     override,
@@ -294,6 +295,27 @@ def test_pydantics_sentences_are_told_in_our_words(assignment: str, sentence: st
     with pytest.raises(InputError) as caught:
         override(load_recipe("default"), [assignment])
     assert str(caught.value) == f"--set: {sentence}"
+
+
+def test_settings_that_a_program_changed_are_checked_as_those_of_a_recipe_are() -> None:
+    default = load_recipe("default")
+    assert as_config(default) == default
+    plain = default.model_copy(update={"num_landmarks": 7, "image": {"size": 64}})
+    checked = as_config(plain)
+    assert checked is not None
+    assert (checked.num_landmarks, checked.image) == (7, ImageConfig(size=64))
+    for changed, sentence in (
+        (default.model_copy(update={"num_landmarks": 0}), "num_landmarks is 0: expected at least"),
+        (default.model_copy(update={"landmarks": 7}), "there is no setting landmarks; did you"),
+        (
+            default.model_copy(update={"image": default.image.model_copy(update={"sizes": 64})}),
+            "there is no setting image.sizes; did you mean image.size?",
+        ),
+    ):
+        with pytest.raises(InputError) as caught:
+            as_config(changed)
+        assert str(caught.value).startswith(f"config: {sentence}")
+        assert "\n" not in str(caught.value)
 
 
 def test_as_many_landmarks_as_there_is_room_for() -> None:

@@ -89,15 +89,15 @@ def as_config(config: TrainingConfig | str | Path | None) -> TrainingConfig | No
     """Settings, or those of a recipe, see `load_recipe`.
 
     Raises:
-        InputError: it is neither, or see `load_recipe`.
+        InputError: it is neither, a setting is not allowed, or see `load_recipe`.
     """
-    if config is None or isinstance(config, TrainingConfig):
+    if config is None:
         return config
     if isinstance(config, str | Path):
         return load_recipe(config)
-    return expect(
-        config, TrainingConfig, "config", "a recipe's name, or what load_recipe(name) gives"
-    )
+    expect(config, TrainingConfig, "config", "a recipe's name, or what load_recipe(name) gives")
+    # Pydantic's model_copy(update=...), by which programs change settings, checks nothing.
+    return build_config(_as_plain(config), source="config")
 
 
 def asked_for(
@@ -217,6 +217,14 @@ def setting_names(section: type[BaseModel] = TrainingConfig, prefix: str = "") -
         else:
             names.append(f"{prefix}{name}")
     return names
+
+
+def _as_plain(group: BaseModel) -> dict[str, Any]:
+    """All that a group of settings holds, also what pydantic leaves out as no setting."""
+    return {
+        name: _as_plain(value) if isinstance(value, BaseModel) else value
+        for name, value in vars(group).items()
+    }
 
 
 def _dotted(location: tuple[int | str, ...]) -> str:
