@@ -1,3 +1,5 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
@@ -5,12 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from warpmarks import coordinates
+from warpmarks.configuration import ImageConfig
 from warpmarks.datasets.placement import FITS, place
 from warpmarks.errors import InputError
 
 SIDES = st.integers(1, 5000)
 SIZES = st.tuples(SIDES, SIDES)
 POINTS = np.array([[-1.0, 0.3], [0.0, 0.0], [0.6, -0.9], [1.0, 1.0]])
+
+
+def test_the_fits_are_those_that_the_setting_takes():
+    assert get_args(ImageConfig.model_fields["fit"].annotation) == FITS
 
 
 @given(SIZES, SIZES, st.sampled_from(FITS))

@@ -11,15 +11,14 @@ The original is the upright image, after its EXIF orientation.
 """
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from warpmarks.errors import InputError
 
-Fit = Literal["stretch", "crop", "pad"]
-FITS: tuple[str, ...] = get_args(Fit)
+FITS = ("stretch", "crop", "pad")
+"""The values of the setting image.fit."""
 
 
 @dataclass(frozen=True)
