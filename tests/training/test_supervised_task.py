@@ -137,8 +137,9 @@ def test_problems_are_told_and_no_collapse() -> None:
     health = Health(5.0, [1.0] * 3, [0.1, 0.45, 0.9], [], [0], [1], [], 0.4)
     measures = PointMeasures(0.1, 3.0, [1.0, 2.0, None], health)
     (told,) = measures.problems()
-    assert told.startswith("2 of 3 points follow the object only in part (less than 50 %")
+    assert told.startswith("2 of 3 points follow the object only in part (less than 50 % of its ")
+    assert "; points 1, 2), near the mean place: train longer" in told
     assert not measures.collapsing()
     assert measures.line()["nailed"] == [0]
     (dead,) = replace(measures, health=replace(health, dead=[2], nailed=[], lagging=[])).problems()
-    assert dead.startswith("1 of 3 points is dead (flat probability maps)")
+    assert dead.startswith("1 of 3 points is dead (flat probability maps; point 3): train")

@@ -143,9 +143,10 @@ def summary(result: "TrainingResult[Any]") -> str:
     from warpmarks.runs.folder import RunFolder
 
     found = summarise(RunFolder(result.run))
+    what = "landmarks" if found.training_error is None else "points"
     lines = [
         f"{result.run}: {counted(result.steps, 'step')} in {clock_time(result.seconds)}, "
-        f"landmarks move off by {found.equivariance_error_percent:.2f} % of the view's shorter "
+        f"{what} move off by {found.equivariance_error_percent:.2f} % of the view's shorter "
         "side under held-out warps",
         *left_out(result.unreadable),
     ]

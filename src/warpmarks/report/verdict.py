@@ -3,9 +3,9 @@
 import math
 from dataclasses import replace
 
-from warpmarks.report.content import Fact, RunSummary, Verdict
+from warpmarks.report.content import Fact, Mood, RunSummary, Verdict
 from warpmarks.training.health import numbered, paired, stiff
-from warpmarks.wording import be, counted
+from warpmarks.wording import be, counted, do
 
 _HIGH_ERROR_PERCENT = 5.0  # of the view's shorter side: then dots visibly slide on the object
 _COLLAPSED_SHARE = 0.5
@@ -31,6 +31,9 @@ def _verdict_on_training(summary: RunSummary) -> Verdict:
             "evaluation, or its numbers ran away.",
             details,
         )
+    if summary.training_error is not None:
+        mood: Mood = "bad" if len(lost) >= _COLLAPSED_SHARE * total else "warning"
+        return Verdict(mood, _on_points(summary, summary.training_error), details)
     if len(lost) >= _COLLAPSED_SHARE * total:
         sentence = (
             f"The run has collapsed: {len(lost)} of {total} landmarks {be(len(lost))} of no use."
@@ -62,27 +65,36 @@ def _reservation(summary: RunSummary, follow: str) -> str | None:
             f"{have} own place, but {they} a deformation only to within {error:.2f} % of the "
             "view's shorter side: longer training should help."
         )
-    if summary.training_error is not None:
-        return (
-            "On the annotated images themselves the points are learned to within "
-            f"{summary.training_error}; how well they are found on others can only be told by "
-            "annotated images that were kept away from training."
-        )
     return None
+
+
+def _on_points(summary: RunSummary, training_error: str) -> str:
+    """Of annotated points, which cannot collapse: they are told where to be, or lie near it."""
+    total = summary.num_landmarks
+    found = total - len({*summary.dead, *summary.nailed, *summary.lagging})
+    follow = (
+        f"{found} of {total} points {do(found, 'follow')} a deformation of the image, the others "
+        "stay near their mean place. "
+    )
+    return (
+        f"{follow if found < total else ''}On the annotated images themselves the points are "
+        f"learned to within {training_error}; how well they are found on others can only be told "
+        "by annotated images that were kept away from training."
+    )
 
 
 def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
     """The numbers to read first."""
     error = summary.equivariance_error_percent
     left_out = f"{summary.num_unreadable:,} unreadable left out" if summary.num_unreadable else ""
-    troubles = (len(summary.dead), len(summary.nailed), len(summary.doubled))
-    of_training = (
-        (Fact("Training error", *summary.training_error.split(" of ", 1)),)
-        if summary.training_error is not None
-        else ()
-    )
+    what, of_training = "Landmarks", tuple[Fact, ...]()
+    troubles = {"Dead": summary.dead, "nailed": summary.nailed, "doubled": summary.doubled}
+    if summary.training_error is not None:
+        what = "Points"
+        of_training = (Fact("Training error", *summary.training_error.split(" of ", 1)),)
+        del troubles["doubled"]  # points may be near each other by right
     return (
-        Fact("Landmarks", f"{summary.num_landmarks:,}"),
+        Fact(what, f"{summary.num_landmarks:,}"),
         *_shown(summary),
         Fact(
             "Images" if summary.shown is None else "Images trained on",
@@ -97,7 +109,11 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
             "of the view's shorter side, on held-out warps",
         ),
         *of_training,
-        Fact("Dead, nailed, doubled", " · ".join(map(str, troubles)), "0 · 0 · 0 is best"),
+        Fact(
+            ", ".join(troubles),
+            " · ".join(str(len(which)) for which in troubles.values()),
+            f"{' · '.join('0' for _ in troubles)} is best",
+        ),
     )
 
 
@@ -129,10 +145,14 @@ def _lost(summary: RunSummary) -> set[int]:
 
 def _troubles(summary: RunSummary) -> tuple[str, ...]:
     """A sentence on each trouble whose landmarks no advice names."""
+    what = "landmark" if summary.training_error is None else "point"
     troubles = (
-        ("Dead, without a clear peak anywhere", summary.dead and numbered(summary.dead)),
-        ("Nailed to one place whatever the image", summary.nailed and numbered(summary.nailed)),
-        ("Following the object only in part", summary.lagging and numbered(summary.lagging)),
+        ("Dead, without a clear peak anywhere", summary.dead and numbered(summary.dead, what)),
+        (
+            "Nailed to one place whatever the image",
+            summary.nailed and numbered(summary.nailed, what),
+        ),
+        ("Following the object only in part", summary.lagging and numbered(summary.lagging, what)),
         ("Doubled, on top of each other", summary.doubled and paired(summary.doubled)),
     )
     return tuple(

@@ -190,11 +190,10 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
     return sentences
 
 
-def numbered(landmarks: Sequence[int]) -> str:
-    """Landmarks by number, from 1; the first dozen of many."""
-    return ("landmark " if len(landmarks) == 1 else "landmarks ") + _first_dozen(
-        [str(landmark + 1) for landmark in landmarks]
-    )
+def numbered(landmarks: Sequence[int], what: str = "landmark") -> str:
+    """Landmarks, or ``what`` they are, by number, from 1; the first dozen of many."""
+    numbers = _first_dozen([str(landmark + 1) for landmark in landmarks])
+    return f"{what}{'' if len(landmarks) == 1 else 's'} {numbers}"
 
 
 def paired(pairs: Sequence[tuple[int, int]]) -> str:

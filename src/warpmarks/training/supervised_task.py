@@ -27,7 +27,13 @@ from warpmarks.training.annotated_batches import (
     AnnotatedBatchMaker,
     AnnotatedPictures,
 )
-from warpmarks.training.health import LAGGING_SHARE, Health, locate, measure_health
+from warpmarks.training.health import (
+    LAGGING_SHARE,
+    Health,
+    locate,
+    measure_health,
+    numbered,
+)
 from warpmarks.training.precision import arithmetic, choose_precision
 from warpmarks.training.step import HELD_OUT_PAIRS, Share
 from warpmarks.training.task import Measures, Task
@@ -64,14 +70,15 @@ class PointMeasures(Measures):
         if health.dead:
             sentences.append(
                 f"{len(health.dead)} of {count} points {be(len(health.dead))} dead (flat "
-                "probability maps): train longer"
+                f"probability maps; {numbered(health.dead, 'point')}): train longer"
             )
-        if behind := len(health.nailed) + len(health.lagging):
+        if behind := sorted([*health.nailed, *health.lagging]):
             sentences.append(
-                f"{behind} of {count} points {do(behind, 'follow')} the object only in part (less "
-                f"than {100 * LAGGING_SHARE:.0f} % of its motion), near the mean place: train "
-                "longer, annotate more images, or fit a map to the landmarks of a run that was "
-                "trained without annotations"
+                f"{len(behind)} of {count} points {do(len(behind), 'follow')} the object only in "
+                f"part (less than {100 * LAGGING_SHARE:.0f} % of its motion; "
+                f"{numbered(behind, 'point')}), near the mean place: train longer, "
+                "annotate more images, or fit a map to the landmarks of a run that was trained "
+                "without annotations"
             )
         return sentences
 
