@@ -1,6 +1,7 @@
 """``warpmarks evaluate``: what the landmarks of a run are worth on annotated images."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,17 +14,10 @@ from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
-    from warpmarks.detectors.detector import Detector
-    from warpmarks.evaluation.predicting import Predictions
     from warpmarks.points import PointScheme
-    from warpmarks.regression.examples import Examples
-    from warpmarks.regression.regressor import Regressor
-    from warpmarks.system.progress import Progress
 
 DRAWS, THRESHOLD = 10, 10.0
 """Where --draws and --threshold are not given."""
-
-WAYS = "--regressor NAME, --fit-split NAME or --cross-validation FOLDS"
 
 
 def evaluate(
@@ -143,26 +137,20 @@ def evaluate(
     from warpmarks.cli.devices import prepare
     from warpmarks.cli.label_curve import check_label_flags, tell_label_curve
     from warpmarks.cli.listing import read_told
-    from warpmarks.cli.outputs import check_json, check_output_folder, hand_over
-    from warpmarks.cli.progress import terminal_progress
-    from warpmarks.cli.scores import print_scores
+    from warpmarks.cli.outputs import check_json, check_output_folder
+    from warpmarks.cli.scoring import Scored, Way, score_and_tell
     from warpmarks.detectors.detector import Detector
-    from warpmarks.evaluation.evaluate import evaluate_predictions
-    from warpmarks.evaluation.evaluation_folder import holds_evaluation, key_of, place_in
-    from warpmarks.evaluation.locating import locate_annotated
-    from warpmarks.evaluation.record import evaluation_record, save_evaluation
     from warpmarks.regression.storage import load_for
-    from warpmarks.report.run_report import rebuild_report
 
+    way = Way(regressor, fit_split, cross_validation, method, bias, seed)
     check_label_flags(labels, fit_split, supervised or (), draws=draws, threshold=threshold)
-    _check_ways(regressor, fit_split, cross_validation, bias=bias, method=method)
-    to_stdout = check_json(json, overwrite=overwrite)
+    way.check()
+    check_json(json, overwrite=overwrite)
     if pictures is not None:
         check_output_folder(pictures, overwrite=overwrite, flag="--pictures")
     detector = Detector.load(run, device=prepare(device, threads))
-    finds_points = regressor is None and fit_split is None and cross_validation is None
-    if finds_points:
-        _check_points_found(detector, bias=bias, method=method)
+    if way.is_detection:
+        way.check_detection(detector)
     saved = load_for(detector.digest, regressor, run) if regressor is not None else None
     annotated = read_told(source, split=split, normaliser=normaliser)
     fitted_on = read_told(source, split=fit_split) if fit_split is not None else None
@@ -185,114 +173,16 @@ def evaluate(
             json=json,
         )
         return
-    direct = detector.record.scheme if finds_points else None
+    direct = detector.record.scheme if way.is_detection else None
     scheme = _scheme(
         annotated,
         direct if saved is None else saved.scheme,
         f"the regressor {regressor}" if regressor else str(run),
         normaliser,
     )
-    with terminal_progress() as progress:
-        examples = locate_annotated(detector, annotated, progress=progress)
-        predictions, training = _predict(
-            run,
-            detector,
-            examples,
-            scheme,
-            saved,
-            regressor,
-            fitted_on,
-            cross_validation,
-            source=str(annotated.source),
-            method=method.value,
-            bias=bias,
-            seed=seed,
-            progress=progress,
-        )
-        evaluation = evaluate_predictions(
-            examples,
-            scheme,
-            predictions,
-            set_name=annotated.name,
-            source=str(annotated.source),
-            threshold=(THRESHOLD if threshold is None else threshold) / 100,
-            seed=seed,
-            training=training,
-        )
-        named = f"{annotated.name} {_way(regressor, fit_split, cross_validation)}"
-        key = key_of(named, annotated.source)
-        folder = pictures or place_in(run, named, key)
-        replaced = pictures is None and holds_evaluation(folder)
-        progress.start("Drawing pictures", None)
-        save_evaluation(
-            folder,
-            evaluation,
-            annotated.images,
-            detector=detector.digest,
-            key=key,
-        )
-        page = (
-            rebuild_report(run, annotated.images, detector=detector, progress=progress)
-            if pictures is None
-            else None
-        )
-    name = run.resolve().name
-    with_bias = bias if saved is None else saved.offset is not None
-    if not to_stdout:
-        print_scores(evaluation, name, without_bias=not finds_points and not with_bias)
-    about = {
-        "run": name,
-        "detector": detector.digest,
-        "bias": None if finds_points else with_bias,
-        "seed": seed,
-    }
-    hand_over(about | evaluation_record(evaluation), json, folder, page, replaced=replaced)
-
-
-def _way(regressor: str | None, fit_split: str | None, cross_validation: int | None) -> str:
-    """How points are predicted, for the name of the folder."""
-    if regressor is not None:
-        return regressor
-    if fit_split is not None:
-        return f"fit {fit_split}"
-    return "found" if cross_validation is None else f"{cross_validation} folds"
-
-
-def _check_ways(
-    regressor: str | None,
-    fit_split: str | None,
-    cross_validation: int | None,
-    *,
-    bias: bool,
-    method: Method,
-) -> None:
-    given = sum(way is not None for way in (regressor, fit_split, cross_validation))
-    if given > 1:
-        raise InputError(f"points can be predicted in one way only: give one of {WAYS}")
-    if bias and regressor is not None:
-        raise InputError("--bias was given with --regressor, which is fitted already: leave it out")
-    if method is not Method.AUTO and regressor is not None:
-        raise InputError(
-            "--method was given with --regressor, which is fitted already: leave it out"
-        )
-    if method is Method.WARPS and cross_validation is not None:
-        raise InputError(
-            "--method warps is not known for --cross-validation: take --fit-split, or another "
-            "method"
-        )
-
-
-def _check_points_found(detector: "Detector", *, bias: bool, method: Method) -> None:
-    """Only a supervised run finds the annotated points themselves."""
-    if detector.record.kind != "supervised":
-        raise InputError(
-            "nothing says how annotated points follow from landmarks: give one of " + WAYS
-        )
-    if bias or method is not Method.AUTO:
-        raise InputError(
-            f"{'--bias' if bias else '--method'} was given, but a supervised run is scored without "
-            f"a fit: leave it out, or give one of {WAYS}"
-        )
+    limit = (THRESHOLD if threshold is None else threshold) / 100
+    scored = Scored(run, detector, annotated, scheme, way, saved, fitted_on)
+    score_and_tell(scored, threshold=limit, pictures=pictures, json=json)
 
 
 def _check_apart(fitted_on: "AnnotatedSet", scored: "AnnotatedSet") -> None:
@@ -312,8 +202,6 @@ def _scheme(
     normaliser: str | None,
 ) -> "PointScheme":
     """The set's scheme, or that of who predicts; the normaliser is the user's if one was given."""
-    from dataclasses import replace
-
     from warpmarks.points import name_key, numbered_names
 
     if known is None:
@@ -342,56 +230,3 @@ def _scheme(
     if normaliser is not None:
         return replace(known, normaliser=annotated.scheme.normaliser)
     return known
-
-
-def _predict(
-    run: Path,
-    detector: "Detector",
-    examples: "Examples",
-    scheme: "PointScheme",
-    saved: "Regressor | None",
-    name: str | None,
-    fitted_on: "AnnotatedSet | None",
-    cross_validation: int | None,
-    *,
-    source: str,
-    method: str,
-    bias: bool,
-    seed: int,
-    progress: "Progress",
-) -> "tuple[Predictions, Examples | None]":
-    """The predictions, and the images that they were learned from where these are at hand."""
-    from dataclasses import replace
-
-    import numpy as np
-
-    from warpmarks.evaluation.few_labels import LabelledPool
-    from warpmarks.evaluation.predicting import points_found, predict_by_folds, predict_with
-    from warpmarks.regression.repeated import told_of_shared
-    from warpmarks.runs.folder import RunFolder
-
-    if saved is not None:
-        how = f"fitted on {counted(saved.fitted_on, 'image')} (regressor {name}, {saved.method})"
-        return predict_with(saved, examples, how=how), None
-    if fitted_on is not None:
-        pool = LabelledPool(
-            detector,
-            replace(fitted_on, scheme=scheme),
-            method=method,
-            bias=bias,
-            progress=progress,
-        )
-        pool.locate([None], [seed])
-        drawn = pool.fit(None, seed, progress=progress)
-        training, fitted = drawn.examples, drawn.fit.regressor
-        how = f"fitted on {counted(len(training), 'image')} of {fitted_on.name} ({fitted.method})"
-        predicted = predict_with(fitted, examples, how=how)
-        return replace(predicted, caution=told_of_shared(examples, training)), training
-    if cross_validation is None:
-        return points_found(examples, RunFolder(run).read_names()), None
-    generator = np.random.default_rng(seed)
-    examples.lengths(scheme.normaliser, source=source)
-    predicted = predict_by_folds(
-        examples, scheme, cross_validation, generator, method=method, bias=bias
-    )
-    return predicted, None
