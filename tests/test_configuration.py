@@ -53,6 +53,7 @@ def test_what_the_default_recipe_changes() -> None:
     default, plain = load_recipe("default"), TrainingConfig()
     different = {name for name in setting_names() if setting(default, name) != setting(plain, name)}
     assert different == {
+        "num_landmarks",
         "image.size",
         "looks",
         "copies",

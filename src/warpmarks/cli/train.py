@@ -43,8 +43,9 @@ def train(
         typer.Option(
             min=1,
             max=MOST_LANDMARKS,
-            show_default="the settings', 10",
-            help="Number of landmarks K.",
+            show_default="the recipe's: 50, of paper 10",
+            help="Number of landmarks K: ten are easier to look at, fifty say more of points of "
+            "your own.",
         ),
     ] = None,
     steps: Steps = None,
