@@ -511,6 +511,22 @@ def test_a_run_that_was_trained_on_annotations_promises_too_much(
     code, out, err = warpmarks("fit", supervised, annotated_set, "--output", tmp_path / "fitted")
     assert code == 0, err
     assert f"{supervised} was trained on annotations: where these images were among them" in out
+    assert "are told nearer" not in out
+
+
+def test_a_run_of_few_landmarks_is_told_that_more_tell_points_nearer(
+    warpmarks, run_copy, annotated_set, tmp_path, monkeypatch
+):
+    command = ("fit", run_copy, annotated_set, "--output", tmp_path / "fitted", "--overwrite")
+    code, out, err = warpmarks(*command)
+    assert code == 0, err
+    assert (
+        f"{run_copy} has 3 landmarks: points are told nearer from more of them, such as 50" in out
+    )
+    monkeypatch.setattr("warpmarks.cli.fit.FEW_LANDMARKS", 2)
+    code, out, err = warpmarks(*command)
+    assert code == 0, err
+    assert "are told nearer" not in out
 
 
 def test_a_picture_under_several_names_promises_nothing(

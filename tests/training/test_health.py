@@ -223,6 +223,10 @@ def test_each_failure_is_told_with_its_count_and_what_to_try() -> None:
     assert diagnose(health(follow=[0.6, 0.6]), config) == []  # two make no grid
     (grid,) = diagnose(health(follow=[0.9, 0.9, 0.43, 0.43, 0.43, 0.42, 0.42, 0.9]), config)
     assert grid.startswith("the landmarks are a stiff grid: the middle one follows 43 % of the")
+    assert "train longer, or learn more landmarks (50), or lower" in grid
+    (many,) = diagnose(health(follow=[0.43] * 50, spread_percent=[9.0] * 50), config)
+    assert "stiff grid" in many
+    assert "more landmarks" not in many
     (doubled,) = diagnose(health(doubled=[(0, 1), (0, 2), (1, 2), (4, 6)]), config)
     assert doubled.startswith("5 of 8 landmarks sit on top of another")
     assert "raise loss.diversity_weight" in doubled

@@ -9,6 +9,8 @@ import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Run, Threads
 from warpmarks.errors import InputError
+from warpmarks.limits import ENOUGH_LANDMARKS, FEW_LANDMARKS
+from warpmarks.wording import counted
 
 if TYPE_CHECKING:
     from warpmarks.datasets.annotated import AnnotatedSet
@@ -184,6 +186,11 @@ def _notes(
         yield (
             f"{run} was trained on annotations: where these images were among them, the errors are "
             "too low for others."
+        )
+    elif detector.num_landmarks <= FEW_LANDMARKS:
+        yield (
+            f"{run} has {counted(detector.num_landmarks, 'landmark')}: points are told nearer from "
+            f"more of them, such as {ENOUGH_LANDMARKS} (warpmarks train --landmarks)."
         )
 
 

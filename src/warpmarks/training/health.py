@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from warpmarks.configuration import TrainingConfig
 from warpmarks.heatmaps import concentration, flatness, soft_argmax, spatial_softmax
+from warpmarks.limits import ENOUGH_LANDMARKS
 from warpmarks.warps import ThinPlateSpline
 from warpmarks.wording import be, do
 
@@ -176,7 +177,12 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
         sentences.append(
             f"the landmarks are a stiff grid: the middle one follows {100 * middle:.0f} % of the "
             "object's motion: "
-            + _one_of("train longer", _lower([*pooling, *diversity]), "widen the warps")
+            + _one_of(
+                "train longer",
+                f"learn more landmarks ({ENOUGH_LANDMARKS})" if count < ENOUGH_LANDMARKS else "",
+                _lower([*pooling, *diversity]),
+                "widen the warps",
+            )
         )
     if health.doubled:
         several = len({index for pair in health.doubled for index in pair})
