@@ -1053,7 +1053,7 @@ def test_what_was_kept_goes_to_its_own_image_and_project(  # noqa: PLR0915
     page = tab.page
     page.keyboard.press("g")
     page.locator(".tile", has_text="4.png").click()
-    assert tab.name == "4.png"
+    until(lambda: tab.name == "4.png", "4.png")
     where = tab.to_screen(np.array([60, 50]))
     banner = page.get_by_role("alert").filter(has_text="server does not")
     server.kill()
