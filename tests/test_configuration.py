@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from warpmarks.configuration import ImageConfig, TrainingConfig, for_annotations
 from warpmarks.errors import InputError
+from warpmarks.limits import ENOUGH_LANDMARKS
 from warpmarks.recipe_reading import (
     as_config,
     build_config,
@@ -46,6 +47,11 @@ def test_every_recipe_loads_and_makes_a_network(name: str) -> None:
     config = load_recipe(name)
     network = build_network(config)
     assert sum(parameter.numel() for parameter in network.parameters()) > 0
+
+
+def test_as_many_landmarks_as_help_and_advice_say() -> None:
+    assert load_recipe("default").num_landmarks == ENOUGH_LANDMARKS
+    assert load_recipe("paper").num_landmarks == 10
 
 
 def test_what_the_default_recipe_changes() -> None:

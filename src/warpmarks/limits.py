@@ -9,7 +9,7 @@ LEAST_VIEW, MOST_VIEW = 16, 1024
 MOST_LANDMARKS = 1000
 
 FEW_LANDMARKS, ENOUGH_LANDMARKS = 20, 50
-"""Up to so many a fit advises to learn more, and how many: see docs/training.md."""
+"""Up to so many a fit advises to learn more; and so many as `default` learns: docs/training.md."""
 
 MOST_BATCH = 4096
 """Pairs of images, or annotated images, a step."""

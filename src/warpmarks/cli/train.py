@@ -27,7 +27,7 @@ from warpmarks.cli.options import (
     Threads,
 )
 from warpmarks.cli.video import FrameChoiceOption, Frames, ImagesOrVideos
-from warpmarks.limits import MOST_LANDMARKS
+from warpmarks.limits import ENOUGH_LANDMARKS, MOST_LANDMARKS
 
 if TYPE_CHECKING:
     from warpmarks.configuration import TrainingConfig
@@ -43,7 +43,7 @@ def train(
         typer.Option(
             min=1,
             max=MOST_LANDMARKS,
-            show_default="the recipe's: 50, of paper 10",
+            show_default=f"the recipe's: {ENOUGH_LANDMARKS}, of paper 10",
             help="Number of landmarks K: ten are easier to look at, fifty say more of points of "
             "your own.",
         ),
