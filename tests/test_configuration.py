@@ -60,6 +60,7 @@ def test_what_the_default_recipe_changes() -> None:
     different = {name for name in setting_names() if setting(default, name) != setting(plain, name)}
     assert different == {
         "num_landmarks",
+        "candidates",
         "image.size",
         "looks",
         "copies",
@@ -103,6 +104,7 @@ def test_for_annotations_all_else_is_left() -> None:
     assert bare.warps.mirror == 0
     different = {name for name in setting_names() if setting(default, name) != setting(bare, name)}
     assert different == {
+        "candidates",
         "looks",
         "copies",
         "unbend",
@@ -112,6 +114,24 @@ def test_for_annotations_all_else_is_left() -> None:
         "warps.mirror",
     }
     assert bare.looks == bare.copies == 1
+    assert bare.learned_landmarks == bare.num_landmarks
+
+
+@pytest.mark.parametrize(
+    ("changes", "learned"),
+    [
+        ([], 50),
+        (["num_landmarks=10"], 50),
+        (["num_landmarks=60"], 60),
+        (["num_landmarks=10", "candidates=0"], 10),
+        # 96 px have 48 x 48 cells, 6 x 6 blocks of 8.
+        (["num_landmarks=10", "loss.pooling=8"], 36),
+    ],
+)
+def test_as_many_landmarks_learn_as_there_are_candidates(changes: list[str], learned: int) -> None:
+    config = override(load_recipe("default"), changes)
+    assert config.learned_landmarks == learned
+    assert build_network(config).layers[-1].out_channels == config.num_landmarks
 
 
 def test_self_training_needs_averaged_weights() -> None:

@@ -269,6 +269,22 @@ def test_descriptors_are_made_from_the_features_of_the_scores(options, before_sc
         settled()(images, describe=True)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"last_layer": "batchnorm_relu", "descriptors": 4}, {"reference": True}],
+    ids=str,
+)
+def test_the_state_of_some_landmarks_is_that_of_a_network_with_those_alone(options):
+    images, chosen = random_images(16, 24, batch=2), [4, 1]
+    network, fewer = settled(5, **options), settled(2, **options)
+    if network.reference is not None:
+        network.reference += random_images(1, 1, batch=5).flatten(1)[:, :2]
+    fewer.load_state_dict(network.state_of(chosen))
+    assert_close(fewer(images), network(images)[:, chosen])
+    if network.reference is not None:
+        assert torch.equal(fewer.reference, network.reference[chosen])
+
+
 def test_replicated_edges_do_not_tell_a_cell_where_it_is_and_zeros_do():
     grey = torch.full((1, 3, 32, 48), 0.7, dtype=torch.float64)
 

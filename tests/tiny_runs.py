@@ -12,6 +12,7 @@ from warpmarks.training import TrainingResult, train
 TINY_NETWORK = {"filters": [4, 6, 6, 6, 8]}
 
 AS_BY_DEFAULT = {
+    "candidates": 6,
     "network": TINY_NETWORK | {"dilations": [1] * 6, "coarse": [6, 4], "descriptors": 4},
     "loss": {"pooling": 2, "exchange_weight": 0.5},
     "optimiser": {"learning_rate": 3e-4, "averaging": 0.9},

@@ -175,6 +175,9 @@ class TrainingConfig(SettingsGroup):
 
     num_landmarks: Annotated[int, Field(ge=1, le=MOST_LANDMARKS)] = 10
     """K."""
+    candidates: Annotated[int, Field(ge=0, le=MOST_LANDMARKS)] = 0
+    """So many landmarks are learned, where K are fewer and the view has room for more; those K that
+    tell most of the others are kept, see ``warpmarks.training.candidates``."""
     batch_size: Annotated[int, Field(ge=1, le=MOST_BATCH)] = 16
     """Pairs a step."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -201,14 +204,23 @@ class TrainingConfig(SettingsGroup):
     optimiser: OptimiserConfig = OptimiserConfig()
     schedule: ScheduleConfig = ScheduleConfig()
 
+    @property
+    def learned_landmarks(self) -> int:
+        """How many landmarks the network has while it trains: at least K."""
+        return max(self.num_landmarks, min(self.candidates, self._room))
+
+    @property
+    def _room(self) -> int:
+        """How many landmarks a view holds apart."""
+        pooling = 1 if self.loss.pooling == "auto" else self.loss.pooling
+        return (self.image.size // 2 // pooling) ** 2
+
     @model_validator(mode="after")
     def _fits_together(self) -> "TrainingConfig":
-        pooling = 1 if self.loss.pooling == "auto" else self.loss.pooling
-        pooled = (self.image.size // 2 // pooling) ** 2
-        if self.num_landmarks > pooled:
+        if self.num_landmarks > self._room:
             raise ValueError(
                 f"num_landmarks is {self.num_landmarks}, but a view of {self.image.size} px with "
-                f"loss.pooling {self.loss.pooling} has room for {counted(pooled, 'landmark')} "
+                f"loss.pooling {self.loss.pooling} has room for {counted(self._room, 'landmark')} "
                 "apart; take fewer landmarks or a larger image.size"
             )
         if bool(self.network.descriptors) != bool(self.loss.exchange_weight):
@@ -229,7 +241,7 @@ class TrainingConfig(SettingsGroup):
 def for_annotations(config: TrainingConfig) -> TrainingConfig:
     """The settings without what only landmarks need: annotations say where points are."""
     settings = config.model_dump()
-    settings |= {"looks": 1, "unbend": False, "copies": 1}
+    settings |= {"candidates": 0, "looks": 1, "unbend": False, "copies": 1}
     settings["network"]["descriptors"] = settings["loss"]["exchange_weight"] = 0
     settings["self_training"]["share"] = 0
     settings["warps"]["mirror"] = 0  # a mirrored point may be another one

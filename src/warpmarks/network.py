@@ -285,6 +285,16 @@ class LandmarkNetwork(nn.Module):
         score_maps, descriptors = self._scores_and_descriptors(features)
         return self._scaled(score_maps), descriptors
 
+    def state_of(self, landmarks: Sequence[int]) -> dict[str, Tensor]:
+        """The state of the same network with these of its landmarks alone, in this order."""
+        last = range(self._before_scores, len(self.layers))
+        of_landmarks = ("reference", *(f"layers.{index}." for index in last))
+        state = self.state_dict()
+        for name, tensor in state.items():
+            if name.startswith(of_landmarks) and tensor.ndim:
+                state[name] = tensor[list(landmarks)]
+        return state
+
     def _scaled(self, score_maps: Tensor) -> Tensor:
         """The scores times their factor; by 1 nothing is gone through, forth or back."""
         return score_maps if self.score_scale == 1 else score_maps * self.score_scale

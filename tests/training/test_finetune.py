@@ -168,6 +168,17 @@ def test_killed_before_its_first_checkpoint(
         torch.testing.assert_close(weights_of(run)[name], tensor, rtol=0, atol=0)
 
 
+def test_a_run_that_kept_some_of_its_landmarks_goes_on_with_them(
+    image_folder: Path, others: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(candidates=5)
+    source = train_tiny(image_folder, tmp_path / "first", config=config, steps=10).run
+    assert finetuning_config(source).learned_landmarks == 3
+    finetune_tiny(source, others, tmp_path / "run", steps=1)
+    for name, tensor in weights_of(source).items():
+        assert weights_of(tmp_path / "run")[name].shape == tensor.shape
+
+
 def test_what_is_refused(source: Path, others: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is the run to begin from: choose another folder"):
         finetune_tiny(source, others, source, steps=2, overwrite=True)
@@ -180,6 +191,9 @@ def test_what_is_refused(source: Path, others: Path, tmp_path: Path) -> None:
     fewer = override(finetuning_config(source), ["seed=3", "num_landmarks=2"])
     with pytest.raises(InputError, match=r"another network \(num_landmarks is 2 now and was 3"):
         finetune_tiny(source, others, tmp_path / "run", fewer, steps=2)
+    more = override(finetuning_config(source), ["candidates=5"])
+    with pytest.raises(InputError, match=r"candidates is 5, but the 3 landmarks .*leave it at 0"):
+        finetune_tiny(source, others, tmp_path / "run", more, steps=2)
     with pytest.raises(InputError, match="was not made by warpmarks finetune"):
         finetune_tiny(source, others, source, resume=True)
     empty = without_checkpoint(shutil.copytree(source, tmp_path / "empty"))

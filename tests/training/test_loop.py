@@ -371,9 +371,9 @@ def test_self_training_is_not_held_up_by_evaluations_that_steer_nothing(
     monkeypatch.setattr(pace, "FIRST_SECONDS", math.inf)
     evaluated, measure = [], Discovery.measure
 
-    def count(task: Discovery, network: nn.Module) -> PairMeasures:
+    def count(task: Discovery, network: nn.Module, landmarks: None) -> PairMeasures:
         evaluated.append(network)
-        return measure(task, network)
+        return measure(task, network, landmarks)
 
     monkeypatch.setattr(Discovery, "measure", count)
     schedule = {"patience": 5, "threshold": 0.9}
@@ -450,6 +450,57 @@ def test_a_run_stopped_before_or_in_self_training_goes_on_to_the_same_end(
     assert_same_outcome(RunFolder(tmp_path / "run"), whole)
 
 
+def last_bias(weights: dict[str, torch.Tensor]) -> str:
+    """The name of the one with a value for each landmark."""
+    layers = {name.split(".")[1] for name in weights if name.startswith("layers.")}
+    return f"layers.{max(layers, key=int)}.bias"
+
+
+def test_those_that_tell_most_are_kept_of_more_that_are_learned(
+    self_taught: tuple[int | None, RunFolder], image_folder: Path, tmp_path: Path
+) -> None:
+    """As they are before self-training; before that, the first."""
+    steps, whole = self_taught
+    state, about = read_tensors(whole.state_path)
+    weights, _ = read_tensors(whole.weights_path)
+    chosen = about["chosen"]
+    assert len(chosen) == len(set(chosen)) == SELF_TAUGHT.num_landmarks == 3
+    assert chosen != [0, 1, 2]
+    last = last_bias(weights)
+    assert len(state[f"average/{last}"]) == SELF_TAUGHT.learned_landmarks == 6
+    assert torch.equal(weights[last], state[f"average/{last}"][chosen])
+    assert Detector.load(whole.path, device="cpu").num_landmarks == 3
+    assert {len(line["follow"]) for line in whole.read_log()} == {3}
+    listener, run = Listener(), tmp_path / "run"
+    stopped_at(5, image_folder, run, config=SELF_TAUGHT, steps=steps, progress=listener)
+    state, about = read_tensors(RunFolder(run).state_path)
+    assert about["chosen"] is None
+    assert torch.equal(
+        read_tensors(RunFolder(run).weights_path)[0][last], state[f"average/{last}"][:3]
+    )
+    train_tiny(image_folder, run, steps=steps, resume=True, progress=listener)
+    told = "3 landmarks of 6 that were learned are kept: those that tell most of the others"
+    assert listener.messages.count(told) == 1
+    stayed = read_tensors(RunFolder(run).state_path)[1]["chosen"]
+    assert stayed == chosen
+    train_tiny(image_folder, run, steps=40, resume=True, progress=listener)
+    assert read_tensors(RunFolder(run).state_path)[1]["chosen"] == chosen
+    assert listener.messages.count(told) == 1
+
+
+def test_without_self_training_they_are_chosen_at_the_end(
+    image_folder: Path, tmp_path: Path
+) -> None:
+    config, listener = tiny_config(candidates=5), Listener()
+    result = train_tiny(image_folder, tmp_path / "run", config=config, steps=6, progress=listener)
+    state, about = read_tensors(RunFolder(result.run).state_path)
+    weights, _ = read_tensors(RunFolder(result.run).weights_path)
+    last = last_bias(weights)
+    assert torch.equal(weights[last], state[f"network/{last}"][about["chosen"]])
+    assert len(result.evaluation.measures.health.follow) == len(about["chosen"]) == 3
+    assert any("3 landmarks of 5" in message for message in listener.messages)
+
+
 def test_where_landmarks_usually_are_is_found_again_and_again(
     image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -467,9 +518,10 @@ def test_where_landmarks_usually_are_is_found_again_and_again(
     whole = RunFolder(train_tiny(image_folder, tmp_path / "whole", config=config, steps=STEPS).run)
     # After 11, 14, 17 and 20 steps and at the end.
     assert len(found) == 5
+    state, about = read_tensors(whole.state_path)
     kept = read_tensors(whole.weights_path)[0]["reference"]
-    assert torch.equal(kept, found[-1])
-    assert torch.equal(read_tensors(whole.state_path)[0]["network/reference"], kept)
+    assert torch.equal(kept, found[-1][about["chosen"]])
+    assert torch.equal(state["network/reference"], found[-1])
     assert kept.any(dim=1).all()
     assert not torch.equal(found[0], kept)
     stopped_at(15, image_folder, tmp_path / "run", config=config, steps=STEPS)

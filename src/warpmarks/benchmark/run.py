@@ -75,7 +75,7 @@ def run_benchmark(
     where, threads = choose_device(device), torch.get_num_threads()
     keep_freed_memory()
     load_before = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    config = override(load_recipe(recipe), [f"num_landmarks={num_landmarks}"])
+    config = override(load_recipe(recipe), [f"num_landmarks={num_landmarks}", "candidates=0"])
     precision = name_of(choose_precision(config.precision, where))
     config = override(config, [f"precision={precision}"])
     variants = _variants(config, sizes, where, threads)

@@ -18,11 +18,17 @@ from warpmarks.system.files import atomic_path
 
 
 def build_network(
-    config: TrainingConfig, generator: torch.Generator | None = None
+    config: TrainingConfig,
+    generator: torch.Generator | None = None,
+    *,
+    num_landmarks: int | None = None,
 ) -> LandmarkNetwork:
-    """The network of the settings with random first weights, on the CPU, channels last."""
+    """The network of the settings with random first weights, on the CPU, channels last.
+
+    With as many landmarks as a run of these settings keeps, if not told otherwise.
+    """
     network = LandmarkNetwork(
-        config.num_landmarks,
+        config.num_landmarks if num_landmarks is None else num_landmarks,
         **config.network.model_dump(),
         reference=config.looks > 1,
         generator=generator,

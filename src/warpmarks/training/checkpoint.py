@@ -1,5 +1,6 @@
 """What training goes on from: network, average, optimiser, schedule in one file, never a pickle."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from warpmarks.errors import InputError
+from warpmarks.network import LandmarkNetwork
 from warpmarks.runs.folder import RunFolder
 from warpmarks.runs.weights import load_weights, read_about, read_tensors, write_tensors
 from warpmarks.system.parallel import processors
@@ -17,10 +19,18 @@ from warpmarks.training.schedule import ScheduleState
 
 @dataclass
 class Progressed:
-    """How far a run has come."""
+    """How far a run has come.
+
+    Attributes:
+        step: steps done.
+        seconds: of training and evaluation.
+        chosen: the candidates that the run keeps, ascending; None where they are not chosen yet, or
+            there are none but the landmarks that are kept.
+    """
 
     step: int = 0
     seconds: float = 0.0
+    chosen: tuple[int, ...] | None = None
 
 
 def save_checkpoint(
@@ -31,15 +41,17 @@ def save_checkpoint(
     schedule: dict[str, Any],
     average: WeightAverage,
     precision: str,
+    landmarks: Sequence[int] | None = None,
 ) -> None:
     """Write the weights for detection and the state to go on from, each whole or not at all.
 
-    The weights for detection are the averaged ones; no time is in their file, so that equal weights
-    are equal files.
+    The weights for detection are the averaged ones, of these landmarks if not of all; no time is in
+    their file, so that equal weights are equal files.
     """
     about = {
         "step": progressed.step,
         "seconds": progressed.seconds,
+        "chosen": progressed.chosen,
         "threads": torch.get_num_threads(),
         "precision": precision,
     }
@@ -51,6 +63,9 @@ def save_checkpoint(
         for name, value in values.items():
             state[f"optimiser/{index}/{name}"] = torch.as_tensor(value)
     write_tensors(folder.state_path, state, {**about, "schedule": schedule})
+    if landmarks is not None:
+        assert isinstance(average.network, LandmarkNetwork)
+        weights = average.network.state_of(landmarks)
     write_tensors(folder.weights_path, weights, {"step": progressed.step})
     folder.drop_replaced()
 
@@ -120,7 +135,9 @@ def _load_optimiser(
     groups = optimiser.state_dict()["param_groups"]
     optimiser.load_state_dict({"state": states, "param_groups": groups})
     ScheduleState(**about["schedule"])
-    return Progressed(about["step"], about["seconds"]), about["schedule"]
+    chosen = about.get("chosen")
+    progressed = Progressed(about["step"], about["seconds"], chosen and tuple(chosen))
+    return progressed, about["schedule"]
 
 
 def _laid_out_as(parameter: Tensor, tensor: Tensor) -> Tensor:

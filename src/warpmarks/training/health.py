@@ -6,7 +6,7 @@ detect.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from statistics import median
 
 import torch
@@ -58,6 +58,11 @@ class LandmarkPairs:
     moved: Float[Tensor, "batch landmarks 2"]  # g(Phi(x')), in the frame of x
     flatness: Float[Tensor, "batch landmarks"]
     concentration: Float[Tensor, "batch landmarks"]
+
+    def of(self, landmarks: Sequence[int]) -> "LandmarkPairs":
+        """Those of these landmarks alone."""
+        chosen = list(landmarks)
+        return LandmarkPairs(*(getattr(self, each.name)[:, chosen] for each in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -179,7 +184,9 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
             "object's motion: "
             + _one_of(
                 "train longer",
-                f"learn more landmarks ({ENOUGH_LANDMARKS})" if count < ENOUGH_LANDMARKS else "",
+                f"learn more landmarks ({ENOUGH_LANDMARKS})"
+                if config.learned_landmarks < ENOUGH_LANDMARKS
+                else "",
                 _lower([*pooling, *diversity]),
                 "widen the warps",
             )

@@ -22,7 +22,7 @@ from warpmarks.training.pace import Pace
 from warpmarks.training.processes import Processes
 from warpmarks.training.schedule import Schedule
 from warpmarks.training.task import Evaluation, MeasuresT, Task
-from warpmarks.wording import counted
+from warpmarks.wording import be, counted
 
 REFERENCE_EVERY = 250
 """Steps of self-training after which it is found anew where landmarks usually are."""
@@ -106,8 +106,10 @@ class TrainingLoop(Generic[MeasuresT]):
                 if self.schedule.turn(done.step, done.seconds):
                     progress.message(f"self-training begins after {counted(done.step, 'step')}")
                 taught = self.schedule.self_training_steps(done.step)
-                if taught is not None and taught % REFERENCE_EVERY == 0:
-                    self._renew_reference()
+                if taught is not None:
+                    self._choose(progress)
+                    if taught % REFERENCE_EVERY == 0:
+                        self._renew_reference()
                 finite = self._step(done)
                 now = time.monotonic()
                 done.seconds, stopping, telling = self._agreed(
@@ -133,6 +135,7 @@ class TrainingLoop(Generic[MeasuresT]):
                     progress.finish()
                     raise KeyboardInterrupt
             if done.step > first_step:  # or else weights that regressors know would change
+                self._choose(progress)
                 self._renew_reference()
             if evaluation is None or evaluation.step != done.step:
                 now = time.monotonic()
@@ -143,6 +146,26 @@ class TrainingLoop(Generic[MeasuresT]):
             self.save()
         progress.finish()
         return evaluation
+
+    def _choose(self, progress: Progress) -> None:
+        """Choose which landmarks are kept: once, before self-training or else at the end."""
+        count, done = self.config.num_landmarks, self.progressed
+        if self.config.learned_landmarks == count or done.chosen is not None:
+            return
+        with self.clock("choice"):
+            done.chosen = self.task.choose(self.average.network, count)
+        progress.message(
+            f"{counted(count, 'landmark')} of {self.config.learned_landmarks} that were learned "
+            f"{be(count)} kept: those that tell most of the others"
+        )
+
+    @property
+    def _kept(self) -> tuple[int, ...] | None:
+        """The landmarks of the run; the first, until they are chosen; None for all that learn."""
+        count = self.config.num_landmarks
+        if self.config.learned_landmarks == count:
+            return None
+        return self.progressed.chosen or tuple(range(count))
 
     def _renew_reference(self) -> None:
         """Where landmarks usually are, for further looks of detectors; of a stopped run's too."""
@@ -190,7 +213,7 @@ class TrainingLoop(Generic[MeasuresT]):
         done = self.progressed
         self.average.network.eval()
         with self.clock("evaluation"):
-            measures = self.task.measure(self.average.network)
+            measures = self.task.measure(self.average.network, self._kept)
         if not math.isfinite(measures.loss):
             self._not_a_number(done)
         if steering:
@@ -244,6 +267,7 @@ class TrainingLoop(Generic[MeasuresT]):
                     self.schedule.state(),
                     self.average,
                     self.config.precision,
+                    self._kept,
                 )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:

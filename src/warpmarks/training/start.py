@@ -192,7 +192,11 @@ class Start:
         budget = self._budget(budget)
         try:
             with processes.together():
-                network = build_network(config, generator_for(config.seed, "weights", 0))
+                network = build_network(
+                    config,
+                    generator_for(config.seed, "weights", 0),
+                    num_landmarks=config.learned_landmarks,
+                )
                 if plan.weights is not None:
                     load_weights(network, *plan.weights)
                 share = Share(fabric.global_rank, fabric.world_size)

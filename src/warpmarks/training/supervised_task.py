@@ -6,7 +6,7 @@ The loss is the mean distance of the soft-argmax to the annotation, in halves of
 side, see `warpmarks.losses.annotation_distance`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -119,8 +119,9 @@ class Supervision(Task[PointMeasures]):
         with self.clock("network and objective"):
             return distance_in_batch(network, batch, self.unit, self.precision)
 
-    def measure(self, network: nn.Module) -> PointMeasures:
+    def measure(self, network: nn.Module, landmarks: Sequence[int] | None = None) -> PointMeasures:
         """On the images as they are, on warps of them, and on pairs of warps."""
+        assert landmarks is None  # each point is annotated
         total, weight = 0.0, 0
         for batch in self.held_out:
             there = int(batch.there.sum())

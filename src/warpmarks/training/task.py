@@ -1,7 +1,7 @@
 """What a run learns: all that differs between learning landmarks and learning annotated points."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
@@ -59,9 +59,19 @@ class Task(ABC, Generic[MeasuresT]):
         del network
         return None
 
+    def choose(self, network: nn.Module, count: int) -> tuple[int, ...]:
+        """The landmarks that a run keeps of those that the network has, ascending: the first."""
+        del network
+        return tuple(range(count))
+
     @abstractmethod
-    def measure(self, network: nn.Module) -> MeasuresT:
-        """How the network does, as it would detect; called without gradients."""
+    def measure(self, network: nn.Module, landmarks: Sequence[int] | None = None) -> MeasuresT:
+        """How the network does, as it would detect; called without gradients.
+
+        Args:
+            network: with averaged weights.
+            landmarks: those that the run keeps, where it does not keep all.
+        """
 
 
 @dataclass(frozen=True)

@@ -124,7 +124,9 @@ def finetuning_config(source: str | Path) -> TrainingConfig:
         )
     optimiser = record.config.optimiser
     slower = {"learning_rate": FINETUNING_RATE * optimiser.learning_rate}
-    return record.config.model_copy(update={"optimiser": optimiser.model_copy(update=slower)})
+    return record.config.model_copy(
+        update={"candidates": 0, "optimiser": optimiser.model_copy(update=slower)}
+    )
 
 
 def _source_of(
@@ -145,6 +147,11 @@ def _source_of(
         raise InputError(
             f"{source.path} has another network ({first_difference(settings, same)}): leave it as "
             "it is, but for more landmarks, or train from scratch"
+        )
+    if settings.learned_landmarks > settings.num_landmarks:
+        raise InputError(
+            f"candidates is {settings.candidates}, but the {settings.num_landmarks} landmarks of a "
+            f"fine-tuned run are those of {source.path}: leave it at 0"
         )
     weights, about = read_tensors(source.weights_path)
     found = SourceRun(

@@ -1,12 +1,13 @@
 """Learning landmarks from pairs of warped images alone: the paper's task (sec. 3.3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from warpmarks.configuration import TrainingConfig
@@ -14,6 +15,7 @@ from warpmarks.heatmaps import soft_argmax
 from warpmarks.losses import view_unit
 from warpmarks.runs.geometry import Geometry
 from warpmarks.spreading import spread_evenly
+from warpmarks.training.candidates import most_telling
 from warpmarks.training.health import Health, diagnose, locate, measure_health
 from warpmarks.training.precision import choose_precision
 from warpmarks.training.self_training import ViewMaker, found_maps, loss_in_views
@@ -27,7 +29,7 @@ from warpmarks.training.step import (
 from warpmarks.training.task import Measures, Task
 from warpmarks.warps.pose import common_reference
 
-REFERENCE_PICTURES, CHUNK = 256, 32
+USUAL_PICTURES, CHUNK = 256, 32
 """Pictures that say where landmarks usually are, and how many the network sees at a time."""
 
 
@@ -110,28 +112,37 @@ class Discovery(Task[PairMeasures]):
         weights = self.config.loss
         return terms.total(weights.diversity_weight, weights.exchange_weight)
 
-    @torch.no_grad()
     def reference(self, network: nn.Module) -> Tensor:
         """The network's landmarks of the usual object, from pictures spread evenly over the set."""
-        indices = torch.from_numpy(spread_evenly(len(self.batches.pictures), REFERENCE_PICTURES))
-        unit, found = view_unit(*self.geometry.cells), []
+        return common_reference(self._landmarks(network), self.health_unit)
+
+    @torch.no_grad()
+    def choose(self, network: nn.Module, count: int) -> tuple[int, ...]:
+        """Those from which the others are told best, on pictures spread evenly over the set."""
+        return most_telling((self._landmarks(network) * self.health_unit).cpu(), count)
+
+    @torch.no_grad()
+    def _landmarks(self, network: nn.Module) -> Float[Tensor, "pictures landmarks 2"]:
+        """Of pictures as they are, at most ``USUAL_PICTURES``, spread evenly over the set."""
+        indices = torch.from_numpy(spread_evenly(len(self.batches.pictures), USUAL_PICTURES))
+        found = []
         for chosen in indices.split(CHUNK):
             pictures = self.batches.pictures_of(self.batches.chosen(chosen), None)
             views = self.views.as_they_are(pictures)
             found.append(soft_argmax(found_maps(network.eval(), views, self.precision)))
-        return common_reference(torch.cat(found), unit.to(self.batches.device))
+        return torch.cat(found)
 
-    def measure(self, network: nn.Module) -> PairMeasures:
-        """Means over all held-out pairs."""
+    def measure(self, network: nn.Module, landmarks: Sequence[int] | None = None) -> PairMeasures:
+        """Means over all held-out pairs: the loss of all that learn, the health of those kept."""
         sums, parts, count = torch.zeros(2, dtype=torch.float64), [], 0
-        for chunk, original, warped, landmarks in locate(network, self.held_out, self.health_unit):
+        for chunk, original, warped, part in locate(network, self.held_out, self.health_unit):
             terms = objective_of_maps(
                 original, warped, chunk.warped_cells, chunk.warp, self.unit, self.config.loss
             )
             size = len(original)
             sums += size * torch.stack([terms.equivariance, terms.diversity]).double().cpu()
             count += size
-            parts.append(landmarks)
+            parts.append(part if landmarks is None else part.of(landmarks))
         equivariance, diversity = (sums / count).tolist()
         return PairMeasures(
             loss=equivariance + self.config.loss.diversity_weight * diversity,
