@@ -133,6 +133,13 @@ def test_the_verdict_on_other_images_is_marked_as_that_of_the_training():
     assert [fact.label for fact in headline_facts(SOUND)][1] == "Images"
 
 
+def test_of_how_many_landmarks_those_kept_are():
+    kept, *_ = headline_facts(replace(SOUND, num_landmarks=4, num_learned=50))
+    assert (kept.label, kept.value, kept.note) == ("Landmarks", "4", "of 50 that were learned")
+    all_of_them, *_ = headline_facts(replace(SOUND, num_landmarks=4, num_learned=4))
+    assert (all_of_them.value, all_of_them.note) == ("4", "")
+
+
 def test_a_run_without_numbers():
     broken = replace(SOUND, equivariance_error_percent=float("nan"))
     assert verdict_on(broken).mood == "bad"

@@ -166,6 +166,7 @@ def summarise(
         num_landmarks=record.config.num_landmarks,
         num_images=record.images.count,
         num_unreadable=record.images.unreadable,
+        num_learned=record.config.learned_landmarks,
         steps=last.get("step", 0),
         seconds=last.get("seconds", 0.0),
         ending=ending or "as far as the run has come",

@@ -87,6 +87,8 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
     """The numbers to read first."""
     error = summary.equivariance_error_percent
     left_out = f"{summary.num_unreadable:,} unreadable left out" if summary.num_unreadable else ""
+    more = summary.num_learned > summary.num_landmarks
+    of_more = f"of {summary.num_learned:,} that were learned" if more else ""
     what, of_training = "Landmarks", tuple[Fact, ...]()
     troubles = {"Dead": summary.dead, "nailed": summary.nailed, "doubled": summary.doubled}
     if summary.training_error is not None:
@@ -94,7 +96,7 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
         of_training = (Fact("Training error", *summary.training_error.split(" of ", 1)),)
         del troubles["doubled"]  # points may be near each other by right
     return (
-        Fact(what, f"{summary.num_landmarks:,}"),
+        Fact(what, f"{summary.num_landmarks:,}", of_more),
         *_shown(summary),
         Fact(
             "Images" if summary.shown is None else "Images trained on",
