@@ -81,7 +81,7 @@ def fit(
             show_default="all", help="Fit on so many annotated images, drawn with --seed."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw, and of warps.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
     draws: Annotated[
         int,
         typer.Option(

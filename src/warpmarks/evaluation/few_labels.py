@@ -16,6 +16,7 @@ from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError
 from warpmarks.evaluation.fit_on_images import fit_on_images, images_seen_anew
 from warpmarks.evaluation.locating import locate_annotated
+from warpmarks.evaluation.warped_copies import KnownCopies
 from warpmarks.metrics.errors import mean_of_known, point_distances, relative_errors
 from warpmarks.metrics.mean_shape import predict_mean_shape
 from warpmarks.regression.examples import Examples
@@ -60,6 +61,8 @@ class LabelDraw:
 class LabelledPool:
     """Annotated images to draw from, whose landmarks are found by `locate`, before any fit.
 
+    An image has the same warped copies in all draws, and they are looked at once.
+
     Args:
         detector: finds them.
         annotated: the images.
@@ -80,6 +83,7 @@ class LabelledPool:
         self.detector, self.annotated = detector, annotated
         self.method, self.bias, self.progress = method, bias, progress
         self._located: Examples | None = None
+        self._copies: KnownCopies = {}
 
     def locate(self, labels: Sequence[int | None], seeds: Sequence[int]) -> None:
         """Find the landmarks of all images that these draws will take, at once.
@@ -124,14 +128,32 @@ class LabelledPool:
                 examples=examples,
                 method=self.method,
                 bias=self.bias if bias is None else bias,
-                seed=seed,
                 progress=progress,
+                known=self._copies,
             )
         except InputError as error:
             some = labels is not None and labels < len(self.annotated.images.names)
             others = f", or draw others with another --seed than {seed}" if some else ""
             raise InputError(f"{self.annotated.source}: {error}{others}") from error
         return LabelDraw(seed, examples, fit)
+
+    def costs(
+        self, labels: Sequence[int | None], seeds: Sequence[Sequence[int]]
+    ) -> list[list[int]]:
+        """What each fit will take, in this order: one, and the images that are seen anew for it.
+
+        Args:
+            labels: numbers of annotated images; None for all.
+            seeds: of the draws of each number.
+        """
+        known = set[tuple[str, int]]()
+        return [
+            [
+                1 + images_seen_anew(self.detector, self.method, drawn.images.names, known)
+                for drawn in (self._draw(count, seed) for seed in used)
+            ]
+            for count, used in zip(labels, seeds, strict=True)
+        ]
 
     def told_of_shared(self, scored: Examples) -> str:
         """A sentence on scored images of pictures located for the draws; empty where none is."""
@@ -200,13 +222,11 @@ def errors_by_labels(
     # All images can be drawn in one way only.
     draws_of = [seeds if labels < available else seeds[:1] for labels in numbers]
     progress = progress or SilentProgress()
-    # A fit takes as long as what is seen anew for it.
-    costs = [1 + images_seen_anew(pool.detector, pool.method, labels) for labels in numbers]
-    together = sum(cost * len(used) for cost, used in zip(costs, draws_of, strict=True))
-    progress.start("Fitting", together)
-    for count, labels, used, cost in zip(counts, numbers, draws_of, costs, strict=True):
+    costs = pool.costs(counts, draws_of)
+    progress.start("Fitting", sum(map(sum, costs)))
+    for count, labels, used, each in zip(counts, numbers, draws_of, costs, strict=True):
         drawn = []
-        for one in used:
+        for one, cost in zip(used, each, strict=True):
             drawn.append(pool.fit(count, one))
             progress.advance(cost)
         errors = [mean_relative_error(one.fit.regressor, scored) for one in drawn]

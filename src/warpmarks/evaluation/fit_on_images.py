@@ -1,5 +1,6 @@
 """A fit on annotated images, with what a fit on few of them takes from their pictures beside."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
 from warpmarks.detectors.detector import Detector
 from warpmarks.evaluation.locating import locate_annotated
 from warpmarks.evaluation.mirrored_images import locate_mirrored
-from warpmarks.evaluation.warped_copies import copies_of_each, locate_warped_copies
+from warpmarks.evaluation.warped_copies import KnownCopies, copies_of_each, locate_warped_copies
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import Fit, check_examples, fit_regressor
 from warpmarks.regression.geometric import FEWEST
@@ -29,6 +30,7 @@ def fit_on_images(
     bias: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
+    known: KnownCopies | None = None,
 ) -> Fit:
     """The map from landmarks to the points of annotated images, as ``warpmarks fit`` makes it.
 
@@ -43,6 +45,8 @@ def fit_on_images(
         bias: whether the map has an offset.
         seed: of the copies' warps.
         progress: told of the images done.
+        known: copies that fits with this detector have located, in a dictionary that is empty at
+            first: of several fits each picture's are located once.
 
     Raises:
         InputError: an image cannot be read, or the images do not allow a fit, see `fit_regressor`.
@@ -57,7 +61,7 @@ def fit_on_images(
     distinct, rows = merged(examples, alike)
     once = replace(annotated.subset(np.unique(alike)), points=distinct.annotations)
     if takes_copies(method, len(distinct)):
-        warped = locate_warped_copies(detector, once, seed=seed, progress=progress)
+        warped = locate_warped_copies(detector, once, seed=seed, progress=progress, known=known)
     if takes_mirrored(detector, method, len(distinct)):
         mirrored = replace(locate_mirrored(detector, once).subset(rows), names=examples.names)
     return fit_regressor(
@@ -91,7 +95,22 @@ def takes_mirrored(detector: Detector, method: str, pictures: int) -> bool:
     return seen and method in {"auto", "geometric"} and pictures <= FEW
 
 
-def images_seen_anew(detector: Detector, method: str, pictures: int) -> int:
-    """How many the detector is shown for a fit on so many pictures: what the fit takes."""
-    copies = pictures * copies_of_each(pictures) if takes_copies(method, pictures) else 0
-    return copies + (pictures if takes_mirrored(detector, method, pictures) else 0)
+def images_seen_anew(
+    detector: Detector, method: str, names: Sequence[str], known: set[tuple[str, int]]
+) -> int:
+    """How many the detector is shown for a fit on these images: what the fit takes.
+
+    Args:
+        detector: of the landmarks.
+        method: of the fit.
+        names: of the images.
+        known: images, and of how many copies each, that fits before have been shown; those of this
+            fit are added.
+    """
+    pictures, seen = len(names), 0
+    if takes_copies(method, pictures):
+        copies = copies_of_each(pictures)
+        new = {(name, copies) for name in names} - known
+        known |= new
+        seen = copies * len(new)
+    return seen + (pictures if takes_mirrored(detector, method, pictures) else 0)

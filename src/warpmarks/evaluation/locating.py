@@ -3,7 +3,7 @@
 import hashlib
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 
 from warpmarks.arguments import expect
 from warpmarks.datasets.annotated import ANNOTATED, AnnotatedSet
@@ -47,8 +47,8 @@ def locate_annotated(
         scores.append(one.detection.scores)
         sizes.append(one.detection.size)
         assert one.picture is not None
-        picture = hashlib.blake2b(one.picture.tobytes(), digest_size=16).hexdigest()
-        pictures.append(f"{picture} {one.detection.size.tolist()}")
+        width, height = one.detection.size.astype(int).tolist()
+        pictures.append(identity_of(one.picture, height, width))
     return Examples(
         annotated.images.names,
         np.stack(landmarks),
@@ -59,6 +59,18 @@ def locate_annotated(
         pictures=tuple(pictures),
         accepted=annotated.accepted,
     )
+
+
+def identity_of(picture: UInt8[np.ndarray, "rows columns 3"], height: int, width: int) -> str:
+    """The same for images that show the same picture, laid in alike, in one size of the original.
+
+    Args:
+        picture: as `warpmarks.datasets.reading.read_picture` gives it.
+        height: of the original, in pixels.
+        width: of the original.
+    """
+    digest = hashlib.blake2b(picture.tobytes(), digest_size=16).hexdigest()
+    return f"{digest} {height} x {width}"
 
 
 def far_outside(

@@ -14,9 +14,11 @@ from warpmarks.datasets.annotated import AnnotatedSet
 from warpmarks.datasets.placement import Placement, place
 from warpmarks.datasets.reading import read_picture
 from warpmarks.detectors.detector import Detector
+from warpmarks.evaluation.locating import identity_of
 from warpmarks.regression.examples import Examples
 from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.system.progress import Progress, SilentProgress, one_by_one
+from warpmarks.system.seeding import generator_of
 from warpmarks.warps import RandomWarps, ThinPlateSpline
 from warpmarks.warps.sampling import picture_to_view, view_to_picture
 from warpmarks.warps.views import TOLERANCE
@@ -26,6 +28,9 @@ COPIES, TOGETHER = 50, 1000
 
 CHUNK = 64
 REDRAWS = 10
+
+KnownCopies = dict[tuple[str, bytes, int, int], tuple[np.ndarray, ...]]
+"""Copies that were located before, by picture, its annotations, their number and their seed."""
 
 
 def copies_of_each(images: int) -> int:
@@ -40,8 +45,11 @@ def locate_warped_copies(
     seed: int,
     copies: int | None = None,
     progress: Progress | None = None,
+    known: KnownCopies | None = None,
 ) -> Examples:
     """Landmarks and annotations of warped copies, each under the name of its image.
+
+    Warps follow from the seed and the picture, whatever other images there are.
 
     Args:
         detector: finds the landmarks; the warps are those that its training drew.
@@ -49,6 +57,7 @@ def locate_warped_copies(
         seed: of the warps.
         copies: of each image; chosen by the number of images if not given.
         progress: told of the images done.
+        known: what calls with this detector have found before; what is found now is added.
 
     Raises:
         UnreadableImage: an image cannot be read.
@@ -59,26 +68,28 @@ def locate_warped_copies(
     geometry = Geometry(size, (record.view_height, record.view_width))
     warps = warps_of(record.config.warps.first, record.config, geometry)
     margin = record.config.image.margin
-    generator = torch.Generator().manual_seed(seed)
     count = copies_of_each(len(annotated.images.names)) if copies is None else copies
+    known = {} if known is None else known
     names: list[str] = []
     parts: list[tuple[np.ndarray, ...]] = []
     images = one_by_one(progress, "Warping annotated images", annotated.images.names)
     for name, path, points in zip(images, annotated.images.paths(), annotated.points, strict=True):
-        picture, (height, width) = read_picture(path, *size, record.config.image.fit)
-        placement = place((height, width), size, record.config.image.fit)
-        in_view = picture_to_view(torch.from_numpy(placement.to_picture(points)), margin)
-        warp, moved = _draw(warps, in_view, count, generator)
-        landmarks, scores = _detect(detector, picture, warp)
         names += [name] * count
-        parts.append(
-            (
+        picture, (height, width) = read_picture(path, *size, record.config.image.fit)
+        shown = identity_of(picture, height, width)
+        key = (shown, points.tobytes(), count, seed)
+        if key not in known:
+            placement = place((height, width), size, record.config.image.fit)
+            in_view = picture_to_view(torch.from_numpy(placement.to_picture(points)), margin)
+            warp, moved = _draw(warps, in_view, count, generator_of(f"{seed}/{shown}"))
+            landmarks, scores = _detect(detector, picture, warp)
+            known[key] = (
                 _in_original(landmarks, placement, margin),
                 scores.double().cpu().numpy(),
                 _in_original(moved, placement, margin),
                 np.tile(np.array([width, height], dtype=np.float64), (count, 1)),
             )
-        )
+        parts.append(known[key])
     return Examples(tuple(names), *(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 

@@ -4,16 +4,14 @@ A run that was stopped needs no random state to go on as an unbroken one would, 
 a run on several devices can draw the whole batch and take its own part.
 """
 
-import hashlib
-
 import torch
+
+from warpmarks.system.seeding import generator_of
 
 
 def generator_for(seed: int, purpose: str, index: int) -> torch.Generator:
     """A CPU generator for one use of a run, e.g. the warps of step 17."""
-    text = f"{seed}/{purpose}/{index}".encode()
-    number = int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big")
-    return torch.Generator().manual_seed(number)
+    return generator_of(f"{seed}/{purpose}/{index}")
 
 
 class ShuffledOrder:
