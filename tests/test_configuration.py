@@ -124,8 +124,9 @@ def test_for_annotations_all_else_is_left() -> None:
         (["num_landmarks=10"], 50),
         (["num_landmarks=60"], 60),
         (["num_landmarks=10", "candidates=0"], 10),
-        # 96 px have 48 x 48 cells, 6 x 6 blocks of 8.
-        (["num_landmarks=10", "loss.pooling=8"], 36),
+        # 96 px have 48 x 48 cells, 6 x 6 blocks of 8; 16 px have 8 x 8 cells.
+        (["num_landmarks=10", "loss.pooling=8"], 18),
+        (["num_landmarks=10", "image.size=16"], 12),
     ],
 )
 def test_as_many_landmarks_learn_as_there_are_candidates(changes: list[str], learned: int) -> None:

@@ -176,8 +176,8 @@ class TrainingConfig(SettingsGroup):
     num_landmarks: Annotated[int, Field(ge=1, le=MOST_LANDMARKS)] = 10
     """K."""
     candidates: Annotated[int, Field(ge=0, le=MOST_LANDMARKS)] = 0
-    """So many landmarks are learned, where K are fewer and the view has room for more; those K that
-    tell most of the others are kept, see ``warpmarks.training.candidates``."""
+    """How many landmarks are learned where K is fewer, as far as the view has room to spare; the K
+    that tell most of the others are kept, see ``warpmarks.training.candidates``. 0: K alone."""
     batch_size: Annotated[int, Field(ge=1, le=MOST_BATCH)] = 16
     """Pairs a step."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -207,7 +207,8 @@ class TrainingConfig(SettingsGroup):
     @property
     def learned_landmarks(self) -> int:
         """How many landmarks the network has while it trains: at least K."""
-        return max(self.num_landmarks, min(self.candidates, self._room))
+        to_spare = self._room // (5 if self.loss.pooling == "auto" else 2)
+        return max(self.num_landmarks, min(self.candidates, to_spare))
 
     @property
     def _room(self) -> int:

@@ -51,6 +51,15 @@ def followers(count: int) -> tuple[Tensor, Tensor]:
     return warped, warped + shift
 
 
+def test_some_landmarks_of_pairs() -> None:
+    warped, moved = followers(4)
+    whole = landmark_pairs(warped, moved, original=moved + 0.01)
+    some = whole.of((3, 1))
+    for field in dataclasses.fields(LandmarkPairs):
+        of_all = getattr(whole, field.name)
+        assert torch.equal(getattr(some, field.name), torch.stack([of_all[:, 3], of_all[:, 1]], 1))
+
+
 def test_perfect_followers_are_healthy() -> None:
     warped, moved = followers(4)
     health = measure_health([landmark_pairs(warped, moved)])
@@ -232,6 +241,11 @@ def test_each_failure_is_told_with_its_count_and_what_to_try() -> None:
     (doubled,) = diagnose(health(doubled=[(0, 1), (0, 2), (1, 2), (4, 6)]), config)
     assert doubled.startswith("5 of 8 landmarks sit on top of another")
     assert "raise loss.diversity_weight" in doubled
+    kept = override(default, ["num_landmarks=8"])  # of fifty that are learned anyway
+    for trouble in ({"lagging": [1, 2]}, {"doubled": [(0, 1)]}):
+        (told,) = diagnose(health(**trouble), kept)
+        assert "learn fewer (candidates=25)" in told
+        assert "ask for fewer" not in told
     (lost,) = diagnose(health(equivariance_error_percent=math.nan), config)
     assert "lower optimiser.learning_rate" in lost
     assert len(diagnose(health(dead=[0], nailed=[1], doubled=[(2, 3)]), config)) == 3

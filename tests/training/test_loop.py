@@ -21,13 +21,18 @@ from torch import nn
 
 from listening import Listener
 from tiny_runs import AS_BY_DEFAULT, TINY_NETWORK, tiny_config, train_tiny
+from warpmarks.datasets.cache import load_pictures
+from warpmarks.datasets.image_set import find_images
 from warpmarks.detectors.detector import Detector
 from warpmarks.errors import InputError, ToldElsewhere
+from warpmarks.heatmaps import soft_argmax, spatial_softmax
 from warpmarks.losses import ObjectiveTerms
 from warpmarks.recipe_reading import override
 from warpmarks.runs.folder import RunFolder
-from warpmarks.runs.weights import read_tensors
+from warpmarks.runs.geometry import Geometry
+from warpmarks.runs.weights import build_network, read_tensors
 from warpmarks.training import Evaluation, loop, pace, precision, unsupervised_task
+from warpmarks.training.candidates import most_telling
 from warpmarks.training.checkpoint import precision_of, save_checkpoint
 from warpmarks.training.processes import Processes
 from warpmarks.training.start import Start
@@ -456,49 +461,139 @@ def last_bias(weights: dict[str, torch.Tensor]) -> str:
     return f"layers.{max(layers, key=int)}.bias"
 
 
+def averaged(run: RunFolder, images: Path) -> tuple[Discovery, nn.Module]:
+    """What a run of ``SELF_TAUGHT`` measures, and its network of all landmarks that learned."""
+    config, record = SELF_TAUGHT, run.record()
+    geometry = Geometry(
+        picture=(record.picture_height, record.picture_width),
+        view=(record.view_height, record.view_width),
+    )
+    cache = load_pictures(
+        find_images(images), height=record.picture_height, width=record.picture_width
+    )
+    network = build_network(config, num_landmarks=config.learned_landmarks)
+    state, _ = read_tensors(run.state_path)
+    start = "average/"
+    network.load_state_dict(
+        {name.removeprefix(start): state[name] for name in state if name.startswith(start)}
+    )
+    return Discovery(cache.pictures, config, geometry), network.eval()
+
+
 def test_those_that_tell_most_are_kept_of_more_that_are_learned(
+    self_taught: tuple[int | None, RunFolder],
+    image_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, whole = self_taught
+    weights, _ = read_tensors(whole.weights_path)
+    chosen = read_tensors(whole.state_path)[1]["chosen"]
+    task, network = averaged(whole, image_folder)
+    last = last_bias(weights)
+    assert (len(weights[last]), network.layers[-1].out_channels) == (3, 6)
+    assert torch.equal(weights[last], network.state_dict()[last][chosen])
+    with torch.no_grad():
+        pictures = task.batches.pictures_of(task.batches.chosen(torch.arange(12)), None)
+        maps = spatial_softmax(network(task.views.as_they_are(pictures)))
+    assert task.geometry.view == (16, 20)
+    places = soft_argmax(maps) * torch.tensor([20 / 16, 1])
+    assert list(most_telling(places, 3)) == chosen
+    found = []
+    monkeypatch.setattr(unsupervised_task, "most_telling", lambda *seen: found.append(seen) or ())
+    task.choose(network, 3)
+    torch.testing.assert_close(found, [(places, 3)])
+    assert Detector.load(whole.path, device="cpu").num_landmarks == 3
+    # What was told last is of them, in other lines of as many.
+    last_line = whole.read_log()[-1]
+    with torch.no_grad():
+        of_all = task.measure(network).health
+    assert last_line["follow"] == pytest.approx([of_all.follow[each] for each in chosen], abs=2e-3)
+    assert last_line["spread_percent"] != of_all.spread_percent[:3]
+    assert {len(line["follow"]) for line in whole.read_log()} == {3}
+
+
+def test_a_run_that_is_stopped_before_they_are_chosen_detects_with_the_best_there_are(
     self_taught: tuple[int | None, RunFolder], image_folder: Path, tmp_path: Path
 ) -> None:
-    """As they are before self-training; before that, the first."""
     steps, whole = self_taught
-    state, about = read_tensors(whole.state_path)
-    weights, _ = read_tensors(whole.weights_path)
-    chosen = about["chosen"]
-    assert len(chosen) == len(set(chosen)) == SELF_TAUGHT.num_landmarks == 3
-    assert chosen != [0, 1, 2]
+    listener, run = Listener(), RunFolder(tmp_path / "run")
+    stopped_at(5, image_folder, run.path, config=SELF_TAUGHT, steps=steps, progress=listener)
+    task, network = averaged(run, image_folder)
+    weights, _ = read_tensors(run.weights_path)
+    best = list(task.choose(network, 3))
     last = last_bias(weights)
-    assert len(state[f"average/{last}"]) == SELF_TAUGHT.learned_landmarks == 6
-    assert torch.equal(weights[last], state[f"average/{last}"][chosen])
-    assert Detector.load(whole.path, device="cpu").num_landmarks == 3
-    assert {len(line["follow"]) for line in whole.read_log()} == {3}
-    listener, run = Listener(), tmp_path / "run"
-    stopped_at(5, image_folder, run, config=SELF_TAUGHT, steps=steps, progress=listener)
-    state, about = read_tensors(RunFolder(run).state_path)
-    assert about["chosen"] is None
-    assert torch.equal(
-        read_tensors(RunFolder(run).weights_path)[0][last], state[f"average/{last}"][:3]
-    )
-    train_tiny(image_folder, run, steps=steps, resume=True, progress=listener)
+    assert torch.equal(weights[last], network.state_dict()[last][best])
+    assert read_tensors(run.state_path)[1]["chosen"] is None
+    train_tiny(image_folder, run.path, steps=steps, resume=True, progress=listener)
     told = "3 landmarks of 6 that were learned are kept: those that tell most of the others"
     assert listener.messages.count(told) == 1
-    stayed = read_tensors(RunFolder(run).state_path)[1]["chosen"]
-    assert stayed == chosen
-    train_tiny(image_folder, run, steps=40, resume=True, progress=listener)
-    assert read_tensors(RunFolder(run).state_path)[1]["chosen"] == chosen
-    assert listener.messages.count(told) == 1
+    assert_same_outcome(run, whole)
 
 
+def test_they_are_chosen_when_self_training_begins_and_again_at_the_end(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choices = iter([(1, 2, 5), (0, 3, 4), (2, 3, 5)])
+    monkeypatch.setattr(Discovery, "choose", lambda *_: next(choices))
+    run = RunFolder(tmp_path / "run")
+
+    def kept() -> tuple[int, ...]:
+        state, about = read_tensors(run.state_path)
+        last = last_bias(read_tensors(run.weights_path)[0])
+        weights = read_tensors(run.weights_path)[0][last]
+        assert torch.equal(weights, state[f"average/{last}"][about["chosen"]])
+        return tuple(about["chosen"])
+
+    config = tiny_config(**AS_BY_DEFAULT)
+    stopped_at(15, image_folder, run.path, config=config, steps=STEPS)
+    assert kept() == (1, 2, 5)
+    train_tiny(image_folder, run.path, steps=STEPS, resume=True)
+    assert kept() == (0, 3, 4)
+    train_tiny(image_folder, run.path, steps=STEPS, resume=True)
+    assert kept() == (0, 3, 4)  # as no step was taken
+    train_tiny(image_folder, run.path, steps=STEPS + 3, resume=True)
+    assert kept() == (2, 3, 5)
+
+
+@pytest.mark.parametrize("evaluate_every", [3, 5])
 def test_without_self_training_they_are_chosen_at_the_end(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluate_every: int
+) -> None:
+    """And what is told of the last step is of them, also where it was told before."""
+    measured, measure = [], Discovery.measure
+    monkeypatch.setattr(Discovery, "choose", lambda *_: (1, 2, 4))
+
+    def noting(task: Discovery, network: nn.Module, landmarks: tuple) -> PairMeasures:
+        measured.append(landmarks)
+        return measure(task, network, landmarks)
+
+    monkeypatch.setattr(Discovery, "measure", noting)
+    result = train_tiny(
+        image_folder,
+        tmp_path / "run",
+        config=tiny_config(candidates=5),
+        steps=6,
+        evaluate_every=evaluate_every,
+    )
+    run = RunFolder(result.run)
+    state, _ = read_tensors(run.state_path)
+    weights, _ = read_tensors(run.weights_path)
+    last = last_bias(weights)
+    assert torch.equal(weights[last], state[f"network/{last}"][[1, 2, 4]])
+    assert (measured[0], measured[-1]) == ((0, 1, 2), (1, 2, 4))
+    log = run.read_log()
+    assert [line["step"] for line in log] == [evaluate_every, 6]
+    assert log[-1]["follow"] == result.evaluation.measures.health.follow
+
+
+def test_a_stopped_run_that_is_declared_finished_chooses(
     image_folder: Path, tmp_path: Path
 ) -> None:
-    config, listener = tiny_config(candidates=5), Listener()
-    result = train_tiny(image_folder, tmp_path / "run", config=config, steps=6, progress=listener)
-    state, about = read_tensors(RunFolder(result.run).state_path)
-    weights, _ = read_tensors(RunFolder(result.run).weights_path)
-    last = last_bias(weights)
-    assert torch.equal(weights[last], state[f"network/{last}"][about["chosen"]])
-    assert len(result.evaluation.measures.health.follow) == len(about["chosen"]) == 3
-    assert any("3 landmarks of 5" in message for message in listener.messages)
+    run, config = RunFolder(tmp_path / "run"), tiny_config(**AS_BY_DEFAULT)
+    stopped_at(5, image_folder, run.path, config=config, steps=STEPS)
+    train_tiny(image_folder, run.path, steps=6, resume=True)
+    _, about = read_tensors(run.state_path)
+    assert (about["step"], len(about["chosen"])) == (6, 3)
 
 
 def test_where_landmarks_usually_are_is_found_again_and_again(

@@ -19,7 +19,7 @@ def benchmark(
     seconds: Annotated[
         float, typer.Option(min=0.01, help="Seconds of measuring for each figure, about.")
     ] = 6.0,
-    landmarks: Annotated[int, typer.Option(min=1, help="Number of landmarks K.")] = 10,
+    landmarks: Annotated[int, typer.Option(min=1, help="Landmarks that the network learns.")] = 10,
     sizes: Annotated[
         list[int] | None,
         typer.Option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from warpmarks.cli.options import Device, DeviceChoice, Overwrite, Settings, Threads
-from warpmarks.limits import MOST_LANDMARKS
+from warpmarks.limits import ENOUGH_LANDMARKS, MOST_LANDMARKS
 from warpmarks.wording import counted
 
 if TYPE_CHECKING:
@@ -25,7 +25,12 @@ def demo(
         ),
     ] = None,
     landmarks: Annotated[
-        int, typer.Option(min=1, max=MOST_LANDMARKS, help="Number of landmarks K.")
+        int,
+        typer.Option(
+            min=1,
+            max=MOST_LANDMARKS,
+            help=f"Number of landmarks K; fewer than {ENOUGH_LANDMARKS} are chosen out of them.",
+        ),
     ] = 10,
     images: Annotated[
         int, typer.Option(min=20, help="Images to render; a tenth of them is not trained on.")

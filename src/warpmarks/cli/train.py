@@ -45,7 +45,7 @@ def train(
             max=MOST_LANDMARKS,
             show_default=f"the recipe's: {ENOUGH_LANDMARKS}, of paper 10",
             help="Number of landmarks K: ten are easier to look at, fifty say more of points of "
-            "your own.",
+            f"your own. The default recipe chooses fewer out of {ENOUGH_LANDMARKS}.",
         ),
     ] = None,
     steps: Steps = None,

@@ -74,7 +74,7 @@ class RunSummary:
         num_landmarks: K.
         num_images: that were trained on.
         num_unreadable: images that were left out.
-        num_learned: landmarks that it learned, of which K are kept; 0: K.
+        num_learned: landmarks that it learned, of which K are kept; None: no more than K.
         steps: of training done.
         seconds: of training.
         ending: why it ended, as a clause: "it has converged", "30 minutes were over".
@@ -99,7 +99,7 @@ class RunSummary:
     ending: str
     equivariance_error_percent: float
     num_unreadable: int = 0
-    num_learned: int = 0
+    num_learned: int | None = None
     dead: tuple[int, ...] = ()
     nailed: tuple[int, ...] = ()
     doubled: tuple[tuple[int, int], ...] = ()

@@ -87,8 +87,8 @@ def headline_facts(summary: RunSummary) -> tuple[Fact, ...]:
     """The numbers to read first."""
     error = summary.equivariance_error_percent
     left_out = f"{summary.num_unreadable:,} unreadable left out" if summary.num_unreadable else ""
-    more = summary.num_learned > summary.num_landmarks
-    of_more = f"of {summary.num_learned:,} that were learned" if more else ""
+    learned = summary.num_learned or summary.num_landmarks
+    of_more = f"of {learned:,} that were learned" if learned > summary.num_landmarks else ""
     what, of_training = "Landmarks", tuple[Fact, ...]()
     troubles = {"Dead": summary.dead, "nailed": summary.nailed, "doubled": summary.doubled}
     if summary.training_error is not None:

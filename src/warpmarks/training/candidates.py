@@ -1,17 +1,16 @@
 """More landmarks are learned than a run keeps: those from which the others are told best.
 
 Nothing but diversity drives a few landmarks apart, and it is content as soon as their maps do not
-overlap: ten may all stand on one ear. Fifty have to fill the object, and of these, ten can be
-chosen that stand far from each other: those from which a linear map, as annotated points are told
-by later, would find the places of the other forty best. They are taken one by one, the one that
-tells most first (forward selection).
+overlap: ten may all stand on one ear. Fifty have to fill the object, and of these, ten are chosen
+from which a linear map, as annotated points are told by later, finds the places of the others well.
+They are taken one by one, the one that tells most first (forward selection).
 """
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-OFF = 0.04
+OFF = 0.02
 """By how much a landmark is taken to be off along an axis, in halves of the view's shorter side."""
 
 
@@ -22,9 +21,9 @@ def most_telling(
 
     What the chosen ones c tell of another landmark o is the variance of its best linear prediction
     from their places, C_oc (C_cc + off^2)^-1 C_co with C the covariance over pictures, as a share
-    of its own C_oo + off^2. In each round the landmark is taken with which the sum over those that
-    are not chosen grows most. One that moves by chance tells nothing of others, and one that stands
-    where a chosen one does tells nothing more.
+    of its own C_oo + off^2. In each round the landmark is taken that adds most to what is told of
+    those still left beside it, all together. One that moves by chance tells nothing of others, and
+    one that stands where a chosen one does tells nothing more.
 
     Args:
         landmarks: of as many pictures as can be, in halves of the view's shorter side.

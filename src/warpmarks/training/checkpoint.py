@@ -25,7 +25,7 @@ class Progressed:
         step: steps done.
         seconds: of training and evaluation.
         chosen: the candidates that the run keeps, ascending; None where they are not chosen yet, or
-            there are none but the landmarks that are kept.
+            all are kept.
     """
 
     step: int = 0

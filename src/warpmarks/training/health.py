@@ -153,6 +153,9 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
     diversity = ["loss.diversity_weight"] if config.loss.diversity_weight > 0 else []
     pooling = ["loss.pooling"] if config.loss.pooling != 1 else []
     count = len(health.spread_percent)
+    fewer = "ask for fewer landmarks"
+    if config.learned_landmarks > count:
+        fewer = f"learn fewer (candidates={config.learned_landmarks // 2})"
     sentences = []
     if health.dead:
         sentences.append(
@@ -176,7 +179,7 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
         sentences.append(
             f"{len(health.lagging)} of {count} landmarks {do(len(health.lagging), 'follow')} the "
             f"object only in part (less than {100 * LAGGING_SHARE:.0f} % of its motion; "
-            f"{numbered(health.lagging)}): train longer, or ask for fewer landmarks"
+            f"{numbered(health.lagging)}): train longer, or {fewer}"
         )
     if (middle := stiff(health.follow, health.dead)) is not None:
         sentences.append(
@@ -194,8 +197,8 @@ def diagnose(health: Health, config: TrainingConfig) -> list[str]:
     if health.doubled:
         several = len({index for pair in health.doubled for index in pair})
         sentences.append(
-            f"{several} of {count} landmarks sit on top of another ({paired(health.doubled)}): ask "
-            "for fewer landmarks, or raise loss.diversity_weight"
+            f"{several} of {count} landmarks sit on top of another ({paired(health.doubled)}): "
+            f"{fewer}, or raise loss.diversity_weight"
             + (" and, for self-training, self_training.diversity_weight" if taught else "")
         )
     if not math.isfinite(health.equivariance_error_percent):

@@ -106,10 +106,10 @@ class TrainingLoop(Generic[MeasuresT]):
                 if self.schedule.turn(done.step, done.seconds):
                     progress.message(f"self-training begins after {counted(done.step, 'step')}")
                 taught = self.schedule.self_training_steps(done.step)
-                if taught is not None:
-                    self._choose(progress)
-                    if taught % REFERENCE_EVERY == 0:
-                        self._renew_reference()
+                if taught == 0:
+                    self._choose()
+                if taught is not None and taught % REFERENCE_EVERY == 0:
+                    self._renew_reference()
                 finite = self._step(done)
                 now = time.monotonic()
                 done.seconds, stopping, telling = self._agreed(
@@ -134,8 +134,10 @@ class TrainingLoop(Generic[MeasuresT]):
                     self.processes.part()
                     progress.finish()
                     raise KeyboardInterrupt
-            if done.step > first_step:  # or else weights that regressors know would change
-                self._choose(progress)
+            if done.step > first_step or self._unchosen:  # or regressors would lose their weights
+                if self._choose():
+                    evaluation = None
+                    self._take_back_last_line()
                 self._renew_reference()
             if evaluation is None or evaluation.step != done.step:
                 now = time.monotonic()
@@ -144,20 +146,27 @@ class TrainingLoop(Generic[MeasuresT]):
                 )
             self._tell(evaluation, progress, on_evaluation)
             self.save()
+        if self._kept is not None:
+            progress.message(
+                f"{counted(len(self._kept), 'landmark')} of {self.config.learned_landmarks} that "
+                f"were learned {be(len(self._kept))} kept: those that tell most of the others"
+            )
         progress.finish()
         return evaluation
 
-    def _choose(self, progress: Progress) -> None:
-        """Choose which landmarks are kept: once, before self-training or else at the end."""
-        count, done = self.config.num_landmarks, self.progressed
-        if self.config.learned_landmarks == count or done.chosen is not None:
-            return
+    def _choose(self) -> bool:
+        """Which landmarks are kept: as they are when self-training begins, and again at the end.
+
+        Whether there are more than are kept.
+        """
+        more = self.config.learned_landmarks > self.config.num_landmarks
+        if more:
+            self.progressed.chosen = self._best_now()
+        return more
+
+    def _best_now(self) -> tuple[int, ...]:
         with self.clock("choice"):
-            done.chosen = self.task.choose(self.average.network, count)
-        progress.message(
-            f"{counted(count, 'landmark')} of {self.config.learned_landmarks} that were learned "
-            f"{be(count)} kept: those that tell most of the others"
-        )
+            return self.task.choose(self.average.network, self.config.num_landmarks)
 
     @property
     def _kept(self) -> tuple[int, ...] | None:
@@ -166,6 +175,17 @@ class TrainingLoop(Generic[MeasuresT]):
         if self.config.learned_landmarks == count:
             return None
         return self.progressed.chosen or tuple(range(count))
+
+    @property
+    def _unchosen(self) -> bool:
+        return self._kept is not None and self.progressed.chosen is None
+
+    def _take_back_last_line(self) -> None:
+        """Of the log, where it is of this step: it is of other landmarks."""
+        step = self.progressed.step
+        if self.fabric.is_global_zero and self._logged_step == step:
+            self.folder.truncate_log(step - 1)
+            self._logged_step = -1
 
     def _renew_reference(self) -> None:
         """Where landmarks usually are, for further looks of detectors; of a stopped run's too."""
@@ -267,7 +287,7 @@ class TrainingLoop(Generic[MeasuresT]):
                     self.schedule.state(),
                     self.average,
                     self.config.precision,
-                    self._kept,
+                    self._best_now() if self._unchosen else self._kept,
                 )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:

@@ -42,8 +42,8 @@ def supervise(
         run: the folder to make, or with ``resume`` to go on in.
         config: all settings, with a landmark for each point, or a recipe's name; those of
             ``recipe`` if not given, and with ``resume`` the run's own. Its seed also draws the
-            ``labels``. There is neither exchange of descriptors nor self-training, whatever it
-            says.
+            ``labels``. There are neither candidates nor exchange of descriptors nor self-training,
+            whatever it says.
         labels: so many of the annotated images, drawn at random; all of them if not given, and with
             ``resume`` as many as before.
         recipe: name for the record.

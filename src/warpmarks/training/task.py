@@ -60,9 +60,8 @@ class Task(ABC, Generic[MeasuresT]):
         return None
 
     def choose(self, network: nn.Module, count: int) -> tuple[int, ...]:
-        """The landmarks that a run keeps of those that the network has, ascending: the first."""
-        del network
-        return tuple(range(count))
+        """The landmarks that a run keeps of those that the network has, ascending."""
+        raise NotImplementedError
 
     @abstractmethod
     def measure(self, network: nn.Module, landmarks: Sequence[int] | None = None) -> MeasuresT:

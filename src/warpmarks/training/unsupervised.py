@@ -79,7 +79,7 @@ def finetune(
         run: the folder to make, or with ``resume`` to go on in.
         config: all settings, or a recipe's name; ``finetuning_config`` of the source if not given,
             and with ``resume`` the run's own. Its network is the source's, but may have more
-            landmarks, which begin with random weights.
+            landmarks, which begin with random weights; all are kept, whatever ``candidates`` says.
         **conduct: ``steps``, ``minutes``, ``resume``, ``overwrite``, ``device``, ``progress`` and
             more, see `warpmarks.training.Conduct`.
 
@@ -94,6 +94,8 @@ def finetune(
         raise InputError(
             f"{run} was not made by warpmarks finetune: go on with the verb it is from"
         )
+    if asked is not None:
+        asked = asked.model_copy(update={"candidates": 0})
     settings = start.settings(asked, lambda: finetuning_config(source))
     began = record.source if record is not None else None
     weights = None
@@ -147,11 +149,6 @@ def _source_of(
         raise InputError(
             f"{source.path} has another network ({first_difference(settings, same)}): leave it as "
             "it is, but for more landmarks, or train from scratch"
-        )
-    if settings.learned_landmarks > settings.num_landmarks:
-        raise InputError(
-            f"candidates is {settings.candidates}, but the {settings.num_landmarks} landmarks of a "
-            f"fine-tuned run are those of {source.path}: leave it at 0"
         )
     weights, about = read_tensors(source.weights_path)
     found = SourceRun(
