@@ -134,7 +134,8 @@ class TrainingLoop(Generic[MeasuresT]):
                     self.processes.part()
                     progress.finish()
                     raise KeyboardInterrupt
-            if done.step > first_step or self._unchosen:  # or regressors would lose their weights
+            # A finished run's weights, which regressors know, stay as they are.
+            if done.step > first_step or self._unchosen:
                 if self._choose():
                     evaluation = None
                     self._take_back_last_line()
