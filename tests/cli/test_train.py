@@ -68,7 +68,7 @@ def test_a_profile_tells_where_the_time_went(warpmarks, run_copy, image_folder, 
     assert code == 0
     seconds = json.loads((run_copy / "profile.json").read_text())
     stages = ["pictures and warps", "network", "objective", "backward", "optimiser"]
-    assert list(seconds) == [*stages, "reference", "evaluation", "checkpoints"]
+    assert list(seconds) == [*stages, "choice", "reference", "evaluation", "checkpoints"]
     assert all(value > 0 for value in seconds.values())
     assert "where the time went:\n  pictures and warps" in out
 

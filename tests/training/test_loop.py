@@ -568,13 +568,16 @@ def test_without_self_training_they_are_chosen_at_the_end(
         return measure(task, network, landmarks)
 
     monkeypatch.setattr(Discovery, "measure", noting)
+    told = []
     result = train_tiny(
         image_folder,
         tmp_path / "run",
         config=tiny_config(candidates=5),
         steps=6,
         evaluate_every=evaluate_every,
+        on_evaluation=lambda evaluation: told.append(evaluation.step),
     )
+    assert told == [evaluate_every, 6]
     run = RunFolder(result.run)
     state, _ = read_tensors(run.state_path)
     weights, _ = read_tensors(run.weights_path)
@@ -584,6 +587,24 @@ def test_without_self_training_they_are_chosen_at_the_end(
     log = run.read_log()
     assert [line["step"] for line in log] == [evaluate_every, 6]
     assert log[-1]["follow"] == result.evaluation.measures.health.follow
+
+
+def test_a_last_line_of_landmarks_that_are_not_kept_is_taken_back(
+    image_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time is over while people are told of a step, which then is the last."""
+    monkeypatch.setattr(Discovery, "choose", lambda *_: (1, 2, 4))
+    result = train_tiny(
+        image_folder,
+        tmp_path / "run",
+        config=tiny_config(candidates=5),
+        minutes=1 / 60,
+        evaluate_every=3,
+        on_evaluation=lambda _: time.sleep(1.2),
+    )
+    (line,) = RunFolder(result.run).read_log()
+    assert line["step"] == result.steps == 3
+    assert line["follow"] == result.evaluation.measures.health.follow
 
 
 def test_a_stopped_run_that_is_declared_finished_chooses(

@@ -122,7 +122,9 @@ class TrainingLoop(Generic[MeasuresT]):
                         self._rate(done.step - told_step, now - last_told),
                         steering=steering,
                     )
-                    if telling:
+                    # What is told of the last step waits for the choice of landmarks.
+                    waits = self._kept is not None and self.schedule.over(done.step, done.seconds)
+                    if telling and not waits:
                         self._tell(evaluation, progress, on_evaluation)
                         last_told, told_step = time.monotonic(), done.step
                         pace.told(last_told - now)
@@ -279,6 +281,7 @@ class TrainingLoop(Generic[MeasuresT]):
         if any(not tensor.isfinite().all() for tensor in self.bare_network.state_dict().values()):
             self._not_a_number(self.progressed)
         if self.fabric.is_global_zero:
+            kept = self._best_now() if self._unchosen else self._kept
             with self.clock("checkpoints"):
                 save_checkpoint(
                     self.folder,
@@ -288,7 +291,7 @@ class TrainingLoop(Generic[MeasuresT]):
                     self.schedule.state(),
                     self.average,
                     self.config.precision,
-                    self._best_now() if self._unchosen else self._kept,
+                    kept,
                 )
 
     def _not_a_number(self, done: Progressed) -> NoReturn:
