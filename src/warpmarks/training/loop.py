@@ -162,10 +162,10 @@ class TrainingLoop(Generic[MeasuresT]):
 
         Whether there are more than are kept.
         """
-        more = self.config.learned_landmarks > self.config.num_landmarks
-        if more:
-            self.progressed.chosen = self._best_now()
-        return more
+        if self._kept is None:
+            return False
+        self.progressed.chosen = self._best_now()
+        return True
 
     def _best_now(self) -> tuple[int, ...]:
         with self.clock("choice"):
