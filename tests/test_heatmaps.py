@@ -81,6 +81,22 @@ def test_a_cell_just_two_and_a_half_cells_away_counts():
     assert concentration(maps, torch.tensor([[[0.0, 1 / 16]]])).item() == 0.25
 
 
+def test_concentration_beside_and_beyond_the_edges():
+    maps = random_maps(1, 6, 7, 12)
+    places = [[-1, -1], [1.0, 0.99], [-1.2, 0.4], [0.3, 1.1], [5.0, -9.0], [-0.9, 0.7]]
+    landmarks = torch.tensor([places], dtype=torch.float64)
+    for radius in (0.4, 2.5, 30.0):
+        expected = reference.concentration(maps[0].numpy(), landmarks[0].numpy(), radius)
+        found = concentration(maps, landmarks, radius=radius)
+        assert_close(found, torch.from_numpy(expected)[None], rtol=0, atol=1e-12)
+
+
+def test_nothing_is_near_a_landmark_that_is_not_known():
+    landmarks = torch.tensor([[[torch.nan, 0.0], [0.0, torch.inf], [torch.nan, torch.nan]]])
+    found = concentration(random_maps(1, 3, 8, 13).float(), landmarks)
+    assert_close(found, torch.zeros(1, 3))
+
+
 def test_concentration_tells_a_peak_from_two_peaks_and_from_none():
     maps = torch.zeros(1, 3, 9, 21)
     maps[0, 0, 2, 17] = 1

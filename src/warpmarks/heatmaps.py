@@ -1,11 +1,11 @@
 """Score maps to probability maps to landmarks (sec. 3.2), and how sure each landmark is."""
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from warpmarks.arguments import expect_shapes
-from warpmarks.coordinates import pixel_centres
+from warpmarks.coordinates import pixel_centres, to_pixels
 from warpmarks.errors import InputError
 
 
@@ -59,13 +59,14 @@ def concentration(
         landmarks=(landmarks, "batch landmarks 2"),
     )
     rows, columns = probability_maps.shape[-2:]
-    centres = pixel_centres(
-        rows, columns, dtype=probability_maps.dtype, device=probability_maps.device
-    )
-    across = (centres[0, :, 0] - landmarks[..., 0, None]) * (columns / 2)
-    down = (centres[:, 0, 1] - landmarks[..., 1, None]) * (rows / 2)
+    # Of each landmark the cells are looked at that may be so near, not all of the map.
+    places = to_pixels(landmarks, rows, columns)
+    across, column = _cells_near(places[..., 0], columns, radius)
+    down, row = _cells_near(places[..., 1], rows, radius)
     near = down.square()[..., :, None] + across.square()[..., None, :] <= radius**2
-    return (probability_maps * near).sum(dim=(-2, -1))
+    cells = (row * columns)[..., :, None] + column[..., None, :]
+    shares = probability_maps.flatten(2).gather(2, cells.flatten(2))
+    return (shares * near.flatten(2)).sum(dim=-1)
 
 
 def flatness(
@@ -80,6 +81,21 @@ def flatness(
     flat = probability_maps.flatten(2)
     entropy = torch.special.entr(flat).sum(-1)
     return entropy.exp() / flat.shape[-1]
+
+
+def _cells_near(
+    places: Float[Tensor, "batch landmarks"], length: int, radius: float
+) -> tuple[Float[Tensor, "batch landmarks some"], Int[Tensor, "batch landmarks some"]]:
+    """How far the cells within the radius are from places, along one axis, and which they are.
+
+    In cells. One beyond the ends, or beside a place that is not known, is infinitely far and stands
+    as one that there is.
+    """
+    steps = torch.arange(int(2 * radius) + 1, device=places.device)
+    cells = (places - radius).ceil()[..., None].long() + steps
+    there = cells.clamp(0, length - 1)
+    known = (cells == there) & places.isfinite()[..., None]
+    return torch.where(known, cells - places[..., None], torch.inf), there
 
 
 def _expect_batch(maps: Float[Tensor, "batch landmarks rows columns"]) -> None:

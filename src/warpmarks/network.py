@@ -140,8 +140,12 @@ class Apart(nn.Module):
 
     def forward(self, both: tuple[Tensor, Tensor]) -> Float[Tensor, "batch outputs rows columns"]:
         """The convolution of what `Coarse` gives."""
-        maps, coarse = both
-        return add_enlarged(self.of_maps(maps), self.of_coarse(coarse), COARSE_BLOCK)
+        maps, coarse = self.of_maps(both[0]), self.of_coarse(both[1])
+        down, wide = _half_enlarged(coarse, COARSE_BLOCK, maps)
+        # As `add_enlarged`: quicker forth by a pass, but with its gradient slower.
+        rows = maps.permute(0, 2, 3, 1).flatten(2)
+        rows.baddbmm_(down.expand(rows.shape[0], -1, -1), wide.flatten(2))
+        return rows.unflatten(2, wide.shape[2:]).permute(0, 3, 1, 2)
 
 
 def add_enlarged(
@@ -154,13 +158,22 @@ def add_enlarged(
     In place. Bilinear; cells of the coarse ones beyond the maps' far edges are left out. A product
     with a matrix along each axis: PyTorch's own function and its gradient take longer.
     """
+    down, wide = _half_enlarged(coarse, factor, maps)
+    larger = (down @ wide.flatten(2)).unflatten(2, wide.shape[2:])
+    return maps.add_(larger.permute(0, 3, 1, 2))
+
+
+def _half_enlarged(
+    coarse: Float[Tensor, "batch channels fewer_rows fewer_columns"],
+    factor: int,
+    maps: Float[Tensor, "batch channels rows columns"],
+) -> tuple[Float[Tensor, "rows fewer_rows"], Float[Tensor, "batch fewer_rows columns channels"]]:
+    """A matrix that enlarges rows to those of the maps, and coarse maps enlarged across already."""
     down, across = (
         _interpolation(length, factor, cells, maps.device).to(coarse)
         for length, cells in zip(coarse.shape[-2:], maps.shape[-2:], strict=True)
     )
-    wide = across @ coarse.permute(0, 2, 3, 1)
-    larger = (down @ wide.flatten(2)).unflatten(2, wide.shape[2:])
-    return maps.add_(larger.permute(0, 3, 1, 2))
+    return down, across @ coarse.permute(0, 2, 3, 1)
 
 
 def _interpolation(

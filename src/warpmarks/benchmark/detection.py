@@ -87,8 +87,10 @@ def time_detection(
         some = images.paths()[:32]
         reading = best_time(lambda: [read_picture(path, *size) for path in some], device, 1.0)
     pictures = np.zeros((32, *size, 3), np.uint8)
-    with FlopCounterMode(display=False) as counter:
-        detector.search(pictures)
+    # Of the network as it is defined: a detector may compute it with fewer or more.
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        detector.network(torch.zeros(32, 3, *geometry.view, device=device))
+    passes = detector.looks - 1 + (config.copies if detector.looks > 1 else 1)
     in_turn = (lambda: detector.search(pictures), yardstick.run)
     alone, beside = best_times(in_turn, device, seconds)
     return DetectionTiming(
@@ -98,7 +100,7 @@ def time_detection(
         from_files=len(images.names) / from_files,
         reading=len(some) / reading,
         network=len(pictures) / alone,
-        convolution_share=of_convolutions(counter) / alone * beside / Yardstick.OPERATIONS,
+        convolution_share=passes * of_convolutions(counter) / alone * beside / Yardstick.OPERATIONS,
     )
 
 

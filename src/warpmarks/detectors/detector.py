@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from warpmarks.datasets.reading import ImageLike
 from warpmarks.detectors.base import Detection, ImageDetector, NamedDetection, is_single
+from warpmarks.detectors.fewer_passes import in_fewer_passes
 from warpmarks.detectors.folding import folded
 from warpmarks.detectors.looking import Looking, Sight
 from warpmarks.errors import InputError
@@ -87,7 +88,8 @@ class Detector(ImageDetector):
 
     @cached_property
     def _quick(self) -> nn.Module:
-        return folded(self.network)
+        quick = folded(self.network)
+        return in_fewer_passes(quick) if self.device.type == "cpu" else quick
 
     @cached_property
     def _margin(self) -> tuple[int, int] | None:

@@ -59,14 +59,15 @@ class Bends(nn.Module):
         controls = (reference * unit).double()
         noise = NOISE * torch.eye(len(controls), dtype=controls.dtype, device=controls.device)
         solver = torch.linalg.inv(_kernel(squared_distances(controls, controls)) + noise)
-        # At pixels the kernel is a product of what it is down and across.
-        x, y = (points * unit)[0, :, 0], (points * unit)[:, 0, 1]
+        # At pixels the kernel is a product of what it is down and across, and so are x, y and 1.
+        x, y = (points * unit)[0, :, :1], (points * unit)[:, 0, 1:]
+        in_x, in_y = (_kernel((at - controls[:, axis]).square()) for axis, at in enumerate((x, y)))
         for name, tensor in (
             ("reference", reference),
             ("unit", unit),
             ("solver", solver),
-            ("rows", _kernel((y[:, None] - controls[:, 1]).square())),
-            ("columns", _kernel((x[:, None] - controls[:, 0]).square())),
+            ("rows", torch.cat([in_y, torch.ones_like(y), y, torch.ones_like(y)], dim=1)),
+            ("columns", torch.cat([in_x, x, torch.ones_like(x), torch.ones_like(x)], dim=1)),
         ):
             self.register_buffer(name, tensor.to(reference), persistent=False)
 
@@ -107,10 +108,19 @@ class BentPose:
     def at_pixels(
         self, points: Float[Tensor, "height width 2"]
     ) -> Float[Tensor, "batch height width 2"]:
-        """The same of the centres of a view's pixels, which are always these, more quickly."""
-        rows = self.bends.rows * self.weights.transpose(1, 2)[:, :, None]
-        field = (rows @ self.bends.columns.T).permute(0, 2, 3, 1)
-        return self.pose(points + field / self.pose.unit)
+        """The same of the centres of a view's pixels, which are always these, more quickly.
+
+        What the similarity makes of w_k, x and y, and its shift, are the factors of one product.
+        """
+        turned = self.pose.turned(torch.cat([self.weights, self._axes()], dim=1))
+        factors = torch.cat([turned, self.pose.shift[:, None]], dim=1) / self.pose.unit
+        rows = self.bends.rows * factors.transpose(1, 2)[:, :, None]
+        return (rows @ self.bends.columns.T).permute(0, 2, 3, 1)
+
+    def _axes(self) -> Float[Tensor, "batch 2 2"]:
+        """One length along x, and one along y."""
+        axes = torch.eye(2, dtype=self.weights.dtype, device=self.weights.device)
+        return axes.expand(self.weights.shape[0], -1, -1)
 
     def moved(self, little: Pose) -> "BentPose":
         """The same of an object that is bent so and then lies moved, see `Pose.moved`."""

@@ -42,9 +42,12 @@ class Pose:
 
     def __call__(self, points: Float[Tensor, "batch *shape 2"]) -> Float[Tensor, "batch *shape 2"]:
         """Where the similarity takes points, both in normalised coordinates of the view."""
-        ones = (1,) * (points.dim() - 2)
-        turn = self.turn.reshape(-1, *ones, 2)
-        return (_turned(points * self.unit, turn) + self.shift.reshape(-1, *ones, 2)) / self.unit
+        shift = self.shift.reshape(-1, *(1,) * (points.dim() - 2), 2)
+        return (self.turned(points * self.unit) + shift) / self.unit
+
+    def turned(self, lengths: Float[Tensor, "batch *shape 2"]) -> Float[Tensor, "batch *shape 2"]:
+        """What the turn makes of lengths in units of ``unit``."""
+        return _turned(lengths, self.turn.reshape(-1, *(1,) * (lengths.dim() - 2), 2))
 
     def at_pixels(
         self, points: Float[Tensor, "height width 2"]
