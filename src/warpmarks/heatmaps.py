@@ -88,14 +88,13 @@ def _cells_near(
 ) -> tuple[Float[Tensor, "batch landmarks some"], Int[Tensor, "batch landmarks some"]]:
     """How far the cells within the radius are from places, along one axis, and which they are.
 
-    In cells. One beyond the ends, or beside a place that is not known, is infinitely far and stands
-    as one that there is.
+    In cells. One beyond the ends is infinitely far and stands as one that there is; of a place that
+    is not known none is near.
     """
     steps = torch.arange(int(2 * radius) + 1, device=places.device)
     cells = (places - radius).ceil()[..., None].long() + steps
     there = cells.clamp(0, length - 1)
-    known = (cells == there) & places.isfinite()[..., None]
-    return torch.where(known, cells - places[..., None], torch.inf), there
+    return torch.where(cells == there, cells - places[..., None], torch.inf), there
 
 
 def _expect_batch(maps: Float[Tensor, "batch landmarks rows columns"]) -> None:
