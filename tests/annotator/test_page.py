@@ -1328,6 +1328,30 @@ def test_a_section_that_is_chosen_before_the_first_image_is_known_stays(
     playwright.expect(page.locator("output")).to_have_text("14 images")
 
 
+def test_an_image_that_is_chosen_before_the_first_is_known_stays_open(
+    serve: Callable[..., Server], visit: Visits
+) -> None:
+    tab = visit(serve("--points", POINTS))
+    page = tab.page
+    suggested = tab.name
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route(re.compile("api/suggestion"), hold)
+    page.reload()
+    until(lambda: page.wait_for_timeout(30) or held, "the question for an image to begin with")
+    page.keyboard.press("g")
+    tile = page.locator(".tile", has_not_text=suggested).first
+    chosen = tile.locator(".tile-name").inner_text()
+    tile.click()
+    until(lambda: tab.name == chosen, chosen)
+    with page.expect_response(re.compile("api/progress")):  # asked for as starting ends
+        held[0].continue_()
+    assert tab.name == chosen
+
+
 def test_a_picture_that_cannot_be_read_is_marked_and_passed_over(
     serve: Callable[..., Server], chromium: Any, tmp_path: Path
 ) -> None:

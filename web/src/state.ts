@@ -786,8 +786,8 @@ export async function start(): Promise<void> {
   await saver.drain();
   await loadSuggestion();
   const first = last ?? suggestion.value?.id ?? answer.images[0]?.id;
-  // Another section may have been chosen meanwhile.
-  if (first !== undefined) await open(first, section.value);
+  // Another section may have been chosen meanwhile, and an image in the gallery.
+  if (first !== undefined && currentId.value === null) await open(first, section.value);
   await refreshSides();
   const tick = async (): Promise<void> => {
     if (!document.hidden) await poll();
