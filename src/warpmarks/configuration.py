@@ -84,8 +84,9 @@ class WarpsConfig(SettingsGroup):
     second: WarpConfig = WarpConfig()
     controls: Annotated[int, Field(ge=2, le=16)] = 5
     """The controls are a grid of controls x controls over the view."""
-    mirror: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the pictures that are mirrored, left to right, before they are warped."""
+    mirror: Literal["auto"] | Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the pictures that are mirrored, left to right, before they are warped; auto mirrors
+    half of them, and none where nearly all face one way."""
 
 
 class PhotometricConfig(SettingsGroup):

@@ -204,6 +204,14 @@ def test_copies_are_of_3_to_100_images_and_the_mirror_of_up_to_100(detector):
     assert not any(takes_mirrored(detector, method, 5) for method in ("warps", "linear"))
 
 
+@pytest.mark.parametrize("detector", ["auto"], indirect=True)
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_where_training_has_mirrored_none_a_fit_takes_none(detector, monkeypatch, share):
+    record = detector.record.model_copy(update={"mirror": share})
+    monkeypatch.setattr(detector, "record", record)
+    assert takes_mirrored(detector, "auto", 5) == (share > 0)
+
+
 def test_many_copies_of_few_images_and_few_of_many():
     assert [copies_of_each(images) for images in (1, 20, 200, 5000)] == [50, 50, 5, 1]
 

@@ -109,6 +109,16 @@ def test_a_set_aspect_is_kept(image_folder: Path, others: Path, tmp_path: Path) 
     assert (record.view_height, record.view_width) == (16, 16)
 
 
+def test_whether_to_mirror_is_found_anew_on_the_other_images(
+    either_way_folder: Path, one_way_folder: Path, tmp_path: Path
+) -> None:
+    config = tiny_config(warps={"mirror": "auto"})
+    train_tiny(either_way_folder, tmp_path / "first", steps=2, config=config)
+    finetune_tiny(tmp_path / "first", one_way_folder, tmp_path / "run", steps=2)
+    assert RunFolder(tmp_path / "first").record().mirror == 0.5
+    assert RunFolder(tmp_path / "run").record().mirror == 0
+
+
 def test_going_on_without_the_source(source: Path, others: Path, tmp_path: Path) -> None:
     """To the same end as an unbroken run, bit for bit, and to the budget that it had."""
     shutil.copytree(source, tmp_path / "first")

@@ -120,6 +120,34 @@ def test_what_a_run_leaves(unbroken: RunFolder) -> None:
     assert (record.picture_height, record.picture_width) == (20, 25)
 
 
+def test_what_auto_does_where_all_pictures_face_one_way(
+    one_way_folder: Path, tmp_path: Path
+) -> None:
+    """It is told, kept with the run, and the same after a resume."""
+    listener, config = Listener(), tiny_config(warps={"mirror": "auto"})
+    expected, stopped = RunFolder(tmp_path / "unbroken"), RunFolder(tmp_path / "stopped")
+    train_tiny(one_way_folder, expected.path, steps=STEPS, config=config, progress=listener)
+    assert "the pictures face one way: none is mirrored" in listener.messages[1]
+    record = expected.record()
+    assert (record.config.warps.mirror, record.mirror) == ("auto", 0)
+    assert not record.has_seen_mirrored
+    stopped_at(5, one_way_folder, stopped.path, steps=STEPS, config=config)
+    train_tiny(one_way_folder, stopped.path, resume=True)
+    assert_same_outcome(stopped, expected)
+
+
+@pytest.mark.parametrize(("setting", "share"), [("auto", 0.5), (0.25, 0.25), (0, 0)])
+def test_the_share_of_mirrored_pictures_is_kept_with_a_run(
+    either_way_folder: Path, tmp_path: Path, setting: str | float, share: float
+) -> None:
+    listener, config = Listener(), tiny_config(warps={"mirror": setting})
+    train_tiny(either_way_folder, tmp_path / "run", steps=2, config=config, progress=listener)
+    record = RunFolder(tmp_path / "run").record()
+    assert record.mirror == share
+    assert record.has_seen_mirrored == (share > 0)
+    assert not any("one way" in message for message in listener.messages)
+
+
 def test_evaluations_are_complete_and_plain(unbroken: RunFolder) -> None:
     texts = unbroken.log_path.read_text().splitlines()
     lines = [json.loads(text, parse_constant=pytest.fail) for text in texts]

@@ -95,6 +95,21 @@ def test_what_stays_on_the_object_loses_nothing(pictures, mirror, own_share) -> 
     assert min(moved) > 0.003
 
 
+def test_auto_mirrors_no_view_of_pictures_that_face_one_way() -> None:
+    rows, columns = GEOMETRY.picture
+    one_way = np.zeros((12, rows, columns, 3), dtype=np.uint8)
+    one_way[:, :, columns // 2 :] = np.arange(100, 220, 10, dtype=np.uint8)[:, None, None, None]
+
+    def lit_at_the_right(maker: ViewMaker) -> list[bool]:
+        halves = [maker.batch(step).plain.mean(dim=(1, 2)).chunk(2, dim=1) for step in range(5)]
+        return torch.cat([left.mean(1) < right.mean(1) for left, right in halves]).tolist()
+
+    assert all(lit_at_the_right(views(one_way, warps={"mirror": "auto"})))
+    either_way = np.concatenate([one_way[:6], one_way[6:, :, ::-1]])
+    mirrored = lit_at_the_right(views(either_way, warps={"mirror": "auto"}))
+    assert mirrored != lit_at_the_right(views(either_way))
+
+
 def test_what_is_nailed_to_the_image_pays_even_under_a_nailed_teacher(pictures) -> None:
     """Where eqs. 5 and 6 under small warps may let it be."""
     maker = views(pictures)

@@ -277,3 +277,26 @@ def test_the_asked_share_of_pictures_is_mirrored_and_both_images_of_a_pair_are(p
                 x_warped, want_warped.flip(-1) if turned else want_warped, atol=1e-5, rtol=0
             )
     assert 0.3 < sum(mirrored) / len(mirrored) < 0.7
+
+
+def test_auto_mirrors_no_picture_where_all_are_brighter_at_the_right():
+    rows, columns = geometry().picture
+    ramp = np.linspace(0, 200, columns).astype(np.uint8)[None, :, None]
+    one_way = np.broadcast_to(ramp, (10, rows, columns, 3)).copy()
+    one_way += np.arange(0, 50, 5, dtype=np.uint8)[:, None, None, None]
+    either_way = np.where(np.arange(10)[:, None, None, None] % 2, one_way, one_way[:, :, ::-1])
+
+    def brighter_at_the_right(images: torch.Tensor) -> torch.Tensor:
+        left, right = images.mean(dim=(1, 2)).chunk(2, dim=1)
+        return left.mean(dim=1) < right.mean(dim=1)
+
+    batches = maker(one_way, warps={"mirror": "auto"})
+    assert all(brighter_at_the_right(batches.batch(step).images).all() for step in range(5))
+    assert all(brighter_at_the_right(pairs.original).all() for pairs in batches.held_out(4))
+    batches, unmirrored = maker(either_way, warps={"mirror": "auto"}), maker(either_way)
+    turned = [
+        brighter_at_the_right(batches.batch(step).images)
+        != brighter_at_the_right(unmirrored.batch(step).images)
+        for step in range(10)
+    ]
+    assert 0.3 < torch.cat(turned).float().mean() < 0.7

@@ -91,7 +91,7 @@ def takes_mirrored(detector: Detector, method: str, pictures: int) -> bool:
 
     It is if the detector's training has shown it mirrored pictures.
     """
-    seen = detector.record.config.warps.mirror > 0
+    seen = detector.record.has_seen_mirrored
     return seen and method in {"auto", "geometric"} and pictures <= FEW
 
 

@@ -69,6 +69,9 @@ class RunRecord(RecordEntry):
     view_width: Annotated[int, Field(ge=2)]
     picture_height: Annotated[int, Field(ge=2)]
     picture_width: Annotated[int, Field(ge=2)]
+    mirror: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The share of its pictures that training mirrors: what ``warps.mirror`` came to. Runs of
+    before there was auto have none."""
     images: ImageSource
     budget: RunBudget = RunBudget()
     """As it was given last."""
@@ -81,6 +84,11 @@ class RunRecord(RecordEntry):
     created: str
     versions: dict[str, str]
     git_commit: str | None
+
+    @property
+    def has_seen_mirrored(self) -> bool:
+        """Whether training shows the network pictures in the mirror."""
+        return (self.config.warps.mirror if self.mirror is None else self.mirror) != 0
 
 
 def with_copies(record: RunRecord, copies: int) -> RunRecord:

@@ -102,7 +102,7 @@ class ViewMaker:
         generator = generator_for(self.config.seed, "self-training", step)
         warp = self.warps.draw(len(indices), generator)
         colours = draw_colours(self.config.photometric, len(indices), generator)
-        mirrored = torch.rand(len(indices), generator=generator) < self.config.warps.mirror
+        mirrored = torch.rand(len(indices), generator=generator) < self.batches.mirrored_share
         part = self.batches.share.of(len(indices))
         return DrawnViews(
             self.batches.chosen(indices[part]),

@@ -25,6 +25,7 @@ from warpmarks.system.stages import STOPPED
 from warpmarks.system.threads import choose_threads
 from warpmarks.training.checkpoint import Progressed, precision_of, threads_of
 from warpmarks.training.conduct import Conduct, check_conduct
+from warpmarks.training.facing import mirrored_share
 from warpmarks.training.loop import TrainingLoop
 from warpmarks.training.precision import choose_precision, has_bfloat16_arithmetic
 from warpmarks.training.processes import Processes, count_processes
@@ -37,6 +38,11 @@ from warpmarks.wording import be, counted
 
 FEW_STEPS = 1000
 """Below so many steps no setting is to blame yet."""
+
+ONE_WAY = (
+    "the pictures face one way: none is mirrored (--set warps.mirror=0.5 to find objects that face "
+    "the other way too)"
+)
 
 
 @dataclass(frozen=True)
@@ -211,6 +217,9 @@ class Start:
                 conduct.get("clock", STOPPED),
             )
             progress.message(f"computing in {config.precision} on {_place(processes)}")
+            mirror = mirrored_share(config.warps.mirror, cache.pictures)
+            if config.warps.mirror == "auto" and mirror == 0:
+                progress.message(ONE_WAY)
             with ExitStack() as curves:
                 on_evaluation = conduct.get("on_evaluation")
                 with processes.together():
@@ -218,7 +227,7 @@ class Start:
                         loop.resume()
                         _check_not_past(budget, loop.progressed, folder.path)
                     if first:
-                        self._write_record(plan, geometry, cache, budget)
+                        self._write_record(plan, geometry, cache, mirror, budget)
                     if first and conduct.get("tensorboard"):
                         on_evaluation = curves.enter_context(
                             also_in_tensorboard(folder, on_evaluation)
@@ -339,11 +348,16 @@ class Start:
         return Budget(self.record.budget.steps, self.record.budget.minutes)
 
     def _write_record(
-        self, plan: RunPlan[MeasuresT], geometry: Geometry, cache: PictureCache, budget: Budget
+        self,
+        plan: RunPlan[MeasuresT],
+        geometry: Geometry,
+        cache: PictureCache,
+        mirror: float,
+        budget: Budget,
     ) -> None:
         kept = RunBudget(steps=budget.steps, minutes=budget.minutes)
         if self.record is None:
-            record = new_record(plan, geometry, cache, kept)
+            record = new_record(plan, geometry, cache, mirror, kept)
             self.folder.create(record, overwrite=self._conduct.get("overwrite", False))
             self._made = True
             self.folder.write_names(cache.names)
@@ -388,7 +402,11 @@ def _check_share(config: TrainingConfig, processes: int) -> None:
 
 
 def new_record(
-    plan: RunPlan[MeasuresT], geometry: Geometry, cache: PictureCache, budget: RunBudget
+    plan: RunPlan[MeasuresT],
+    geometry: Geometry,
+    cache: PictureCache,
+    mirror: float,
+    budget: RunBudget,
 ) -> RunRecord:
     """The record of a run that begins."""
     created, versions, commit = provenance()
@@ -399,6 +417,7 @@ def new_record(
         view_width=geometry.view[1],
         picture_height=geometry.picture[0],
         picture_width=geometry.picture[1],
+        mirror=mirror,
         images=ImageSource(
             name=plan.images.set_name,
             digest=cache.key,

@@ -24,6 +24,7 @@ from warpmarks.losses import (
 from warpmarks.runs.geometry import Geometry, warps_of
 from warpmarks.spreading import spread_evenly
 from warpmarks.system.stages import STOPPED, StageClock
+from warpmarks.training.facing import mirrored_share
 from warpmarks.training.health import HeldOutPairs
 from warpmarks.training.next_step import Ahead, pinned
 from warpmarks.training.photometric import change_colours, draw_colours
@@ -100,6 +101,7 @@ class BatchMaker:
         self._drawn = self.ahead(self._draw_step)
         self.share = share or Share()
         self.order = ShuffledOrder(len(pictures), config.batch_size, config.seed)
+        self.mirrored_share = mirrored_share(config.warps.mirror, pictures)
         self.sampler = PairSampler(
             warps_of(config.warps.first, config, geometry),
             warps_of(config.warps.second, config, geometry),
@@ -155,7 +157,7 @@ class BatchMaker:
         changes = (
             draw_colours(self.config.photometric, 2 * len(indices), generator) if colours else None
         )
-        mirrored = torch.rand(len(indices), generator=generator) < self.config.warps.mirror
+        mirrored = torch.rand(len(indices), generator=generator) < self.mirrored_share
         part = share.of(len(indices))
         if changes is not None:
             first, second = changes.chunk(2, dim=1)
