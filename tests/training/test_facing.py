@@ -46,8 +46,15 @@ def by_loops(pictures: np.ndarray) -> float:
 def test_the_share_is_that_of_the_definition(turned) -> None:
     pictures = wedges(9, turned=turned)
     assert facing_alike(pictures) == pytest.approx(by_loops(pictures))
-    noise = np.random.default_rng(turned).integers(0, 256, (11, ROWS, COLUMNS, 3), dtype=np.uint8)
-    assert facing_alike(noise) == pytest.approx(by_loops(noise))
+
+
+@pytest.mark.parametrize("spread", [256, 40])
+def test_it_is_of_pictures_of_nothing_and_of_any_brightness_too(spread) -> None:
+    rng = np.random.default_rng(spread)
+    noise = rng.integers(0, spread, (80, ROWS, COLUMNS, 3))
+    pictures = (noise + rng.integers(0, 257 - spread, (80, 1, 1, 1))).astype(np.uint8)
+    assert 0.2 < facing_alike(pictures) < 0.8
+    assert facing_alike(pictures) == pytest.approx(by_loops(pictures))
 
 
 def test_of_objects_that_all_face_one_way_none_is_mirrored() -> None:
