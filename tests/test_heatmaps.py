@@ -30,6 +30,41 @@ def test_softmax_of_large_scores_is_finite():
     assert maps.isfinite().all()
 
 
+def gradient_at(scores: torch.Tensor, softmax) -> tuple[torch.Tensor, torch.Tensor]:
+    """The maps of scores, and what the scores learn from where their landmarks are."""
+    learning = scores.clone().requires_grad_()
+    maps = softmax(learning)
+    (soft_argmax(maps) * torch.tensor([0.7, -0.3])).sum().backward()
+    return maps.detach(), learning.grad
+
+
+def plain_softmax(scores: torch.Tensor) -> torch.Tensor:
+    return scores.flatten(2).softmax(dim=-1).view_as(scores)
+
+
+def subnormal(numbers: torch.Tensor) -> torch.Tensor:
+    return (numbers != 0) & (numbers.abs() < torch.finfo(numbers.dtype).tiny)
+
+
+def test_learning_from_sharp_maps_knows_no_subnormal_number():
+    """With them a processor takes many times as long for each product."""
+    generator = torch.Generator().manual_seed(5)
+    scores = -torch.linspace(0, 250, 2 * 3 * 9 * 14)[torch.randperm(756, generator=generator)]
+    scores = scores.view(2, 3, 9, 14)
+    plain_maps, plain_gradient = gradient_at(scores, plain_softmax)
+    assert subnormal(plain_maps).any()
+    assert subnormal(plain_gradient).any()
+    maps, gradient = gradient_at(scores, spatial_softmax)
+    assert not subnormal(maps).any()
+    assert not subnormal(gradient).any()
+    assert_close(maps, plain_maps, rtol=1e-6, atol=1e-19)
+    assert_close(gradient, plain_gradient, rtol=1e-5, atol=1e-19)
+    far_below = scores < scores.amax(dim=(2, 3), keepdim=True) - 50
+    assert far_below.any()
+    assert (gradient[far_below] == 0).all()
+    assert_close(spatial_softmax(scores), plain_maps, rtol=0, atol=0)
+
+
 def test_soft_argmax_of_an_off_centre_peak_is_the_peak():
     scores = torch.full((2, 5, 3, 7), -1e4)
     scores[..., 1, 6] = 0.0

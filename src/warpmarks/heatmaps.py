@@ -8,17 +8,28 @@ from warpmarks.arguments import expect_shapes
 from warpmarks.coordinates import pixel_centres, to_pixels
 from warpmarks.errors import InputError
 
+FLOOR = 46.0
+"""A learning cell's score counts as no lower than this below its map's largest: as 1e-20 of p."""
+
 
 def spatial_softmax(
     score_maps: Float[Tensor, "batch landmarks rows columns"],
 ) -> Float[Tensor, "batch landmarks rows columns"]:
     """p(u | x, r): softmax over the cells of each map, which then sums to 1 (sec. 3.2).
 
+    Where a gradient is wanted, scores are floored first (`FLOOR`). Sharp maps are next to 0 in most
+    cells, and their gradients would be subnormal numbers, by which a CPU multiplies so slowly that
+    a training step takes two to three times as long. To rounding it changes neither p nor gradient.
+
     Raises:
         InputError: these are no maps of a batch.
     """
     _expect_batch(score_maps)
-    return score_maps.flatten(2).softmax(dim=-1).view_as(score_maps)
+    scores = score_maps.flatten(2)
+    if scores.requires_grad:
+        lowest = scores.detach().amax(dim=-1, keepdim=True) - FLOOR
+        scores = torch.maximum(scores, lowest)
+    return scores.softmax(dim=-1).view_as(score_maps)
 
 
 def soft_argmax(
