@@ -248,6 +248,7 @@ def test_everything_by_keyboard(  # noqa: PLR0915
     playwright.expect(page.get_by_role("dialog")).to_have_count(0)
 
     # A point that is nowhere appears in the middle; single pixels, then steps of ten.
+    playwright.expect(tab.stage.locator("img.picture:not(.waiting)")).to_be_visible()
     keys.press("1")
     keys.press("ArrowRight")
     first = tab.wait_for_points(1)[0]

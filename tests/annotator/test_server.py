@@ -19,7 +19,6 @@ from warpmarks.datasets.layout import read_landmarks
 from warpmarks.datasets.reading import open_image
 from warpmarks.formats.registry import FORMATS, read
 from warpmarks.points import Normaliser, PointScheme
-from warpmarks.recipe_reading import build_config
 from warpmarks.regression.examples import Examples
 from warpmarks.regression.fitting import fit_regressor
 from warpmarks.regression.storage import load_regressor
@@ -125,10 +124,7 @@ def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
     scheme = Scheme(("left", "middle", "right"), ("#e61e2d", "#2d7dff", "#12b886"), ((0, 2),))
     session = open_session(tiny_run, image_folder, tmp_path / "project", scheme)
     detector = session.detector
-    settings = detector.record.config.model_dump()
-    settings["warps"]["mirror"] = 0.5
-    config = build_config(settings, source="test")
-    detector.record = detector.record.model_copy(update={"config": config})
+    detector.record = detector.record.model_copy(update={"mirror": 0.5})
     locate_all(session)
     placed = {3: ((10, 12), (14, 15), (20, 9)), 7: ((14, 15), (18, 16), (25, 11))}
     opened = session.version
@@ -179,9 +175,7 @@ def test_labels_are_fitted_in_the_mirror_too_where_the_run_knows_it(
 
 def located_with_mirrors(session):
     """Locate all as a detector that knows the mirror; what is taken from mirror images, in turn."""
-    config = session.detector.record.config
-    config = config.model_copy(update={"warps": config.warps.model_copy(update={"mirror": 0.5})})
-    session.detector.record = session.detector.record.model_copy(update={"config": config})
+    session.detector.record = session.detector.record.model_copy(update={"mirror": 0.5})
     locate_all(session)
     taken = []
     plain = session.fit._in_mirror
